@@ -1,0 +1,50 @@
+"""The tree of errors that a user can act on; each message is one clear line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class PacsflowError(Exception):
+    """Anything pacsflow refuses; the command line prints it as one line and exits with 2."""
+
+
+class InputError(PacsflowError):
+    """An input that cannot be used.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    problem
+        What was found and what was expected instead.
+    hint
+        What the user can do about it.
+    line
+        Line number (from 1) where the problem shows, where there is one.
+    """
+
+    def __init__(
+        self, path: Path | str, problem: str, *, hint: str = "", line: int | None = None
+    ) -> None:
+        self.path = str(path)
+        self.problem = problem
+        self.hint = hint
+        self.line = line
+        where = self.path if line is None else f"{self.path}, line {line}"
+        super().__init__(f"{where}: {problem}" + (f" ({hint})" if hint else ""))
+
+
+class UsageError(PacsflowError):
+    """Options that do not go together, or a value out of range."""
+
+
+class ToolError(PacsflowError):
+    """A program that pacsflow needs is missing, too old, or failed."""
+
+
+class LedgerError(PacsflowError):
+    """A ledger folder that is not one, is locked, or was written by a newer version."""

@@ -1,0 +1,1 @@
+"""Turns one finished `pacsflow.weekly.WeeklyReport` into HTML; reads nothing else."""
