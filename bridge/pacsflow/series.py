@@ -69,7 +69,9 @@ class HourlySeries:
         """Return the part from `start` (inclusive) to `end` (exclusive), clipped to what there is."""
         first = max(0, int((start - self.start) / HOUR))
         last = max(first, min(len(self), int((end - self.start) / HOUR)))
-        return HourlySeries(self.name, self.unit, self.start + first * HOUR, self.values[first:last])
+        return HourlySeries(
+            self.name, self.unit, self.start + first * HOUR, self.values[first:last]
+        )
 
 
 def floor_hour(moment: datetime) -> datetime:

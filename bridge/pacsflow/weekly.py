@@ -1,0 +1,511 @@
+"""Contract 4: `WeeklyReport`, everything that a week's page shows, computed and finished.
+
+Units: bytes are octets, times are UTC, durations are seconds. `None` is "not known", never zero.
+The report's package renders these values and computes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Severity(StrEnum):
+    """How soon somebody should look; ordered by `rank`."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info to 4 for critical."""
+        return list(Severity).index(self)
+
+
+class Status(StrEnum):
+    """State of an area: good, look, act, or not known for want of data."""
+
+    GOOD = "good"
+    LOOK = "look"
+    ACT = "act"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A total; where it was estimated from samples, with its 95 % interval and sample count."""
+
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hourly values of one line in a chart; `None` is an hour without data."""
+
+    name: str
+    unit: str
+    start: datetime
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A forecast's hourly mean with its 80 and 95 % intervals, all of one length."""
+
+    start: datetime
+    mean: tuple[float, ...]
+    lower80: tuple[float, ...]
+    upper80: tuple[float, ...]
+    lower95: tuple[float, ...]
+    upper95: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What was seen, what was forecast before it happened, and what comes.
+
+    `forecast` begins where the week ends. `expected` covers the week itself, made from what was
+    known before it. When there is too little history either is `None` and `reason` says how much
+    there is and how much is needed. `previous` is the week before, hour by hour.
+    """
+
+    title: str
+    observed: Hours
+    previous: Hours | None = None
+    expected: Band | None = None
+    forecast: Band | None = None
+    model: str = ""
+    verdict: str = ""
+    suits: bool | None = None
+    mase: float | None = None
+    mase_naive168: float | None = None
+    coverage95: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Hours in which no sensor saw anything."""
+
+    start: datetime
+    end: datetime
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One input with its fate."""
+
+    name: str
+    kind: str
+    sha256: str
+    size_bytes: int
+    rows: int
+    unreadable_rows: int
+    first: datetime | None
+    last: datetime | None
+    problem: str = ""
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the week's numbers rest on."""
+
+    hours_expected: int
+    hours_with_data: int
+    gaps: tuple[Gap, ...]
+    rows: int
+    unreadable_rows: int
+    missed_bytes: int
+    origins: tuple[str, ...]
+    sampled: bool
+    sampling_note: str = ""
+    byte_basis: str = ""
+    """Which bytes are counted: IP bytes of conn.log, payload only, or frames on the wire."""
+    files: tuple[SourceFile, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The week in numbers; `previous_*` are the week before, where there is one."""
+
+    communications: Estimate
+    bytes: Estimate
+    packets: Estimate
+    imaging_communications: Estimate
+    imaging_bytes: Estimate
+    hosts: int
+    imaging_hosts: int
+    previous_bytes: float | None = None
+    previous_imaging_bytes: float | None = None
+    previous_communications: float | None = None
+    previous_imaging_communications: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One host, as tables and the map name it; `basis` says where role and name come from."""
+
+    address: str
+    name: str = ""
+    role: str = "unknown"
+    """pacs, modality, workstation, worklist, printer, gateway, other or unknown."""
+    modality: str = ""
+    site: str = ""
+    ae_titles: tuple[str, ...] = ()
+    basis: str = ""
+    """inventory, association, traffic, or empty where nothing is known."""
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One row of a table of the busiest; `percent` is of the total named in the table."""
+
+    party: Party
+    communications: int
+    percent: float
+    bytes: Estimate
+    percent_bytes: float
+    previous_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPair:
+    """One direction between two hosts."""
+
+    source: Party
+    destination: Party
+    service: str
+    communications: int
+    percent: float
+    bytes: Estimate
+    percent_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A top table with the totals that its percentages refer to."""
+
+    rows: tuple[Ranked, ...]
+    total_communications: int
+    total_bytes: float
+    others: int
+    """Hosts that are not in the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairRanking:
+    """The busiest directions with the totals that the percentages refer to."""
+
+    rows: tuple[RankedPair, ...]
+    total_communications: int
+    total_bytes: float
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacsFlow:
+    """Input and output of one PACS: what it received (in) and what it sent (out)."""
+
+    party: Party
+    bytes_in: Estimate
+    bytes_out: Estimate
+    previous_bytes_in: float | None
+    previous_bytes_out: float | None
+    curve_in: Curve
+    curve_out: Curve
+    senders: tuple[Ranked, ...] = ()
+    receivers: tuple[Ranked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityFlow:
+    """What one kind of equipment sent."""
+
+    modality: str
+    devices: int
+    bytes: Estimate
+    communications: int
+    percent_bytes: float
+    previous_bytes: float | None = None
+    curve: Curve | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """Equipment in the flow map; `layer` 0 sends to PACS, 1 is PACS, 2 receives from PACS."""
+
+    id: int
+    party: Party
+    layer: int
+    bytes_in: float
+    bytes_out: float
+
+
+@dataclass(frozen=True, slots=True)
+class MapEdge:
+    """Bytes and communications from one node to another."""
+
+    source: int
+    target: int
+    bytes: float
+    communications: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowMap:
+    """Every piece of equipment and its connections; `omitted` counts what was too small to draw."""
+
+    nodes: tuple[MapNode, ...]
+    edges: tuple[MapEdge, ...]
+    omitted_nodes: int = 0
+    omitted_edges: int = 0
+    omitted_bytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Mean imaging bytes an hour by weekday (Monday first) and hour, in the site's zone."""
+
+    zone: str
+    unit: str
+    cells: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A labelled count with its share."""
+
+    label: str
+    count: int
+    percent: float
+    previous: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AePair:
+    """Associations between two AE titles."""
+
+    calling_ae: str
+    called_ae: str
+    orig: Party
+    resp: Party
+    associations: int
+    rejected: int
+    aborted: int
+    objects: int
+    failures: int
+    bytes: float
+    median_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationRow:
+    """One association worth a look: rejected, aborted, with failures, or slow."""
+
+    ts: datetime
+    uid: str
+    orig: Party
+    resp: Party
+    calling_ae: str
+    called_ae: str
+    result: str
+    end: str
+    why: str
+    seconds: float | None
+    bytes: float
+    failures: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Associations:
+    """What the dicom.log rows of the week say."""
+
+    total: int
+    results: tuple[Count, ...]
+    ends: tuple[Count, ...]
+    operations: tuple[Count, ...]
+    responses: tuple[Count, ...]
+    failure_codes: tuple[Count, ...]
+    services: tuple[Count, ...]
+    transfer_syntaxes: tuple[Count, ...]
+    flags: tuple[Count, ...]
+    pairs: tuple[AePair, ...]
+    notable: tuple[AssociationRow, ...]
+    seconds_median: float | None = None
+    seconds_p95: float | None = None
+    objects: int = 0
+    previous_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """One implementation fingerprint and who runs it."""
+
+    impl_uid: str
+    impl_version: str
+    parties: tuple[Party, ...]
+    first_seen_this_week: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """One known endpoint: seen before, new this week, or silent this week."""
+
+    party: Party
+    state: str
+    """active, new, silent."""
+    last_seen: datetime | None
+    first_seen: datetime | None
+    services: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    bytes_in: float = 0.0
+    bytes_out: float = 0.0
+    connections: int = 0
+    peers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that somebody should know; `evidence` are short lines, `rows` name the log rows."""
+
+    id: str
+    severity: Severity
+    area: str
+    title: str
+    evidence: tuple[str, ...]
+    action: str
+    start: datetime | None = None
+    end: datetime | None = None
+    parties: tuple[Party, ...] = ()
+    count: int = 1
+    rows: tuple[str, ...] = ()
+    source: str = ""
+    """`notice.log`, or the name of the finding's rule."""
+    params: tuple[tuple[str, str], ...] = ()
+    """Values of `title`, `evidence` and `action`, for translation by rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Hours that were outside the interval forecast before they happened, joined."""
+
+    series: str
+    start: datetime
+    end: datetime
+    direction: str
+    """more or less."""
+    bytes_seen: float
+    bytes_expected: float
+    unlikely: float
+    """Largest distance from the forecast, in standard deviations of its error."""
+    parties: tuple[Party, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AreaStatus:
+    """One light of the first screen."""
+
+    area: str
+    """traffic, pacs, modalities, associations, security, data."""
+    status: Status
+    reason: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityNote:
+    """When the forecast's upper bound reaches a capacity from the inventory."""
+
+    name: str
+    capacity_bytes_per_hour: float
+    peak_bytes_per_hour: float
+    reached: datetime | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the page came to be, so that somebody can make it again."""
+
+    pacsflow_version: str
+    created: datetime
+    command: str
+    options: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    simulated: bool
+    pseudonymised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyReport:
+    """One finished week.
+
+    The week runs from `start` (inclusive) to `end` (exclusive), both UTC; `week` is the ISO week in
+    the site's `zone`. Hours are UTC on the wire and shown in `zone`.
+    """
+
+    title: str
+    site: str
+    zone: str
+    week: str
+    first_day: date
+    last_day: date
+    start: datetime
+    end: datetime
+    coverage: Coverage
+    totals: Totals
+    traffic: Curve
+    communications: Curve
+    imaging: Curve
+    pacs: tuple[PacsFlow, ...]
+    modalities: tuple[ModalityFlow, ...]
+    senders: Ranking
+    receivers: Ranking
+    imaging_senders: Ranking
+    imaging_receivers: Ranking
+    pairs: PairRanking
+    flow_map: FlowMap
+    heat_map: HeatMap
+    associations: Associations | None
+    equipment: tuple[Equipment, ...]
+    software: tuple[Software, ...]
+    findings: tuple[Finding, ...]
+    incidents: tuple[Incident, ...]
+    status: tuple[AreaStatus, ...]
+    capacity: tuple[CapacityNote, ...]
+    provenance: Provenance
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+
+def to_json_value(value: object) -> Any:  # noqa: ANN401 - JSON is any of six types
+    """Return `value` (dataclass tree) as JSON types; times as ISO 8601 with zone, NaN as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [to_json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json_value(item) for key, item in value.items()}
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
