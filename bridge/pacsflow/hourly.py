@@ -1,0 +1,188 @@
+"""Turns the rows of one source into hourly ledger rows, with DuckDB, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DICOM_PORTS = (104, 11112, 2761, 2762, 4242)
+"""Ports of DICOM: IANA's acr-nema, dicom, dicom-iscl, dicom-tls, and Orthanc's default."""
+
+DICOM = "dicom"
+DICOM_BY_PORT = "dicom?"
+"""Proven DICOM, and TCP or TLS connections on a DICOM port that nobody has looked into."""
+
+TRAFFIC = pa.schema(
+    [
+        ("hour", pa.timestamp("us", tz="UTC")),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        ("origin", pa.string()),
+        ("communications", pa.int64()),
+        ("packets", pa.int64()),
+        ("bytes", pa.int64()),
+        ("samples", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("weight_squares", pa.float64()),
+    ]
+)
+"""The ledger's rows. `communications` are counted at the side and in the hour that began them.
+`weight_squares` is the sum of (rate x length)^2 over samples, from which the interval of an
+estimated total of bytes follows; 0 where nothing was sampled."""
+
+COVERAGE = pa.schema(
+    [("hour", pa.timestamp("us", tz="UTC")), ("origin", pa.string()), ("rows", pa.int64())]
+)
+"""Hours in which a source saw something begin or end: what tells zero from no data."""
+
+_PORTS = ", ".join(map(str, DICOM_PORTS))
+_CLAMP = "least(sum({}), 9223372036854775807)::BIGINT"
+
+_SERVICE = f"""
+    CASE WHEN list_contains(string_split(service, ','), 'dicom') THEN 'dicom'
+         WHEN proto = 'tcp' AND resp_p IN ({_PORTS}) AND spoke
+              AND (service IS NULL OR service IN ('ssl', 'tls')) THEN 'dicom?'
+         WHEN service IS NOT NULL THEN left(lower(service), 64)
+         WHEN resp_p < 1024 AND proto IN ('tcp', 'udp') THEN proto || '/' || resp_p
+         ELSE coalesce(left(lower(proto), 16), 'other') END
+"""
+
+# A connection of duration d that begins at t spreads over hours by the share of d in each. The
+# shares are taken as differences of rounded running totals, so that they sum to the whole.
+_CONN = f"""
+    WITH conn AS (
+        SELECT epoch_us(ts) / 1e6 AS t, coalesce(duration, 0) AS d,
+               "id.orig_h" AS a, "id.resp_h" AS b, "id.resp_p" AS resp_p, proto, service,
+               coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
+                   OR coalesce(orig_ip_bytes, 0) > 120 AND coalesce(resp_ip_bytes, 0) > 120
+                   AS spoke,
+               coalesce(orig_ip_bytes, orig_bytes, 0) AS out_bytes,
+               coalesce(resp_ip_bytes, resp_bytes, 0) AS in_bytes,
+               coalesce(orig_pkts, 0) AS out_packets, coalesce(resp_pkts, 0) AS in_packets,
+               coalesce(missed_bytes, 0) AS missed
+        FROM rows
+    ), named AS (
+        SELECT *, {_SERVICE} AS named,
+               floor(t / 3600)::BIGINT AS first, floor((t + d) / 3600)::BIGINT AS last
+        FROM conn
+    ), spread AS (
+        SELECT *, unnest(range(first, last + 1)) AS h FROM named
+    ), shares AS (
+        SELECT *,
+               CASE WHEN h = first THEN 0 ELSE (h * 3600 - t) / d END AS p,
+               CASE WHEN h = last THEN 1 ELSE ((h + 1) * 3600 - t) / d END AS q
+        FROM spread
+    ), directed AS (
+        SELECT h, a AS source, b AS destination, named, (h = first)::BIGINT AS communications,
+               round(out_packets * q) - round(out_packets * p) AS packets,
+               round(out_bytes * q) - round(out_bytes * p) AS bytes,
+               round(missed * q) - round(missed * p) AS missed
+        FROM shares
+        UNION ALL
+        SELECT h, b, a, named, 0, round(in_packets * q) - round(in_packets * p),
+               round(in_bytes * q) - round(in_bytes * p), 0
+        FROM shares
+    )
+    SELECT to_timestamp(h * 3600) AS hour, source, destination, named AS service,
+           'zeek' AS origin, sum(communications)::BIGINT AS communications,
+           {_CLAMP.format("packets::HUGEINT")} AS packets,
+           {_CLAMP.format("bytes::HUGEINT")} AS bytes,
+           0::BIGINT AS samples, {_CLAMP.format("missed::HUGEINT")} AS missed_bytes,
+           0::DOUBLE AS weight_squares
+    FROM directed
+    GROUP BY ALL
+    HAVING sum(communications) + sum(packets) + sum(bytes) > 0
+    ORDER BY hour, source, destination, service
+"""
+_CONN_COVERAGE = """
+    SELECT to_timestamp(h * 3600) AS hour, 'zeek' AS origin, count(*)::BIGINT AS rows
+    FROM (
+        SELECT floor(epoch_us(ts) / 3.6e9)::BIGINT AS h FROM rows
+        UNION ALL
+        SELECT floor((epoch_us(ts) / 1e6 + duration) / 3600)::BIGINT FROM rows WHERE duration > 0
+    ) GROUP BY h ORDER BY h
+"""
+
+# A conversation belongs to the side that was seen first; it is DICOM when one of its frames was.
+_FRAMES = f"""
+    WITH known AS (
+        SELECT row_number() OVER () AS n, * FROM rows WHERE "id.orig_h" IS NOT NULL
+               AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
+    ), flows AS (
+        SELECT flow, min(n) AS first, bool_or(service = 'dicom') AS is_dicom,
+               arg_min("id.orig_h", n) AS a, arg_min("id.orig_p", n) AS a_p,
+               arg_min("id.resp_p", n) AS b_p, arg_min(proto, n) AS proto,
+               arg_min(service, n) AS said,
+               count(DISTINCT "id.orig_h") > 1 AS spoke
+        FROM known WHERE flow IS NOT NULL GROUP BY flow
+    ), named AS (
+        SELECT flow, first, a, spoke, proto,
+               CASE WHEN is_dicom THEN 'dicom' ELSE said END AS service,
+               CASE WHEN b_p IN ({_PORTS}) OR b_p <= a_p THEN b_p ELSE a_p END AS resp_p
+        FROM flows
+    ), services AS (
+        SELECT flow, first, {_SERVICE} AS service FROM named
+    )
+    SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour,
+           "id.orig_h" AS source, "id.resp_h" AS destination,
+           coalesce(services.service, CASE WHEN lower(known.protocol) = 'dicom' THEN 'dicom' END,
+                    known.service, left(lower(known.protocol), 64), 'other') AS service,
+           CASE WHEN sampling_rate > 1 THEN 'sflow' ELSE 'capture' END AS origin,
+           count(*) FILTER (known.flow IS NULL OR n = first OR sampling_rate > 1)::BIGINT
+               AS communications,
+           {_CLAMP.format("sampling_rate::HUGEINT")} AS packets,
+           {_CLAMP.format("sampling_rate::HUGEINT * length")} AS bytes,
+           count(*) FILTER (sampling_rate > 1)::BIGINT AS samples, 0::BIGINT AS missed_bytes,
+           coalesce(sum(power(sampling_rate::DOUBLE * length, 2)) FILTER (sampling_rate > 1), 0)
+               AS weight_squares
+    FROM known LEFT JOIN services USING (flow)
+    GROUP BY ALL
+    ORDER BY hour, source, destination, service, origin
+"""
+_FRAMES_COVERAGE = """
+    SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour,
+           CASE WHEN sampling_rate > 1 THEN 'sflow' ELSE 'capture' END AS origin,
+           count(*)::BIGINT AS rows
+    FROM rows WHERE ts IS NOT NULL GROUP BY ALL ORDER BY hour, origin
+"""
+
+
+def connect(scratch: Path | None = None, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB in UTC that spills to `scratch` and reads nothing from the network."""
+    options = {"memory_limit": memory, "TimeZone": "UTC", "autoinstall_known_extensions": "false"}
+    options["enable_progress_bar"] = "false"
+    connection = duckdb.connect(":memory:")
+    for name, value in options.items():
+        connection.execute(f"SET {name} = '{value}'")
+    if scratch is not None:
+        connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
+    return connection
+
+
+def hourly(log: str, rows: pa.RecordBatchReader, scratch: Path) -> tuple[pa.Table, pa.Table]:
+    """Return the ledger rows (``TRAFFIC``) and covered hours (``COVERAGE``) of one source.
+
+    Parameters
+    ----------
+    log
+        ``conn`` or ``frames``.
+    rows
+        Rows in the columns of ``readers.schemas.CONN`` or ``FRAMES``; read once, as a stream.
+    scratch
+        A folder for what does not fit in memory.
+    """
+    query, coverage = (_CONN, _CONN_COVERAGE) if log == "conn" else (_FRAMES, _FRAMES_COVERAGE)
+    with connect(scratch) as connection:
+        connection.execute(f"ATTACH '{str(scratch / 'rows.duckdb').replace(chr(39), chr(39) * 2)}'")
+        connection.register("incoming", rows)
+        connection.execute("CREATE TABLE rows.rows AS SELECT * FROM incoming")
+        connection.execute("USE rows")
+        traffic = connection.sql(query).to_arrow_table()
+        hours = connection.sql(coverage).to_arrow_table()
+    return traffic.cast(TRAFFIC), hours.cast(COVERAGE)

@@ -1,0 +1,246 @@
+"""The traffic ledger (contract 3): a Parquet dataset by day that any engine reads, and a journal.
+
+Adding is idempotent (a source is known by the hash of its content) and atomic: a source's files
+are made in a staging folder; the journal says what will be moved; they are moved; the journal says
+that they were. Whoever opens the ledger next finishes a move that was begun, and throws away
+staged files whose move was not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import LedgerError, PacsflowError
+from pacsflow.hourly import connect
+from pacsflow.ledger.journal import Entry, Journal
+from pacsflow.ledger.staging import Fingerprint, Staged, fingerprint, is_replaceable, stage
+from pacsflow.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import duckdb
+
+    from pacsflow.readers import Source
+
+__all__ = ["Added", "Entry", "Ledger"]
+
+MARKER = "pacsflow-ledger"
+JOURNAL = "journal.sqlite"
+STAGING = ".staging"
+ALONE = 4
+"""Up to so many files one process is quicker than starting several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of the sources that were to be added."""
+
+    added: tuple[Entry, ...]
+    known: tuple[Source, ...]
+    """Sources whose content was in the ledger already."""
+    problems: tuple[PacsflowError, ...]
+
+
+class Ledger:
+    """A ledger's folder, open for adding and for asking.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    create
+        Make it where there is none; otherwise a missing ledger raises `LedgerError`.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.folder = folder
+        marker = folder / MARKER
+        if not marker.is_file():
+            if not create:
+                hint = f"pacsflow ingest LOGS... --ledger {folder} makes one"
+                raise LedgerError(f"{folder}: there is no ledger here; {hint}")
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise LedgerError(f"{folder}: neither a ledger nor an empty folder to make one in")
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                marker.write_text("1\n", encoding="ascii")
+            except OSError as error:
+                raise LedgerError(f"{folder}: cannot be made: {error.strerror}") from None
+        self.journal = Journal(folder / JOURNAL)
+        with self._lock() as locked:
+            if locked:
+                self._recover()
+
+    @classmethod
+    @contextmanager
+    def temporary(cls) -> Iterator[Ledger]:
+        """Make a ledger that is gone afterwards, for a report on files alone."""
+        with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+            yield cls(Path(folder) / "ledger", create=True)
+
+    @contextmanager
+    def _lock(self, *, wait: bool = False) -> Iterator[bool]:
+        """Hold the ledger for writing; yields False where another process has it."""
+        try:
+            lock = os.open(self.folder / MARKER, os.O_RDONLY)
+        except OSError as error:
+            raise LedgerError(f"{self.folder}: cannot be opened: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(lock)
+
+    def _recover(self) -> None:
+        for entry in self.journal.entries(committed=False):
+            self._move(entry)
+        shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+
+    def _move(self, entry: Entry) -> None:
+        """Move an entry's staged files into place; doing it again changes nothing."""
+        staging = self.folder / STAGING / entry.sha256
+        old = next((e for e in self.journal.entries() if e.sha256 == entry.replaces), None)
+        for name in entry.files:
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (staging / name).exists():
+                (staging / name).replace(target)
+        for name in old.files if old else ():
+            (self.folder / name).unlink(missing_ok=True)
+        self.journal.commit(entry)
+        shutil.rmtree(staging, ignore_errors=True)
+
+    def add(
+        self,
+        sources: Sequence[Source],
+        *,
+        simulated: bool = False,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Added:
+        """Add what is new in `sources`; what is there already changes nothing.
+
+        A log that has grown since it was added (its first bytes are the old file) replaces its
+        earlier self. `progress` is called with sources done and their number.
+        """
+        with self._lock(wait=True):
+            return self._add(sources, simulated, workers or os.cpu_count() or 1, progress)
+
+    def _add(
+        self,
+        sources: Sequence[Source],
+        simulated: bool,
+        workers: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> Added:
+        entries = self.journal.entries()
+        by_hash = {entry.sha256 for entry in entries}
+        by_path = {entry.path: entry for entry in entries}
+        added: list[Entry] = []
+        known: list[Source] = []
+        problems: list[PacsflowError] = []
+        todo: list[tuple[Source, Fingerprint, str]] = []
+        for source in sources:
+            path = str(source.path.resolve())
+            old = by_path.get(path)
+            try:
+                print_ = fingerprint(source.path, old.size if old and is_replaceable(source) else 0)
+            except PacsflowError as error:
+                problems.append(error)
+                self.journal.problem(path, str(error), datetime.now(UTC))
+                continue
+            if print_.sha256 in by_hash:
+                known.append(source)
+                continue
+            by_hash.add(print_.sha256)
+            grown = old is not None and print_.prefix == old.sha256
+            todo.append((source, print_, old.sha256 if old and grown else ""))
+        for done, (item, staged) in enumerate(self._staged(todo, workers), 1):
+            if isinstance(staged, PacsflowError):
+                problems.append(staged)
+                path = str(item[0].path.resolve())
+                self.journal.problem(path, str(staged), datetime.now(UTC))
+            else:
+                entry = _entry(staged, item[2], simulated=simulated)
+                self.journal.begin(entry)
+                self._move(entry)
+                added.append(entry)
+            if progress:
+                progress(done, len(todo))
+        shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+        return Added(tuple(added), tuple(known), tuple(problems))
+
+    def _staged(
+        self, todo: list[tuple[Source, Fingerprint, str]], workers: int
+    ) -> Iterator[tuple[tuple[Source, Fingerprint, str], Staged | PacsflowError]]:
+        """Stage every source, on several processes where that pays."""
+        folders = [self.folder / STAGING / item[1].sha256 for item in todo]
+        large = sum(item[1].size for item in todo) > 20_000_000
+        if workers == 1 or len(todo) == 1 or (len(todo) <= ALONE and not large):
+            for item, folder in zip(todo, folders, strict=True):
+                yield item, stage(item[0], item[1], folder)
+            return
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=spawn) as pool:
+            running = {
+                pool.submit(stage, item[0], item[1], folder): item
+                for item, folder in zip(todo, folders, strict=True)
+            }
+            for future in as_completed(running):
+                yield running[future], future.result()
+
+    def entries(self) -> list[Entry]:
+        """Return every source that is in the ledger."""
+        return self.journal.entries()
+
+    def connect(
+        self, first: date | None = None, last: date | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB with one view a table, of the UTC days from `first` to `last`."""
+        connection = connect()
+        for table, schema in TABLES.items():
+            days = sorted((self.folder / table).glob("day=*"))
+            if first:
+                days = [day for day in days if day.name >= f"day={first.isoformat()}"]
+            if last:
+                days = [day for day in days if day.name <= f"day={last.isoformat()}"]
+            files = [str(path) for day in days for path in sorted(day.glob("*.parquet"))]
+            if files:
+                rows = connection.read_parquet(files, hive_partitioning=False)
+            else:
+                rows = connection.from_arrow(schema.empty_table())
+            rows.create_view(table)
+        return connection
+
+
+def _entry(staged: Staged, replaces: str, *, simulated: bool) -> Entry:
+    quality = staged.quality
+    return Entry(
+        sha256=staged.fingerprint.sha256,
+        path=str(staged.source.path.resolve()),
+        kind=staged.source.kind,
+        size=staged.fingerprint.size,
+        rows=quality.rows,
+        unreadable=quality.unreadable,
+        examples=tuple(quality.examples),
+        notes=tuple(quality.notes),
+        first=staged.first,
+        last=staged.last,
+        added=datetime.now(UTC),
+        simulated=simulated,
+        files=tuple(staged.files),
+        replaces=replaces,
+    )

@@ -1,0 +1,175 @@
+"""Reads one source into Parquet files in a staging folder; touches nothing of the ledger itself."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pacsflow.errors import InputError, PacsflowError
+from pacsflow.hourly import DICOM_PORTS, hourly
+from pacsflow.ledger.tables import OF_LOG, TABLES, time_column
+from pacsflow.readers import Format, Quality, Source, read
+from pacsflow.readers.blocks import opened
+from pacsflow.readers.schemas import ZEEK_LOGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A source's content: SHA-256 of its bytes after decompression, and their number.
+
+    `prefix` is the hash of the first `prefix_size` bytes, where those were asked for.
+    """
+
+    sha256: str
+    size: int
+    prefix: str = ""
+
+
+@dataclass(slots=True)
+class Staged:
+    """What one source came to; `files` are paths below the staging folder, by table and day."""
+
+    source: Source
+    fingerprint: Fingerprint
+    quality: Quality = field(default_factory=Quality)
+    files: list[str] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+def fingerprint(path: Path, prefix_size: int = 0) -> Fingerprint:
+    """Hash a file's content, gzip undone, so that a log and its packed copy are the same."""
+    whole = hashlib.sha256()
+    prefix, size = "", 0
+    with opened(path) as file:
+        while chunk := file.read(1 << 20):
+            if prefix_size and size < prefix_size <= size + len(chunk):
+                part = whole.copy()
+                part.update(chunk[: prefix_size - size])
+                prefix = part.hexdigest()
+            whole.update(chunk)
+            size += len(chunk)
+    return Fingerprint(whole.hexdigest(), size, prefix)
+
+
+def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | PacsflowError:
+    """Read `source` into ``staging/TABLE/day=YYYY-MM-DD/HASH.parquet``.
+
+    Returns the error rather than raising it, so that one bad file stops no other.
+    """
+    staged = Staged(source, print_)
+    staging.mkdir(parents=True, exist_ok=True)
+    writers = _Writers(staging, print_.sha256[:32])
+    scratch = staging / "scratch"
+    scratch.mkdir(exist_ok=True)
+    try:
+        if source.log in {"conn", "frames"}:
+            rows = pa.RecordBatchReader.from_batches(
+                ZEEK_LOGS[source.log], _traffic_rows(staged, writers)
+            )
+            try:
+                traffic, coverage = hourly(source.log, rows, scratch)
+            except PacsflowError:
+                raise
+            except Exception as error:
+                raise _cause(error, source.path) from error
+            writers.write("traffic", traffic)
+            writers.write("coverage", coverage)
+        else:
+            for _ in _traffic_rows(staged, writers):
+                pass
+        if not staged.quality.rows and staged.quality.unreadable:
+            problem = f"no row of it can be read; {staged.quality.examples[0]}"
+            raise InputError(source.path, problem)
+    except PacsflowError as error:
+        writers.close()
+        return error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    staged.files = writers.close()
+    return staged
+
+
+def _cause(error: BaseException, path: Path) -> PacsflowError:
+    """Return the reader's own error from within an engine's, or say what the engine said."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, PacsflowError):
+            return found
+        found = found.__cause__ or found.__context__
+    return InputError(path, f"cannot be read: {str(error).splitlines()[0][:300]}")
+
+
+def _traffic_rows(staged: Staged, writers: _Writers) -> Iterator[pa.RecordBatch]:
+    """Yield the rows for `hourly`, and write those of the other logs in passing."""
+    for log, batch in read(staged.source, staged.quality):
+        _watch_time(staged, batch)
+        if log in OF_LOG:
+            writers.write(OF_LOG[log], pa.Table.from_batches([_kept(log, batch)]))
+        else:
+            yield batch
+
+
+def _kept(log: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Of ssl.log only connections to DICOM ports are kept: the rest is the web."""
+    if log != "ssl":
+        return batch
+    return batch.filter(pc.is_in(batch["id.resp_p"], pa.array(DICOM_PORTS, pa.int32())))
+
+
+def _watch_time(staged: Staged, batch: pa.RecordBatch) -> None:
+    found = pc.min_max(batch["ts"]).as_py()
+    if found["min"] is not None:
+        low, high = found["min"].astimezone(UTC), found["max"].astimezone(UTC)
+        staged.first = min(staged.first or low, low)
+        staged.last = max(staged.last or high, high)
+
+
+class _Writers:
+    """One Parquet file a table and day, all named by the source's hash."""
+
+    def __init__(self, staging: Path, name: str) -> None:
+        self.staging = staging
+        self.name = name
+        self.open: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, table: str, rows: pa.Table) -> None:
+        rows = rows.filter(pc.is_valid(rows[time_column(table)]))
+        days = pc.cast(rows[time_column(table)], pa.date32(), safe=False)
+        for day in sorted(pc.unique(days).to_pylist()):
+            part = rows.filter(pc.equal(days, pa.scalar(day, pa.date32())))
+            place = f"{table}/day={day.isoformat()}/{self.name}.parquet"
+            if place not in self.open:
+                path = self.staging / place
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.open[place] = pq.ParquetWriter(path, TABLES[table], compression="zstd")
+            self.open[place].write_table(part.cast(TABLES[table]))
+
+    def close(self) -> list[str]:
+        for writer in self.open.values():
+            writer.close()
+        return sorted(self.open)
+
+
+def days_between(first: datetime, last: datetime) -> list[date]:
+    """Return every UTC day from `first` to `last`, both included."""
+    day, end = first.astimezone(UTC).date(), last.astimezone(UTC).date()
+    return [day + timedelta(days=i) for i in range((end - day).days + 1)]
+
+
+def is_replaceable(source: Source) -> bool:
+    """Say whether a file of this kind may still be growing (a log), unlike a capture or a sheet."""
+    return source.format in {Format.ZEEK_TSV, Format.ZEEK_JSON}

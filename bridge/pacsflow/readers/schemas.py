@@ -1,0 +1,171 @@
+"""The columns that pacsflow reads from each kind of source, as Arrow schemas.
+
+A column that a source does not have is null. Times are UTC microseconds. Names are those of Zeek
+and, for frames, of FACTS' nine columns of the hospital study.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+TEXTS = pa.list_(pa.string())
+
+_CONNECTION = [
+    ("ts", TIME),
+    ("uid", pa.string()),
+    ("id.orig_h", pa.string()),
+    ("id.orig_p", pa.int32()),
+    ("id.resp_h", pa.string()),
+    ("id.resp_p", pa.int32()),
+]
+
+CONN = pa.schema(
+    [
+        *_CONNECTION,
+        ("proto", pa.string()),
+        ("service", pa.string()),
+        ("duration", pa.float64()),
+        ("orig_bytes", pa.int64()),
+        ("resp_bytes", pa.int64()),
+        ("conn_state", pa.string()),
+        ("local_orig", pa.bool_()),
+        ("local_resp", pa.bool_()),
+        ("missed_bytes", pa.int64()),
+        ("history", pa.string()),
+        ("orig_pkts", pa.int64()),
+        ("orig_ip_bytes", pa.int64()),
+        ("resp_pkts", pa.int64()),
+        ("resp_ip_bytes", pa.int64()),
+        ("community_id", pa.string()),
+    ]
+)
+
+_DICOM_COUNTS = (
+    "reject_result", "reject_source", "reject_reason", "abort_source", "abort_reason",
+    "ctx_offered", "ctx_accepted",
+)  # fmt: skip
+_DICOM_TOTALS = (
+    "echo_rq", "store_rq", "find_rq", "get_rq", "move_rq", "cancel_rq", "n_rq", "rsp_success",
+    "rsp_warning", "rsp_failure", "rsp_pending", "rsp_cancel",
+)  # fmt: skip
+
+DICOM = pa.schema(
+    [
+        *_CONNECTION,
+        ("community_id", pa.string()),
+        ("duration", pa.float64()),
+        ("calling_ae", pa.string()),
+        ("called_ae", pa.string()),
+        ("result", pa.string()),
+        ("end", pa.string()),
+        *((name, pa.int64()) for name in _DICOM_COUNTS),
+        ("sop_classes", TEXTS),
+        ("transfer_syntaxes", TEXTS),
+        ("services", TEXTS),
+        ("modalities", TEXTS),
+        ("orig_roles", TEXTS),
+        ("resp_roles", TEXTS),
+        ("orig_impl_uid", pa.string()),
+        ("orig_impl_version", pa.string()),
+        ("resp_impl_uid", pa.string()),
+        ("resp_impl_version", pa.string()),
+        ("orig_max_pdu", pa.int64()),
+        ("resp_max_pdu", pa.int64()),
+        ("user_identity", pa.string()),
+        *((name, pa.int64()) for name in _DICOM_TOTALS),
+        ("failure_codes", TEXTS),
+        ("move_destinations", TEXTS),
+        ("data_pdus", pa.int64()),
+        ("data_bytes_orig", pa.int64()),
+        ("data_bytes_resp", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("flags", TEXTS),
+    ]
+)
+
+KNOWN_DICOM = pa.schema(
+    [
+        ("ts", TIME),
+        ("host", pa.string()),
+        ("port_num", pa.int32()),
+        ("ae_title", pa.string()),
+        ("role", pa.string()),
+        ("category", pa.string()),
+        ("basis", pa.string()),
+        ("services", TEXTS),
+        ("modalities", TEXTS),
+        ("impl_uid", pa.string()),
+        ("impl_version", pa.string()),
+        ("tls", pa.bool_()),
+        ("local", pa.bool_()),
+        ("evidence_uid", pa.string()),
+    ]
+)
+
+NOTICE = pa.schema(
+    [
+        *_CONNECTION,
+        ("proto", pa.string()),
+        ("note", pa.string()),
+        ("msg", pa.string()),
+        ("sub", pa.string()),
+        ("src", pa.string()),
+        ("dst", pa.string()),
+        ("p", pa.int32()),
+        ("n", pa.int64()),
+        ("actions", TEXTS),
+    ]
+)
+
+SSL = pa.schema(
+    [
+        *_CONNECTION,
+        ("version", pa.string()),
+        ("cipher", pa.string()),
+        ("server_name", pa.string()),
+        ("established", pa.bool_()),
+    ]
+)
+
+FRAMES = pa.schema(
+    [
+        ("ts", TIME),
+        ("protocol", pa.string()),
+        ("id.orig_h", pa.string()),
+        ("id.orig_p", pa.int32()),
+        ("id.resp_h", pa.string()),
+        ("id.resp_p", pa.int32()),
+        ("hw_source", pa.string()),
+        ("hw_destination", pa.string()),
+        ("vlan", pa.int32()),
+        ("length", pa.int64()),
+        ("info", pa.string()),
+        ("sampling_rate", pa.int64()),
+        ("agent", pa.string()),
+        ("proto", pa.string()),
+        ("flow", pa.string()),
+        ("service", pa.string()),
+    ]
+)
+"""One row a frame, from its sender (orig) to its receiver (resp). `flow` is the same for both
+directions of one conversation and null where the source cannot tell; `sampling_rate` is 1 where
+every frame was captured; `service` is `dicom` where the frame was recognised as such."""
+
+ZEEK_LOGS = {
+    "conn": CONN,
+    "dicom": DICOM,
+    "known_dicom": KNOWN_DICOM,
+    "notice": NOTICE,
+    "ssl": SSL,
+    "frames": FRAMES,
+}
+REQUIRED = {
+    "conn": ("ts", "id.orig_h", "id.resp_h"),
+    "dicom": ("ts", "id.orig_h", "id.resp_h"),
+    "known_dicom": ("ts", "host"),
+    "notice": ("ts", "note"),
+    "ssl": ("ts", "id.orig_h", "id.resp_h"),
+    "frames": ("ts", "length"),
+}
+"""Columns without which a log, or a row of it, says nothing."""

@@ -1,0 +1,141 @@
+"""Turns the text of one Zeek field into a value; raises ValueError with what was expected."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pacsflow.readers.schemas import TEXTS, TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COUNT_MAX = 2**53
+"""9 petabytes in one row is no traffic, and sums of it would not fit 64 bits."""
+EARLIEST = Decimal(631152000)
+LATEST = Decimal(4102444800)
+"""1990-01-01 and 2100-01-01: outside, a time is a broken clock or an attack, not traffic."""
+LONGEST = 366 * 86400.0
+CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def escape_controls(text: str) -> str:
+    r"""Return `text` with control and bidirectional characters as ``\xHH``, as Zeek writes them."""
+    if text.isascii() and text.isprintable():
+        return text
+    encoded = lambda m: "".join(  # noqa: E731 - one use
+        f"\\x{b:02x}" for b in m.group().encode("utf-8", "surrogatepass")
+    )
+    return CONTROL.sub(encoded, text)
+
+
+def to_time(value: str | float) -> int:
+    """Return microseconds since 1970 UTC from epoch seconds or ISO 8601 text."""
+    text = str(value)
+    try:
+        seconds = Decimal(text)
+    except InvalidOperation:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"expected a time, found {text[:40]!r}") from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = Decimal(round(moment.timestamp() * 1_000_000)) / 1_000_000
+    if not seconds.is_finite() or not EARLIEST <= seconds < LATEST:
+        raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
+    return round(seconds * 1_000_000)
+
+
+def to_interval(value: str | float) -> float:
+    """Return seconds, from 0 to a year."""
+    seconds = to_float(value)
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"expected a duration from 0 to 366 days, found {str(value)[:40]!r}")
+    return seconds
+
+
+def to_float(value: str | float) -> float:
+    """Return a finite number."""
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"expected a number, found {str(value)[:40]!r}") from None
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise ValueError(f"expected a finite number, found {str(value)[:40]!r}")
+    return number
+
+
+def to_count(value: str | float) -> int:
+    """Return a whole number from 0 to 2^53."""
+    try:
+        number = int(value)
+        exact = not isinstance(value, (bool, float)) or (type(value) is float and number == value)
+    except (ValueError, OverflowError):
+        exact, number = False, -1
+    if not exact or not 0 <= number <= COUNT_MAX:
+        raise ValueError(f"expected a count, found {str(value)[:40]!r}")
+    return number
+
+
+def to_port(value: str | float) -> int:
+    """Return a port from 0 to 65535, also from Zeek's ``80/tcp``."""
+    text = value.split("/", 1)[0] if isinstance(value, str) else value
+    number = to_count(text)
+    if number > 65535:
+        raise ValueError(f"expected a port, found {str(value)[:40]!r}")
+    return number
+
+
+def to_bool(value: str | bool) -> bool:
+    """Return Zeek's T or F, or a JSON boolean."""
+    if isinstance(value, bool):
+        return value
+    if value in ("T", "F"):
+        return value == "T"
+    raise ValueError(f"expected T or F, found {str(value)[:40]!r}")
+
+
+def to_text(value: object) -> str:
+    """Return text that a terminal and a page can show as it is."""
+    return escape_controls(value if isinstance(value, str) else str(value))
+
+
+def to_texts(value: object) -> list[str]:
+    """Return the elements of a JSON array."""
+    return [to_text(item) for item in value] if isinstance(value, list) else [to_text(value)]
+
+
+@lru_cache(maxsize=65536)
+def to_address(value: str) -> str:
+    """Return an IPv4 or IPv6 address in its canonical text, without a zone."""
+    try:
+        return str(ipaddress.ip_address(value.split("%", maxsplit=1)[0]))
+    except (ValueError, AttributeError):
+        raise ValueError(f"expected an address, found {str(value)[:45]!r}") from None
+
+
+def converter(name: str, kind: pa.DataType) -> Callable[[Any], Any]:
+    """Return the function that reads one value of column `name` of Arrow type `kind`."""
+    if name in {"id.orig_h", "id.resp_h", "host"}:
+        return to_address
+    if kind == TIME:
+        return to_time
+    if kind == TEXTS:
+        return to_texts
+    if pa.types.is_int32(kind):
+        return to_port
+    if pa.types.is_int64(kind):
+        return to_count
+    if pa.types.is_floating(kind):
+        return to_interval if name == "duration" else to_float
+    return to_bool if pa.types.is_boolean(kind) else to_text

@@ -1,0 +1,72 @@
+"""Finds the programs that pacsflow drives, with their versions."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pacsflow.errors import ToolError
+
+TSHARK_MINIMUM = (4, 0)
+ZEEK_MINIMUM = (8, 0)
+ZEEK_FOLDERS = ("/opt/zeek/bin", "/usr/local/zeek/bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that is there."""
+
+    name: str
+    path: Path
+    version: tuple[int, ...]
+
+    @property
+    def version_text(self) -> str:
+        """Return the version with dots."""
+        return ".".join(map(str, self.version))
+
+
+def locate(name: str, folders: tuple[str, ...] = ()) -> Path | None:
+    """Return the program's path, looked for on PATH and then in `folders`."""
+    found = shutil.which(name) or next(
+        (p for folder in folders if (p := shutil.which(name, path=folder))), None
+    )
+    return Path(found) if found else None
+
+
+@cache
+def version_of(path: Path) -> tuple[int, ...]:
+    """Return the first version number that ``PATH --version`` prints, or an empty tuple."""
+    try:
+        ran = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", ran.stdout + ran.stderr)
+    return tuple(int(part) for part in found.groups() if part) if found else ()
+
+
+def tshark(path: str | None = None) -> Tool:
+    """Return tshark; raises `ToolError` where it is missing or older than 4.0."""
+    found = locate(path or "tshark")
+    if found is None:
+        raise ToolError(
+            "tshark is not installed, and captures are read with it: apt-get install tshark "
+            "(Debian, Ubuntu), or wireshark.org for other systems"
+        )
+    version = version_of(found)
+    if version < TSHARK_MINIMUM:
+        told = ".".join(map(str, version)) or "of unknown version"
+        raise ToolError(f"{found} is {told}; pacsflow needs tshark 4.0 or later")
+    return Tool("tshark", found, version)
+
+
+def zeek() -> Tool | None:
+    """Return Zeek, on PATH or where its own packages put it, or None."""
+    found = locate("zeek", ZEEK_FOLDERS)
+    return Tool("zeek", found, version_of(found)) if found else None
