@@ -1,0 +1,329 @@
+"""The values that forecasting hands on: all frozen, all JSON-serialisable with `to_json_value`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+DAY = 24
+WEEK = 168
+HOURS_NEEDED = WEEK
+"""Below one week there is no "same hour last week", so there is no forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnoughHistory:
+    """Why there is no forecast: a value, not an error.
+
+    Parameters
+    ----------
+    series
+        Name of the series.
+    hours
+        Hours with data that there are.
+    needed
+        Hours with data that a forecast needs.
+    reason
+        The same in a plain sentence.
+    """
+
+    series: str
+    hours: int
+    needed: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one model did on held-back hours, always forecast from what was known before them.
+
+    Parameters
+    ----------
+    model
+        Name of the model, ``ARIMA(2,0,1)(0,1,0)168``.
+    mae
+        Mean absolute error, unit of the series.
+    mase
+        Mean absolute scaled error (Hyndman and Koehler 2006): `mae` over the mean absolute
+        24-hour difference of the history. Below 1 is better than yesterday's values in-sample.
+    smape
+        Symmetric mean absolute percentage error, percent, 0 to 200.
+    coverage95
+        Share of hours inside the 95 % interval, 0 to 1; None where there is no interval.
+    origins
+        Number of forecasts made.
+    hours
+        Number of forecast hours that were compared.
+    """
+
+    model: str
+    mae: float
+    mase: float
+    smape: float
+    coverage95: float | None
+    origins: int
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the model earns its keep against last week's values.
+
+    Parameters
+    ----------
+    sentence
+        The verdict in one plain sentence.
+    suits
+        True where the model beat both naive forecasts on held-back hours, False where it did
+        not (then the forecast *is* the naive one), None where nothing could be held back.
+    mase, mase_naive168, mase_naive24
+        Mean absolute scaled error of the model and both naive forecasts on the same held-back
+        hours; None where nothing could be held back.
+    smape, smape_naive168, smape_naive24
+        Symmetric mean absolute percentage errors, percent, likewise.
+    coverage95, coverage95_naive168
+        Share of held-back hours inside the 95 % interval, 0 to 1. The interval is the calibrated
+        one, its calibration taken from other held-back weeks than the one it is judged on.
+    origins
+        Number of rolling origins.
+    improvement_percent
+        How much smaller the model's error is than that of last week's values, percent.
+    dm_p
+        p value of the Diebold-Mariano test (Harvey, Leybourne and Newbold 1997) against last
+        week's values; None where there are too few origins.
+    """
+
+    sentence: str
+    suits: bool | None
+    mase: float | None = None
+    mase_naive168: float | None = None
+    mase_naive24: float | None = None
+    smape: float | None = None
+    smape_naive168: float | None = None
+    smape_naive24: float | None = None
+    coverage95: float | None = None
+    coverage95_naive168: float | None = None
+    origins: int = 0
+    improvement_percent: float | None = None
+    dm_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRoot:
+    """A test for stationarity: statistic, p value, and what they say in words."""
+
+    statistic: float
+    p: float
+    says: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnostics:
+    """The Box-Jenkins identification, shown.
+
+    Parameters
+    ----------
+    adf, kpss
+        Augmented Dickey-Fuller (null: unit root) and KPSS (null: stationary) on the series.
+    adf_difference, kpss_difference
+        The same on the difference to the same hour of last week, where there is one.
+    difference
+        What `acf` and `pacf` are of, in words.
+    acf, pacf
+        Autocorrelation and partial autocorrelation at lags 0 to ``len - 1``, hours.
+    band
+        95 % limits of `acf` and `pacf` of white noise, plus and minus.
+    order, why
+        The chosen order and the reason, in words.
+    aicc
+        AICc of the orders that were compared (on one and the same difference), best first.
+    ljung_box_24, ljung_box_168
+        p values of the residuals' Ljung-Box test at these lags, degrees of freedom less p + q.
+    normality
+        p value of the residuals' Jarque-Bera test.
+    dm_p
+        p value of the Diebold-Mariano test against last week's values.
+    """
+
+    adf: UnitRoot | None = None
+    kpss: UnitRoot | None = None
+    adf_difference: UnitRoot | None = None
+    kpss_difference: UnitRoot | None = None
+    difference: str = ""
+    acf: tuple[float, ...] = ()
+    pacf: tuple[float, ...] = ()
+    band: float = math.nan
+    order: str = ""
+    why: str = ""
+    aicc: tuple[tuple[str, float], ...] = ()
+    ljung_box_24: float | None = None
+    ljung_box_168: float | None = None
+    normality: float | None = None
+    dm_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """What comes: mean with 80 and 95 % intervals, hour by hour.
+
+    Parameters
+    ----------
+    series, unit
+        As in `pacsflow.series.HourlySeries`.
+    model
+        Name of what made the mean, ``ARIMA(2,0,1)(0,1,0)168``.
+    start
+        Start of the first forecast hour, UTC.
+    mean, lower80, upper80, lower95, upper95
+        Shape ``(horizon,)``, unit of the series, never below 0.
+    verdict
+        How far to trust it.
+    diagnostics
+        The identification.
+    scores
+        Rolling-origin results of every candidate, best first.
+    notes
+        What else a reader should know, one sentence each.
+    """
+
+    series: str
+    unit: str
+    model: str
+    start: datetime
+    mean: Floats
+    lower80: Floats
+    upper80: Floats
+    lower95: Floats
+    upper95: Floats
+    verdict: Verdict
+    diagnostics: Diagnostics
+    scores: tuple[Score, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def horizon(self) -> int:
+        """Hours forecast."""
+        return int(self.mean.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Hours outside the 95 % interval that was forecast before they happened, joined.
+
+    Parameters
+    ----------
+    series, unit
+        As in the series.
+    start, end
+        First hour's start and last hour's end, UTC.
+    hours
+        Hours outside the interval.
+    direction
+        ``more`` or ``less`` than expected.
+    seen, expected
+        Sum of the hours outside, seen and forecast, unit of the series.
+    unlikely
+        Largest distance from the forecast, in standard deviations of its error.
+    endpoints
+        Who made the difference: name and surplus (or lack) in the unit, largest first.
+    """
+
+    series: str
+    unit: str
+    start: datetime
+    end: datetime
+    hours: int
+    direction: str
+    seen: float
+    expected: float
+    unlikely: float
+    endpoints: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRow:
+    """One forecast of the past: made at `origin` from what was known then.
+
+    `mase_naive168` and `mase_naive24` are of the naive forecasts from the same origin.
+    """
+
+    origin: datetime
+    model: str
+    hours: int
+    mase: float
+    mase_naive168: float
+    mase_naive24: float
+    smape: float
+    coverage95: float
+    dm_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Rolling-origin table of one series: everything chosen again at every origin."""
+
+    series: str
+    unit: str
+    horizon: int
+    rows: tuple[BacktestRow, ...]
+    sentence: str
+    mase: float | None = None
+    mase_naive168: float | None = None
+    mase_naive24: float | None = None
+    smape: float | None = None
+    coverage95: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityOutlook:
+    """When a capacity is reached.
+
+    Parameters
+    ----------
+    capacity
+        Unit of the series an hour.
+    peak
+        Highest upper 95 % bound of the forecast.
+    reached
+        First hour whose upper 95 % bound is at or above `capacity`, UTC; None where none is.
+    growth_percent_month
+        Growth of a weekly total over 30 days, percent, with its 95 % interval; None before
+        six whole weeks of history.
+    sentence
+        The same in words.
+    """
+
+    capacity: float | None
+    peak: float
+    reached: datetime | None
+    growth_percent_month: float | None
+    growth_lower: float | None
+    growth_upper: float | None
+    sentence: str
+
+
+def to_json_value(value: object) -> Any:  # noqa: ANN401  JSON is any of six types
+    """Return a value of this module as JSON types: arrays as lists, NaN as null, times ISO 8601."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return [to_json_value(item) for item in value.tolist()]
+    if isinstance(value, (list, tuple)):
+        return [to_json_value(item) for item in value]
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return to_json_value(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
