@@ -1,0 +1,241 @@
+"""Keeps a page a week in one folder, linked with each other, and an index with the trend."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from pacsflow.errors import InputError
+
+from .pdf import html_to_pdf
+from .render import (
+    WeekLinks,
+    asset,
+    content_security_policy,
+    environment,
+    logo_address,
+    render_html,
+    squeeze,
+)
+from .text import cleaned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+    from pacsflow.weekly import WeeklyReport
+
+    from .language import Language
+
+WEEK = re.compile(r"\d{4}-W\d{2}")
+INDEX = "index.html"
+_LINKS = re.compile(r"(<!--weeks-->).*?(<!--/weeks-->)", re.DOTALL)
+_LANG = re.compile(r'<html lang="([A-Za-z-]{2,12})">')
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePaths:
+    """What `write_archive` wrote for the week."""
+
+    page: Path
+    index: Path
+    pdf: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class WeekSummary:
+    """The few numbers of a week that the trend needs; bytes, hours and counts."""
+
+    week: str
+    first_day: str = ""
+    last_day: str = ""
+    title: str = ""
+    site: str = ""
+    zone: str = "UTC"
+    simulated: bool = False
+    sampled: bool = False
+    bytes: float | None = None
+    imaging_bytes: float | None = None
+    imaging_communications: float | None = None
+    associations: int | None = None
+    hours_expected: int = 0
+    hours_with_data: int = 0
+    incidents: int = 0
+    new: int = 0
+    silent: int = 0
+    findings: dict[str, int] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+
+
+def summary_of(report: WeeklyReport) -> WeekSummary:
+    """Return the summary that is kept beside a week's page."""
+    findings: dict[str, int] = {}
+    for finding in report.findings:
+        findings[finding.severity.value] = findings.get(finding.severity.value, 0) + 1
+    known = report.coverage.hours_with_data > 0
+    return WeekSummary(
+        week=report.week, first_day=report.first_day.isoformat(),
+        last_day=report.last_day.isoformat(), title=report.title, site=report.site,
+        zone=report.zone, simulated=report.provenance.simulated, sampled=report.coverage.sampled,
+        bytes=report.totals.bytes.value if known else None,
+        imaging_bytes=report.totals.imaging_bytes.value if known else None,
+        imaging_communications=report.totals.imaging_communications.value if known else None,
+        associations=report.associations.total if report.associations else None,
+        hours_expected=report.coverage.hours_expected,
+        hours_with_data=report.coverage.hours_with_data,
+        incidents=len(report.incidents),
+        new=sum(item.state == "new" for item in report.equipment),
+        silent=sum(item.state == "silent" for item in report.equipment),
+        findings=findings, status={s.area: s.status.value for s in report.status},
+    )
+
+
+def write_archive(
+    report: WeeklyReport,
+    directory: Path,
+    *,
+    lang: str = "en",
+    title: str | None = None,
+    logo: Path | None = None,
+    pdf: bool = False,
+) -> ArchivePaths:
+    """Write the week's page into `directory`, link its neighbours to it, and renew the index.
+
+    Writing the same week again replaces it and changes nothing else. Every file appears whole.
+
+    Parameters
+    ----------
+    report
+        The finished week.
+    directory
+        The archive; it is made where it is missing. Other files in it are left alone.
+    lang, title, logo
+        As in `render_html`.
+    pdf
+        Print the page to PDF as well, which needs Chromium.
+
+    Raises
+    ------
+    InputError
+        `directory` is a file, or the week has no ISO name.
+    ToolError
+        `pdf` was asked for and could not be printed; the page and the index are there.
+    """
+    if not WEEK.fullmatch(report.week):
+        raise InputError(directory, f"week {report.week!r} is not an ISO week like 2026-W47")
+    if directory.exists() and not directory.is_dir():
+        raise InputError(directory, "is a file", hint="--archive names a folder")
+    directory.mkdir(parents=True, exist_ok=True)
+    weeks = sorted({report.week, *_weeks(directory)})
+    page = directory / f"{report.week}.html"
+    _write(page, render_html(report, lang=lang, title=title, logo=logo,
+                             links=_links(weeks, report.week)))
+    summary = asdict(summary_of(cleaned(report)))
+    summary["title"] = cleaned(title) if title else summary["title"]
+    _write(directory / f"{report.week}.json",
+           json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n")
+    at = weeks.index(report.week)
+    for other in (*weeks[max(0, at - 1) : at], *weeks[at + 1 : at + 2]):
+        _relink(directory / f"{other}.html", _links(weeks, other))
+    index = directory / INDEX
+    _write(index, _index(directory, weeks, report, lang, logo))
+    printed = None
+    if pdf:
+        printed = directory / f"{report.week}.pdf"
+        html_to_pdf(page, printed)
+        _write(index, _index(directory, weeks, report, lang, logo))
+    return ArchivePaths(page, index, printed)
+
+
+def _weeks(directory: Path) -> list[str]:
+    return [path.stem for path in directory.glob("*.html") if WEEK.fullmatch(path.stem)]
+
+
+def _links(weeks: list[str], week: str) -> WeekLinks:
+    at = weeks.index(week)
+    return WeekLinks(
+        index=INDEX,
+        previous=f"{weeks[at - 1]}.html" if at else "",
+        next=f"{weeks[at + 1]}.html" if at + 1 < len(weeks) else "",
+        previous_label=weeks[at - 1] if at else "",
+        next_label=weeks[at + 1] if at + 1 < len(weeks) else "",
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _relink(page: Path, links: WeekLinks) -> None:
+    """Put new links into a page that is in the archive already, in that page's language."""
+    html = page.read_text("utf-8")
+    found = _LANG.search(html)
+    _, templates = environment(found[1] if found else "en", "UTC")
+    inner = squeeze(templates.get_template("weeks.jinja").render(links=links)).strip()
+    renewed = _LINKS.sub(lambda m: f"{m[1]}\n{inner}\n{m[2]}", html, count=1)
+    if renewed != html:
+        _write(page, renewed)
+
+
+def _read(path: Path) -> WeekSummary:
+    """Return a kept summary; one that cannot be read leaves its week without numbers."""
+    try:
+        kept: Any = json.loads(path.read_text("utf-8"))
+        fields = {key: kept[key] for key in WeekSummary.__dataclass_fields__ if key in kept}
+        numbers = (fields.get("bytes"), fields.get("imaging_bytes"))
+        if not all(n is None or (isinstance(n, (int, float)) and math.isfinite(n))
+                   for n in numbers):
+            return WeekSummary(path.stem)
+        return cleaned(WeekSummary(**{**fields, "week": path.stem}))
+    except (OSError, ValueError, TypeError, KeyError):
+        return WeekSummary(path.stem)
+
+
+def _index(
+    directory: Path, weeks: list[str], report: WeeklyReport, lang: str, logo: Path | None
+) -> str:
+    language, templates = environment(lang, report.zone)
+    kept = [_read(directory / f"{week}.json") for week in weeks]
+    pdfs = {week for week in weeks if (directory / f"{week}.pdf").is_file()}
+    return _render_index(language, templates, kept, pdfs, logo)
+
+
+def _render_index(
+    language: Language, templates: Environment, kept: list[WeekSummary], pdfs: set[str],
+    logo: Path | None,
+) -> str:
+    style, script = asset("report.css"), asset("report.js")
+    image = logo_address(logo) if logo is not None else ""
+    shown = kept[-104:]
+    _ = language.gettext
+    trends = [
+        ("imaging", _("Imaging bytes a week"), "bytes", [w.imaging_bytes for w in shown]),
+        ("findings", _("Findings, medium and above"), "findings",
+         [float(sum(w.findings.get(level, 0) for level in ("medium", "high", "critical")))
+          if w.hours_expected else None for w in shown]),
+        ("coverage", _("Hours with data, percent"), "percent",
+         [100.0 * w.hours_with_data / w.hours_expected if w.hours_expected else None
+          for w in shown]),
+    ]
+    html = templates.get_template("archive.html.jinja").render(
+        weeks=list(reversed(kept)), latest=kept[-1], trends=trends, shown=shown, pdfs=pdfs,
+        before={b.week: a for a, b in zip(kept, kept[1:], strict=False)},
+        logo=image,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=content_security_policy(style, script, image=bool(image)),
+        areas=("traffic", "pacs", "modalities", "associations", "security", "data"),
+    )
+    return squeeze(html)

@@ -1,0 +1,319 @@
+"""Geometry of the hourly charts: scales, ticks, and paths, ready for the SVG macros."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pacsflow.weekly import Band, Curve, Gap, Incident
+
+    from .language import Language
+
+HOUR = timedelta(hours=1)
+STEPS = 260
+"""Paths are drawn on a grid of hours by this many steps, and scaled: whole numbers stay short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line across the plot and the words beside it; `at` is in the viewBox."""
+
+    at: float
+    label: str
+    label_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of hours to mark, in the viewBox."""
+
+    x: float
+    width: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurveChart:
+    """One hourly chart; paths are on the grid of hours by `STEPS`, the rest in the viewBox."""
+
+    id: str
+    width: int
+    height: int
+    left: float
+    top: float
+    plot_width: float
+    plot_height: float
+    scale_x: float
+    scale_y: float
+    hours: int
+    week_hours: int
+    y_ticks: tuple[Tick, ...]
+    days: tuple[Tick, ...]
+    observed: str
+    previous: str
+    mean: str
+    band80: str
+    band95: str
+    gaps: tuple[Region, ...]
+    incidents: tuple[Region, ...]
+    empty: bool
+
+    @property
+    def right(self) -> float:
+        """Right edge of the plot."""
+        return self.left + self.plot_width
+
+    @property
+    def bottom(self) -> float:
+        """Lower edge of the plot."""
+        return self.top + self.plot_height
+
+    @property
+    def now(self) -> float:
+        """Where the week ends and the forecast begins."""
+        return self.left + self.week_hours * self.scale_x
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Size of a chart's viewBox and of the margins that its labels need."""
+
+    width: int
+    height: int
+    left: int
+    right: int = 6
+    top: int = 14
+    bottom: int = 26
+    ticks: int = 4
+    short_days: bool = False
+    steps: int = STEPS
+    every: int = 1
+    """Hours that are drawn as one, by their mean, where a page has very many charts."""
+    inner_band: bool = True
+    past: bool = True
+    """Whether the forecast of the week itself is drawn under what was seen."""
+
+
+WIDE = Shape(1200, 330, left=62, ticks=5, top=30)
+NARROW = Shape(420, 300, left=56, ticks=4, short_days=True, top=26)
+CARD = Shape(350, 118, left=44, ticks=2, short_days=True, top=8, bottom=18, steps=100,
+             inner_band=False)
+THIN_CARD = replace(CARD, every=2, past=False, steps=70)
+
+
+def nice_ceiling(value: float, ticks: int) -> tuple[float, float]:
+    """Return the top of an axis that holds `value` and its step: 1, 2, 2.5 or 5 x 10^n."""
+    if not value > 0 or not math.isfinite(value):
+        return 1.0, 1.0
+    raw = value / ticks
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
+    return math.ceil(value / step * 0.999) * step, step
+
+
+def runs(flags: Iterable[bool]) -> list[tuple[int, int]]:
+    """Return the (first, end) of every run of true values."""
+    found: list[tuple[int, int]] = []
+    begin: int | None = None
+    index = -1
+    for index, flag in enumerate(flags):
+        if flag and begin is None:
+            begin = index
+        elif not flag and begin is not None:
+            found.append((begin, index))
+            begin = None
+    if begin is not None:
+        found.append((begin, index + 1))
+    return found
+
+
+def line(points: Sequence[tuple[int, int] | None]) -> str:
+    """Return an SVG path through `points`, broken where one is `None`, in relative steps.
+
+    Points on a straight line between their neighbours are left out.
+    """
+    parts: list[str] = []
+    last: tuple[int, int] | None = None
+    dx = dy = 0
+    for point in (*points, None):
+        if point is None:
+            if dx or dy:
+                parts.append(f"{dx} {dy}" if dy >= 0 else f"{dx}{dy}")
+            last, dx, dy = None, 0, 0
+        elif last is None:
+            # A lone point would not show: a line of no length does, with round caps.
+            parts.append(f"M{point[0]} {point[1]}h0l")
+            last = point
+        else:
+            step_x, step_y = point[0] - last[0], point[1] - last[1]
+            if (dx or dy) and dx * step_y != dy * step_x:
+                parts.append(f"{dx} {dy}" if dy >= 0 else f"{dx}{dy}")
+                dx = dy = 0
+            dx, dy = dx + step_x, dy + step_y
+            last = point
+    text = " ".join(parts).replace("l ", "l").replace(" M", "M").replace(" -", "-")
+    return text.replace("lM", "M").removesuffix("l")
+
+
+def thinned(values: Sequence[float | None], every: int) -> list[float | None]:
+    """Return the mean of each `every` values; `None` where any of them is unknown."""
+    made: list[float | None] = []
+    for at in range(0, len(values), every):
+        part = [value for value in values[at : at + every] if value is not None]
+        made.append(sum(part) / every if len(part) == every else None)
+    return made
+
+
+def ribbon(low: Sequence[tuple[int, int]], high: Sequence[tuple[int, int]]) -> str:
+    """Return a closed SVG path between two lines of equal length."""
+    return line([*high, *reversed(low)]) + "z" if high else ""
+
+
+def curve_chart(
+    curve: Curve,
+    language: Language,
+    name: str,
+    shape: Shape = WIDE,
+    *,
+    incidents: Sequence[Incident] = (),
+    gaps: Sequence[Gap] = (),
+    top_value: float = 0.0,
+    tick_label: Callable[[float], str] | None = None,
+) -> CurveChart:
+    """Return the geometry of `curve`: the week, the week before, and the forecast to its right.
+
+    Parameters
+    ----------
+    curve
+        What to draw; hours are UTC, labels are on the site's clock.
+    language
+        Writes the labels.
+    name
+        Prefix of the ids in the SVG.
+    shape
+        Size and margins.
+    incidents, gaps
+        Hours to mark and hours to hatch.
+    top_value
+        The axis reaches at least this value, so that several charts can share one.
+    tick_label
+        Writes a value on the axis; the default writes it in the curve's unit.
+    """
+    start = curve.observed.start
+    week = len(curve.observed.values)
+    end = start + week * HOUR
+    forecast, expected = curve.forecast, curve.expected if shape.past else None
+    if forecast is not None and forecast.mean:
+        end = max(end, forecast.start + len(forecast.mean) * HOUR)
+    hours = max(1, (end - start) // HOUR)
+    top = max(axis_top(curve), top_value)
+    ceiling, step = nice_ceiling(top, shape.ticks)
+
+    plot_width = shape.width - shape.left - shape.right
+    plot_height = shape.height - shape.top - shape.bottom
+    steps, every = shape.steps, shape.every
+    scale_x, scale_y = plot_width / hours, plot_height / steps
+
+    def points(values: Sequence[float | None], first: int) -> list[tuple[int, int] | None]:
+        found: list[tuple[int, int] | None] = []
+        if every > 1:
+            values = thinned(values, every)
+        for index, value in enumerate(values):
+            if value is None or not math.isfinite(value):
+                found.append(None)
+            else:
+                height = min(max(value / ceiling, 0.0), 1.02) * steps
+                found.append((first + index * every, steps - int(height + 0.5)))
+        return found
+
+    def band(which: Band | None, level: int) -> str:
+        if which is None or not which.mean or (level == 80 and not shape.inner_band):
+            return ""
+        first = (which.start - start) // HOUR
+        lower = points(which.lower80 if level == 80 else which.lower95, first)
+        upper = points(which.upper80 if level == 80 else which.upper95, first)
+        both = [(a, b) for a, b in zip(lower, upper, strict=True) if a and b]
+        return ribbon([a for a, _ in both], [b for _, b in both])
+
+    def means(which: Band | None) -> str:
+        if which is None:
+            return ""
+        return line(points(which.mean, (which.start - start) // HOUR))
+
+    def region(first: datetime, last: datetime, label: str) -> Region | None:
+        begin = max((first - start) / HOUR, 0.0)
+        finish = min((last - start) / HOUR, float(hours))
+        if finish <= begin:
+            return None
+        return Region(round(shape.left + begin * scale_x, 1),
+                      round((finish - begin) * scale_x, 1), label)
+
+    observed = points(curve.observed.values, 0)
+    holes = runs(value is None for value in curve.observed.values)
+    hatched = [region(start + a * HOUR, start + b * HOUR, "") for a, b in holes]
+    hatched += [region(gap.start, gap.end, "") for gap in gaps if not holes]
+    marked = [region(incident.start, incident.end,
+                     language.span(incident.start, incident.end)) for incident in incidents]
+    previous: list[tuple[int, int] | None] = []
+    if curve.previous is not None:
+        previous = points(curve.previous.values[:week], 0)
+    label = tick_label or (lambda value: language.amount(value, curve.observed.unit))
+    ticks = tuple(
+        Tick(round(shape.top + plot_height * (1 - value * step / ceiling), 1), label(value * step))
+        for value in range(round(ceiling / step) + 1)
+    )
+    return CurveChart(
+        id=name, width=shape.width, height=shape.height, left=shape.left, top=shape.top,
+        plot_width=plot_width, plot_height=plot_height,
+        scale_x=round(scale_x, 5), scale_y=round(scale_y, 5),
+        hours=hours, week_hours=week, y_ticks=ticks,
+        days=_days(start, hours, language, shape, scale_x),
+        observed=line(observed), previous=line(previous),
+        mean=means(expected) + means(curve.forecast),
+        band80=band(expected, 80) + band(curve.forecast, 80),
+        band95=band(expected, 95) + band(curve.forecast, 95),
+        gaps=tuple(item for item in hatched if item),
+        incidents=tuple(item for item in marked if item),
+        empty=not any(observed),
+    )
+
+
+def axis_top(curve: Curve) -> float:
+    """Return the value that the axis must reach; a wild upper bound may leave the plot."""
+    solid = [value for value in curve.observed.values if value is not None]
+    if curve.previous is not None:
+        solid += [value for value in curve.previous.values if value is not None]
+    upper: list[float] = []
+    for band in (curve.expected, curve.forecast):
+        if band is not None:
+            solid += band.mean
+            upper += band.upper95
+    solid = [value for value in solid if math.isfinite(value)]
+    highest = max(solid, default=0.0)
+    bound = max((value for value in upper if math.isfinite(value)), default=0.0)
+    return max(highest, min(bound, 1.5 * highest))
+
+
+def _days(
+    start: datetime, hours: int, language: Language, shape: Shape, scale_x: float
+) -> tuple[Tick, ...]:
+    """Return a tick at each local midnight, its label in the middle of the day."""
+    midnights = language.midnights(start, hours)
+    found: list[Tick] = []
+    for index, hour in enumerate(midnights):
+        until = midnights[index + 1] if index + 1 < len(midnights) else hours
+        moment = start + hour * HOUR
+        width = (until - hour) * scale_x
+        text = language.weekday(moment)
+        if not shape.short_days and width > 64:
+            text = language.day(moment)
+        elif width < 28:
+            text = text[:1].upper() if width >= 9 else ""
+        found.append(Tick(round(shape.left + hour * scale_x, 1), text,
+                          round(shape.left + (hour + until) / 2 * scale_x, 1)))
+    return tuple(found)

@@ -1,0 +1,277 @@
+"""One language of the page: its catalogue, and its way to write numbers, units and times."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, get_day_names
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import NumberPattern, parse_pattern
+from babel.support import NullTranslations, Translations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.weekly import Estimate
+
+NBSP = "\u00a0"
+NOTHING = "–"
+BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages there are, as BCP 47 tags: English and one for each catalogue."""
+    found = (item.name for item in files(__package__).joinpath("locale").iterdir() if item.is_dir())
+    return ("en", *sorted(name.replace("_", "-") for name in found))
+
+
+@lru_cache(maxsize=8)
+def _translations(name: str) -> NullTranslations:
+    """Return the catalogue `name` (``pt_BR``), compiled in memory from its .po file."""
+    if name == "en":
+        return NullTranslations()
+    source = files(__package__).joinpath("locale", name, "LC_MESSAGES", "pacsflow.po")
+    compiled = io.BytesIO()
+    with source.open("rb") as stream:
+        write_mo(compiled, read_po(stream, locale=name))
+    compiled.seek(0)
+    return Translations(fp=compiled)
+
+
+@lru_cache(maxsize=8)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+@lru_cache(maxsize=16)
+def _pattern(pattern: str) -> NumberPattern:
+    return parse_pattern(pattern)
+
+
+class Language:
+    """Says words, numbers, bytes and times in one language and one time zone.
+
+    Parameters
+    ----------
+    tag
+        BCP 47 tag, one of `languages()`; ``pt_BR`` and any case are understood too.
+    zone
+        IANA name of the site's zone; an unknown one is UTC.
+
+    Raises
+    ------
+    ValueError
+        There is no catalogue for `tag`.
+    """
+
+    def __init__(self, tag: str = "en", zone: str = "UTC") -> None:
+        known = {known.lower(): known for known in languages()}
+        wanted = tag.replace("_", "-").lower()
+        if wanted not in known:
+            wanted = wanted.split("-")[0]
+        if wanted not in known:
+            raise ValueError(f"no language {tag!r}; there are {', '.join(sorted(known.values()))}")
+        self.tag = known[wanted]
+        self.locale = Locale.parse(self.tag, sep="-")
+        self.translations = _translations(str(self.locale))
+        self.zone = _zone(zone)
+        self._moments: dict[tuple[datetime, str], str] = {}
+        self._numbers: dict[tuple[float, int], str] = {}
+        self._midnights: dict[tuple[datetime, int], list[int]] = {}
+
+    def gettext(self, message: str) -> str:
+        """Return `message` in this language."""
+        return str(self.translations.gettext(message)) if message else ""
+
+    def ngettext(self, singular: str, plural: str, number: float) -> str:
+        """Return the form of the message that goes with `number`."""
+        return str(self.translations.ngettext(singular, plural, int(number)))
+
+    # Numbers
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Return `value` with `digits` decimals and grouped thousands; a dash for `None`."""
+        if value is None or value != value:  # noqa: PLR0124 - NaN
+            return NOTHING
+        key = (value, digits)
+        text = self._numbers.get(key)
+        if text is None:
+            pattern = "#,##0" + ("." + "0" * digits if digits else "")
+            text = str(_pattern(pattern).apply(value, self.locale))
+            text = text.replace("-", "\u2212")
+            self._numbers[key] = text
+        return text
+
+    def bytes(self, value: float | None) -> str:
+        """Return bytes in decimal units with three significant digits: ``4.21 TB``."""
+        if value is None or value != value:  # noqa: PLR0124 - NaN
+            return NOTHING
+        size, unit = abs(value), 0
+        while size >= 999.5 and unit < len(BYTE_UNITS) - 1:
+            size /= 1000
+            unit += 1
+        digits = 0 if unit == 0 or size >= 99.95 else 1 if size >= 9.995 else 2
+        return self.number(size if value >= 0 else -size, digits) + NBSP + BYTE_UNITS[unit]
+
+    def amount(self, value: float | None, unit: str) -> str:
+        """Return `value` in its series' unit: bytes scaled, everything else counted."""
+        if unit == "bytes":
+            return self.bytes(value)
+        return self.number(value, 0 if value is None or value >= 10 or value == int(value) else 1)
+
+    def percent(self, value: float | None, digits: int | None = None) -> str:
+        """Return `value` (already in percent) as ``12 %``; one decimal below ten."""
+        if value is None:
+            return NOTHING
+        if digits is None:
+            digits = 0 if abs(value) >= 9.95 or value == 0 else 1
+        if 0 < value < 0.05:
+            return "<" + NBSP + self.number(0.1, 1) + NBSP + "%"
+        return self.number(value, digits) + NBSP + "%"
+
+    def change(self, now: float | None, before: float | None) -> str:
+        """Return how `now` differs from `before`: ``+12 %``; empty where nothing can be said."""
+        if now is None or before is None or before <= 0:
+            return ""
+        ratio = now / before
+        if ratio >= 10:
+            return "×" + NBSP + self.number(ratio)
+        value = (ratio - 1) * 100
+        if abs(value) < 0.5:
+            return "±" + NBSP + "0" + NBSP + "%"
+        return ("+" if value > 0 else "") + self.number(value) + NBSP + "%"
+
+    def interval(self, estimate: Estimate) -> str:
+        """Return the 95 % interval of an estimated total, empty for an exact one."""
+        if estimate.lower is None or estimate.upper is None:
+            return ""
+        return self.range(estimate.lower, estimate.upper, "bytes")
+
+    def range(self, lower: float, upper: float, unit: str) -> str:
+        """Return ``31.0 GB – 70.2 GB``, shorter where both ends share a unit."""
+        low, high = self.amount(lower, unit), self.amount(upper, unit)
+        if unit == "bytes" and low.split(NBSP)[-1] == high.split(NBSP)[-1]:
+            low = low.split(NBSP)[0]
+        elif lower == 0:
+            low = "0"
+        return f"{low}\u2009–\u2009{high}"
+
+    # Times
+
+    def _moment(self, moment: datetime, pattern: str) -> str:
+        key = (moment, pattern)
+        text = self._moments.get(key)
+        if text is None:
+            # A dot after a shortened day or month only adds noise to an axis or a table.
+            local = moment.astimezone(self.zone)
+            text = str(format_datetime(local, pattern, locale=self.locale)).replace(".", "")
+            self._moments[key] = text
+        return text
+
+    def local(self, moment: datetime) -> datetime:
+        """Return `moment` on the site's clock."""
+        return moment.astimezone(self.zone)
+
+    def midnights(self, start: datetime, hours: int) -> list[int]:
+        """Return 0 and the hours after `start` at which a new day begins on the site's clock."""
+        found = self._midnights.get((start, hours))
+        if found is None:
+            days = [self.local(start + timedelta(hours=hour)).date() for hour in range(hours)]
+            found = [0, *(h for h in range(1, hours) if days[h] != days[h - 1])]
+            self._midnights[(start, hours)] = found
+        return found
+
+    def weekday(self, moment: datetime) -> str:
+        """Return ``Thu`` on the site's clock."""
+        return self._moment(moment, "EEE")
+
+    def weekdays(self) -> list[str]:
+        """Return the short names of the weekdays, Monday first."""
+        names = get_day_names("abbreviated", locale=self.locale)
+        return [str(names[day]).replace(".", "") for day in range(7)]
+
+    def clock(self, moment: datetime) -> str:
+        """Return ``02:00`` on the site's clock."""
+        return self._moment(moment, "HH:mm")
+
+    def hour(self, moment: datetime) -> str:
+        """Return ``Thu 02:00`` on the site's clock."""
+        return self._moment(moment, "EEE HH:mm")
+
+    def moment(self, moment: datetime | None) -> str:
+        """Return ``Thu 19 Nov, 02:00`` on the site's clock."""
+        return NOTHING if moment is None else self._moment(moment, "EEE d MMM, HH:mm")
+
+    def stamp(self, moment: datetime | None) -> str:
+        """Return ``2026-11-19 02:00`` on the site's clock, which sorts as it reads."""
+        return NOTHING if moment is None else self._moment(moment, "yyyy-MM-dd HH:mm")
+
+    def day(self, moment: datetime) -> str:
+        """Return ``Thu 19 Nov`` on the site's clock."""
+        return self._moment(moment, "EEE d MMM")
+
+    def span(self, start: datetime | None, end: datetime | None) -> str:
+        """Return ``Thu 19 Nov, 02:00–06:00``, both days where they differ."""
+        if start is None or end is None or end <= start:
+            return "" if start is None else self.moment(start)
+        last = end - timedelta(microseconds=1)
+        if self.local(start).date() == self.local(last).date():
+            # The end of the day is 24:00 of that day, not 00:00 of the next.
+            clock = "24:00" if self.local(end).date() != self.local(start).date() else ""
+            return f"{self.moment(start)}–{clock or self.clock(end)}"
+        return f"{self.moment(start)} – {self.moment(end)}"
+
+    def date(self, day: date) -> str:
+        """Return ``22 November 2026``."""
+        return str(format_date(day, "long" if self.tag != "en" else "d MMMM yyyy",
+                               locale=self.locale))
+
+    def dates(self, first: date, last: date) -> str:
+        """Return ``16 – 22 November 2026``, with what both days share said once."""
+        if first == last:
+            return self.date(last)
+        de = "" if self.tag == "en" else " 'de'"
+        pattern = "d"
+        if first.month != last.month:
+            pattern = f"d{de} MMMM"
+        if first.year != last.year:
+            pattern = f"d{de} MMMM{de} yyyy"
+        begin = format_date(first, pattern, locale=self.locale)
+        return f"{begin} – {self.date(last)}"
+
+    def duration(self, seconds: float | None) -> str:
+        """Return ``4 h``, ``2 min 5 s``, ``0.35 s``."""
+        if seconds is None:
+            return NOTHING
+        if seconds < MINUTE:
+            digits = 0 if seconds >= 10 or seconds == 0 else 1 if seconds >= 1 else 2
+            return self.number(seconds, digits) + NBSP + "s"
+        whole = round(seconds)
+        for size, name, below, small in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"),
+                                         (MINUTE, "min", 1, "s")):
+            if whole >= size:
+                rest = whole % size // below
+                text = self.number(whole // size) + NBSP + name
+                return text + (NBSP + self.number(rest) + NBSP + small if rest else "")
+        return NOTHING  # pragma: no cover - whole is at least a minute here
+
+    def listing(self, items: Sequence[str], *, most: int = 4) -> str:
+        """Return ``a, b and c``; past `most` items the rest is counted."""
+        shown = list(items[:most])
+        rest = len(items) - len(shown)
+        if rest:
+            shown.append(self.ngettext("%(count)s more", "%(count)s more", rest)
+                         % {"count": self.number(rest)})
+        return str(format_list(shown, locale=self.locale)) if shown else ""

@@ -1,0 +1,367 @@
+"""Renders one finished `WeeklyReport` as a self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pacsflow.weekly import Severity, Status
+
+from . import charts, flowmap
+from .language import Language
+from .rules import translated
+from .sentences import Teller, party_name
+from .text import cleaned, prose, shorten
+from .words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pacsflow.weekly import Curve, Equipment, Incident, PacsFlow, WeeklyReport
+
+LOGO_TYPES = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml", ".webp": "image/webp", ".gif": "image/gif",
+}
+LOGO_LIMIT = 200_000
+CARDS = 12
+"""So many PACS are shown as charts at once; the rest opens on demand."""
+ROWS = 150
+"""Longest table; what is beyond is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeekLinks:
+    """Where the pages beside this one are, as relative addresses; empty where there is none."""
+
+    index: str = ""
+    previous: str = ""
+    next: str = ""
+    previous_label: str = ""
+    next_label: str = ""
+
+
+@lru_cache(maxsize=4)
+def environment(tag: str, zone: str) -> tuple[Language, Environment]:
+    """Return a language and its templates: escaping always on, undefined names are errors."""
+    language = Language(tag, zone)
+    made = Environment(
+        loader=PackageLoader("pacsflow_reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(  # type: ignore[attr-defined]
+        language.translations, newstyle=True
+    )
+    made.filters.update(
+        bytes=language.bytes, number=language.number, percent=language.percent,
+        seconds=language.duration, moment=language.moment, stamp=language.stamp,
+        day=language.day, hour=language.hour, shorten=shorten, prose=prose, party=party_name,
+        fixed=_fixed, word=words(language), capitalise=lambda text: text[:1].upper() + text[1:],
+    )
+    made.globals.update(lang=language, amount=language.amount, change=language.change,
+                        span=language.span)
+    return language, made
+
+
+def _fixed(value: float, digits: int = 1) -> str:
+    """Return a number for an SVG attribute, whatever the language: a point, no zeros behind."""
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") or "0"
+
+
+@lru_cache(maxsize=8)
+def asset(name: str) -> str:
+    """Return a style sheet or script as it goes into the page: comments and indents off."""
+    text = files(__package__).joinpath("assets", name).read_text("utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+    return squeeze(text).strip()
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def content_security_policy(style: str, script: str, *, image: bool) -> str:
+    """Return the page's policy: its own style and script by hash, nothing else at all."""
+    return "; ".join((
+        "default-src 'none'", f"style-src {_hash(style)}", f"script-src {_hash(script)}",
+        f"img-src {'data:' if image else chr(39) + 'none' + chr(39)}",
+        "base-uri 'none'", "form-action 'none'",
+    ))
+
+
+def logo_address(logo: Path) -> str:
+    """Return `logo` as a ``data:`` address.
+
+    Raises
+    ------
+    ValueError
+        It is not an image of a known type, or it is over 200 kB.
+    """
+    kind = LOGO_TYPES.get(logo.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{logo}: a logo is one of {', '.join(sorted(LOGO_TYPES))}")
+    content = logo.read_bytes()
+    if len(content) > LOGO_LIMIT:
+        raise ValueError(f"{logo}: {len(content)} bytes, a logo may have {LOGO_LIMIT}")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def strong(text: str) -> Markup:
+    """Return `text` escaped and marked as important."""
+    return Markup("<b>{}</b>").format(text)
+
+
+def squeeze(html: str) -> str:
+    """Return `html` without the white space that the templates' layout left in it."""
+    return re.sub(r"\s*\n\s*", "\n", html)
+
+
+def curves_of_first_screen(report: WeeklyReport) -> list[tuple[str, Curve]]:
+    """Return the charts of the week: imaging first where there is any, all traffic after it."""
+    curves = [("traffic", report.traffic), ("communications", report.communications)]
+    if report.totals.imaging_bytes.value > 0:
+        curves.insert(0, ("imaging", report.imaging))
+    return curves
+
+
+def incidents_by_curve(
+    report: WeeklyReport, curves: Sequence[tuple[str, Curve]]
+) -> dict[str, list[Incident]]:
+    """Return each curve's incidents; those of series without a chart here are left to the text."""
+    found: dict[str, list[Incident]] = {}
+    for key, curve in curves:
+        names = {curve.title, curve.observed.name, key}
+        found[key] = [item for item in report.incidents if item.series in names]
+    return found
+
+
+def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
+    """Return what the templates show; only layout is worked out here."""
+    curves = curves_of_first_screen(report)
+    marked = incidents_by_curve(report, curves)
+
+    def drawn(key: str, curve: Curve) -> dict[str, Any]:
+        options = {"incidents": marked[key], "gaps": report.coverage.gaps}
+        return {
+            "key": key, "curve": curve, "incidents": marked[key],
+            "charts": [charts.curve_chart(curve, language, f"{key}-w", charts.WIDE, **options),
+                       charts.curve_chart(curve, language, f"{key}-n", charts.NARROW, **options)],
+        }
+
+    def card(number: int, flow: PacsFlow) -> dict[str, Any]:
+        top = max(charts.axis_top(flow.curve_in), charts.axis_top(flow.curve_out))
+        return {
+            "flow": flow, "number": number,
+            "charts": [charts.curve_chart(curve, language, f"p{number}-{way}",
+                                          charts.CARD if number <= CARDS else charts.THIN_CARD,
+                                          top_value=top)
+                       for way, curve in (("in", flow.curve_in), ("out", flow.curve_out))],
+        }
+
+    return {
+        "report": report,
+        "week_charts": [drawn(key, curve) for key, curve in curves],
+        "cards": [card(number, flow) for number, flow in enumerate(report.pacs, 1)],
+        "cards_shown": CARDS,
+        "flow": flowmap.layout(report.flow_map),
+        "rows_shown": ROWS,
+        "findings": sorted(report.findings, key=lambda f: -f.severity.rank),
+        "severities": [level for level in reversed(Severity)
+                       if any(f.severity is level for f in report.findings)],
+        "Status": Status,
+        "daily": lambda curve: daily(curve, language),
+        "hourly": lambda curve: hourly(curve),
+        "heat": heat_levels(report),
+        "heat_top": max((v for row in report.heat_map.cells for v in row if v is not None),
+                        default=0.0),
+        "weekdays": language.weekdays(),
+        "contents": contents(language),
+        "equipment_rows": equipment_rows(report),
+        "file_rows": sorted(report.coverage.files,
+                            key=lambda f: (not f.problem, not f.unreadable_rows))[:ROWS],
+        "forecasts": forecasts(report, curves),
+        "inferred_note": inferred_note(report, language),
+    }
+
+
+def contents(language: Language) -> list[tuple[str, str]]:
+    """Return the sections of the page after its first screen: id and name."""
+    _ = language.gettext
+    return [
+        ("findings", _("Findings")), ("volume", _("All traffic")), ("pacs", _("PACS: in and out")),
+        ("map", _("Flow map")), ("modalities", _("Modalities")), ("hours", _("Hours of the week")),
+        ("top", _("Who sends and who receives")), ("associations", _("Associations")),
+        ("equipment", _("Equipment")), ("software", _("Software")), ("forecast", _("Forecast")),
+        ("data", _("Data quality")), ("method", _("Method")),
+    ]
+
+
+def equipment_rows(report: WeeklyReport) -> list[Equipment]:
+    """Return the equipment to list: new first, silent next, then the busiest."""
+    order = {"new": 0, "silent": 1}
+    return sorted(report.equipment, key=lambda item: (
+        order.get(item.state, 2), -(item.bytes_in + item.bytes_out)))[:2 * ROWS]
+
+
+def forecasts(
+    report: WeeklyReport, curves: Sequence[tuple[str, Curve]]
+) -> list[tuple[str, Curve]]:
+    """Return every series that the page has a forecast, or a reason for none, of."""
+    found = [(curve.title, curve) for _, curve in curves]
+    for flow in report.pacs[:ROWS]:
+        name = party_name(flow.party)
+        found += [(f"{name} ←", flow.curve_in), (f"{name} →", flow.curve_out)]
+    found += [(item.modality, item.curve) for item in report.modalities[:ROWS] if item.curve]
+    return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
+
+
+def inferred_note(report: WeeklyReport, language: Language) -> Markup:
+    """Return the line that explains the asterisk, where one can occur."""
+    inferred = any(item.party.basis in ("association", "traffic") for item in (
+        *report.equipment, *report.senders.rows, *report.receivers.rows,
+        *report.imaging_senders.rows, *report.imaging_receivers.rows))
+    if not inferred:
+        return Markup()
+    return Markup('<p class="note">* {}</p>').format(
+        language.gettext("inferred from traffic or associations, not from the inventory"))
+
+
+def heat_levels(report: WeeklyReport) -> list[list[int | None]]:
+    """Return a colour level of 0 to 7 for each cell of the heat map, `None` without data."""
+    cells = report.heat_map.cells
+    highest = max((v for row in cells for v in row if v is not None), default=0.0)
+    if highest <= 0:
+        return [[None if v is None else 0 for v in row] for row in cells]
+    # The eye reads area and darkness by their root: a linear ramp hides the quiet hours.
+    return [[None if v is None else 0 if v <= 0 else 1 + min(6, int((v / highest) ** 0.5 * 7))
+             for v in row] for row in cells]
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """One hour behind a chart."""
+
+    start: Any
+    seen: float | None
+    previous: float | None
+    mean: float | None
+    low80: float | None
+    high80: float | None
+    low95: float | None
+    high95: float | None
+    future: bool
+
+
+def hourly(curve: Curve) -> list[HourRow]:
+    """Return the rows behind a chart: every hour of the week and of the forecast."""
+    start, seen = curve.observed.start, curve.observed.values
+    previous = curve.previous.values if curve.previous else ()
+    count = len(seen)
+    if curve.forecast and curve.forecast.mean:
+        ahead = (curve.forecast.start - start) // charts.HOUR + len(curve.forecast.mean)
+        count = max(count, ahead)
+    rows = []
+    for index in range(count):
+        moment = start + index * charts.HOUR
+        future = index >= len(seen)
+        band = curve.forecast if future else curve.expected
+        at = (moment - band.start) // charts.HOUR if band else -1
+        inside = band is not None and 0 <= at < len(band.mean)
+        rows.append(HourRow(
+            moment, None if future else seen[index],
+            previous[index] if index < len(previous) else None,
+            *((band.mean[at], band.lower80[at], band.upper80[at], band.lower95[at],
+               band.upper95[at]) if band is not None and inside else (None,) * 5),
+            future,
+        ))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """One day behind a small chart: sums of the hours that there are."""
+
+    start: Any
+    seen: float | None
+    previous: float | None
+    mean: float | None
+    missing: int
+
+
+def daily(curve: Curve, language: Language) -> list[DayRow]:
+    """Return the hours behind a small chart added up by day of the site's clock."""
+    hours = hourly(curve)
+    starts = language.midnights(curve.observed.start, len(hours)) if hours else []
+
+    def total(values: list[float | None]) -> float | None:
+        there = [value for value in values if value is not None]
+        return sum(there) if there else None
+
+    return [
+        DayRow(rows[0].start, total([r.seen for r in rows]), total([r.previous for r in rows]),
+               total([r.mean for r in rows]),
+               sum(r.seen is None and not r.future for r in rows))
+        for rows in (hours[a:b] for a, b in zip(starts, [*starts[1:], len(hours)], strict=True))
+    ]
+
+
+def render_html(
+    report: WeeklyReport,
+    *,
+    lang: str = "en",
+    title: str | None = None,
+    logo: Path | None = None,
+    links: WeekLinks | None = None,
+) -> str:
+    """Return one week as a page that needs no network, no font and no file beside it.
+
+    Parameters
+    ----------
+    report
+        The finished week. Its strings may be hostile.
+    lang
+        A tag of `pacsflow_reports.languages()`: ``en``, ``pt-BR``.
+    title
+        Stands in place of the report's own title.
+    logo
+        An image of the site, at most 200 kB; it is put into the page.
+    links
+        Addresses of the weeks beside this one, for an archive.
+
+    Raises
+    ------
+    ValueError
+        The language or the logo cannot be used.
+    """
+    language, templates = environment(lang, report.zone)
+    report = translated(cleaned(replace(report, title=title or report.title)), language)
+    teller = Teller(report, language, strong, lambda text: str(escape(text)))
+    style, script = asset("report.css"), asset("report.js")
+    image = logo_address(logo) if logo is not None else ""
+    template = templates.get_template("report.html.jinja")
+    html = template.render(
+        **_context(report, language),
+        sentences=[(s.question, Markup(s.answer)) for s in teller.sentences()],  # noqa: S704 - escaped by the teller
+        areas=teller.area_names(),
+        logo=image,
+        links=links,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=content_security_policy(style, script, image=bool(image)),
+    )
+    return squeeze(html)

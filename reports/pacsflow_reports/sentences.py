@@ -1,0 +1,294 @@
+"""The week in five sentences, each made of clauses that the data calls for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pacsflow.weekly import Severity, Status
+
+from .text import prose, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pacsflow.weekly import Equipment, Party, WeeklyReport
+
+    from .language import Language
+
+HOUR = timedelta(hours=1)
+_FIRST = re.compile(r"(?<=^<b>)\w|(?<=^\*\*)\w|^\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One of the five: the question that it answers, and the answer."""
+
+    question: str
+    answer: str
+
+
+def party_name(party: Party) -> str:
+    """Return what people call a host: its name, an AE title, or the address; shortened."""
+    return shorten(party.name or (party.ae_titles[0] if party.ae_titles else "") or party.address)
+
+
+class Teller:
+    """Writes the five sentences of one report.
+
+    Parameters
+    ----------
+    report
+        A report whose strings are clean.
+    language
+        The language to write in.
+    strong
+        Marks a value as important; gets plain text and returns what the output wants.
+    plain
+        Passes ordinary text on (escapes it where the output wants that).
+    """
+
+    def __init__(
+        self,
+        report: WeeklyReport,
+        language: Language,
+        strong: Callable[[str], str],
+        plain: Callable[[str], str],
+    ) -> None:
+        self.report = report
+        self.language = language
+        self.strong = strong
+        self.plain = plain
+        self._ = language.gettext
+
+    def sentences(self) -> list[Sentence]:
+        """Return the five sentences."""
+        _ = self._
+        made = (
+            (_("State"), self.state()),
+            (_("Traffic"), self.traffic()),
+            (_("Changes"), self.changes()),
+            (_("Next week"), self.coming()),
+            (_("To do"), self.to_do()),
+        )
+        return [Sentence(question, self._join(clauses)) for question, clauses in made]
+
+    def _join(self, clauses: Sequence[str]) -> str:
+        text = "; ".join(clause for clause in clauses if clause)
+        text = _FIRST.sub(lambda found: found[0].upper(), text, count=1)
+        return text if text.endswith((".", "!", "?")) else text + "."
+
+    def _say(self, template: str, /, **values: str) -> str:
+        """Fill `template`; values in capitals are important, the others ordinary text."""
+        filled = {
+            key: self.strong(value) if key.isupper() else self.plain(value)
+            for key, value in values.items()
+        }
+        return template % filled
+
+    def _count(self, singular: str, plural: str, number: int) -> str:
+        return self.language.ngettext(singular, plural, number) % {
+            "count": self.language.number(number)
+        }
+
+    def area_names(self) -> dict[str, str]:
+        """Return the areas' names as they stand inside a sentence."""
+        _ = self._
+        return {
+            "traffic": _("traffic"), "pacs": _("PACS"), "modalities": _("modalities"),
+            "associations": _("associations"), "security": _("security"), "data": _("data quality"),
+        }
+
+    def state(self) -> list[str]:
+        """Say which areas need action or a look, and how many are well."""
+        _, report = self._, self.report
+        if not report.coverage.hours_with_data:
+            return [self._say(
+                _("%(NO)s for this week: nothing was seen in any of its %(hours)s hours"),
+                NO=_("There is no data"),
+                hours=self.language.number(report.coverage.hours_expected),
+            )]
+        names = self.area_names()
+        by_status: dict[Status, list[str]] = {status: [] for status in Status}
+        for area in report.status:
+            by_status[area.status].append(names.get(area.area, area.area))
+        act, look = by_status[Status.ACT], by_status[Status.LOOK]
+        good, unknown = by_status[Status.GOOD], by_status[Status.UNKNOWN]
+        clauses: list[str] = []
+        if act:
+            template = self.language.ngettext(
+                "%(AREAS)s needs action", "%(AREAS)s need action", len(act))
+            clauses.append(self._say(template, AREAS=self.language.listing(act, most=6)))
+        if look:
+            template = self.language.ngettext(
+                "%(AREAS)s deserves a look", "%(AREAS)s deserve a look", len(look))
+            if not act:
+                clauses.append(self.strong(_("nothing needs action")))
+            clauses.append(self._say(template, AREAS=self.language.listing(look, most=6)))
+        if not act and not look and good:
+            clauses.append(self._say(_("%(WELL)s in every area that could be judged")
+                                     if unknown else _("%(WELL)s in every area"),
+                                     WELL=_("all is well")))
+        elif good:
+            clauses.append(self._say(
+                self.language.ngettext("%(areas)s is well", "%(areas)s are well", len(good)),
+                areas=self.language.listing(good, most=6)))
+        if unknown:
+            clauses.append(self._say(_("nothing can be said about %(areas)s for want of data"),
+                                     areas=self.language.listing(unknown, most=6)))
+        return clauses
+
+    def traffic(self) -> list[str]:
+        """Say how much moved, against the week before, and who had the most of it."""
+        _, report, language = self._, self.report, self.language
+        totals = report.totals
+        if totals.bytes.value <= 0 and totals.communications.value <= 0:
+            return [_("no traffic was recorded")]
+        imaging = totals.imaging_bytes.value > 0
+        volume = totals.imaging_bytes if imaging else totals.bytes
+        number = totals.imaging_communications if imaging else totals.communications
+        before = totals.previous_imaging_bytes if imaging else totals.previous_bytes
+        clauses: list[str] = []
+        if report.coverage.sampled:
+            template = (
+                _("imaging moved an estimated %(VOLUME)s, judged from samples")
+                if imaging else _("the network moved an estimated %(VOLUME)s, judged from samples")
+            )
+        elif imaging:
+            template = language.ngettext("imaging moved %(VOLUME)s in %(count)s communication",
+                                         "imaging moved %(VOLUME)s in %(count)s communications",
+                                         number.value)
+        else:
+            template = language.ngettext("the network moved %(VOLUME)s in %(count)s communication",
+                                         "the network moved %(VOLUME)s in %(count)s communications",
+                                         number.value)
+        text = self._say(template, VOLUME=language.bytes(volume.value),
+                         count=language.number(number.value))
+        interval = language.interval(volume) if report.coverage.sampled else ""
+        if interval:
+            text += f" ({self.plain(interval)})"
+        comparison = self._comparison(volume.value, before)
+        clauses.append(f"{text}, {comparison}" if comparison else text)
+        if not imaging:
+            clauses.append(self._say(_("%(NONE)s was seen among it"), NONE=_("no imaging traffic")))
+            return clauses
+        ranking = report.imaging_receivers.rows
+        if report.pacs:
+            busiest = max(report.pacs, key=lambda flow: flow.bytes_in.value)
+            clauses.append(self._say(
+                _("%(NAME)s took in %(volume_in)s and gave out %(volume_out)s"),
+                NAME=party_name(busiest.party),
+                volume_in=language.bytes(busiest.bytes_in.value),
+                volume_out=language.bytes(busiest.bytes_out.value)))
+        elif ranking:
+            clauses.append(self._say(_("%(NAME)s received the most, %(volume)s"),
+                                     NAME=party_name(ranking[0].party),
+                                     volume=language.bytes(ranking[0].bytes.value)))
+        return clauses
+
+    def _comparison(self, now: float, before: float | None) -> str:
+        _ = self._
+        if before is None:
+            return _("with no week before to compare with")
+        if before <= 0:
+            return _("after a week with none")
+        ratio = now / before
+        percent = self.language.percent(abs(ratio - 1) * 100, 0)
+        if ratio >= 2:
+            return self._say(_("%(TIMES)s as much as the week before"),
+                             TIMES=self.language.number(ratio, 1) + "\u00a0×")
+        if ratio >= 1.01:
+            return self._say(_("%(PERCENT)s more than the week before"), PERCENT=percent)
+        if ratio <= 0.99:
+            return self._say(_("%(PERCENT)s less than the week before"), PERCENT=percent)
+        return _("as much as the week before")
+
+    def changes(self) -> list[str]:
+        """Say what left the forecast's range and which equipment came or fell silent."""
+        _, report, language = self._, self.report, self.language
+        clauses: list[str] = []
+        incidents = report.incidents
+        forecast = any(c.expected for c in (report.imaging, report.traffic, report.communications))
+        if incidents:
+            worst = max(incidents, key=lambda item: item.unlikely)
+            when = language.span(worst.start, worst.end)
+            values = {
+                "TIMES": self._count("%(count)s time", "%(count)s times", len(incidents)),
+                "when": when, "seen": language.bytes(worst.bytes_seen),
+                "expected": language.bytes(worst.bytes_expected),
+            }
+            clauses.append(self._say(
+                _("traffic left its forecast range %(TIMES)s, farthest on %(when)s "
+                  "with %(seen)s where %(expected)s was expected"), **values))
+        elif forecast:
+            clauses.append(self._say(_("every hour stayed within reach of its forecast")))
+        elif report.coverage.hours_with_data:
+            clauses.append(_("there was no forecast yet to compare this week with"))
+        new = [item for item in report.equipment if item.state == "new"]
+        silent = [item for item in report.equipment if item.state == "silent"]
+        if new:
+            clauses.append(self._say(language.ngettext(
+                "%(NAMES)s is new", "%(NAMES)s are new", len(new)), NAMES=self._names(new)))
+        if silent:
+            clauses.append(self._say(language.ngettext(
+                "%(NAMES)s fell silent", "%(NAMES)s fell silent", len(silent)),
+                NAMES=self._names(silent)))
+        if not new and not silent and report.equipment:
+            clauses.append(_("no equipment came or fell silent"))
+        return clauses or [_("nothing to compare")]
+
+    def _names(self, equipment: Sequence[Equipment]) -> str:
+        return self.language.listing([party_name(item.party) for item in equipment], most=2)
+
+    def coming(self) -> list[str]:
+        """Say what the forecast expects of next week, or what it lacks."""
+        _, report, language = self._, self.report, self.language
+        curve = report.imaging if report.imaging.forecast else report.traffic
+        band = curve.forecast
+        if band is None or not band.mean:
+            reason = report.imaging.reason or report.traffic.reason
+            if reason:
+                return [_("no forecast yet"), self.plain(prose(reason).rstrip("."))]
+            return [_("there is no forecast yet")]
+        unit = curve.observed.unit
+        peak = max(range(len(band.mean)), key=band.mean.__getitem__)
+        template = (_("about %(TOTAL)s of imaging is expected") if curve is report.imaging
+                    else _("about %(TOTAL)s is expected"))
+        clauses = [self._say(template, TOTAL=language.amount(sum(band.mean), unit))]
+        clauses.append(self._say(
+            _("the busiest hour should be %(when)s with %(peak)s (95 %%: %(range)s)"),
+            when=language.moment(band.start + peak * HOUR),
+            peak=language.amount(band.mean[peak], unit),
+            range=language.range(band.lower95[peak], band.upper95[peak], unit)))
+        reached = [note for note in report.capacity if note.reached is not None]
+        if reached:
+            first = min(reached, key=lambda note: note.reached or band.start)
+            clauses.append(self._say(_("%(NAME)s may reach its capacity on %(when)s"),
+                                     NAME=shorten(first.name),
+                                     when=language.moment(first.reached)))
+        if curve.suits is False:
+            clauses.append(_("take it with care, as it has not done better than last week's hours"))
+        return clauses
+
+    def to_do(self) -> list[str]:
+        """Say the most pressing action and how many wait behind it."""
+        _, report = self._, self.report
+        serious = [f for f in report.findings if f.severity.rank >= Severity.MEDIUM.rank]
+        if not report.coverage.hours_with_data:
+            return [_("see below which files were given, and why they hold nothing of this week")]
+        if not report.findings:
+            return [_("nothing, no finding asks for it")]
+        if not serious:
+            return [self._say(_("nothing pressing, though %(COUNT)s can be read below"),
+                              COUNT=self._count("%(count)s minor finding",
+                                                "%(count)s minor findings", len(report.findings)))]
+        top = max(serious, key=lambda f: f.severity.rank)
+        action = prose(top.action or top.title).rstrip(".")
+        text = f"{self.strong(prose(top.title).rstrip('.'))}: {self.plain(action)}"
+        rest = len(serious) - 1
+        if not rest:
+            return [text]
+        return [text, self._count("%(count)s more finding asks for attention",
+                                  "%(count)s more findings ask for attention", rest)]

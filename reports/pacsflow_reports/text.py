@@ -1,0 +1,82 @@
+"""Makes hostile text harmless: control, invisible and direction characters become visible."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import date
+from enum import Enum
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+CAP = 2000
+"""No string of a report is longer on the page; what was cut is said in its place."""
+
+# What `str.isprintable` lets through and yet does not show, or hides or turns its neighbours:
+# joiners, marks, variation selectors, fillers, and any run of more than four combining marks.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+_STACKED = re.compile("([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})"
+                      "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+_LONG_WORD = re.compile(r"\S{61,}")
+
+
+def neutralise(text: str) -> str:
+    r"""Return `text` with every character that is not plainly visible written as ``\u202e``.
+
+    Plain printable text comes back as it is. Strings over `CAP` characters are cut.
+    """
+    if len(text) > CAP:
+        text = f"{text[:CAP]}… ({len(text)} characters)"
+    if text.isascii() and text.isprintable():
+        return text
+    text = _STACKED.sub(r"\1", text)
+    text = _INVISIBLE.sub(lambda found: _visible(found[0]), text)
+    if text.isprintable():
+        return text
+    # Unlike `isprintable`, spaces of all widths may stay: they are part of numbers and names.
+    return "".join(
+        char if char.isprintable() or char in "\u00a0\u2007\u202f" else _visible(char)
+        for char in text
+    )
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cleaned(value: T) -> T:
+    """Return `value` (a tree of frozen dataclasses and tuples) with every string neutralised."""
+    return cast("T", _clean(value))
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return value if isinstance(value, Enum) else neutralise(value)
+    if value is None or isinstance(value, (bool, int, float, date)):
+        return value
+    if isinstance(value, tuple):
+        if value and isinstance(value[0], float):
+            return value  # hourly values: nothing to clean
+        return tuple(_clean(item) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _clean(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return type(value)(**fields)
+    return value
+
+
+def shorten(text: str, limit: int = 34) -> str:
+    """Return `text` cut in its middle to at most `limit` characters, an ellipsis between."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 3
+    return f"{text[: limit - tail - 1]}…{text[-tail:]}"
+
+
+def prose(text: str) -> str:
+    """Return `text` with its over-long words shortened, so that a sentence stays one."""
+    return _LONG_WORD.sub(lambda found: shorten(found[0], 40), text)

@@ -1,0 +1,49 @@
+"""The words that reports hold as codes (roles, states, results), as a page says them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .language import Language
+
+
+def words(language: Language) -> Callable[[str], str]:
+    """Return a function that says a code in `language`; an unknown code stays as it is."""
+    _ = language.gettext
+    said = {
+        # roles
+        "pacs": _("PACS"), "modality": _("modality"), "workstation": _("workstation"),
+        "worklist": _("worklist"), "printer": _("printer"), "gateway": _("gateway"),
+        "other": _("other"), "unknown": _("unknown"),
+        # status and severity
+        "good": _("Good"), "look": _("Look"), "act": _("Act"),
+        "info": _("Note"), "low": _("Low"), "medium": _("Medium"), "high": _("High"),
+        "critical": _("Critical"),
+        # equipment
+        "active": _("active"), "new": _("new"), "silent": _("silent"),
+        # associations
+        "accepted": _("accepted"), "rejected": _("rejected"), "no_reply": _("no reply"),
+        "released": _("released"), "aborted": _("aborted"), "closed": _("closed"),
+        "incomplete": _("incomplete"), "slow": _("slow"), "failures": _("failures"),
+        "success": _("success"), "warning": _("warning"), "failure": _("failure"),
+        "pending": _("pending"), "cancel": _("cancel"),
+        # services
+        "verification": _("verification"), "storage": _("storage"), "query": _("query"),
+        "retrieve": _("retrieve"), "mpps": "MPPS", "commitment": _("storage commitment"),
+        "print": _("print"),
+        # flags
+        "midstream": _("seen from the middle on"), "malformed": _("malformed"),
+        "truncated": _("truncated"), "sampled": _("sampled"),
+        "reserved_nonzero": _("reserved byte not zero"),
+        "part10_in_dataset": _("file preamble on the wire"),
+        # where a row comes from
+        "zeek": "Zeek", "capture": _("capture"), "sflow": "sFlow",
+        # how a role is known
+        "inventory": _("inventory"), "association": _("inferred from associations"),
+        "traffic": _("inferred from traffic"),
+        "more": _("more"), "less": _("less"),
+    }
+    return lambda code: said.get(code, code)
