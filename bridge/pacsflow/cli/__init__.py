@@ -1,0 +1,86 @@
+"""The command line: `pacsflow COMMAND`. Each command stands in a module of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from pacsflow import __version__
+from pacsflow.errors import PacsflowError
+from pacsflow.readers.values import escape_controls
+
+USABLE, FOUND, UNUSABLE = 0, 1, 2
+"""Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""
+
+app = typer.Typer(
+    name="pacsflow",
+    help=(
+        "Eyes for medical-image traffic: reads Zeek logs, captures, sFlow and spreadsheets, "
+        "keeps a ledger of who sent images to whom, forecasts the next week and writes a weekly "
+        "report.\n\n"
+        "Start with `pacsflow demo`, then `pacsflow report YOUR-LOGS -o week.html`."
+    ),
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, show: bool) -> None:
+    if show:
+        typer.echo(f"pacsflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and end.", callback=lambda v: _version(show=v)
+    ),
+) -> None:
+    pass
+
+
+def _register() -> None:
+    """Import every command's module, which registers it."""
+    from pacsflow.cli import (  # noqa: F401, PLC0415 - after `app` is there
+        dicom,
+        doctor,
+        export,
+        frames,
+        install,
+        inventory,
+        report,
+        simulate,
+        traffic,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors become one line on standard error."""
+    _register()
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.TyperException as error:
+        error.show()
+        return int(error.exit_code)
+    except PacsflowError as error:
+        sys.stderr.write(f"pacsflow: {escape_controls(str(error))}\n")
+        return UNUSABLE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return USABLE
+    return code if isinstance(code, int) else USABLE
+
+
+def entry() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())

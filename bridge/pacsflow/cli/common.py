@@ -1,0 +1,270 @@
+"""What the commands share: inputs, ledgers, progress bars and tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.inventory import Inventory, read_inventory
+from pacsflow.ledger import Ledger
+from pacsflow.ledger.series import origins
+from pacsflow.readers import find
+from pacsflow.readers.values import escape_controls
+from pacsflow.week.hosts import Hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import duckdb
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUTS...",
+        help="Zeek logs (TSV or JSON, plain or .gz), captures, exports, spreadsheets; files, "
+        "folders or globs. Each is recognised by its content.",
+        show_default=False,
+    ),
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", "-l", help="Ask this ledger (see `pacsflow ingest`) instead of files."
+    ),
+]
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory", "-i", help="Which host is which: Zeek TSV with match, name, role, ..."
+    ),
+]
+OriginOption = Annotated[
+    str,
+    typer.Option(
+        "--origin", help="zeek, capture or sflow; by default the one that covers most hours."
+    ),
+]
+NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
+
+
+class Format(StrEnum):
+    """How a result is written to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
+]
+
+
+EMPTY = (None, "", [], ())
+WHOLE = {
+    "source", "destination", "host", "orig", "resp", "id.orig_h", "id.resp_h", "ts", "time",
+    "hw_source", "hw_destination", "time_utc", "hour_utc", "first_utc", "last_utc", "uid", "src", "dst",
+}  # fmt: skip
+"""Columns that are useless when cut; a terminal too narrow for them folds the others."""
+PIPE_WIDTH = 160
+
+
+def errors() -> Console:
+    """Return the console for everything that is not the result: standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error while a loop runs; call what it yields with done and all."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors(),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A ledger to ask, and what could not be read on the way to it."""
+
+    ledger: Ledger
+    problems: tuple[PacsflowError, ...]
+    inputs: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened(inputs: list[str] | None, ledger: Path | None) -> Iterator[Opened]:
+    """Open the ledger that was named, or read the inputs into one that is gone afterwards.
+
+    Problems of a mixed set are listed on standard error at the end; where nothing could be read,
+    the first problem is raised.
+    """
+    if ledger is not None:
+        if inputs:
+            raise UsageError(
+                "give either inputs or --ledger; pacsflow ingest adds inputs to a ledger"
+            )
+        yield Opened(Ledger(ledger), ())
+        return
+    if not inputs:
+        raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
+    found = find(inputs)
+    problems: tuple[PacsflowError, ...] = found.problems
+    if not found.sources:
+        _list(problems[1:])
+        if problems:
+            raise problems[0]
+        unused = ", ".join(sorted({s.kind for s in found.unused})[:8])
+        hint = f"there is {unused}" if unused else "conn.log, dicom.log or a capture was expected"
+        raise InputError(inputs[0], "no log or capture that pacsflow reads", hint=hint)
+    with Ledger.temporary() as temporary:
+        with progress("reading") as update:
+            added = temporary.add(found.sources, simulated=found.simulated, progress=update)
+        problems += added.problems
+        if not added.added:
+            _list(problems[1:])
+            raise problems[0]
+        try:
+            yield Opened(temporary, problems, tuple(inputs))
+        finally:
+            _list(problems)
+
+
+def _list(problems: Sequence[PacsflowError]) -> None:
+    for problem in problems:
+        errors().print(Text(f"not read: {escape_controls(str(problem))}", style="yellow"))
+
+
+def inventory_of(path: Path | None, inputs: Sequence[str] = ()) -> Inventory:
+    """Read the inventory that was named, or the one beside the inputs, or return an empty one."""
+    if path is None:
+        beside = (Path(given) / "inventory.tsv" for given in inputs if Path(given).is_dir())
+        path = next((found for found in beside if found.is_file()), None)
+    if path is None:
+        return Inventory()
+    inventory = read_inventory(path)
+    for problem in inventory.problems[:10]:
+        errors().print(Text(f"inventory: {problem}", style="yellow"))
+    return inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A connection to ask, one origin's rows, and who is who."""
+
+    connection: duckdb.DuckDBPyConnection
+    origin: str
+    hosts: Hosts
+
+
+@contextmanager
+def asked(
+    inputs: list[str] | None, ledger: Path | None, inventory: Path | None, origin: str
+) -> Iterator[Question]:
+    """Open what `opened` opens and pick the origin."""
+    with opened(inputs, ledger) as found, found.ledger.connect() as connection:
+        there = origins(connection)
+        if origin and origin not in there:
+            raise UsageError(f"no data of origin {origin!r}; there is {', '.join(there) or 'none'}")
+        hosts = Hosts(inventory_of(inventory, inputs or ()), connection)
+        yield Question(connection, origin or (there[0] if there else "zeek"), hosts)
+
+
+def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how: Format) -> None:
+    """Write a result to standard output as a table, JSON objects or CSV.
+
+    Text is free of control characters in all three; a CSV cell cannot become a formula.
+    """
+    if how is Format.JSON:
+        objects = [dict(zip(columns, row, strict=True)) for row in rows]
+        sys.stdout.write(orjson.dumps(objects, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    if how is Format.CSV:
+        sys.stdout.write(to_csv(columns, rows))
+        return
+    keep = [i for i in range(len(columns)) if any(row[i] not in EMPTY for row in rows)] or [0]
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place in keep:
+        numeric = any(isinstance(row[place], (int, float)) for row in rows)
+        table.add_column(
+            columns[place].replace("_", " "),
+            justify="right" if numeric else "left",
+            no_wrap=numeric or columns[place] in WHOLE,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(shown(row[i], columns[i])) for i in keep))
+    console = Console(highlight=False)
+    needed = Measurement.get(console, console.options.update(width=1000), table).minimum
+    wanted = PIPE_WIDTH if not console.is_terminal else console.width
+    console.width = max(wanted, needed)
+    console.print(table if rows else Text("nothing"))
+
+
+def shown(cell: Any, column: str = "") -> str:  # noqa: ANN401 - a cell is of any type
+    """Return a cell as people read it: grouped digits, bytes in units, no control characters."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, (list, tuple)):
+        return ", ".join(shown(item) for item in cell)
+    if isinstance(cell, (int, float)) and "bytes" in column and "percent" not in column:
+        return octets(cell)
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    if isinstance(cell, float):
+        return f"{cell:,.2f}"
+    return escape_controls(str(cell))
+
+
+def octets(value: float) -> str:
+    """Return bytes in decimal units, as network people count: 1 MB is 1,000,000 bytes."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(value) < 1000 or unit == "TB":
+            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.2f} {unit}"
+        value /= 1000
+    return ""
+
+
+def safe_cell(cell: Any) -> Any:  # noqa: ANN401 - a cell is of any type
+    """Return a cell that no spreadsheet takes for a formula."""
+    if isinstance(cell, (list, tuple)):
+        cell = ", ".join(map(str, cell))
+    if isinstance(cell, str):
+        cell = escape_controls(cell)
+        return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return cell
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return RFC 4180 text, with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()

@@ -1,0 +1,179 @@
+"""`show` and the frame columns of `top`: single frames, connections and associations."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+
+from pacsflow.cli import app
+from pacsflow.cli.common import Format, FormatOption, NumberOption, emit, errors, progress
+from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.hourly import connect
+from pacsflow.readers import Quality, Source, find, read
+from pacsflow.readers.schemas import FRAMES, ZEEK_LOGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLUMNS = {
+    "protocol": "protocol",
+    "hw-source": "hw_source",
+    "hw-destination": "hw_destination",
+    "vlan": "vlan",
+    "length": "length",
+    "info": "info",
+}
+SHOWN = {
+    "frames": (
+        "ts", "protocol", "id.orig_h", "id.resp_h", "hw_source", "hw_destination", "vlan",
+        "length", "info",
+    ),
+    "conn": (
+        "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "service", "duration",
+        "orig_bytes", "resp_bytes", "conn_state", "history",
+    ),
+    "dicom": (
+        "ts", "uid", "id.orig_h", "calling_ae", "id.resp_h", "called_ae", "result", "end",
+        "duration", "services", "modalities", "store_rq", "find_rq", "move_rq", "rsp_failure",
+        "data_bytes_orig", "data_bytes_resp", "flags",
+    ),
+    "known_dicom": (
+        "ts", "host", "port_num", "ae_title", "role", "category", "basis", "services",
+        "modalities", "impl_uid", "impl_version",
+    ),
+    "notice": ("ts", "uid", "note", "msg", "src", "dst"),
+    "ssl": ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "version", "cipher", "server_name"),
+}  # fmt: skip
+TITLES = {
+    "frames": "Frames",
+    "conn": "Connections",
+    "dicom": "Associations",
+    "known_dicom": "Endpoints",
+    "notice": "Notices",
+    "ssl": "TLS connections",
+}
+
+
+def sources_of(inputs: list[str] | None) -> list[Source]:
+    """Return the inputs that can be read; name the others; raise where there are none."""
+    if not inputs:
+        raise UsageError("nothing to read: name logs, captures, tables of frames or folders")
+    found = find(inputs)
+    for problem in found.problems[1 if not found.sources else 0 :]:
+        errors().print(f"not read: {problem}", style="yellow", markup=False)
+    if not found.sources:
+        raise (
+            found.problems[0]
+            if found.problems
+            else InputError(inputs[0], "no log or capture that pacsflow reads")
+        )
+    return list(found.sources)
+
+
+def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield all rows; a source that cannot be read is named, and the others go on."""
+    failed: list[PacsflowError] = []
+    with progress("reading") as update:
+        for done, source in enumerate(sources, 1):
+            quality = Quality()
+            try:
+                yield from read(source, quality)
+            except PacsflowError as error:
+                failed.append(error)
+            if quality.unreadable:
+                told = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
+                errors().print(told, style="yellow", markup=False)
+            update(done, len(sources))
+    if failed and len(failed) == len(sources):
+        raise failed[0]
+    for problem in failed:
+        errors().print(f"not read: {problem}", style="yellow", markup=False)
+
+
+def top_frames(inputs: list[str] | None, by: str, number: int, dicom: bool, how: Format) -> None:
+    """Rank frames by one of their own columns."""
+    sources = [s for s in sources_of(inputs) if s.log == "frames"]
+    if not sources:
+        raise UsageError(f"--by {by} ranks frames: give captures or tables of frames, not logs")
+    column = COLUMNS[by]
+    stream = pa.RecordBatchReader.from_batches(FRAMES, (b for _, b in _batches(sources)))
+    where = "service = 'dicom' OR lower(protocol) = 'dicom'" if dicom else "TRUE"
+    with connect() as connection:
+        connection.register("frames", stream)
+        found = connection.execute(
+            f"""SELECT {column}, count(*), sum(length)::BIGINT, sum(sampling_rate * length)::BIGINT,
+                       sum(count(*)) OVER ()
+                FROM frames WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"""
+        ).fetchmany(number)
+    rows = [
+        [rank, row[0], row[1], 100 * row[1] / float(row[4]), row[2], row[3]]
+        for rank, row in enumerate(found, 1)
+    ]
+    columns = ["rank", by, "frames", "percent", "bytes", "estimated_bytes"]
+    emit(f"Top {by}, of {'DICOM' if dicom else 'all'} frames", columns, rows, how)
+
+
+@app.command(rich_help_panel="Look")
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="An address, an AE title, or a uid of Zeek.")
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUTS...", help="Logs, captures, folders.", show_default=False),
+    ] = None,
+    dicom: Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")] = False,
+    number: NumberOption = 100,
+    how: FormatOption = Format.TABLE,
+) -> None:
+    """Show the rows that concern one host, AE title or connection, from every input.
+
+    Captures give frames, Zeek logs give connections, associations and notices.
+
+    Example: `pacsflow show 10.65.143.6 monday.pcap --dicom`
+    """
+    wanted = _canonical(what)
+    kept: dict[str, list[pa.Table]] = {}
+    for log, batch in _batches(sources_of(inputs)):
+        rows = pa.Table.from_batches([batch.filter(_matches(log, batch, wanted, dicom))])
+        have = sum(t.num_rows for t in kept.get(log, ()))
+        if rows.num_rows and have < number:
+            kept.setdefault(log, []).append(rows.slice(0, number - have))
+    if not kept:
+        raise UsageError(f"{what}: no row of these inputs has it")
+    for log in (name for name in TITLES if name in kept):
+        table = pa.concat_tables(kept[log]).select(list(SHOWN[log])).to_pylist()
+        rows_out = [[_cell(value) for value in row.values()] for row in table]
+        emit(f"{TITLES[log]} of {what}", list(SHOWN[log]), rows_out, how)
+
+
+def _canonical(what: str) -> str:
+    try:
+        return str(ipaddress.ip_address(what))
+    except ValueError:
+        return what
+
+
+def _matches(log: str, batch: pa.RecordBatch, wanted: str, dicom: bool) -> pa.Array:
+    names = set(ZEEK_LOGS[log].names)
+    keys = ["id.orig_h", "id.resp_h", "host", "uid", "calling_ae", "called_ae", "ae_title"]
+    keys += ["src", "dst", "hw_source", "hw_destination", "community_id"]
+    mask = pa.array([False] * batch.num_rows)
+    for key in keys:
+        if key in names:
+            equal = pc.fill_null(pc.equal(batch[key], wanted), fill_value=False)
+            mask = pc.or_(mask, equal)
+    if dicom and "service" in names:
+        is_dicom = pc.match_substring(pc.fill_null(batch["service"], ""), "dicom")
+        mask = pc.and_(mask, is_dicom)
+    return mask
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401 - a cell is of any type
+    if hasattr(value, "isoformat"):
+        return value.isoformat(sep=" ", timespec="microseconds").replace("+00:00", "")
+    return value

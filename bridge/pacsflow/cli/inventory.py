@@ -1,0 +1,60 @@
+"""`inventory`: writes a first one from the traffic, and checks the one that people keep."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacsflow.cli import USABLE, app
+from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, asked
+from pacsflow.inventory import Item, format_inventory, read_inventory
+
+commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
+app.add_typer(commands, name="inventory", rich_help_panel="Set up")
+
+
+@commands.command()
+def infer(
+    inputs: Inputs = None,
+    ledger: LedgerOption = None,
+    inventory: InventoryOption = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Instead of the screen.")] = None,
+) -> None:
+    """Write a first inventory from the traffic, for a person to correct.
+
+    Example: `pacsflow inventory infer logs/ -o inventory.tsv`
+    """
+    with asked(inputs, ledger, inventory, "") as question:
+        parties = question.hosts.imaging()
+    items = [
+        Item(
+            match=p.address,
+            name=p.name or (p.ae_titles[0] if p.ae_titles else ""),
+            role=p.role if p.role != "unknown" else "other",
+            modality=p.modality,
+            site=p.site,
+        )
+        for p in parties
+    ]
+    text = format_inventory(items)
+    if out:
+        out.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{out.resolve()}\n")
+    else:
+        sys.stdout.write(text)
+
+
+@commands.command()
+def check(path: Annotated[Path, typer.Argument(help="The inventory file.")]) -> int:
+    """Read an inventory and name the lines that cannot be used; ends with 2 where there are any.
+
+    Example: `pacsflow inventory check inventory.tsv`
+    """
+    found = read_inventory(path)
+    for problem in found.problems:
+        sys.stdout.write(problem + "\n")
+    sys.stdout.write(f"{len(found.items)} lines used, {len(found.problems)} not\n")
+    return 2 if found.problems else USABLE

@@ -1,0 +1,72 @@
+"""`demo`: a simulated hospital's logs, and the report on them."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacsflow.cli import app
+from pacsflow.cli.common import progress
+from pacsflow.cli.report import report
+from pacsflow.errors import UsageError
+
+ZONE = "America/Sao_Paulo"
+
+
+class LogFormat(StrEnum):
+    """How the logs are written."""
+
+    TSV = "tsv"
+    JSON = "json"
+
+
+@app.command(rich_help_panel="Main")
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the simulated logs go.")] = Path("demo"),
+    weeks: Annotated[int, typer.Option(min=1, max=104, help="Weeks of logs.")] = 6,
+    seed: Annotated[int, typer.Option(help="Another seed is another hospital.")] = 1,
+    scale: Annotated[float, typer.Option(min=0.01, help="How much traffic.")] = 1.0,
+    how: Annotated[LogFormat, typer.Option("--format", "-f", help="tsv or json.")] = LogFormat.TSV,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The report's HTML file.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write the logs alone.")] = False,
+) -> None:
+    """Simulate a hospital, write its hourly rotated Zeek logs, and report on its last week.
+
+    CT, MR, CR, US, mammography, two PACS, a worklist, workstations and other traffic; working
+    hours, weekends, a nightly prefetch, one sensor outage, one new device and one anomaly. The
+    same seed gives the same logs, and the report says that they are simulated.
+
+    Example: `pacsflow demo /tmp/demo --weeks 8`
+    """
+    from pacsflow.simulator import hospital, write_logs  # noqa: PLC0415 - only where it is asked
+
+    marker = folder / "SIMULATED"
+    if folder.exists() and any(folder.iterdir()) and not marker.is_file():
+        raise UsageError(f"{folder}: has files that are no demo; name a new or an empty folder")
+    told = f"seed {seed}, {weeks} weeks, scale {scale:g}, {how.value}"
+    if not (marker.is_file() and told in marker.read_text(encoding="utf-8")):
+        if marker.is_file():
+            _clear(folder)
+        with progress("simulating") as update:
+            write_logs(
+                hospital(seed, scale=scale), folder, weeks=weeks, format=how.value, progress=update
+            )
+        with marker.open("a", encoding="utf-8") as file:
+            file.write(told + "\n")
+    sys.stdout.write(f"{folder.resolve()}\n")
+    if not no_report:
+        report([str(folder)], out=out or folder / "report.html", site_tz=ZONE)
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier demo, and nothing that is not one."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif ".log" in path.name or path.name in {"SIMULATED", "inventory.tsv", "report.html"}:
+            path.unlink()

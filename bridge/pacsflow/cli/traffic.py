@@ -1,0 +1,232 @@
+"""`top`, `series`, `map`: who sends how much to whom, and when."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+import typer
+
+from pacsflow.cli import app
+from pacsflow.cli.common import (
+    Format,
+    FormatOption,
+    Inputs,
+    InventoryOption,
+    LedgerOption,
+    NumberOption,
+    OriginOption,
+    Question,
+    asked,
+    emit,
+)
+from pacsflow.ledger.series import IMAGING, read_series
+from pacsflow.weekly import Party
+
+DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
+
+
+class By(StrEnum):
+    """What `top` ranks by."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    PAIR = "pair"
+    SERVICE = "service"
+    TIME = "time"
+    PROTOCOL = "protocol"
+    HW_SOURCE = "hw-source"
+    HW_DESTINATION = "hw-destination"
+    VLAN = "vlan"
+    LENGTH = "length"
+    INFO = "info"
+
+
+LEDGER_COLUMNS = {
+    By.SOURCE: "source",
+    By.DESTINATION: "destination",
+    By.PAIR: "source, destination",
+    By.SERVICE: "service",
+    By.TIME: "strftime(hour, '%Y-%m-%dT%H:%MZ')",
+}
+
+
+def who(party: Party) -> str:
+    """Return a host's name, or its first AE title."""
+    return party.name or (party.ae_titles[0] if party.ae_titles else "")
+
+
+@app.command(rich_help_panel="Look")
+def top(
+    inputs: Inputs = None,
+    by: Annotated[By, typer.Option("--by", help="What to rank.")] = By.SOURCE,
+    number: NumberOption = 10,
+    dicom: DicomOption = False,
+    ledger: LedgerOption = None,
+    inventory: InventoryOption = None,
+    origin: OriginOption = "",
+    how: FormatOption = Format.TABLE,
+) -> None:
+    """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
+
+    By source, destination, pair, service and time every input is ranked; by the other columns of
+    a capture (protocol, hw-source, hw-destination, vlan, length, info) captures and tables of
+    frames are.
+
+    Example: `pacsflow top logs/ --by destination -n 5 --dicom`
+    """
+    if by not in LEDGER_COLUMNS:
+        from pacsflow.cli.frames import top_frames  # noqa: PLC0415 - only where frames are asked
+
+        top_frames(inputs, by.value, number, dicom, how)
+        return
+    with asked(inputs, ledger, inventory, origin) as question:
+        columns, rows = _ranked(question, by, number, dicom)
+    emit(f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic", columns, rows, how)
+
+
+def _ranked(
+    question: Question, by: By, number: int, dicom: bool
+) -> tuple[list[str], list[list[Any]]]:
+    keys = LEDGER_COLUMNS[by]
+    width = keys.count(",") + 1 if by is By.PAIR else 1
+    found = question.connection.execute(
+        f"""WITH rows AS (SELECT * FROM traffic
+                          WHERE origin = ? AND {IMAGING if dicom else "TRUE"})
+            SELECT {keys}, sum(communications)::BIGINT, sum(packets)::BIGINT, sum(bytes)::BIGINT,
+                   (SELECT sum(communications) FROM rows)::DOUBLE,
+                   (SELECT sum(bytes) FROM rows)::DOUBLE
+            FROM rows GROUP BY {", ".join(str(i + 1) for i in range(width))}
+            ORDER BY {width + 3} DESC, {width + 1} DESC, 1 LIMIT ?""",
+        [question.origin, number],
+    ).fetchall()
+    names = ["source", "destination"] if by is By.PAIR else [by.value]
+    is_host = by in {By.SOURCE, By.DESTINATION, By.PAIR}
+    columns = ["rank"]
+    for name in names:
+        columns += [name, f"{name}_name", f"{name}_role"] if is_host else [name]
+    columns += ["communications", "percent", "packets", "bytes", "percent_of_bytes"]
+    rows = []
+    for rank, row in enumerate(found, 1):
+        cells: list[Any] = [rank]
+        for key in row[:width]:
+            party = question.hosts.party(key) if is_host else None
+            cells += [key, who(party), party.role] if party else [key]
+        began, packets, octets, all_began, all_octets = row[width:]
+        cells += [began, 100 * began / all_began if all_began else 0.0, packets, octets]
+        cells.append(100 * octets / all_octets if all_octets else 0.0)
+        rows.append(cells)
+    return columns, rows
+
+
+class Column(StrEnum):
+    """What `series` sums an hour."""
+
+    BYTES = "bytes"
+    PACKETS = "packets"
+    COMMUNICATIONS = "communications"
+
+
+@app.command(rich_help_panel="Look")
+def series(
+    inputs: Inputs = None,
+    column: Annotated[Column, typer.Option("--column", help="What to sum.")] = Column.BYTES,
+    dicom: DicomOption = False,
+    source: Annotated[str, typer.Option(help="Only from this host.")] = "",
+    destination: Annotated[str, typer.Option(help="Only to this host.")] = "",
+    ledger: LedgerOption = None,
+    origin: OriginOption = "",
+    how: FormatOption = Format.CSV,
+) -> None:
+    """Print an hourly series on a regular UTC grid.
+
+    An empty value (null in JSON) is an hour without data; 0 is an hour in which the sensor
+    watched and nothing passed.
+
+    Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
+    """
+    where, values = [IMAGING if dicom else "TRUE"], []
+    for side, host in (("source", source), ("destination", destination)):
+        if host:
+            where.append(f"{side} = ?")
+            values.append(host)
+    with asked(inputs, ledger, None, origin) as question:
+        made = read_series(
+            question.connection, column.value, column=column.value, where=" AND ".join(where),
+            values=values, origin=question.origin,
+        )  # fmt: skip
+    rows = [
+        [hour.isoformat().replace("+00:00", "Z"), None if np.isnan(value) else value]
+        for hour, value in zip(made.hours(), made.values.tolist(), strict=True)
+    ]
+    emit(f"{column.value} an hour", ["hour_utc", column.value], rows, how)
+
+
+class MapFormat(StrEnum):
+    """How `map` is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    DOT = "dot"
+    GRAPHML = "graphml"
+
+
+@app.command("map", rich_help_panel="Look")
+def flow_map(
+    inputs: Inputs = None,
+    everything: Annotated[bool, typer.Option("--all", help="Not imaging traffic only.")] = False,
+    ledger: LedgerOption = None,
+    inventory: InventoryOption = None,
+    origin: OriginOption = "",
+    how: Annotated[
+        MapFormat, typer.Option("--format", "-f", help="dot and graphml are for other programs.")
+    ] = MapFormat.TABLE,
+) -> None:
+    """Show every piece of equipment and its connections: who sends images to whom.
+
+    Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
+    """
+    with asked(inputs, ledger, inventory, origin) as question:
+        edges = question.connection.execute(
+            f"""SELECT source, destination, sum(communications)::BIGINT, sum(packets)::BIGINT,
+                       sum(bytes)::BIGINT FROM traffic
+                WHERE origin = ? AND {"TRUE" if everything else IMAGING}
+                GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2""",
+            [question.origin],
+        ).fetchall()
+        parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
+    if how in {MapFormat.DOT, MapFormat.GRAPHML}:
+        from pacsflow.graphs import to_dot, to_graphml  # noqa: PLC0415 - only for these formats
+
+        sys.stdout.write((to_dot if how is MapFormat.DOT else to_graphml)(parties, edges))
+        return
+    if how is MapFormat.JSON:
+        nodes = [
+            {"address": p.address, "name": p.name, "role": p.role, "basis": p.basis}
+            | {"modality": p.modality, "ae_titles": p.ae_titles}
+            for p in parties.values()
+        ]
+        names = ("source", "destination", "communications", "packets", "bytes")
+        links = [dict(zip(names, edge, strict=True)) for edge in edges]
+        told = orjson.dumps({"nodes": nodes, "edges": links}, option=orjson.OPT_INDENT_2)
+        sys.stdout.write(told.decode() + "\n")
+        return
+    columns = ["source", "source_name", "source_role", "destination", "destination_name"]
+    columns += ["destination_role", "communications", "packets", "bytes"]
+    rows = [
+        [
+            e[0],
+            who(parties[e[0]]),
+            parties[e[0]].role,
+            e[1],
+            who(parties[e[1]]),
+            parties[e[1]].role,
+            *e[2:],
+        ]
+        for e in edges
+    ]
+    emit("Connections", columns, rows, Format(how.value))

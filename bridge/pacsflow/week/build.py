@@ -1,0 +1,478 @@
+"""Puts a week's report together: the one place that knows all its parts."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacsflow import __version__
+from pacsflow.errors import UsageError
+from pacsflow.findings import Facts, Thresholds, findings
+from pacsflow.inventory import Inventory
+from pacsflow.ledger.series import IMAGING, covered_hours, origins, read_series
+from pacsflow.series import HOUR
+from pacsflow.week import dicom, traffic
+from pacsflow.week.curves import Request, curves
+from pacsflow.week.hosts import Hosts
+from pacsflow.week.incidents import incidents
+from pacsflow.week.period import Week, latest_week, parse_week, week_of, zone_of
+from pacsflow.weekly import (
+    AreaStatus,
+    Coverage,
+    Curve,
+    Estimate,
+    Finding,
+    Gap,
+    ModalityFlow,
+    PacsFlow,
+    Party,
+    Provenance,
+    Severity,
+    SourceFile,
+    Status,
+    WeeklyReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import duckdb
+
+    from pacsflow.errors import PacsflowError
+    from pacsflow.ledger import Ledger
+    from pacsflow.weekly import Associations, Totals
+
+HISTORY_WEEKS = 12
+PACS_LIMIT = 50
+MODALITY_LIMIT = 12
+PEERS = 5
+FILES_NAMED = 400
+AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user can choose of a report.
+
+    `week` is ``2026-W10``, one of its days, or empty for the latest that has data; `origin` is
+    zeek, capture or sflow, or empty for the one that covers most hours.
+    """
+
+    week: str = ""
+    zone: str = "UTC"
+    title: str = "Medical image traffic"
+    site: str = ""
+    origin: str = ""
+    forecasts: bool = True
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    command: str = ""
+    top: int = 10
+
+
+def build_report(
+    ledger: Ledger,
+    inventory: Inventory | None = None,
+    options: Options | None = None,
+    *,
+    problems: Sequence[PacsflowError] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> WeeklyReport:
+    """Return the finished report of one week of a ledger.
+
+    Parameters
+    ----------
+    ledger
+        With the week and, for forecasts, the weeks before it.
+    inventory
+        What the hospital knows of its equipment.
+    options
+        See `Options`.
+    problems
+        Inputs that could not be read, to be listed beside those that could.
+    progress
+        Called with the forecasts made and their number.
+
+    Raises
+    ------
+    UsageError
+        Where a week, zone or origin is asked for that cannot be.
+    """
+    inventory, options = inventory or Inventory(), options or Options()
+    zone = zone_of(options.zone)
+    with ledger.connect() as connection:
+        there = origins(connection)
+        if options.origin and options.origin not in there:
+            raise UsageError(
+                f"no data of origin {options.origin!r}; there is {', '.join(there) or 'none'}"
+            )
+        origin = options.origin or (there[0] if there else "zeek")
+        covered = covered_hours(connection, origin)
+        if options.week:
+            week = parse_week(options.week, zone)
+        else:
+            week = latest_week(covered, zone) or week_of(datetime.now(UTC), zone)
+        _cut(connection, week)
+        part = traffic.Slice(connection, origin, week)
+        return _build(ledger, part, covered, there, inventory, options, problems, progress)
+
+
+def _cut(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
+    """Hold the weeks that the report looks at in memory: many small files are slow to ask often."""
+    first = week.shifted(-HISTORY_WEEKS).start
+    for table in ("traffic", "coverage", "associations", "endpoints", "notices"):
+        column = "hour" if table in {"traffic", "coverage"} else "ts"
+        keep = "TRUE" if table in {"coverage", "endpoints"} else f"{column} >= ? AND {column} < ?"
+        values = [] if keep == "TRUE" else [first, week.end]
+        connection.execute(
+            f"CREATE TEMP TABLE cut_{table} AS SELECT * FROM {table} WHERE {keep}", values
+        )
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
+
+
+def _build(
+    ledger: Ledger,
+    part: traffic.Slice,
+    covered: set[datetime],
+    there: list[str],
+    inventory: Inventory,
+    options: Options,
+    problems: Sequence[PacsflowError],
+    progress: Callable[[int, int], None] | None,
+) -> WeeklyReport:
+    week, hosts = part.week, Hosts(inventory, part.connection)
+    coverage = _coverage(ledger, part, covered, there, inventory, problems)
+    totals = traffic.totals(part)
+    pacs_sums, modality_sums = _pacs_sums(part, hosts), _modality_sums(part, hosts)
+    made = curves(
+        _requests(part, covered, pacs_sums, modality_sums),
+        week,
+        forecasts=options.forecasts,
+        progress=progress,
+    )
+    associations = dicom.associations(part, hosts)
+    past = [hour for hour in covered if hour < week.end]
+    equipment = dicom.equipment(part, hosts, min(past) if past else None)
+    unusual = incidents(part, hosts, made)
+    facts = Facts(
+        part, hosts, inventory, coverage, totals, associations, equipment, unusual,
+        options.thresholds,
+    )  # fmt: skip
+    found = findings(facts)
+    imaging = read_series(
+        part.connection, "imaging", where=IMAGING, origin=part.origin,
+        start=week.start, end=week.end, covered=covered,
+    )  # fmt: skip
+    return WeeklyReport(
+        title=options.title,
+        site=options.site,
+        zone=week.zone.key,
+        week=week.name,
+        first_day=week.monday,
+        last_day=week.monday + timedelta(days=6),
+        start=week.start,
+        end=week.end,
+        coverage=coverage,
+        totals=totals,
+        traffic=made["traffic"],
+        communications=made["communications"],
+        imaging=made["imaging"],
+        pacs=_pacs(part, hosts, pacs_sums, made),
+        modalities=_modalities(part, modality_sums, made),
+        senders=traffic.ranking(part, hosts, "source", limit=options.top),
+        receivers=traffic.ranking(part, hosts, "destination", limit=options.top),
+        imaging_senders=traffic.ranking(part, hosts, "source", IMAGING, limit=options.top),
+        imaging_receivers=traffic.ranking(part, hosts, "destination", IMAGING, limit=options.top),
+        pairs=traffic.pair_ranking(part, hosts),
+        flow_map=traffic.flow_map(part, hosts),
+        heat_map=traffic.heat_map(imaging, week),
+        associations=associations,
+        equipment=equipment,
+        software=dicom.software(part, hosts),
+        findings=found,
+        incidents=unusual,
+        status=_status(found, coverage, totals, associations, bool(pacs_sums)),
+        capacity=(),
+        provenance=_provenance(ledger, options),
+    )
+
+
+def _coverage(
+    ledger: Ledger,
+    part: traffic.Slice,
+    covered: set[datetime],
+    there: list[str],
+    inventory: Inventory,
+    problems: Sequence[PacsflowError],
+) -> Coverage:
+    week = part.week
+    hours = [week.start + i * HOUR for i in range(int((week.end - week.start) / HOUR))]
+    entries = [
+        e
+        for e in ledger.entries()
+        if e.first is None or e.last is None or (e.first < week.end and e.last >= week.start)
+    ]
+    files = [
+        SourceFile(
+            name=Path(e.path).name,
+            kind=e.kind,
+            sha256=e.sha256,
+            size_bytes=e.size,
+            rows=e.rows,
+            unreadable_rows=e.unreadable,
+            first=e.first,
+            last=e.last,
+            problem="; ".join(e.notes),
+            examples=e.examples,
+        )
+        for e in entries
+    ]
+    bad = [str(error) for error in problems] or [
+        f"{problem}" for _, problem in ledger.journal.problems()
+    ]
+    for text in bad:
+        name, _, problem = text.partition(": ")
+        files.append(
+            SourceFile(Path(name).name, "not read", "", 0, 0, 0, None, None, problem=problem)
+        )
+    files.sort(key=lambda f: (f.kind != "not read", not f.problem, not f.unreadable_rows))
+    notes = list(inventory.problems)
+    others = [o for o in there if o != part.origin]
+    if others:
+        notes.append(
+            f"Totals are those of origin {part.origin}; {', '.join(others)} is in the ledger too "
+            "and not added to them, so that nothing is counted twice."
+        )
+    if len(files) > FILES_NAMED:
+        notes.append(f"{len(files) - FILES_NAMED} more files were read than are listed.")
+    sums = part.ask(
+        "SELECT coalesce(sum(missed_bytes), 0)::BIGINT, coalesce(sum(samples), 0)::BIGINT,"
+        f" count(*) FILTER ({IMAGING} AND service = 'dicom?') FROM rows"
+    )[0]
+    if sums[2]:
+        notes.append(
+            "Some imaging traffic was recognised by its port alone (service dicom?): it is "
+            "counted as imaging, and nobody has looked into it."
+        )
+    return Coverage(
+        hours_expected=len(hours),
+        hours_with_data=sum(hour in covered for hour in hours),
+        gaps=tuple(_gaps(hours, covered)),
+        rows=sum(e.rows for e in entries),
+        unreadable_rows=sum(e.unreadable for e in entries),
+        missed_bytes=sums[0],
+        origins=tuple(there),
+        sampled=part.origin == "sflow",
+        sampling_note=f"estimated from {sums[1]} samples" if sums[1] else "",
+        byte_basis={
+            "zeek": "IP bytes of Zeek's conn.log, headers of IP and TCP included",
+            "capture": "bytes of whole frames on the wire",
+            "sflow": "bytes of whole frames, estimated from sFlow samples",
+        }.get(part.origin, ""),
+        files=tuple(files[:FILES_NAMED]),
+        notes=tuple(notes),
+    )
+
+
+def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:
+    gaps: list[Gap] = []
+    for hour in hours:
+        if hour in covered:
+            continue
+        if gaps and gaps[-1].end == hour:
+            gaps[-1] = Gap(gaps[-1].start, hour + HOUR, gaps[-1].hours + 1)
+        else:
+            gaps.append(Gap(hour, hour + HOUR, 1))
+    return gaps
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Sums of one PACS or modality, this week and the one before."""
+
+    received: Estimate
+    sent: Estimate
+    began: int
+    previous_received: float | None
+    previous_sent: float | None
+
+
+def _flow(part: traffic.Slice, addresses: list[str]) -> _Flow:
+    def one(side: str, weeks: int) -> tuple[Estimate, int, float | None]:
+        row = part.ask(
+            f"""SELECT coalesce(sum(bytes), 0)::DOUBLE, coalesce(sum(samples), 0)::DOUBLE,
+                       coalesce(sum(weight_squares), 0), coalesce(sum(communications), 0)::BIGINT,
+                       (SELECT count(*) FROM rows) FROM rows
+                WHERE {IMAGING} AND list_contains(?, {side})""",
+            [addresses],
+            weeks=weeks,
+        )[0]
+        return traffic.estimate(row[0], row[1], row[2]), row[3], row[0] if row[4] else None
+
+    received, _, _ = one("destination", 0)
+    sent, began, _ = one("source", 0)
+    return _Flow(received, sent, began, one("destination", -1)[2], one("source", -1)[2])
+
+
+def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, _Flow]]:
+    sums = [(party, _flow(part, [party.address])) for party in hosts.of_role("pacs")]
+    sums = [
+        (party, flow)
+        for party, flow in sums
+        if flow.received.value + flow.sent.value
+        + (flow.previous_received or 0) + (flow.previous_sent or 0)
+    ]  # fmt: skip
+    sums.sort(key=lambda pair: -(pair[1].received.value + pair[1].sent.value))
+    return sums[:PACS_LIMIT]
+
+
+def _modality_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[str, list[str], _Flow]]:
+    groups: dict[str, list[str]] = {}
+    for party in hosts.of_role("modality"):
+        groups.setdefault(party.modality or "not known", []).append(party.address)
+    sums = [(name, devices, _flow(part, devices)) for name, devices in groups.items()]
+    sums.sort(key=lambda row: (-row[2].sent.value, row[0]))
+    return sums[:MODALITY_LIMIT]
+
+
+def _requests(
+    part: traffic.Slice,
+    covered: set[datetime],
+    pacs: list[tuple[Party, _Flow]],
+    modalities: list[tuple[str, list[str], _Flow]],
+) -> list[Request]:
+    week = part.week
+    past = [hour for hour in covered if week.shifted(-HISTORY_WEEKS).start <= hour < week.end]
+    start = min(past) if past else week.start
+
+    def one(
+        key: str, title: str, where: str, values: Sequence[object] = (), column: str = "bytes"
+    ) -> Request:
+        series = read_series(
+            part.connection, title, column=column, where=where, values=values,
+            origin=part.origin, start=start, end=week.end, covered=covered,
+        )  # fmt: skip
+        return Request(key, title, series)
+
+    found = [
+        one("traffic", "All traffic", "TRUE"),
+        one("communications", "Communications", "TRUE", column="communications"),
+        one("imaging", "Imaging traffic", IMAGING),
+    ]
+    for party, _ in pacs:
+        name = party.name or (party.ae_titles[0] if party.ae_titles else party.address)
+        for side, word in (("destination", "in"), ("source", "out")):
+            found.append(
+                one(f"{party.address} {word}", f"{name}, {word}", f"{IMAGING} AND {side} = ?",
+                    [party.address])
+            )  # fmt: skip
+    for name, devices, _ in modalities:
+        found.append(
+            one(f"modality {name}", name, f"{IMAGING} AND list_contains(?, source)", [devices])
+        )
+    return found
+
+
+def _pacs(
+    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, _Flow]], made: dict[str, Curve]
+) -> tuple[PacsFlow, ...]:
+    return tuple(
+        PacsFlow(
+            party=party,
+            bytes_in=flow.received,
+            bytes_out=flow.sent,
+            previous_bytes_in=flow.previous_received,
+            previous_bytes_out=flow.previous_sent,
+            curve_in=made[f"{party.address} in"],
+            curve_out=made[f"{party.address} out"],
+            senders=traffic.ranking(
+                part,
+                hosts,
+                "source",
+                f"{IMAGING} AND destination = ?",
+                values=[party.address],
+                limit=PEERS,
+            ).rows,
+            receivers=traffic.ranking(
+                part,
+                hosts,
+                "destination",
+                f"{IMAGING} AND source = ?",
+                values=[party.address],
+                limit=PEERS,
+            ).rows,
+        )
+        for party, flow in sums
+    )
+
+
+def _modalities(
+    part: traffic.Slice, sums: list[tuple[str, list[str], _Flow]], made: dict[str, Curve]
+) -> tuple[ModalityFlow, ...]:
+    total = part.ask(f"SELECT sum(bytes)::DOUBLE FROM rows WHERE {IMAGING}")[0][0] or 0.0
+    return tuple(
+        ModalityFlow(
+            modality=name,
+            devices=len(devices),
+            bytes=flow.sent,
+            communications=flow.began,
+            percent_bytes=traffic.percent(flow.sent.value, total),
+            previous_bytes=flow.previous_sent,
+            curve=made[f"modality {name}"],
+        )
+        for name, devices, flow in sums
+    )
+
+
+def _status(
+    found: tuple[Finding, ...],
+    coverage: Coverage,
+    totals: Totals,
+    associations: Associations | None,
+    has_pacs: bool,
+) -> tuple[AreaStatus, ...]:
+    lights = []
+    for area in AREAS:
+        mine = [f for f in found if f.area == area]
+        worst = max((f.severity for f in mine), key=lambda s: s.rank, default=Severity.INFO)
+        if not coverage.hours_with_data:
+            light, reason = Status.UNKNOWN, "no-data"
+        elif area == "associations" and associations is None:
+            light, reason = Status.UNKNOWN, "no-dicom-log"
+        elif area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):
+            light, reason = Status.UNKNOWN, "no-imaging"
+        elif worst.rank >= Severity.HIGH.rank:
+            light, reason = Status.ACT, mine[0].title
+        elif worst.rank >= Severity.LOW.rank:
+            light, reason = Status.LOOK, mine[0].title
+        else:
+            light, reason = Status.GOOD, "nothing-unusual"
+        params = (("findings", str(len(mine))), ("rule", mine[0].id if mine else ""))
+        lights.append(AreaStatus(area, light, reason, params))
+    return tuple(lights)
+
+
+def _provenance(ledger: Ledger, options: Options) -> Provenance:
+    libraries = []
+    for name in ("duckdb", "jinja2", "numpy", "pandas", "pyarrow", "statsmodels", "zat"):
+        try:
+            libraries.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return Provenance(
+        pacsflow_version=__version__,
+        created=datetime.now(UTC).replace(microsecond=0),
+        command=options.command,
+        options=(
+            ("week", options.week or "latest"),
+            ("zone", options.zone),
+            ("origin", options.origin or "the one that covers most hours"),
+            ("forecasts", "yes" if options.forecasts else "no"),
+        ),
+        versions=(("python", platform.python_version()), *libraries),
+        simulated=any(entry.simulated for entry in ledger.entries()),
+        pseudonymised=False,
+    )

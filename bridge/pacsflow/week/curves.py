@@ -1,0 +1,125 @@
+"""Curves with what was expected and what comes: all series forecast together, on all cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pacsflow.forecasting import Forecast, NotEnoughHistory, forecast_many
+from pacsflow.weekly import Band, Curve, Hours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from pacsflow.series import HourlySeries
+    from pacsflow.week.period import Week
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One curve to make; `series` reaches as far back as the ledger does."""
+
+    key: str
+    title: str
+    series: HourlySeries
+
+
+def curves(
+    requests: Sequence[Request],
+    week: Week,
+    *,
+    forecasts: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Curve]:
+    """Return every request's curve by its key.
+
+    Two forecasts a series: one from what was known before the week, to compare the week with, and
+    one from all that is known, for the week to come.
+    """
+    before = [r.series.between(r.series.start, week.start) for r in requests]
+    until = [r.series.between(r.series.start, week.end) for r in requests]
+    made: list[Forecast | NotEnoughHistory | None] = [None] * (2 * len(requests))
+    if forecasts and requests:
+        hours = int((week.end - week.start).total_seconds() // 3600)
+        made = list(
+            forecast_many(
+                [*before, *until],
+                horizon=max(hours, 168),
+                zone=week.zone.key,
+                progress=progress,
+            )
+        )
+    return {
+        request.key: _curve(request, week, expected, coming)
+        for request, expected, coming in zip(
+            requests, made[: len(requests)], made[len(requests) :], strict=True
+        )
+    }
+
+
+def _curve(
+    request: Request,
+    week: Week,
+    expected: Forecast | NotEnoughHistory | None,
+    coming: Forecast | NotEnoughHistory | None,
+) -> Curve:
+    observed = hours_of(request.series, week.start, week.end)
+    last = week.shifted(-1)
+    previous = hours_of(request.series, last.start, last.end)
+    told = coming if isinstance(coming, Forecast) else None
+    verdict = told.verdict if told else None
+    return Curve(
+        title=request.title,
+        observed=observed,
+        previous=previous if any(v is not None for v in previous.values) else None,
+        expected=band(expected, week.start, len(observed.values)),
+        forecast=band(coming, week.end, 168),
+        model=told.model if told else "",
+        verdict=verdict.sentence if verdict else "",
+        suits=verdict.suits if verdict else None,
+        mase=_finite(verdict.mase) if verdict else None,
+        mase_naive168=_finite(verdict.mase_naive168) if verdict else None,
+        coverage95=_finite(verdict.coverage95) if verdict else None,
+        reason=coming.reason if isinstance(coming, NotEnoughHistory) else "",
+    )
+
+
+def hours_of(series: HourlySeries, start: datetime, end: datetime) -> Hours:
+    """Return the series on the grid from `start` to `end`; None where there is no data."""
+    count = int((end - start).total_seconds() // 3600)
+    values: list[float | None] = [None] * count
+    offset = int((series.start - start).total_seconds() // 3600)
+    for place, value in enumerate(series.values.tolist(), offset):
+        if 0 <= place < count and np.isfinite(value):
+            values[place] = value
+    return Hours(series.name, series.unit, start, tuple(values))
+
+
+def band(made: Forecast | NotEnoughHistory | None, start: datetime, hours: int) -> Band | None:
+    """Return the part of a forecast from `start` on, or None where there is none."""
+    if not isinstance(made, Forecast):
+        return None
+    skip = int((start - made.start).total_seconds() // 3600)
+    if skip < 0 or skip >= len(made.mean):
+        return None
+
+    def cut(values: NDArray[np.float64]) -> tuple[float, ...]:
+        return tuple(np.asarray(values[skip : skip + hours], dtype=float).tolist())
+
+    return Band(
+        start=start,
+        mean=cut(made.mean),
+        lower80=cut(made.lower80),
+        upper80=cut(made.upper80),
+        lower95=cut(made.lower95),
+        upper95=cut(made.upper95),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None

@@ -1,0 +1,253 @@
+"""The DICOM half of the report: associations, AE titles, equipment and software."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pacsflow.ledger.series import IMAGING
+from pacsflow.week.traffic import last_seen, percent
+from pacsflow.weekly import AePair, AssociationRow, Associations, Count, Equipment, Software
+
+if TYPE_CHECKING:
+    from pacsflow.week.hosts import Hosts
+    from pacsflow.week.traffic import Slice
+
+OPERATIONS = {
+    "C-ECHO": "echo_rq",
+    "C-STORE": "store_rq",
+    "C-FIND": "find_rq",
+    "C-GET": "get_rq",
+    "C-MOVE": "move_rq",
+    "C-CANCEL": "cancel_rq",
+    "N-": "n_rq",
+}
+RESPONSES = ("success", "warning", "failure", "pending", "cancel")
+NOTABLE = 20
+SLOW_SECONDS = 600.0
+SILENT_AFTER_DAYS = 3
+
+
+def _week(part: Slice, query: str, values: tuple[object, ...] = (), *, weeks: int = 0) -> list[Any]:
+    week = part.week.shifted(weeks)
+    head = "WITH rows AS (SELECT * FROM associations WHERE ts >= ? AND ts < ?) "
+    return part.connection.execute(head + query, [week.start, week.end, *values]).fetchall()
+
+
+def associations(part: Slice, hosts: Hosts) -> Associations | None:
+    """Return what dicom.log says of the week; None where the ledger has no dicom.log at all."""
+    if not part.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
+        return None
+    total = _week(part, "SELECT count(*) FROM rows")[0][0]
+    before = _week(part, "SELECT count(*) FROM rows", weeks=-1)[0][0]
+    sums = ", ".join(f"sum({c})" for c in OPERATIONS.values())
+    operations = _week(part, f"SELECT {sums} FROM rows")[0]
+    operations_before = _week(part, f"SELECT {sums} FROM rows", weeks=-1)[0]
+    responses = _week(part, f"SELECT {', '.join(f'sum(rsp_{r})' for r in RESPONSES)} FROM rows")[0]
+    seconds = _week(
+        part,
+        "SELECT median(duration), quantile_cont(duration, 0.95) FROM rows"
+        " WHERE result = 'accepted'",
+    )[0]
+    return Associations(
+        total=total,
+        results=_counts(part, "coalesce(result, 'unknown')"),
+        ends=_counts(part, """coalesce("end", 'incomplete')"""),
+        operations=_listed(
+            [name if name != "N-" else "DIMSE-N" for name in OPERATIONS],
+            operations,
+            operations_before if before else None,
+        ),
+        responses=_listed(list(RESPONSES), responses, None),
+        failure_codes=_unnested(part, "failure_codes"),
+        services=_unnested(part, "services"),
+        transfer_syntaxes=_unnested(part, "transfer_syntaxes"),
+        flags=_unnested(part, "flags"),
+        pairs=_pairs(part, hosts),
+        notable=_notable(part, hosts),
+        seconds_median=seconds[0],
+        seconds_p95=seconds[1],
+        objects=int(operations[1] or 0),
+        previous_total=before or None,
+    )
+
+
+def _counts(part: Slice, expression: str) -> tuple[Count, ...]:
+    query = f"SELECT {expression}, count(*) FROM rows GROUP BY 1 ORDER BY 2 DESC, 1"
+    rows = _week(part, query)
+    before = dict(_week(part, query, weeks=-1))
+    whole = sum(row[1] for row in rows)
+    return tuple(
+        Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None) for n, c in rows
+    )
+
+
+def _unnested(part: Slice, column: str, limit: int = 15) -> tuple[Count, ...]:
+    """Count associations by each element of a set; shares are of all associations."""
+    query = f"SELECT v, count(*) FROM (SELECT unnest({column}) v FROM rows) GROUP BY 1"
+    rows = _week(part, query + " ORDER BY 2 DESC, 1")
+    before = dict(_week(part, query, weeks=-1))
+    whole = _week(part, "SELECT count(*) FROM rows")[0][0]
+    return tuple(
+        Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None)
+        for n, c in rows[:limit]
+    )
+
+
+def _listed(names: list[str], values: Any, before: Any) -> tuple[Count, ...]:  # noqa: ANN401
+    now = [int(v or 0) for v in values]
+    old = [int(v or 0) for v in before] if before else [None] * len(now)
+    whole = sum(now)
+    return tuple(
+        Count(n, v, percent(v, whole), o) for n, v, o in zip(names, now, old, strict=True) if v or o
+    )
+
+
+def _pairs(part: Slice, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
+    rows = _week(
+        part,
+        """SELECT coalesce(calling_ae, ''), coalesce(called_ae, ''), mode("id.orig_h"),
+                  mode("id.resp_h"), count(*), count(*) FILTER (result = 'rejected'),
+                  count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::BIGINT,
+                  coalesce(sum(rsp_failure), 0)::BIGINT,
+                  coalesce(sum(data_bytes_orig) + sum(data_bytes_resp), 0)::DOUBLE,
+                  median(duration)
+           FROM rows GROUP BY 1, 2 ORDER BY 10 DESC, 5 DESC, 1, 2 LIMIT ?""",
+        (limit,),
+    )
+    return tuple(AePair(r[0], r[1], hosts.party(r[2]), hosts.party(r[3]), *r[4:11]) for r in rows)
+
+
+def _notable(part: Slice, hosts: Hosts) -> tuple[AssociationRow, ...]:
+    """Return the associations worth a look: what went wrong, the worst and latest first."""
+    rows = _week(
+        part,
+        """SELECT epoch_us(ts), coalesce(uid, ''), "id.orig_h", "id.resp_h",
+                  coalesce(calling_ae, ''), coalesce(called_ae, ''), coalesce(result, 'unknown'),
+                  coalesce("end", 'incomplete'), duration,
+                  (coalesce(data_bytes_orig, 0) + coalesce(data_bytes_resp, 0))::DOUBLE,
+                  coalesce(rsp_failure, 0),
+                  CASE WHEN result = 'rejected' THEN 'rejected'
+                       WHEN "end" = 'aborted' THEN 'aborted'
+                       WHEN rsp_failure > 0 THEN 'failures'
+                       WHEN result = 'no_reply' THEN 'no reply'
+                       WHEN list_contains(flags, 'malformed') THEN 'malformed'
+                       ELSE 'slow' END AS why
+           FROM rows
+           WHERE result IN ('rejected', 'no_reply') OR "end" = 'aborted' OR rsp_failure > 0
+                 OR list_contains(flags, 'malformed') OR duration > ?
+           ORDER BY rsp_failure DESC, why, ts DESC LIMIT ?""",
+        (SLOW_SECONDS, NOTABLE),
+    )
+    return tuple(
+        AssociationRow(
+            ts=datetime.fromtimestamp(r[0] / 1e6, UTC),
+            uid=r[1],
+            orig=hosts.party(r[2]),
+            resp=hosts.party(r[3]),
+            calling_ae=r[4],
+            called_ae=r[5],
+            result=r[6],
+            end=r[7],
+            why=r[11],
+            seconds=r[8],
+            bytes=r[9],
+            failures=r[10],
+            source="dicom.log",
+        )
+        for r in rows
+    )
+
+
+def equipment(part: Slice, hosts: Hosts, history_start: datetime | None) -> tuple[Equipment, ...]:
+    """Return every known endpoint with its state: active, new or silent this week.
+
+    `new` needs at least a week of history before this one; `silent` a device that was seen on at
+    least `SILENT_AFTER_DAYS` days of the four weeks before.
+    """
+    seen = last_seen(part)
+    week = part.week
+    sums = {
+        row[0]: row[1:]
+        for row in part.ask(
+            f"""SELECT h, sum(i)::DOUBLE, sum(o)::DOUBLE, sum(c)::BIGINT, count(DISTINCT p) FROM (
+                    SELECT source h, 0 i, bytes o, communications c, destination p FROM rows
+                    WHERE {IMAGING}
+                    UNION ALL SELECT destination, bytes, 0, communications, source FROM rows
+                    WHERE {IMAGING}) GROUP BY h"""
+        )
+    }
+    days = dict(
+        part.connection.execute(
+            f"""SELECT h, count(DISTINCT hour::DATE) FROM (
+                    SELECT source h, hour, origin, service FROM traffic
+                    UNION ALL SELECT destination, hour, origin, service FROM traffic)
+                WHERE origin = ? AND {IMAGING} AND hour >= ? AND hour < ? GROUP BY h""",
+            [part.origin, week.shifted(-4).start, week.start],
+        ).fetchall()
+    )
+    known = {
+        row[0]: row[1:]
+        for row in part.connection.execute(
+            """SELECT host, epoch_us(min(ts)), list_distinct(flatten(list(coalesce(services, [])))),
+                      list_distinct(flatten(list(coalesce(modalities, []))))
+               FROM endpoints GROUP BY host"""
+        ).fetchall()
+    }
+    long_enough = history_start is not None and week.start - history_start >= timedelta(days=7)
+    result = []
+    for party in hosts.imaging():
+        first, last = seen.get(party.address, (None, None))
+        known_first, services, modalities = known.get(party.address, (None, (), ()))
+        if known_first is not None:
+            known_at = datetime.fromtimestamp(known_first / 1e6, UTC)
+            first = min(first or known_at, known_at)
+        octets_in, octets_out, connections, peers = sums.get(party.address, (0.0, 0.0, 0, 0))
+        if first is not None and first >= week.end:
+            continue
+        state = "active"
+        if party.address not in sums:
+            state = "silent" if days.get(party.address, 0) >= SILENT_AFTER_DAYS else ""
+        elif long_enough and first is not None and first >= week.start:
+            state = "new"
+        if state:
+            result.append(
+                Equipment(
+                    party=party,
+                    state=state,
+                    last_seen=last,
+                    first_seen=first,
+                    services=tuple(sorted(services)),
+                    modalities=tuple(sorted(modalities)),
+                    bytes_in=octets_in,
+                    bytes_out=octets_out,
+                    connections=connections,
+                    peers=peers,
+                )
+            )
+    order = {"new": 0, "silent": 1, "active": 2}
+    result.sort(key=lambda e: (order[e.state], -(e.bytes_in + e.bytes_out), e.party.address))
+    return tuple(result)
+
+
+def software(part: Slice, hosts: Hosts) -> tuple[Software, ...]:
+    """Return the implementation fingerprints of the week and who runs them."""
+    rows = part.connection.execute(
+        """
+        SELECT impl_uid, impl_version, list_sort(list_distinct(list(h) FILTER (ts >= $start))),
+               min(ts) >= $start AND $start > (SELECT min(ts) FROM associations)
+        FROM (
+            SELECT ts, "id.orig_h" h, orig_impl_uid impl_uid,
+                   coalesce(orig_impl_version, '') impl_version FROM associations
+            UNION ALL
+            SELECT ts, "id.resp_h", resp_impl_uid, coalesce(resp_impl_version, '')
+            FROM associations)
+        WHERE impl_uid IS NOT NULL AND ts < $end
+        GROUP BY 1, 2 HAVING max(ts) >= $start ORDER BY len(list_distinct(list(h))) DESC, 1, 2
+        """,
+        {"start": part.week.start, "end": part.week.end},
+    ).fetchall()
+    return tuple(
+        Software(uid, version, tuple(hosts.party(h) for h in who), bool(new))
+        for uid, version, who, new in rows
+    )

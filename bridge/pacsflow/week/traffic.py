@@ -1,0 +1,237 @@
+"""The traffic half of the report: totals, rankings, PACS, modalities, map and heat map."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pacsflow.ledger.series import IMAGING
+from pacsflow.weekly import (
+    Estimate,
+    FlowMap,
+    HeatMap,
+    MapEdge,
+    MapNode,
+    PairRanking,
+    Ranked,
+    RankedPair,
+    Ranking,
+    Totals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+    from pacsflow.series import HourlySeries
+    from pacsflow.week.hosts import Hosts
+    from pacsflow.week.period import Week
+
+MAP_NODES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a query is about: one origin's rows of one week."""
+
+    connection: duckdb.DuckDBPyConnection
+    origin: str
+    week: Week
+
+    def ask(self, query: str, values: Sequence[object] = (), *, weeks: int = 0) -> list[Any]:
+        """Return the rows of a query over ``traffic``, named ``rows`` and cut to the week.
+
+        `weeks` shifts the week: -1 is the week before.
+        """
+        week = self.week.shifted(weeks)
+        head = "WITH rows AS (SELECT * FROM traffic WHERE origin = ? AND hour >= ? AND hour < ?) "
+        given = [self.origin, week.start, week.end, *values]
+        return self.connection.execute(head + query, given).fetchall()
+
+
+def estimate(value: float, samples: float = 0, squares: float = 0) -> Estimate:
+    """Return a total with its 95 % interval where it was estimated from samples.
+
+    Notes
+    -----
+    With w = rate x length of each sample, the relative error is 1.96 sqrt(sum w^2) / sum w and the
+    interval value x exp(+-error) (see docs/method.md; Phaal and Panchen for the packet count).
+    """
+    if not samples:
+        return Estimate(value)
+    error = 1.96 * math.sqrt(squares) / value if value else 0.0
+    return Estimate(value, value * math.exp(-error), value * math.exp(error), int(samples))
+
+
+_SUMS = "sum(bytes)::DOUBLE, sum(samples)::DOUBLE, sum(weight_squares)"
+
+
+def totals(part: Slice) -> Totals:
+    """Return the week's totals beside those of the week before."""
+    query = f"""
+        SELECT {_SUMS}, sum(communications)::DOUBLE, sum(packets)::DOUBLE,
+               sum(communications) FILTER ({IMAGING})::DOUBLE,
+               sum(bytes) FILTER ({IMAGING})::DOUBLE, sum(samples) FILTER ({IMAGING})::DOUBLE,
+               sum(weight_squares) FILTER ({IMAGING}), count(*)
+        FROM rows"""
+    now, before = part.ask(query)[0], part.ask(query, weeks=-1)[0]
+    hosts = "SELECT count(DISTINCT h) FROM (SELECT source h FROM rows WHERE {0} UNION ALL"
+    hosts += " SELECT destination FROM rows WHERE {0})"
+    had = bool(before[9])
+    packets_error = 1.96 / math.sqrt(now[1]) if now[1] else 0.0
+    packets = now[4] or 0.0
+    return Totals(
+        communications=Estimate(now[3] or 0.0, samples=int(now[1] or 0) or None),
+        bytes=estimate(now[0] or 0.0, now[1] or 0, now[2] or 0.0),
+        packets=Estimate(
+            packets,
+            packets * math.exp(-packets_error) if packets_error else None,
+            packets * math.exp(packets_error) if packets_error else None,
+            int(now[1] or 0) or None,
+        ),
+        imaging_communications=Estimate(now[5] or 0.0, samples=int(now[7] or 0) or None),
+        imaging_bytes=estimate(now[6] or 0.0, now[7] or 0, now[8] or 0.0),
+        hosts=part.ask(hosts.format("TRUE"))[0][0],
+        imaging_hosts=part.ask(hosts.format(IMAGING))[0][0],
+        previous_bytes=before[0] if had else None,
+        previous_imaging_bytes=(before[6] or 0.0) if had else None,
+        previous_communications=before[3] if had else None,
+        previous_imaging_communications=(before[5] or 0.0) if had else None,
+    )
+
+
+def percent(part: float, whole: float) -> float:
+    """Return 100 part / whole, or 0 for an empty whole."""
+    return 100.0 * part / whole if whole else 0.0
+
+
+def ranking(
+    part: Slice,
+    hosts: Hosts,
+    side: str,
+    where: str = "TRUE",
+    *,
+    values: Sequence[object] = (),
+    limit: int = 10,
+) -> Ranking:
+    """Return the hosts that sent (`side` source) or received (destination) most.
+
+    Ranked by bytes. A communication is counted for its source side as begun, for its destination
+    side as answered.
+    """
+    query = f"""
+        SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows WHERE {where}
+        GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"""
+    rows = part.ask(query, values)
+    before = {row[0]: row[2] for row in part.ask(query, values, weeks=-1)}
+    communications, octets = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    best = tuple(
+        Ranked(
+            party=hosts.party(row[0]),
+            communications=row[1],
+            percent=percent(row[1], communications),
+            bytes=estimate(row[2], row[3], row[4]),
+            percent_bytes=percent(row[2], octets),
+            previous_bytes=before.get(row[0], 0.0) if before else None,
+        )
+        for row in rows[:limit]
+    )
+    return Ranking(best, communications, octets, max(0, len(rows) - limit))
+
+
+def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
+    """Return the directions that carried most bytes."""
+    rows = part.ask(
+        f"""SELECT source, destination, arg_max(service, bytes), sum(communications)::BIGINT,
+                   {_SUMS} FROM rows GROUP BY 1, 2 ORDER BY 5 DESC, 4 DESC, 1, 2"""
+    )
+    communications, octets = sum(row[3] for row in rows), sum(row[4] for row in rows)
+    best = tuple(
+        RankedPair(
+            source=hosts.party(row[0]),
+            destination=hosts.party(row[1]),
+            service=row[2],
+            communications=row[3],
+            percent=percent(row[3], communications),
+            bytes=estimate(row[4], row[5], row[6]),
+            percent_bytes=percent(row[4], octets),
+        )
+        for row in rows[:limit]
+    )
+    return PairRanking(best, communications, octets, max(0, len(rows) - limit))
+
+
+def flow_map(part: Slice, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
+    """Return the imaging equipment and its connections, the largest `limit` nodes of it."""
+    rows = part.ask(
+        f"""SELECT source, destination, sum(bytes)::DOUBLE, sum(communications)::BIGINT
+            FROM rows WHERE {IMAGING} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
+    )
+    sent: dict[str, float] = {}
+    received: dict[str, float] = {}
+    for source, destination, octets, _ in rows:
+        sent[source] = sent.get(source, 0.0) + octets
+        received[destination] = received.get(destination, 0.0) + octets
+    everyone = sorted({*sent, *received}, key=lambda h: (-(sent.get(h, 0) + received.get(h, 0)), h))
+    kept = {host: number for number, host in enumerate(everyone[:limit])}
+    nodes = tuple(
+        MapNode(
+            id=number,
+            party=hosts.party(host),
+            layer=_layer(hosts, host, sent.get(host, 0.0), received.get(host, 0.0)),
+            bytes_in=received.get(host, 0.0),
+            bytes_out=sent.get(host, 0.0),
+        )
+        for host, number in kept.items()
+    )
+    drawn = [row for row in rows if row[0] in kept and row[1] in kept]
+    left = [row for row in rows if row[0] not in kept or row[1] not in kept]
+    edges = tuple(MapEdge(kept[a], kept[b], octets, count) for a, b, octets, count in drawn)
+    omitted = sum(row[2] for row in left)
+    return FlowMap(nodes, edges, len(everyone) - len(kept), len(left), omitted)
+
+
+def _layer(hosts: Hosts, host: str, sent: float, received: float) -> int:
+    role = hosts.party(host).role
+    if role in {"pacs", "gateway", "worklist"}:
+        return 1
+    if role == "modality":
+        return 0
+    if role in {"workstation", "printer"}:
+        return 2
+    return 0 if sent >= received else 2
+
+
+def heat_map(series: HourlySeries, week: Week) -> HeatMap:
+    """Return the mean imaging bytes an hour by weekday and hour of the site's zone."""
+    sums = [[0.0] * 24 for _ in range(7)]
+    counts = [[0] * 24 for _ in range(7)]
+    for hour, value in zip(series.hours(), series.values.tolist(), strict=True):
+        if math.isfinite(value):
+            local = hour.astimezone(week.zone)
+            sums[local.weekday()][local.hour] += value
+            counts[local.weekday()][local.hour] += 1
+    cells = tuple(
+        tuple(sums[d][h] / counts[d][h] if counts[d][h] else None for h in range(24))
+        for d in range(7)
+    )
+    return HeatMap(zone=week.zone.key, unit="bytes", cells=cells)
+
+
+def last_seen(part: Slice) -> dict[str, tuple[datetime, datetime]]:
+    """Return for every host of imaging traffic the first and last hour of it, in all the ledger."""
+    rows = part.connection.execute(
+        f"""SELECT h, epoch(min(hour))::BIGINT, epoch(max(hour))::BIGINT FROM (
+                SELECT source AS h, hour FROM traffic WHERE origin = ? AND hour < ? AND {IMAGING}
+                UNION ALL
+                SELECT destination, hour FROM traffic WHERE origin = ? AND hour < ? AND {IMAGING}
+            ) GROUP BY h""",
+        [part.origin, part.week.end] * 2,
+    ).fetchall()
+    return {
+        row[0]: (datetime.fromtimestamp(row[1], UTC), datetime.fromtimestamp(row[2], UTC))
+        for row in rows
+    }
