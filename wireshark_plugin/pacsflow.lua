@@ -1,0 +1,4010 @@
+-- PACS flow: tags every DICOM frame, association and PACS endpoint.
+-- Built from src/ by build.py; change it there.
+if rawget(_G, "pacsflow_is_loaded") then
+  return
+end
+pacsflow_is_loaded = true
+local modules, loaded = {}, {}
+local function require(name)
+  if loaded[name] == nil then
+    loaded[name] = modules[name]()
+  end
+  return loaded[name]
+end
+
+modules.bytes = function(...)
+-- Integers and texts out of raw bytes; no Wireshark, runs in plain Lua 5.2 and 5.4.
+local bytes = {}
+
+local byte, find, format, gsub, match, sub =
+  string.byte, string.find, string.format, string.gsub, string.match, string.sub
+
+bytes.MAX_TEXT = 64
+
+function bytes.u16(s, i)
+  local a, b = byte(s, i, i + 1)
+  return b and a * 256 + b
+end
+
+function bytes.u32(s, i)
+  local a, b, c, d = byte(s, i, i + 3)
+  return d and ((a * 256 + b) * 256 + c) * 256 + d
+end
+
+function bytes.le16(s, i)
+  local a, b = byte(s, i, i + 1)
+  return b and a + b * 256
+end
+
+function bytes.le32(s, i)
+  local a, b, c, d = byte(s, i, i + 3)
+  return d and a + (b + (c + d * 256) * 256) * 256
+end
+
+-- AE titles and version names are padded with spaces (PS3.5 6.2) or, in the wild, with NULs.
+function bytes.trim(s)
+  local from = find(s, "[^ \0]")
+  if not from then
+    return nil
+  end
+  return sub(match(sub(s, from), "^(.*[^ \0])"), 1, bytes.MAX_TEXT)
+end
+
+-- A UID without its padding, or nil where it is none (PS3.5 9.1: digits and dots, 64 at most).
+function bytes.uid(s)
+  local uid = gsub(s, "[ \0]+$", "")
+  if #uid > 0 and #uid <= 64 and not find(uid, "[^%d.]") and find(uid, "^%d") then
+    return uid
+  end
+  return nil
+end
+
+local function hex(c)
+  return format("\\x%02x", byte(c))
+end
+
+-- As Zeek's ASCII writer puts it: what is not printable ASCII, and the backslash, as \xHH.
+function bytes.escape(s)
+  return (gsub(s, "[\0-\31\\\127-\255]", hex))
+end
+
+-- A dotted or colon address out of its 4 or 16 raw bytes (RFC 5952 for IPv6).
+function bytes.address(raw)
+  if #raw == 4 then
+    return format("%d.%d.%d.%d", byte(raw, 1, 4))
+  end
+  local groups, best, best_length, i = {}, nil, 1, 1
+  for g = 1, 8 do
+    groups[g] = bytes.u16(raw, g * 2 - 1)
+  end
+  while i <= 8 do
+    local j = i
+    while j <= 8 and groups[j] == 0 do
+      j = j + 1
+    end
+    if j - i > best_length then
+      best, best_length = i, j - i
+    end
+    i = j > i and j or i + 1
+  end
+  local out = {}
+  i = 1
+  while i <= 8 do
+    if i == best then
+      out[#out + 1] = i == 1 and "::" or ":"
+      i = i + best_length
+    else
+      out[#out + 1] = format("%x", groups[i]) .. (i < 8 and ":" or "")
+      i = i + 1
+    end
+  end
+  return table.concat(out)
+end
+
+local function parse_ipv4(text)
+  local raw = {}
+  for part in (text .. "."):gmatch("(.-)%.") do
+    local value = #part <= 3 and find(part, "^%d+$") and tonumber(part)
+    if not value or value > 255 then
+      return nil
+    end
+    raw[#raw + 1] = string.char(value)
+  end
+  return #raw == 4 and table.concat(raw) or nil
+end
+
+local function parse_groups(text)
+  local raw = {}
+  if text ~= "" then
+    for part in (text .. ":"):gmatch("(.-):") do
+      local value = #part <= 4 and find(part, "^%x+$") and tonumber(part, 16)
+      if not value then
+        return nil
+      end
+      raw[#raw + 1] = string.char(math.floor(value / 256), value % 256)
+    end
+  end
+  return table.concat(raw)
+end
+
+-- The raw bytes of an address in text, or nil where it is none.
+function bytes.parse_address(text)
+  if not find(text, ":", 1, true) then
+    return parse_ipv4(text)
+  end
+  local before, after = match(text, "^(.-)::(.*)$")
+  if not before then
+    local raw = parse_groups(text)
+    return raw and #raw == 16 and raw or nil
+  end
+  local head, tail = parse_groups(before), parse_groups(after)
+  if not head or not tail or #head + #tail > 14 then
+    return nil
+  end
+  return head .. ("\0"):rep(16 - #head - #tail) .. tail
+end
+
+function bytes.parse_mac(text)
+  if not find(text, "^%x%x[:-]%x%x[:-]%x%x[:-]%x%x[:-]%x%x[:-]%x%x$") then
+    return nil
+  end
+  return (gsub(text, "(%x%x)[:-]?", function(h)
+    return string.char(tonumber(h, 16))
+  end))
+end
+
+function bytes.mac(raw)
+  return format("%02x:%02x:%02x:%02x:%02x:%02x", byte(raw, 1, 6))
+end
+
+return bytes
+end
+
+modules.communityid = function(...)
+-- Community ID v1 of a flow (SHA-1 in Base64), without a bit library that both Luas would have.
+local communityid = {}
+
+local byte, char, floor, format = string.byte, string.char, math.floor, string.format
+
+local native = rawget(_G, "bit") or rawget(_G, "bit32")
+local band, bxor, bor
+if native then
+  band, bxor, bor = native.band, native.bxor, native.bor
+else
+  -- Lua 5.4 has operators, which Lua 5.2 could not even parse.
+  band, bxor, bor = load([[return function(a, b) return a & b end,
+    function(a, b) return a ~ b end, function(a, b) return a | b end]])()
+end
+
+local WORD = 4294967296
+
+local function rotate(x, n)
+  local high = 2 ^ (32 - n)
+  local low = x % high
+  return (low * 2 ^ n + (x - low) / high) % WORD
+end
+
+function communityid.sha1(message)
+  local length = #message
+  message = message .. "\128" .. ("\0"):rep((55 - length) % 64)
+    .. char(0, 0, 0, 0, floor(length / 2097152) % 256, floor(length / 8192) % 256,
+      floor(length / 32) % 256, length * 8 % 256)
+  local h0, h1, h2, h3, h4 = 0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0
+  for at = 1, #message, 64 do
+    local w = {}
+    for i = 0, 15 do
+      local a, b, c, d = byte(message, at + i * 4, at + i * 4 + 3)
+      w[i] = ((a * 256 + b) * 256 + c) * 256 + d
+    end
+    for i = 16, 79 do
+      local x = bxor(bxor(w[i - 3], w[i - 8]), bxor(w[i - 14], w[i - 16])) % WORD
+      w[i] = floor(rotate(x, 1))
+    end
+    local a, b, c, d, e = h0, h1, h2, h3, h4
+    for i = 0, 79 do
+      local f, k
+      if i < 20 then
+        f, k = bor(band(b, c), band(WORD - 1 - b, d)), 0x5A827999
+      elseif i < 40 then
+        f, k = bxor(bxor(b, c), d), 0x6ED9EBA1
+      elseif i < 60 then
+        f, k = bor(bor(band(b, c), band(b, d)), band(c, d)), 0x8F1BBCDC
+      else
+        f, k = bxor(bxor(b, c), d), 0xCA62C1D6
+      end
+      local t = floor((rotate(a, 5) + f % WORD + e + k + w[i]) % WORD)
+      e, d, c, b, a = d, c, floor(rotate(b, 30)), a, t
+    end
+    h0, h1, h2 = (h0 + a) % WORD, (h1 + b) % WORD, (h2 + c) % WORD
+    h3, h4 = (h3 + d) % WORD, (h4 + e) % WORD
+  end
+  local out = {}
+  for _, h in ipairs({ h0, h1, h2, h3, h4 }) do
+    out[#out + 1] = char(floor(h / 16777216), floor(h / 65536) % 256, floor(h / 256) % 256, h % 256)
+  end
+  return table.concat(out)
+end
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+function communityid.base64(raw)
+  local out = {}
+  for i = 1, #raw, 3 do
+    local a, b, c = byte(raw, i, i + 2)
+    local n = a * 65536 + (b or 0) * 256 + (c or 0)
+    for k = 3, 0, -1 do
+      local digit = floor(n / 64 ^ k) % 64
+      local missing = (k == 1 and not b) or (k == 0 and not c)
+      out[#out + 1] = missing and "=" or ALPHABET:sub(digit + 1, digit + 1)
+    end
+  end
+  return table.concat(out)
+end
+
+-- Addresses and ports as raw bytes, protocol as a number; seed 0.
+function communityid.flow(host_a, port_a, host_b, port_b, protocol)
+  if host_a > host_b or (host_a == host_b and port_a > port_b) then
+    host_a, port_a, host_b, port_b = host_b, port_b, host_a, port_a
+  end
+  local text = "\0\0" .. host_a .. host_b .. char(protocol, 0) .. port_a .. port_b
+  return "1:" .. communityid.base64(communityid.sha1(text))
+end
+
+-- A connection's identifier in the manner of Zeek's uid, the same each time a capture is read.
+function communityid.uid(community_id, ts)
+  local raw = communityid.sha1(community_id .. format("%.6f", ts))
+  local text = communityid.base64(raw):gsub("[^%w]", "x")
+  return "C" .. text:sub(1, 17)
+end
+
+return communityid
+end
+
+modules.networks = function(...)
+-- Networks in CIDR notation, and those that Zeek counts as local.
+local bytes = require("bytes")
+
+local networks = {}
+
+-- Raw address and length of a prefix in text, or nil.
+function networks.parse(text)
+  local address, length = text:match("^(.-)/(%d+)$")
+  local raw = address and bytes.parse_address(address)
+  length = tonumber(length)
+  if not raw or length > #raw * 8 then
+    return nil
+  end
+  return raw, length
+end
+
+function networks.holds(raw, length, address)
+  if #raw ~= #address then
+    return false
+  end
+  local whole = math.floor(length / 8)
+  if raw:sub(1, whole) ~= address:sub(1, whole) then
+    return false
+  end
+  local bits = length % 8
+  if bits == 0 then
+    return true
+  end
+  local unit = 2 ^ (8 - bits)
+  return math.floor(raw:byte(whole + 1) / unit) == math.floor(address:byte(whole + 1) / unit)
+end
+
+-- Site::private_address_space of Zeek 8.0, the 6to4 forms of the IPv4 networks left out.
+local LOCAL = {}
+for text in ([[0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
+  192.0.0.0/24 192.0.2.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24
+  224.0.0.0/24 239.0.0.0/8 240.0.0.0/4 ::/128 ::1/128 64:ff9b:1::/48 100::/64 2001::/23
+  2001:2::/48 2001:db8::/32 fc00::/7 fe80::/10 fec0::/10]]):gmatch("%S+") do
+  LOCAL[#LOCAL + 1] = { networks.parse(text) }
+end
+
+function networks.is_local(raw)
+  for _, network in ipairs(LOCAL) do
+    if networks.holds(network[1], network[2], raw) then
+      return true
+    end
+  end
+  return false
+end
+
+return networks
+end
+
+modules.rows = function(...)
+-- Associations and endpoints as the rows of dicom.log and known_dicom.log.
+local bytes = require("bytes")
+local communityid = require("communityid")
+local networks = require("networks")
+
+local rows = {}
+
+rows.DICOM = {
+  { "ts", "time" }, { "uid", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
+  { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "community_id", "string" },
+  { "duration", "interval" }, { "calling_ae", "string" }, { "called_ae", "string" },
+  { "result", "string" }, { "end", "string" }, { "reject_result", "count" },
+  { "reject_source", "count" }, { "reject_reason", "count" }, { "abort_source", "count" },
+  { "abort_reason", "count" }, { "ctx_offered", "count" }, { "ctx_accepted", "count" },
+  { "sop_classes", "set[string]" }, { "transfer_syntaxes", "set[string]" },
+  { "services", "set[string]" }, { "modalities", "set[string]" }, { "orig_roles", "set[string]" },
+  { "resp_roles", "set[string]" }, { "orig_impl_uid", "string" },
+  { "orig_impl_version", "string" }, { "resp_impl_uid", "string" },
+  { "resp_impl_version", "string" }, { "orig_max_pdu", "count" }, { "resp_max_pdu", "count" },
+  { "user_identity", "string" }, { "echo_rq", "count" }, { "store_rq", "count" },
+  { "find_rq", "count" }, { "get_rq", "count" }, { "move_rq", "count" }, { "cancel_rq", "count" },
+  { "n_rq", "count" }, { "rsp_success", "count" }, { "rsp_warning", "count" },
+  { "rsp_failure", "count" }, { "rsp_pending", "count" }, { "rsp_cancel", "count" },
+  { "failure_codes", "set[string]" }, { "move_destinations", "set[string]" },
+  { "data_pdus", "count" }, { "data_bytes_orig", "count" }, { "data_bytes_resp", "count" },
+  { "missed_bytes", "count" }, { "flags", "set[string]" },
+}
+
+rows.KNOWN = {
+  { "ts", "time" }, { "host", "addr" }, { "port_num", "port" }, { "ae_title", "string" },
+  { "role", "string" }, { "category", "string" }, { "basis", "string" },
+  { "services", "set[string]" }, { "modalities", "set[string]" }, { "impl_uid", "string" },
+  { "impl_version", "string" }, { "tls", "bool" }, { "local", "bool" },
+  { "evidence_uid", "string" },
+}
+
+local FLAGS = {
+  "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
+}
+
+function rows.result(a)
+  if a.ac then
+    return "accepted"
+  elseif a.rejected then
+    return "rejected"
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 then
+    return "no_reply"
+  end
+  return "unknown"
+end
+
+function rows.ending(a)
+  if a.finish then
+    return a.finish
+  elseif a.stopped_before_end then
+    return "incomplete"
+  end
+  return a.closed and "closed" or "incomplete"
+end
+
+local function split(roles)
+  local out = {}
+  for role in (roles or ""):gmatch("[^,]+") do
+    out[#out + 1] = role
+  end
+  return out
+end
+
+function rows.identify(a)
+  if not a.uid then
+    local orig, resp = a.orig, a.orig.peer
+    a.community_id =
+      communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+    a.uid = communityid.uid(a.community_id, a.ts)
+  end
+  return a.uid
+end
+
+function rows.dicom(a)
+  local orig, counts, flags = a.orig, a.counts, {}
+  local resp = orig.peer
+  a.flags.midstream = not a.rq and not a.ac or nil
+  for _, flag in ipairs(FLAGS) do
+    if a.flags[flag] then
+      flags[#flags + 1] = flag
+    end
+  end
+  rows.identify(a)
+  return {
+    ts = a.ts, uid = a.uid, ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
+    ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
+    community_id = a.community_id,
+    duration = math.max(0, (a.last_pdu_ts or a.last_ts or a.ts) - a.ts),
+    calling_ae = a.calling_ae, called_ae = a.called_ae, result = rows.result(a),
+    ["end"] = rows.ending(a), reject_result = a.reject_result, reject_source = a.reject_source,
+    reject_reason = a.reject_reason, abort_source = a.abort_source, abort_reason = a.abort_reason,
+    ctx_offered = a.ctx_offered, ctx_accepted = a.ctx_accepted, sop_classes = a.sops,
+    transfer_syntaxes = a.syntaxes, services = a.services, modalities = a.modalities,
+    orig_roles = split(a.orig_role), resp_roles = split(a.resp_role),
+    orig_impl_uid = a.orig_impl_uid, orig_impl_version = a.orig_impl_version,
+    resp_impl_uid = a.resp_impl_uid, resp_impl_version = a.resp_impl_version,
+    orig_max_pdu = a.orig_max_pdu, resp_max_pdu = a.resp_max_pdu, user_identity = a.user_identity,
+    echo_rq = counts.echo_rq, store_rq = counts.store_rq, find_rq = counts.find_rq,
+    get_rq = counts.get_rq, move_rq = counts.move_rq, cancel_rq = counts.cancel_rq,
+    n_rq = counts.n_rq, rsp_success = counts.success, rsp_warning = counts.warning,
+    rsp_failure = counts.failure, rsp_pending = counts.pending, rsp_cancel = counts.cancel,
+    failure_codes = a.failures, move_destinations = a.destinations, data_pdus = counts.data_pdus,
+    data_bytes_orig = a.orig_data, data_bytes_resp = a.resp_data, missed_bytes = a.missed,
+    flags = flags,
+  }
+end
+
+function rows.known(k, ts, category, basis)
+  return {
+    ts = ts, host = bytes.address(k.host), port_num = k.port, ae_title = k.title, role = k.role,
+    category = category, basis = basis, services = k.services, modalities = k.modalities,
+    impl_uid = k.impl_uid, impl_version = k.impl_version, tls = k.tls,
+    ["local"] = networks.is_local(k.host), evidence_uid = rows.identify(k.evidence),
+  }
+end
+
+return rows
+end
+
+modules.uids = function(...)
+-- Generated by `python -m pacsflow.registry` from pydicom's dictionary (DICOM PS3.6).
+local uids = {}
+
+-- uid = { name, service, modality }
+uids.sop_classes = {
+["1.2.840.10008.1.1"] = { "Verification", "verification", "" },
+["1.2.840.10008.1.20.1"] = { "StorageCommitmentPushModel", "commitment", "" },
+["1.2.840.10008.1.20.2"] = { "StorageCommitmentPullModel", "commitment", "" },
+["1.2.840.10008.1.3.10"] = { "MediaStorageDirectoryStorage", "other", "" },
+["1.2.840.10008.1.40"] = { "ProceduralEventLogging", "other", "" },
+["1.2.840.10008.1.42"] = { "SubstanceAdministrationLogging", "other", "" },
+["1.2.840.10008.1.9"] = { "BasicStudyContentNotification", "other", "" },
+["1.2.840.10008.10.1"] = { "VideoEndoscopicImageRealTimeCommunication", "other", "" },
+["1.2.840.10008.10.2"] = { "VideoPhotographicImageRealTimeCommunication", "other", "" },
+["1.2.840.10008.10.3"] = { "AudioWaveformRealTimeCommunication", "other", "" },
+["1.2.840.10008.10.4"] = { "RenditionSelectionDocumentRealTimeCommunication", "other", "" },
+["1.2.840.10008.3.1.2.1.1"] = { "DetachedPatientManagement", "other", "" },
+["1.2.840.10008.3.1.2.1.4"] = { "DetachedPatientManagementMeta", "other", "" },
+["1.2.840.10008.3.1.2.2.1"] = { "DetachedVisitManagement", "other", "" },
+["1.2.840.10008.3.1.2.3.1"] = { "DetachedStudyManagement", "other", "" },
+["1.2.840.10008.3.1.2.3.2"] = { "StudyComponentManagement", "mpps", "" },
+["1.2.840.10008.3.1.2.3.3"] = { "ModalityPerformedProcedureStep", "mpps", "" },
+["1.2.840.10008.3.1.2.3.4"] = { "ModalityPerformedProcedureStepRetrieve", "mpps", "" },
+["1.2.840.10008.3.1.2.3.5"] = { "ModalityPerformedProcedureStepNotification", "mpps", "" },
+["1.2.840.10008.3.1.2.5.1"] = { "DetachedResultsManagement", "other", "" },
+["1.2.840.10008.3.1.2.5.4"] = { "DetachedResultsManagementMeta", "other", "" },
+["1.2.840.10008.3.1.2.5.5"] = { "DetachedStudyManagementMeta", "other", "" },
+["1.2.840.10008.3.1.2.6.1"] = { "DetachedInterpretationManagement", "other", "" },
+["1.2.840.10008.5.1.1.1"] = { "BasicFilmSession", "print", "" },
+["1.2.840.10008.5.1.1.14"] = { "PrintJob", "print", "" },
+["1.2.840.10008.5.1.1.15"] = { "BasicAnnotationBox", "print", "" },
+["1.2.840.10008.5.1.1.16"] = { "Printer", "print", "" },
+["1.2.840.10008.5.1.1.16.376"] = { "PrinterConfigurationRetrieval", "print", "" },
+["1.2.840.10008.5.1.1.18"] = { "BasicColorPrintManagementMeta", "print", "" },
+["1.2.840.10008.5.1.1.18.1"] = { "ReferencedColorPrintManagementMeta", "print", "" },
+["1.2.840.10008.5.1.1.2"] = { "BasicFilmBox", "print", "" },
+["1.2.840.10008.5.1.1.22"] = { "VOILUTBox", "print", "" },
+["1.2.840.10008.5.1.1.23"] = { "PresentationLUT", "print", "" },
+["1.2.840.10008.5.1.1.24"] = { "ImageOverlayBox", "print", "" },
+["1.2.840.10008.5.1.1.24.1"] = { "BasicPrintImageOverlayBox", "print", "" },
+["1.2.840.10008.5.1.1.26"] = { "PrintQueueManagement", "print", "" },
+["1.2.840.10008.5.1.1.27"] = { "StoredPrintStorage", "storage", "" },
+["1.2.840.10008.5.1.1.29"] = { "HardcopyGrayscaleImageStorage", "storage", "" },
+["1.2.840.10008.5.1.1.30"] = { "HardcopyColorImageStorage", "storage", "" },
+["1.2.840.10008.5.1.1.31"] = { "PullPrintRequest", "print", "" },
+["1.2.840.10008.5.1.1.32"] = { "PullStoredPrintManagementMeta", "print", "" },
+["1.2.840.10008.5.1.1.33"] = { "MediaCreationManagement", "other", "" },
+["1.2.840.10008.5.1.1.4"] = { "BasicGrayscaleImageBox", "print", "" },
+["1.2.840.10008.5.1.1.4.1"] = { "BasicColorImageBox", "print", "" },
+["1.2.840.10008.5.1.1.4.2"] = { "ReferencedImageBox", "print", "" },
+["1.2.840.10008.5.1.1.40"] = { "DisplaySystem", "other", "" },
+["1.2.840.10008.5.1.1.9"] = { "BasicGrayscalePrintManagementMeta", "print", "" },
+["1.2.840.10008.5.1.1.9.1"] = { "ReferencedGrayscalePrintManagementMeta", "print", "" },
+["1.2.840.10008.5.1.4.1.1.1"] = { "ComputedRadiographyImageStorage", "storage", "CR" },
+["1.2.840.10008.5.1.4.1.1.1.1"] = { "DigitalXRayImageStorageForPresentation", "storage", "DX" },
+["1.2.840.10008.5.1.4.1.1.1.1.1"] = { "DigitalXRayImageStorageForProcessing", "storage", "DX" },
+["1.2.840.10008.5.1.4.1.1.1.2"] = { "DigitalMammographyXRayImageStorageForPresentation", "storage", "MG" },
+["1.2.840.10008.5.1.4.1.1.1.2.1"] = { "DigitalMammographyXRayImageStorageForProcessing", "storage", "MG" },
+["1.2.840.10008.5.1.4.1.1.1.3"] = { "DigitalIntraOralXRayImageStorageForPresentation", "storage", "IO" },
+["1.2.840.10008.5.1.4.1.1.1.3.1"] = { "DigitalIntraOralXRayImageStorageForProcessing", "storage", "IO" },
+["1.2.840.10008.5.1.4.1.1.10"] = { "StandaloneModalityLUTStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.104.1"] = { "EncapsulatedPDFStorage", "storage", "DOC" },
+["1.2.840.10008.5.1.4.1.1.104.2"] = { "EncapsulatedCDAStorage", "storage", "DOC" },
+["1.2.840.10008.5.1.4.1.1.104.3"] = { "EncapsulatedSTLStorage", "storage", "M3D" },
+["1.2.840.10008.5.1.4.1.1.104.4"] = { "EncapsulatedOBJStorage", "storage", "M3D" },
+["1.2.840.10008.5.1.4.1.1.104.5"] = { "EncapsulatedMTLStorage", "storage", "M3D" },
+["1.2.840.10008.5.1.4.1.1.11"] = { "StandaloneVOILUTStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.1"] = { "GrayscaleSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.10"] = { "SegmentedVolumeRenderingVolumetricPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.11"] = { "MultipleVolumeRenderingVolumetricPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.12"] = { "VariableModalityLUTSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.2"] = { "ColorSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.3"] = { "PseudoColorSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.4"] = { "BlendingSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.5"] = { "XAXRFGrayscaleSoftcopyPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.6"] = { "GrayscalePlanarMPRVolumetricPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.7"] = { "CompositingPlanarMPRVolumetricPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.8"] = { "AdvancedBlendingPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.11.9"] = { "VolumeRenderingVolumetricPresentationStateStorage", "storage", "PR" },
+["1.2.840.10008.5.1.4.1.1.12.1"] = { "XRayAngiographicImageStorage", "storage", "XA" },
+["1.2.840.10008.5.1.4.1.1.12.1.1"] = { "EnhancedXAImageStorage", "storage", "XA" },
+["1.2.840.10008.5.1.4.1.1.12.2"] = { "XRayRadiofluoroscopicImageStorage", "storage", "RF" },
+["1.2.840.10008.5.1.4.1.1.12.2.1"] = { "EnhancedXRFImageStorage", "storage", "RF" },
+["1.2.840.10008.5.1.4.1.1.12.3"] = { "XRayAngiographicBiPlaneImageStorage", "storage", "XA" },
+["1.2.840.10008.5.1.4.1.1.128"] = { "PositronEmissionTomographyImageStorage", "storage", "PT" },
+["1.2.840.10008.5.1.4.1.1.128.1"] = { "LegacyConvertedEnhancedPETImageStorage", "storage", "PT" },
+["1.2.840.10008.5.1.4.1.1.129"] = { "StandalonePETCurveStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.13.1.1"] = { "XRay3DAngiographicImageStorage", "storage", "XA" },
+["1.2.840.10008.5.1.4.1.1.13.1.2"] = { "XRay3DCraniofacialImageStorage", "storage", "XA" },
+["1.2.840.10008.5.1.4.1.1.13.1.3"] = { "BreastTomosynthesisImageStorage", "storage", "MG" },
+["1.2.840.10008.5.1.4.1.1.13.1.4"] = { "BreastProjectionXRayImageStorageForPresentation", "storage", "MG" },
+["1.2.840.10008.5.1.4.1.1.13.1.5"] = { "BreastProjectionXRayImageStorageForProcessing", "storage", "MG" },
+["1.2.840.10008.5.1.4.1.1.130"] = { "EnhancedPETImageStorage", "storage", "PT" },
+["1.2.840.10008.5.1.4.1.1.131"] = { "BasicStructuredDisplayStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.14.1"] = { "IntravascularOpticalCoherenceTomographyImageStorageForPresentation", "storage", "IVOCT" },
+["1.2.840.10008.5.1.4.1.1.14.2"] = { "IntravascularOpticalCoherenceTomographyImageStorageForProcessing", "storage", "IVOCT" },
+["1.2.840.10008.5.1.4.1.1.2"] = { "CTImageStorage", "storage", "CT" },
+["1.2.840.10008.5.1.4.1.1.2.1"] = { "EnhancedCTImageStorage", "storage", "CT" },
+["1.2.840.10008.5.1.4.1.1.2.2"] = { "LegacyConvertedEnhancedCTImageStorage", "storage", "CT" },
+["1.2.840.10008.5.1.4.1.1.20"] = { "NuclearMedicineImageStorage", "storage", "NM" },
+["1.2.840.10008.5.1.4.1.1.200.1"] = { "CTDefinedProcedureProtocolStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.200.2"] = { "CTPerformedProcedureProtocolStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.200.3"] = { "ProtocolApprovalStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.200.4"] = { "ProtocolApprovalInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.1.1.200.5"] = { "ProtocolApprovalInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.1.200.6"] = { "ProtocolApprovalInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.1.200.7"] = { "XADefinedProcedureProtocolStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.200.8"] = { "XAPerformedProcedureProtocolStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.201.1"] = { "InventoryStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.201.2"] = { "InventoryFind", "query", "" },
+["1.2.840.10008.5.1.4.1.1.201.3"] = { "InventoryMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.1.201.4"] = { "InventoryGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.1.201.5"] = { "InventoryCreation", "other", "" },
+["1.2.840.10008.5.1.4.1.1.201.6"] = { "RepositoryQuery", "query", "" },
+["1.2.840.10008.5.1.4.1.1.3"] = { "UltrasoundMultiFrameImageStorageRetired", "storage", "US" },
+["1.2.840.10008.5.1.4.1.1.3.1"] = { "UltrasoundMultiFrameImageStorage", "storage", "US" },
+["1.2.840.10008.5.1.4.1.1.30"] = { "ParametricMapStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.4"] = { "MRImageStorage", "storage", "MR" },
+["1.2.840.10008.5.1.4.1.1.4.1"] = { "EnhancedMRImageStorage", "storage", "MR" },
+["1.2.840.10008.5.1.4.1.1.4.2"] = { "MRSpectroscopyStorage", "storage", "MR" },
+["1.2.840.10008.5.1.4.1.1.4.3"] = { "EnhancedMRColorImageStorage", "storage", "MR" },
+["1.2.840.10008.5.1.4.1.1.4.4"] = { "LegacyConvertedEnhancedMRImageStorage", "storage", "MR" },
+["1.2.840.10008.5.1.4.1.1.481.1"] = { "RTImageStorage", "storage", "RTIMAGE" },
+["1.2.840.10008.5.1.4.1.1.481.10"] = { "RTPhysicianIntentStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.11"] = { "RTSegmentAnnotationStorage", "storage", "RTSEGANN" },
+["1.2.840.10008.5.1.4.1.1.481.12"] = { "RTRadiationSetStorage", "storage", "RTRAD" },
+["1.2.840.10008.5.1.4.1.1.481.13"] = { "CArmPhotonElectronRadiationStorage", "storage", "RTRAD" },
+["1.2.840.10008.5.1.4.1.1.481.14"] = { "TomotherapeuticRadiationStorage", "storage", "RTRAD" },
+["1.2.840.10008.5.1.4.1.1.481.15"] = { "RoboticArmRadiationStorage", "storage", "RTRAD" },
+["1.2.840.10008.5.1.4.1.1.481.16"] = { "RTRadiationRecordSetStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.17"] = { "RTRadiationSalvageRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.18"] = { "TomotherapeuticRadiationRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.19"] = { "CArmPhotonElectronRadiationRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.2"] = { "RTDoseStorage", "storage", "RTDOSE" },
+["1.2.840.10008.5.1.4.1.1.481.20"] = { "RoboticRadiationRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.21"] = { "RTRadiationSetDeliveryInstructionStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.22"] = { "RTTreatmentPreparationStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.23"] = { "EnhancedRTImageStorage", "storage", "RTIMAGE" },
+["1.2.840.10008.5.1.4.1.1.481.24"] = { "EnhancedContinuousRTImageStorage", "storage", "RTIMAGE" },
+["1.2.840.10008.5.1.4.1.1.481.25"] = { "RTPatientPositionAcquisitionInstructionStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.3"] = { "RTStructureSetStorage", "storage", "RTSTRUCT" },
+["1.2.840.10008.5.1.4.1.1.481.4"] = { "RTBeamsTreatmentRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.5"] = { "RTPlanStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.6"] = { "RTBrachyTreatmentRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.7"] = { "RTTreatmentSummaryRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.481.8"] = { "RTIonPlanStorage", "storage", "RTPLAN" },
+["1.2.840.10008.5.1.4.1.1.481.9"] = { "RTIonBeamsTreatmentRecordStorage", "storage", "RTRECORD" },
+["1.2.840.10008.5.1.4.1.1.5"] = { "NuclearMedicineImageStorageRetired", "storage", "NM" },
+["1.2.840.10008.5.1.4.1.1.501.1"] = { "DICOSCTImageStorage", "storage", "CT" },
+["1.2.840.10008.5.1.4.1.1.501.2.1"] = { "DICOSDigitalXRayImageStorageForPresentation", "storage", "DX" },
+["1.2.840.10008.5.1.4.1.1.501.2.2"] = { "DICOSDigitalXRayImageStorageForProcessing", "storage", "DX" },
+["1.2.840.10008.5.1.4.1.1.501.3"] = { "DICOSThreatDetectionReportStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.501.4"] = { "DICOS2DAITStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.501.5"] = { "DICOS3DAITStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.501.6"] = { "DICOSQuadrupoleResonanceStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.6"] = { "UltrasoundImageStorageRetired", "storage", "US" },
+["1.2.840.10008.5.1.4.1.1.6.1"] = { "UltrasoundImageStorage", "storage", "US" },
+["1.2.840.10008.5.1.4.1.1.6.2"] = { "EnhancedUSVolumeStorage", "storage", "US" },
+["1.2.840.10008.5.1.4.1.1.6.3"] = { "PhotoacousticImageStorage", "storage", "PA" },
+["1.2.840.10008.5.1.4.1.1.601.1"] = { "EddyCurrentImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.601.2"] = { "EddyCurrentMultiFrameImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.66"] = { "RawDataStorage", "storage", "REG" },
+["1.2.840.10008.5.1.4.1.1.66.1"] = { "SpatialRegistrationStorage", "storage", "REG" },
+["1.2.840.10008.5.1.4.1.1.66.2"] = { "SpatialFiducialsStorage", "storage", "REG" },
+["1.2.840.10008.5.1.4.1.1.66.3"] = { "DeformableSpatialRegistrationStorage", "storage", "REG" },
+["1.2.840.10008.5.1.4.1.1.66.4"] = { "SegmentationStorage", "storage", "SEG" },
+["1.2.840.10008.5.1.4.1.1.66.5"] = { "SurfaceSegmentationStorage", "storage", "SEG" },
+["1.2.840.10008.5.1.4.1.1.66.6"] = { "TractographyResultsStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.67"] = { "RealWorldValueMappingStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.68.1"] = { "SurfaceScanMeshStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.68.2"] = { "SurfaceScanPointCloudStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.7"] = { "SecondaryCaptureImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.7.1"] = { "MultiFrameSingleBitSecondaryCaptureImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.7.2"] = { "MultiFrameGrayscaleByteSecondaryCaptureImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.7.3"] = { "MultiFrameGrayscaleWordSecondaryCaptureImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.7.4"] = { "MultiFrameTrueColorSecondaryCaptureImageStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.77.1"] = { "VLImageStorageTrial", "storage", "XC" },
+["1.2.840.10008.5.1.4.1.1.77.1.1"] = { "VLEndoscopicImageStorage", "storage", "ES" },
+["1.2.840.10008.5.1.4.1.1.77.1.1.1"] = { "VideoEndoscopicImageStorage", "storage", "ES" },
+["1.2.840.10008.5.1.4.1.1.77.1.2"] = { "VLMicroscopicImageStorage", "storage", "GM" },
+["1.2.840.10008.5.1.4.1.1.77.1.2.1"] = { "VideoMicroscopicImageStorage", "storage", "GM" },
+["1.2.840.10008.5.1.4.1.1.77.1.3"] = { "VLSlideCoordinatesMicroscopicImageStorage", "storage", "SM" },
+["1.2.840.10008.5.1.4.1.1.77.1.4"] = { "VLPhotographicImageStorage", "storage", "XC" },
+["1.2.840.10008.5.1.4.1.1.77.1.4.1"] = { "VideoPhotographicImageStorage", "storage", "XC" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.1"] = { "OphthalmicPhotography8BitImageStorage", "storage", "OP" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.2"] = { "OphthalmicPhotography16BitImageStorage", "storage", "OP" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.3"] = { "StereometricRelationshipStorage", "storage", "OP" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.4"] = { "OphthalmicTomographyImageStorage", "storage", "OPT" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.5"] = { "WideFieldOphthalmicPhotographyStereographicProjectionImageStorage", "storage", "OPT" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.6"] = { "WideFieldOphthalmicPhotography3DCoordinatesImageStorage", "storage", "OP" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.7"] = { "OphthalmicOpticalCoherenceTomographyEnFaceImageStorage", "storage", "OPTBSV" },
+["1.2.840.10008.5.1.4.1.1.77.1.5.8"] = { "OphthalmicOpticalCoherenceTomographyBscanVolumeAnalysisStorage", "storage", "OPTENF" },
+["1.2.840.10008.5.1.4.1.1.77.1.6"] = { "VLWholeSlideMicroscopyImageStorage", "storage", "SM" },
+["1.2.840.10008.5.1.4.1.1.77.1.7"] = { "DermoscopicPhotographyImageStorage", "storage", "DMS" },
+["1.2.840.10008.5.1.4.1.1.77.1.8"] = { "ConfocalMicroscopyImageStorage", "storage", "XC" },
+["1.2.840.10008.5.1.4.1.1.77.1.9"] = { "ConfocalMicroscopyTiledPyramidalImageStorage", "storage", "XC" },
+["1.2.840.10008.5.1.4.1.1.77.2"] = { "VLMultiFrameImageStorageTrial", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.78.1"] = { "LensometryMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.2"] = { "AutorefractionMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.3"] = { "KeratometryMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.4"] = { "SubjectiveRefractionMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.5"] = { "VisualAcuityMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.6"] = { "SpectaclePrescriptionReportStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.7"] = { "OphthalmicAxialMeasurementsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.78.8"] = { "IntraocularLensCalculationsStorage", "storage", "AR" },
+["1.2.840.10008.5.1.4.1.1.79.1"] = { "MacularGridThicknessAndVolumeReportStorage", "storage", "OPV" },
+["1.2.840.10008.5.1.4.1.1.8"] = { "StandaloneOverlayStorage", "storage", "" },
+["1.2.840.10008.5.1.4.1.1.80.1"] = { "OphthalmicVisualFieldStaticPerimetryMeasurementsStorage", "storage", "OPV" },
+["1.2.840.10008.5.1.4.1.1.81.1"] = { "OphthalmicThicknessMapStorage", "storage", "OPM" },
+["1.2.840.10008.5.1.4.1.1.82.1"] = { "CornealTopographyMapStorage", "storage", "OPM" },
+["1.2.840.10008.5.1.4.1.1.88.1"] = { "TextSRStorageTrial", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.11"] = { "BasicTextSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.2"] = { "AudioSRStorageTrial", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.22"] = { "EnhancedSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.3"] = { "DetailSRStorageTrial", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.33"] = { "ComprehensiveSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.34"] = { "Comprehensive3DSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.35"] = { "ExtensibleSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.4"] = { "ComprehensiveSRStorageTrial", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.40"] = { "ProcedureLogStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.50"] = { "MammographyCADSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.59"] = { "KeyObjectSelectionDocumentStorage", "storage", "KO" },
+["1.2.840.10008.5.1.4.1.1.88.65"] = { "ChestCADSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.67"] = { "XRayRadiationDoseSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.68"] = { "RadiopharmaceuticalRadiationDoseSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.69"] = { "ColonCADSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.70"] = { "ImplantationPlanSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.71"] = { "AcquisitionContextSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.72"] = { "SimplifiedAdultEchoSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.73"] = { "PatientRadiationDoseSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.74"] = { "PlannedImagingAgentAdministrationSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.75"] = { "PerformedImagingAgentAdministrationSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.76"] = { "EnhancedXRayRadiationDoseSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.88.77"] = { "WaveformAnnotationSRStorage", "storage", "SR" },
+["1.2.840.10008.5.1.4.1.1.9"] = { "StandaloneCurveStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.9.1"] = { "WaveformStorageTrial", "storage", "ECG" },
+["1.2.840.10008.5.1.4.1.1.9.1.1"] = { "TwelveLeadECGWaveformStorage", "storage", "ECG" },
+["1.2.840.10008.5.1.4.1.1.9.1.2"] = { "GeneralECGWaveformStorage", "storage", "ECG" },
+["1.2.840.10008.5.1.4.1.1.9.1.3"] = { "AmbulatoryECGWaveformStorage", "storage", "ECG" },
+["1.2.840.10008.5.1.4.1.1.9.1.4"] = { "General32bitECGWaveformStorage", "storage", "ECG" },
+["1.2.840.10008.5.1.4.1.1.9.2.1"] = { "HemodynamicWaveformStorage", "storage", "HD" },
+["1.2.840.10008.5.1.4.1.1.9.3.1"] = { "CardiacElectrophysiologyWaveformStorage", "storage", "EPS" },
+["1.2.840.10008.5.1.4.1.1.9.4.1"] = { "BasicVoiceAudioWaveformStorage", "storage", "AU" },
+["1.2.840.10008.5.1.4.1.1.9.4.2"] = { "GeneralAudioWaveformStorage", "storage", "AU" },
+["1.2.840.10008.5.1.4.1.1.9.5.1"] = { "ArterialPulseWaveformStorage", "storage", "OT" },
+["1.2.840.10008.5.1.4.1.1.9.6.1"] = { "RespiratoryWaveformStorage", "storage", "RESP" },
+["1.2.840.10008.5.1.4.1.1.9.6.2"] = { "MultichannelRespiratoryWaveformStorage", "storage", "RESP" },
+["1.2.840.10008.5.1.4.1.1.9.7.1"] = { "RoutineScalpElectroencephalogramWaveformStorage", "storage", "EEG" },
+["1.2.840.10008.5.1.4.1.1.9.7.2"] = { "ElectromyogramWaveformStorage", "storage", "EMG" },
+["1.2.840.10008.5.1.4.1.1.9.7.3"] = { "ElectrooculogramWaveformStorage", "storage", "EOG" },
+["1.2.840.10008.5.1.4.1.1.9.7.4"] = { "SleepElectroencephalogramWaveformStorage", "storage", "EEG" },
+["1.2.840.10008.5.1.4.1.1.9.8.1"] = { "BodyPositionWaveformStorage", "storage", "POS" },
+["1.2.840.10008.5.1.4.1.1.90.1"] = { "ContentAssessmentResultsStorage", "storage", "ANN" },
+["1.2.840.10008.5.1.4.1.1.91.1"] = { "MicroscopyBulkSimpleAnnotationsStorage", "storage", "ANN" },
+["1.2.840.10008.5.1.4.1.2.1.1"] = { "PatientRootQueryRetrieveInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.1.2.1.2"] = { "PatientRootQueryRetrieveInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.1.3"] = { "PatientRootQueryRetrieveInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.2.1"] = { "StudyRootQueryRetrieveInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.1.2.2.2"] = { "StudyRootQueryRetrieveInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.2.3"] = { "StudyRootQueryRetrieveInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.3.1"] = { "PatientStudyOnlyQueryRetrieveInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.1.2.3.2"] = { "PatientStudyOnlyQueryRetrieveInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.3.3"] = { "PatientStudyOnlyQueryRetrieveInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.4.2"] = { "CompositeInstanceRootRetrieveMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.4.3"] = { "CompositeInstanceRootRetrieveGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.1.2.5.3"] = { "CompositeInstanceRetrieveWithoutBulkDataGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.20.1"] = { "DefinedProcedureProtocolInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.20.2"] = { "DefinedProcedureProtocolInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.20.3"] = { "DefinedProcedureProtocolInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.31"] = { "ModalityWorklistInformationModelFind", "worklist", "" },
+["1.2.840.10008.5.1.4.32"] = { "GeneralPurposeWorklistManagementMeta", "worklist", "" },
+["1.2.840.10008.5.1.4.32.1"] = { "GeneralPurposeWorklistInformationModelFind", "worklist", "" },
+["1.2.840.10008.5.1.4.32.2"] = { "GeneralPurposeScheduledProcedureStep", "other", "" },
+["1.2.840.10008.5.1.4.32.3"] = { "GeneralPurposePerformedProcedureStep", "mpps", "" },
+["1.2.840.10008.5.1.4.33"] = { "InstanceAvailabilityNotification", "other", "" },
+["1.2.840.10008.5.1.4.34.1"] = { "RTBeamsDeliveryInstructionStorageTrial", "storage", "" },
+["1.2.840.10008.5.1.4.34.10"] = { "RTBrachyApplicationSetupDeliveryInstructionStorage", "storage", "" },
+["1.2.840.10008.5.1.4.34.2"] = { "RTConventionalMachineVerificationTrial", "other", "" },
+["1.2.840.10008.5.1.4.34.3"] = { "RTIonMachineVerificationTrial", "other", "" },
+["1.2.840.10008.5.1.4.34.4.1"] = { "UnifiedProcedureStepPushTrial", "worklist", "" },
+["1.2.840.10008.5.1.4.34.4.2"] = { "UnifiedProcedureStepWatchTrial", "worklist", "" },
+["1.2.840.10008.5.1.4.34.4.3"] = { "UnifiedProcedureStepPullTrial", "worklist", "" },
+["1.2.840.10008.5.1.4.34.4.4"] = { "UnifiedProcedureStepEventTrial", "worklist", "" },
+["1.2.840.10008.5.1.4.34.6.1"] = { "UnifiedProcedureStepPush", "worklist", "" },
+["1.2.840.10008.5.1.4.34.6.2"] = { "UnifiedProcedureStepWatch", "worklist", "" },
+["1.2.840.10008.5.1.4.34.6.3"] = { "UnifiedProcedureStepPull", "worklist", "" },
+["1.2.840.10008.5.1.4.34.6.4"] = { "UnifiedProcedureStepEvent", "worklist", "" },
+["1.2.840.10008.5.1.4.34.6.5"] = { "UnifiedProcedureStepQuery", "worklist", "" },
+["1.2.840.10008.5.1.4.34.7"] = { "RTBeamsDeliveryInstructionStorage", "storage", "" },
+["1.2.840.10008.5.1.4.34.8"] = { "RTConventionalMachineVerification", "other", "" },
+["1.2.840.10008.5.1.4.34.9"] = { "RTIonMachineVerification", "other", "" },
+["1.2.840.10008.5.1.4.37.1"] = { "GeneralRelevantPatientInformationQuery", "query", "" },
+["1.2.840.10008.5.1.4.37.2"] = { "BreastImagingRelevantPatientInformationQuery", "query", "" },
+["1.2.840.10008.5.1.4.37.3"] = { "CardiacRelevantPatientInformationQuery", "query", "" },
+["1.2.840.10008.5.1.4.38.1"] = { "HangingProtocolStorage", "storage", "" },
+["1.2.840.10008.5.1.4.38.2"] = { "HangingProtocolInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.38.3"] = { "HangingProtocolInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.38.4"] = { "HangingProtocolInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.39.1"] = { "ColorPaletteStorage", "storage", "" },
+["1.2.840.10008.5.1.4.39.2"] = { "ColorPaletteQueryRetrieveInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.39.3"] = { "ColorPaletteQueryRetrieveInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.39.4"] = { "ColorPaletteQueryRetrieveInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.41"] = { "ProductCharacteristicsQuery", "query", "" },
+["1.2.840.10008.5.1.4.42"] = { "SubstanceApprovalQuery", "query", "" },
+["1.2.840.10008.5.1.4.43.1"] = { "GenericImplantTemplateStorage", "storage", "" },
+["1.2.840.10008.5.1.4.43.2"] = { "GenericImplantTemplateInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.43.3"] = { "GenericImplantTemplateInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.43.4"] = { "GenericImplantTemplateInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.44.1"] = { "ImplantAssemblyTemplateStorage", "storage", "" },
+["1.2.840.10008.5.1.4.44.2"] = { "ImplantAssemblyTemplateInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.44.3"] = { "ImplantAssemblyTemplateInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.44.4"] = { "ImplantAssemblyTemplateInformationModelGet", "retrieve", "" },
+["1.2.840.10008.5.1.4.45.1"] = { "ImplantTemplateGroupStorage", "storage", "" },
+["1.2.840.10008.5.1.4.45.2"] = { "ImplantTemplateGroupInformationModelFind", "query", "" },
+["1.2.840.10008.5.1.4.45.3"] = { "ImplantTemplateGroupInformationModelMove", "retrieve", "" },
+["1.2.840.10008.5.1.4.45.4"] = { "ImplantTemplateGroupInformationModelGet", "retrieve", "" },
+}
+
+uids.transfer_syntaxes = {
+["1.2.840.10008.1.2"] = "ImplicitVRLittleEndian",
+["1.2.840.10008.1.2.1"] = "ExplicitVRLittleEndian",
+["1.2.840.10008.1.2.1.98"] = "EncapsulatedUncompressedExplicitVRLittleEndian",
+["1.2.840.10008.1.2.1.99"] = "DeflatedExplicitVRLittleEndian",
+["1.2.840.10008.1.2.2"] = "ExplicitVRBigEndian",
+["1.2.840.10008.1.2.4.100"] = "MPEG2MPML",
+["1.2.840.10008.1.2.4.100.1"] = "MPEG2MPMLF",
+["1.2.840.10008.1.2.4.101"] = "MPEG2MPHL",
+["1.2.840.10008.1.2.4.101.1"] = "MPEG2MPHLF",
+["1.2.840.10008.1.2.4.102"] = "MPEG4HP41",
+["1.2.840.10008.1.2.4.102.1"] = "MPEG4HP41F",
+["1.2.840.10008.1.2.4.103"] = "MPEG4HP41BD",
+["1.2.840.10008.1.2.4.103.1"] = "MPEG4HP41BDF",
+["1.2.840.10008.1.2.4.104"] = "MPEG4HP422D",
+["1.2.840.10008.1.2.4.104.1"] = "MPEG4HP422DF",
+["1.2.840.10008.1.2.4.105"] = "MPEG4HP423D",
+["1.2.840.10008.1.2.4.105.1"] = "MPEG4HP423DF",
+["1.2.840.10008.1.2.4.106"] = "MPEG4HP42STEREO",
+["1.2.840.10008.1.2.4.106.1"] = "MPEG4HP42STEREOF",
+["1.2.840.10008.1.2.4.107"] = "HEVCMP51",
+["1.2.840.10008.1.2.4.108"] = "HEVCM10P51",
+["1.2.840.10008.1.2.4.201"] = "HTJ2KLossless",
+["1.2.840.10008.1.2.4.202"] = "HTJ2KLosslessRPCL",
+["1.2.840.10008.1.2.4.203"] = "HTJ2K",
+["1.2.840.10008.1.2.4.204"] = "JPIPHTJ2KReferenced",
+["1.2.840.10008.1.2.4.205"] = "JPIPHTJ2KReferencedDeflate",
+["1.2.840.10008.1.2.4.50"] = "JPEGBaseline8Bit",
+["1.2.840.10008.1.2.4.51"] = "JPEGExtended12Bit",
+["1.2.840.10008.1.2.4.52"] = "JPEGExtended35",
+["1.2.840.10008.1.2.4.53"] = "JPEGSpectralSelectionNonHierarchical68",
+["1.2.840.10008.1.2.4.54"] = "JPEGSpectralSelectionNonHierarchical79",
+["1.2.840.10008.1.2.4.55"] = "JPEGFullProgressionNonHierarchical1012",
+["1.2.840.10008.1.2.4.56"] = "JPEGFullProgressionNonHierarchical1113",
+["1.2.840.10008.1.2.4.57"] = "JPEGLossless",
+["1.2.840.10008.1.2.4.58"] = "JPEGLosslessNonHierarchical15",
+["1.2.840.10008.1.2.4.59"] = "JPEGExtendedHierarchical1618",
+["1.2.840.10008.1.2.4.60"] = "JPEGExtendedHierarchical1719",
+["1.2.840.10008.1.2.4.61"] = "JPEGSpectralSelectionHierarchical2022",
+["1.2.840.10008.1.2.4.62"] = "JPEGSpectralSelectionHierarchical2123",
+["1.2.840.10008.1.2.4.63"] = "JPEGFullProgressionHierarchical2426",
+["1.2.840.10008.1.2.4.64"] = "JPEGFullProgressionHierarchical2527",
+["1.2.840.10008.1.2.4.65"] = "JPEGLosslessHierarchical28",
+["1.2.840.10008.1.2.4.66"] = "JPEGLosslessHierarchical29",
+["1.2.840.10008.1.2.4.70"] = "JPEGLosslessSV1",
+["1.2.840.10008.1.2.4.80"] = "JPEGLSLossless",
+["1.2.840.10008.1.2.4.81"] = "JPEGLSNearLossless",
+["1.2.840.10008.1.2.4.90"] = "JPEG2000Lossless",
+["1.2.840.10008.1.2.4.91"] = "JPEG2000",
+["1.2.840.10008.1.2.4.92"] = "JPEG2000MCLossless",
+["1.2.840.10008.1.2.4.93"] = "JPEG2000MC",
+["1.2.840.10008.1.2.4.94"] = "JPIPReferenced",
+["1.2.840.10008.1.2.4.95"] = "JPIPReferencedDeflate",
+["1.2.840.10008.1.2.5"] = "RLELossless",
+["1.2.840.10008.1.2.6.1"] = "RFC2557MIMEEncapsulation",
+["1.2.840.10008.1.2.6.2"] = "XMLEncoding",
+["1.2.840.10008.1.2.7.1"] = "SMPTEST211020UncompressedProgressiveActiveVideo",
+["1.2.840.10008.1.2.7.2"] = "SMPTEST211020UncompressedInterlacedActiveVideo",
+["1.2.840.10008.1.2.7.3"] = "SMPTEST211030PCMDigitalAudio",
+["1.2.840.10008.1.20"] = "Papyrus3ImplicitVRLittleEndian",
+}
+
+return uids
+end
+
+modules.zeeklog = function(...)
+-- Zeek's ASCII log format (TSV with #fields and #types), as Zeek's own writer puts it.
+local bytes = require("bytes")
+
+local zeeklog = {}
+zeeklog.__index = zeeklog
+
+local concat, find, format, gsub = table.concat, string.find, string.format, string.gsub
+
+-- Escapes raw bytes for a field.
+local function text(s)
+  if s == "-" then
+    return "\\x2d"
+  elseif s == "(empty)" then
+    return "\\x28empty)"
+  elseif find(s, "[\0-\31\\\127-\255]") then
+    return bytes.escape(s)
+  end
+  return s
+end
+zeeklog.text = text
+
+local function set(values)
+  if not values or #values == 0 then
+    return "-"
+  end
+  local out = {}
+  for i, value in ipairs(values) do
+    out[i] = gsub(text(value), ",", "\\x2c")
+  end
+  return concat(out, ",")
+end
+
+local WRITE = {
+  time = function(v) return format("%.6f", v) end,
+  interval = function(v) return format("%.6f", v) end,
+  string = text,
+  addr = text,
+  count = function(v) return format("%d", v) end,
+  port = function(v) return format("%d", v) end,
+  bool = function(v) return v and "T" or "F" end,
+  ["set[string]"] = set,
+}
+
+-- out:write(text) takes the log. fields: { { name, type }, ... }
+function zeeklog.new(out, path, fields)
+  local names, types, writers = {}, {}, {}
+  for i, field in ipairs(fields) do
+    names[i], types[i], writers[i] = field[1], field[2], WRITE[field[2]]
+  end
+  out:write("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t",
+    path, "\n#open\t", os.date("!%Y-%m-%d-%H-%M-%S"), "\n#fields\t", concat(names, "\t"),
+    "\n#types\t", concat(types, "\t"), "\n")
+  return setmetatable({ out = out, fields = fields, writers = writers, rows = 0 }, zeeklog)
+end
+
+-- row: values by field name.
+function zeeklog:write(row)
+  local line = {}
+  for i, field in ipairs(self.fields) do
+    local value = row[field[1]]
+    if value == nil then
+      line[i] = "-"
+    else
+      line[i] = self.writers[i](value)
+    end
+  end
+  self.rows = self.rows + 1
+  self.out:write(concat(line, "\t"), "\n")
+end
+
+function zeeklog:close()
+  self.out:write("#close\t", os.date("!%Y-%m-%d-%H-%M-%S"), "\n")
+  self.out:close()
+end
+
+return zeeklog
+end
+
+modules.export = function(...)
+-- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture.
+local bytes = require("bytes")
+local rows = require("rows")
+local uids = require("uids")
+local zeeklog = require("zeeklog")
+
+local export = {}
+export.__index = export
+
+local byte, format, sub = string.byte, string.format, string.sub
+
+local FRAMES = {
+  { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
+  { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "hw_source", "string" },
+  { "hw_destination", "string" }, { "vlan", "count" }, { "length", "count" },
+  { "info", "string" }, { "sampling_rate", "count" }, { "agent", "addr" }, { "proto", "string" },
+  { "flow", "string" }, { "service", "string" }, { "assoc_id", "count" },
+  { "calling_ae", "string" }, { "called_ae", "string" }, { "operation", "string" },
+  { "operation_inferred", "bool" }, { "sop_class", "string" }, { "modality", "string" },
+  { "src_tag", "string" }, { "src_name", "string" }, { "dst_tag", "string" },
+  { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
+  { "pacs_direction", "string" }, { "truncated", "bool" },
+}
+local NO_TAGS = ("\t-"):rep(#FRAMES - 15)
+
+-- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
+-- segment) it may name a patient and is left out.
+local OPEN_INFO = {
+  TCP = true, UDP = true, DICOM = true, ARP = true, ICMP = true, ICMPv6 = true, IGMP = true,
+  sFlow = true, SSL = true, TLSv1 = true, ["TLSv1.1"] = true, ["TLSv1.2"] = true,
+  ["TLSv1.3"] = true, STP = true, LLDP = true, NTP = true,
+}
+
+local PROTO = {
+  [1] = "icmp", [2] = "igmp", [6] = "tcp", [17] = "udp", [47] = "gre", [50] = "esp", [58] = "icmp",
+  [132] = "sctp",
+}
+
+-- Texts that come again and again, up to so many.
+local function memo(make)
+  local known, size = {}, 0
+  return function(key)
+    local value = known[key]
+    if not value then
+      if size > 65536 then
+        known, size = {}, 0
+      end
+      value = make(key)
+      known[key], size = value, size + 1
+    end
+    return value
+  end
+end
+
+local address = memo(bytes.address)
+local mac = memo(bytes.mac)
+-- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
+-- of the conversation, which is the same in both directions.
+local function ends(key)
+  local size = #key >= 36 and 16 or 4
+  local a, b = address(sub(key, 1, size)), address(sub(key, size + 1, size * 2))
+  local p1, p2, p3, p4 = byte(key, size * 2 + 1, size * 2 + 4)
+  local ap, bp = format("%d", p1 * 256 + p2), format("%d", p3 * 256 + p4)
+  local proto = PROTO[byte(key, size * 2 + 5)] or format("%d", byte(key, size * 2 + 5))
+  local one, other = a .. " " .. ap, b .. " " .. bp
+  if other < one then
+    one, other = other, one
+  end
+  local ported = proto == "tcp" or proto == "udp" or proto == "sctp"
+  return {
+    a .. "\t" .. (ported and ap or "-") .. "\t" .. b .. "\t" .. (ported and bp or "-"),
+    proto, proto .. " " .. one .. " " .. other,
+  }
+end
+ends = memo(ends)
+
+function export.open(directory)
+  local function log(name, fields)
+    local path = directory .. "/" .. name .. ".log"
+    local out, problem = io.open(path, "wb")
+    if not out then
+      error("cannot write " .. path .. ": " .. tostring(problem), 0)
+    end
+    out:setvbuf("full", 262144)
+    return zeeklog.new(out, name, fields)
+  end
+  return setmetatable({
+    dicom = log("dicom", rows.DICOM), known = log("known_dicom", rows.KNOWN),
+    frames = log("frames", FRAMES), written = {},
+  }, export)
+end
+
+function export:association(a, hosts, ts)
+  local row = rows.dicom(a)
+  self.dicom:write(row)
+  for _, k in ipairs(hosts:rows(a)) do
+    k.ts = ts
+    self:endpoint(k, hosts)
+  end
+end
+
+function export:endpoint(k, hosts)
+  local category, basis = hosts:category(k)
+  self.known:write(rows.known(k, k.ts, category, basis))
+  k.written = category .. basis
+end
+
+local function text(s)
+  if s == nil or s == "" then
+    return "-"
+  end
+  return zeeklog.text(s)
+end
+
+-- Texts that were escaped for display are escaped already.
+local function ready(s)
+  return s or "-"
+end
+
+-- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
+function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
+  local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
+  if out.key then
+    local e = ends(out.key .. string.char(out.proto))
+    addresses, proto, flow = e[1], e[2], e[3]
+  end
+  if not OPEN_INFO[protocol] then
+    info = nil
+  end
+  local hw = "-\t-"
+  if out.link == "ethernet" and #s >= 12 then
+    hw = mac(sub(s, 7, 12)) .. "\t" .. mac(sub(s, 1, 6))
+  end
+  local tags = NO_TAGS
+  if a then
+    local base, known = snap.base, snap.sop and uids.sop_classes[snap.sop]
+    tags = "\t" .. format("%d", a.id) .. "\t" .. ready(base.calling_ae) .. "\t"
+      .. ready(base.called_ae) .. "\t" .. ready(snap.operation) .. "\t"
+      .. (snap.operation and (snap.inferred and "T" or "F") or "-") .. "\t"
+      .. (known and known[1] or ready(snap.sop)) .. "\t"
+      .. (known and known[3] ~= "" and known[3] or "-") .. "\t" .. ready(ends_of[1]) .. "\t"
+      .. ready(ends_of[2]) .. "\t" .. ready(ends_of[4]) .. "\t" .. ready(ends_of[5]) .. "\t"
+      .. snap.basis .. "\t" .. format("%d", snap.confidence) .. "\t" .. ready(ends_of[7]) .. "\t"
+      .. (truncated and "T" or "F")
+  end
+  self.frames.rows = self.frames.rows + 1
+  self.frames.out:write(format("%.6f", ts), "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
+    out.vlan and format("%d", out.vlan) or "-", "\t", format("%d", wire), "\t", text(info), "\t",
+    format("%d", rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
+    a and "dicom" or "-", tags, "\n")
+end
+
+function export:close(hosts)
+  for _, k in ipairs(hosts.known_list) do
+    local category, basis = hosts:category(k)
+    if k.written ~= category .. basis then
+      self:endpoint(k, hosts)
+    end
+  end
+  self.dicom:close()
+  self.known:close()
+  self.frames:close()
+end
+
+return export
+end
+
+modules.dimse = function(...)
+-- DIMSE command sets (DICOM PS3.7): implicit VR little endian, group 0000, ascending.
+local bytes = require("bytes")
+
+local dimse = {}
+
+local find, sub = string.find, string.sub
+local le16, le32 = bytes.le16, bytes.le32
+
+dimse.OPERATION = {
+  [0x0001] = "C-STORE", [0x0010] = "C-GET", [0x0020] = "C-FIND", [0x0021] = "C-MOVE",
+  [0x0030] = "C-ECHO", [0x0FFF] = "C-CANCEL", [0x0100] = "N-EVENT-REPORT", [0x0110] = "N-GET",
+  [0x0120] = "N-SET", [0x0130] = "N-ACTION", [0x0140] = "N-CREATE", [0x0150] = "N-DELETE",
+}
+local COMMAND_FIELD = {}
+for field in pairs(dimse.OPERATION) do
+  COMMAND_FIELD[field] = true
+  if field ~= 0x0FFF then
+    COMMAND_FIELD[field + 0x8000] = true
+  end
+end
+
+-- What a stream of this service does where its command cannot be read.
+local BY_SERVICE = {
+  verification = "C-ECHO", storage = "C-STORE", query = "C-FIND", worklist = "C-FIND",
+  mpps = "N-CREATE", commitment = "N-ACTION", print = "N-SET",
+}
+
+function dimse.infer(sop_name, service)
+  if service == "retrieve" then
+    return find(sop_name, "Get$") and "C-GET" or "C-MOVE"
+  end
+  return BY_SERVICE[service]
+end
+
+-- Status classes of PS3.7 Annex C.
+function dimse.status_class(status)
+  if status == 0x0000 then
+    return "success"
+  elseif status == 0xFF00 or status == 0xFF01 then
+    return "pending"
+  elseif status == 0xFE00 then
+    return "cancel"
+  elseif status == 0x0001 or status == 0x0107 or status == 0x0116
+    or (status >= 0xB000 and status <= 0xBFFF) then
+    return "warning"
+  end
+  return "failure"
+end
+
+local STATUS_NAME = {
+  [0x0000] = "Success", [0x0105] = "No such attribute", [0x0106] = "Invalid attribute value",
+  [0x0107] = "Attribute list error", [0x0110] = "Processing failure",
+  [0x0111] = "Duplicate SOP instance", [0x0112] = "No such SOP instance",
+  [0x0113] = "No such event type", [0x0114] = "No such argument",
+  [0x0115] = "Invalid argument value", [0x0116] = "Attribute value out of range",
+  [0x0117] = "Invalid SOP instance", [0x0118] = "No such SOP class",
+  [0x0119] = "Class-instance conflict", [0x0120] = "Missing attribute",
+  [0x0121] = "Missing attribute value", [0x0122] = "SOP class not supported",
+  [0x0123] = "No such action type", [0x0124] = "Not authorized",
+  [0x0210] = "Duplicate invocation", [0x0211] = "Unrecognized operation",
+  [0x0212] = "Mistyped argument", [0x0213] = "Resource limitation",
+  [0xA801] = "Move destination unknown", [0xA900] = "Data set does not match SOP class",
+  [0xFE00] = "Cancel", [0xFF00] = "Pending", [0xFF01] = "Pending, optional keys not supported",
+}
+
+function dimse.status_name(status)
+  local name = STATUS_NAME[status]
+  if name then
+    return name
+  elseif status >= 0xA700 and status <= 0xA7FF then
+    return "Out of resources"
+  elseif status >= 0xC000 and status <= 0xCFFF then
+    return "Unable to process"
+  end
+  local class = dimse.status_class(status)
+  return class == "warning" and "Warning" or "Failure"
+end
+
+-- A command set out of its bytes. `cut`: its end is missing. Returns nil where the bytes are no
+-- command set; otherwise a table with field, sop, message_id, status, destination where present,
+-- and `malformed` where a whole set violates PS3.7. Instance UIDs and comments are not read.
+function dimse.command(s, cut)
+  local size = #s
+  if size < 12 or le32(s, 1) ~= 0 or le32(s, 5) ~= 4 then
+    return nil
+  end
+  local group_length = le32(s, 9)
+  if group_length < 10 or group_length > 65536 then
+    return nil
+  end
+  local out, last, i = { group_length = group_length }, 0, 13
+  while i + 7 <= size do
+    local element, length = le16(s, i + 2), le32(s, i + 4)
+    if le16(s, i) ~= 0 or element <= last then
+      if last == 0 then
+        return nil
+      end
+      out.malformed = true
+      return out
+    end
+    local from, to = i + 8, i + 7 + length
+    if to > size then
+      if last == 0 and element ~= 2 and element ~= 3 then
+        return nil
+      end
+      out.malformed = not cut or nil
+      return out
+    end
+    if element == 0x0002 or element == 0x0003 then
+      local uid = bytes.uid(sub(s, from, to))
+      if not uid then
+        return nil
+      end
+      out.sop = uid
+    elseif element == 0x0100 then
+      local field = length == 2 and le16(s, from)
+      if not field or not COMMAND_FIELD[field] then
+        return nil
+      end
+      out.field = field
+    elseif length == 2 and (element == 0x0110 or element == 0x0120) then
+      out.message_id = le16(s, from)
+    elseif length == 2 and element == 0x0800 then
+      out.no_data_set = le16(s, from) == 0x0101
+    elseif length == 2 and element == 0x0900 then
+      out.status = le16(s, from)
+    elseif element == 0x0600 then
+      out.destination = bytes.trim(sub(s, from, to))
+    end
+    last, i = element, to + 1
+  end
+  if not cut and (i ~= size + 1 or not out.field or group_length + 12 ~= size) then
+    out.malformed = true
+  end
+  return out
+end
+
+return dimse
+end
+
+modules.fields = function(...)
+-- The fields that the plugin adds to a frame, and how.
+local bytes = require("bytes")
+local dimse = require("dimse")
+local uids = require("uids")
+
+local fields = {}
+
+local F = {}
+fields.F = F
+
+-- { key, kind, abbreviation, name, description }
+local LIST = {
+  { "id", "uint32", "assoc.id", "Association", "Number of the association, by first appearance" },
+  { "state", "string", "assoc.state", "State", "State of the association after this frame" },
+  { "start", "framenum", "assoc.start_frame", "Start frame", "First frame with its bytes" },
+  { "calling_ae", "string", "calling_ae", "Calling AE title", "Trimmed" },
+  { "called_ae", "string", "called_ae", "Called AE title", "Trimmed" },
+  { "src_role", "string", "src.role", "Source role", "scu, scp, or both" },
+  { "dst_role", "string", "dst.role", "Destination role", "scu, scp, or both" },
+  { "direction", "string", "direction", "Sent by", "originator or responder" },
+  { "sop_uid", "string", "sop_class.uid", "SOP class UID" },
+  { "sop_name", "string", "sop_class.name", "SOP class" },
+  { "service", "string", "service", "Service", "storage, query, retrieve, worklist, ..." },
+  { "modality", "string", "modality", "Modality", "From the Storage SOP class" },
+  { "operation", "string", "operation", "Operation", "C-STORE, C-FIND, ..." },
+  { "inferred", "bool", "operation.inferred", "Operation inferred",
+    "From the SOP class: the command itself was not captured" },
+  { "message_id", "uint16", "message_id", "Message ID" },
+  { "status", "uint16", "status", "Status", nil, "hex" },
+  { "status_name", "string", "status.name", "Status name" },
+  { "src_tag", "string", "src.tag", "Source is", "pacs, modality, workstation, ..." },
+  { "src_name", "string", "src.name", "Source name", "From the inventory, else its AE title" },
+  { "src_basis", "string", "src.basis", "Source known by", "inventory, association or traffic" },
+  { "dst_tag", "string", "dst.tag", "Destination is", "pacs, modality, workstation, ..." },
+  { "dst_name", "string", "dst.name", "Destination name", "As the source's" },
+  { "dst_basis", "string", "dst.basis", "Destination known by", "As the source's" },
+  { "basis", "string", "tag_basis", "Tag basis",
+    "association: the stream's own bytes; traffic: its endpoints; inventory: written knowledge" },
+  { "confidence", "uint8", "confidence", "Confidence", "Percent" },
+  { "pacs_direction", "string", "pacs_direction", "Relative to the PACS", "in, out or internal" },
+  { "truncated", "bool", "truncated", "Truncated", "Captured shorter than on the wire" },
+  { "sample", "uint32", "sample.index", "Sample", "Which sample of the sFlow datagram, from 1" },
+  { "agent", "string", "sample.agent", "sFlow agent" },
+  { "sample_src", "string", "sample.src", "Sampled source", "Address and port" },
+  { "sample_dst", "string", "sample.dst", "Sampled destination", "Address and port" },
+  { "rate", "uint32", "sampling_rate", "Sampling rate", "One in so many frames" },
+  { "estimate", "uint64", "estimated_bytes", "Estimated bytes", "Frame length x sampling rate" },
+  { "impl_uid", "string", "impl.uid", "Implementation class UID", "Of the sender" },
+  { "impl_version", "string", "impl.version", "Implementation version", "Of the sender" },
+}
+fields.LIST = LIST
+
+function fields.register(proto)
+  local all = {}
+  for _, f in ipairs(LIST) do
+    local key, kind, abbreviation, name, description, display = f[1], f[2], f[3], f[4], f[5], f[6]
+    abbreviation = "pacsflow." .. abbreviation
+    local field
+    if kind == "framenum" then
+      field = ProtoField.framenum(abbreviation, name, base.NONE, frametype.NONE)
+    elseif kind == "bool" then
+      field = ProtoField.bool(abbreviation, name, base.NONE, nil, nil, description)
+    elseif kind == "string" then
+      field = ProtoField.string(abbreviation, name, base.ASCII, description)
+    else
+      local numbers = display == "hex" and base.HEX or base.DEC
+      field = ProtoField[kind](abbreviation, name, numbers, nil, nil, description)
+    end
+    F[key] = field
+    all[#all + 1] = field
+  end
+  proto.fields = all
+end
+
+-- What does not change from frame to frame is worked out once for a snapshot and a direction.
+local function constants(a, snap, d)
+  local base, originator = snap.base, d == snap.orig or (not snap.orig and d == a.c.tcp_orig)
+  local known = snap.sop and uids.sop_classes[snap.sop]
+  local modality = known and known[3] ~= "" and known[3] or nil
+  local out, n = {}, 0
+  local function add(key, value)
+    if value ~= nil then
+      out[n + 1], out[n + 2] = F[key], value
+      n = n + 2
+    end
+  end
+  add("id", a.id)
+  add("state", snap.state)
+  if a.start_frame and a.start_frame > 0 then
+    add("start", a.start_frame)
+  end
+  add("calling_ae", base.calling_ae)
+  add("called_ae", base.called_ae)
+  if snap.orig then
+    add("src_role", originator and base.orig_role or not originator and base.resp_role or nil)
+    add("dst_role", originator and base.resp_role or not originator and base.orig_role or nil)
+    add("direction", originator and "originator" or "responder")
+  end
+  add("sop_uid", snap.sop)
+  add("sop_name", known and known[1])
+  add("service", known and known[2])
+  add("modality", modality)
+  add("operation", snap.operation)
+  add("inferred", snap.operation and snap.inferred or nil)
+  add("message_id", snap.message_id)
+  add("status", snap.status)
+  add("status_name", snap.status and dimse.status_name(snap.status))
+  add("basis", snap.basis)
+  add("confidence", snap.confidence)
+  if originator then
+    add("impl_uid", base.orig_impl_uid)
+    add("impl_version", base.orig_impl_version)
+  else
+    add("impl_uid", base.resp_impl_uid)
+    add("impl_version", base.resp_impl_version)
+  end
+  return out
+end
+
+function fields.of(a, snap, d)
+  local which = d == a.c.a and "tags_a" or "tags_b"
+  local tags = snap[which]
+  if not tags then
+    tags = constants(a, snap, d)
+    snap[which] = tags
+  end
+  return tags
+end
+
+-- Tags, names and bases of both ends, and in or out as the PACS sees it.
+function fields.ends(hosts, a, snap, d, frame)
+  local originator = d == snap.orig
+  local base = snap.base
+  local mine, theirs = base.calling_ae, base.called_ae
+  if not snap.orig then
+    mine, theirs = nil, nil
+  elseif not originator then
+    mine, theirs = theirs, mine
+  end
+  local st, sn, sb = hosts:tag(d, mine, frame)
+  local dt, dn, db = hosts:tag(d.peer, theirs, frame)
+  local way
+  if st == "pacs" then
+    way = dt == "pacs" and "internal" or "out"
+  elseif dt == "pacs" then
+    way = "in"
+  end
+  return st, sn, sb, dt, dn, db, way
+end
+
+fields.address = function(d)
+  return bytes.address(d.host) .. (#d.host == 16 and " " or ":") .. string.format("%d", d.port)
+end
+
+return fields
+end
+
+modules.inventory = function(...)
+-- The hospital's own knowledge of its equipment: a Zeek log with match, name, role, modality, site.
+local bytes = require("bytes")
+local networks = require("networks")
+
+local inventory = {}
+inventory.__index = inventory
+
+local ROLE = {
+  pacs = true, modality = true, workstation = true, worklist = true, printer = true,
+  gateway = true, other = true,
+}
+
+local function unescape(text)
+  return (text:gsub("\\x(%x%x)", function(h)
+    return string.char(tonumber(h, 16))
+  end))
+end
+
+-- Adds one line; returns what is wrong with it, if anything.
+local function add(self, columns, values)
+  local row = {}
+  for i, name in ipairs(columns) do
+    local value = values[i]
+    if not value then
+      return "expected " .. #columns .. " columns, found " .. #values
+    end
+    row[name] = value ~= "-" and value ~= "" and unescape(value) or nil
+  end
+  if #values > #columns then
+    return "expected " .. #columns .. " columns, found " .. #values
+  elseif not row.match then
+    return "no address, network, MAC or ae:TITLE in the column match"
+  elseif not row.role or not ROLE[row.role] then
+    return "unknown role " .. bytes.escape(row.role or "-")
+  end
+  local entry = { name = row.name and bytes.escape(row.name), role = row.role }
+  local title = row.match:match("^ae:(.+)$")
+  local raw = bytes.parse_address(row.match)
+  local mac = bytes.parse_mac(row.match)
+  local network, length = networks.parse(row.match)
+  if title then
+    self.by_title[title] = entry
+  elseif raw then
+    self.by_address[raw] = entry
+  elseif mac then
+    self.by_mac[mac], self.has_mac = entry, true
+  elseif network then
+    self.networks[#self.networks + 1] = { network, length, entry }
+  else
+    return "neither address, network, MAC nor ae:TITLE: " .. bytes.escape(row.match)
+  end
+  return nil
+end
+
+-- Reads an inventory out of an iterator over lines. complain(line_number, problem) is called once
+-- for each line that cannot be used; the others are used.
+function inventory.read(lines, complain)
+  local self = setmetatable({ by_address = {}, by_mac = {}, by_title = {}, networks = {} },
+    inventory)
+  local columns, number = { "match", "name", "role", "modality", "site" }, 0
+  for line in lines do
+    number = number + 1
+    line = line:gsub("\r$", "")
+    local values = {}
+    for value in (line .. "\t"):gmatch("(.-)\t") do
+      values[#values + 1] = value
+    end
+    if values[1] == "#fields" then
+      columns = values
+      table.remove(columns, 1)
+    elseif line ~= "" and line:sub(1, 1) ~= "#" then
+      local problem = add(self, columns, values)
+      if problem then
+        complain(number, problem)
+      end
+    end
+  end
+  table.sort(self.networks, function(x, y) return x[2] > y[2] end)
+  return self
+end
+
+-- The entry of a host: address before MAC before AE title before the longest network.
+function inventory:find(address, mac, title)
+  local entry = self.by_address[address] or mac and self.by_mac[mac]
+    or title and self.by_title[title]
+  if entry then
+    return entry
+  end
+  for _, network in ipairs(self.networks) do
+    if networks.holds(network[1], network[2], address) then
+      return network[3]
+    end
+  end
+  return nil
+end
+
+return inventory
+end
+
+modules.packet = function(...)
+-- Finds addresses, ports and payload in the bytes of a frame, whatever link they were captured on.
+local packet = {}
+
+local byte, sub = string.byte, string.sub
+
+local ETHERTYPE_VLAN = { [0x8100] = true, [0x88a8] = true, [0x9100] = true, [0x9200] = true }
+
+-- Offset (from 1) of the IP header and its ethertype behind an Ethernet header, VLAN tags between.
+local function ethernet(s)
+  local a, b = byte(s, 13, 14)
+  if not b then
+    return nil
+  end
+  local kind, at, vlan = a * 256 + b, 15, nil
+  for _ = 1, 4 do
+    if ETHERTYPE_VLAN[kind] then
+      local t1, t2, k1, k2 = byte(s, at, at + 3)
+      if not k2 then
+        return nil
+      end
+      vlan = (t1 * 256 + t2) % 4096
+      kind, at = k1 * 256 + k2, at + 4
+    elseif kind == 0x8847 or kind == 0x8848 then
+      -- MPLS: to the bottom of the stack.
+      repeat
+        local c = byte(s, at + 2)
+        at = at + 4
+      until not c or c % 2 == 1
+      local v = byte(s, at)
+      kind = v and (v >= 0x60 and 0x86dd or 0x0800) or 0
+    elseif kind == 0x8864 then
+      local p1, p2 = byte(s, at + 6, at + 7)
+      kind = p2 and (p1 == 0 and p2 == 0x21 and 0x0800 or p2 == 0x57 and 0x86dd) or 0
+      at = at + 8
+    else
+      break
+    end
+  end
+  return at, kind, vlan
+end
+packet.ethernet = ethernet
+
+local function is_ip(s, at, room)
+  local v, _, l1, l2 = byte(s, at, at + 3)
+  if not l2 then
+    return nil
+  elseif v >= 0x45 and v <= 0x4f and l1 * 256 + l2 >= 20 and l1 * 256 + l2 <= room - at + 1 then
+    return 0x0800
+  elseif v >= 0x60 and v <= 0x6f then
+    local p1, p2 = byte(s, at + 4, at + 5)
+    if p2 and p1 * 256 + p2 + 40 <= room - at + 1 then
+      return 0x86dd
+    end
+  end
+  return nil
+end
+
+-- Where IP begins on links that are not Ethernet: raw, BSD loopback, Linux cooked v1 and v2.
+local function other_link(s, room)
+  for _, at in ipairs({ 1, 5, 17, 21 }) do
+    local kind = is_ip(s, at, room)
+    if kind then
+      return at, kind
+    end
+  end
+  return nil
+end
+
+-- Fills `out` from the first bytes of a frame (128 are enough without long options); `room` is
+-- the frame's length on the wire. out.proto: 6, 17, another IP protocol, or nil; out.key:
+-- addresses and ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the
+-- payload. Returns out.
+function packet.parse(s, room, out)
+  local at, kind, vlan = ethernet(s)
+  out.vlan, out.proto, out.key, out.link = vlan, nil, nil, "ethernet"
+  local v = (kind == 0x0800 or kind == 0x86dd) and byte(s, at)
+  if not v or (kind == 0x0800) ~= (v >= 0x45 and v <= 0x4f) or v >= 0x70 then
+    if kind == 0x0806 then
+      out.kind = kind
+      return out
+    end
+    local other_at, other_kind = other_link(s, room)
+    if not other_at then
+      out.kind = kind
+      return out
+    end
+    at, kind, out.link = other_at, other_kind, "other"
+  end
+  out.kind = kind
+  return packet.ip(s, at, kind, out, room)
+end
+
+function packet.ip(s, at, kind, out, room)
+  local proto, next_at, total
+  if kind == 0x0800 then
+    local v, _, l1, l2, _, _, f1, f2, _, p = byte(s, at, at + 9)
+    if not p or #s < at + 19 then
+      return out
+    end
+    proto, next_at, total = p, at + v % 16 * 4, l1 * 256 + l2
+    out.hosts = sub(s, at + 12, at + 19)
+    if f1 % 32 * 256 + f2 ~= 0 then
+      -- A later fragment has no ports.
+      out.proto, out.key = proto, out.hosts .. "\0\0\0\0"
+      out.fragment = true
+      return out
+    end
+    -- A zero is what offloading to the network card leaves there.
+    total = (total > 0 and total or room - at + 1) - v % 16 * 4
+  else
+    local p1, p2, p = byte(s, at + 4, at + 6)
+    if not p or #s < at + 39 then
+      return out
+    end
+    proto, next_at, total = p, at + 40, p1 * 256 + p2
+    out.hosts = sub(s, at + 8, at + 39)
+    for _ = 1, 8 do
+      if proto == 0 or proto == 43 or proto == 60 then
+        local n, size = byte(s, next_at, next_at + 1)
+        if not size then
+          break
+        end
+        proto, next_at, total = n, next_at + size * 8 + 8, total - size * 8 - 8
+      elseif proto == 44 then
+        local n, _, o1, o2 = byte(s, next_at, next_at + 3)
+        if not o2 then
+          break
+        end
+        proto, next_at, total = n, next_at + 8, total - 8
+        if o1 * 256 + o2 >= 8 then
+          out.proto, out.key, out.fragment = proto, out.hosts .. "\0\0\0\0", true
+          return out
+        end
+      else
+        break
+      end
+    end
+  end
+  out.proto, out.fragment = proto, false
+  if proto == 6 then
+    if #s < next_at + 13 then
+      out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
+      out.short = true
+      return out
+    end
+    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, next_at + 4, next_at + 13)
+    out.short = false
+    out.key = out.hosts .. sub(s, next_at, next_at + 3)
+    out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+    out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
+    local header = (size - size % 16) / 4
+    out.flags, out.offset = flags, next_at - 1 + header
+    out.length = total - header
+    if header < 20 or out.length < 0 then
+      out.length, out.short = 0, true
+    end
+  elseif proto == 17 or proto == 132 then
+    out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
+    out.offset, out.length = next_at + 7, total - 8
+  else
+    out.key = out.hosts .. "\0\0\0\0"
+  end
+  return out
+end
+
+return packet
+end
+
+modules.pdu = function(...)
+-- The PDUs of an association (DICOM PS3.8 9.3), parsed out of their bytes.
+local bytes = require("bytes")
+
+local pdu = {}
+
+local byte, find, sub = string.byte, string.find, string.sub
+local u16, u32 = bytes.u16, bytes.u32
+
+pdu.ASSOCIATE_RQ, pdu.ASSOCIATE_AC, pdu.ASSOCIATE_RJ, pdu.P_DATA = 1, 2, 3, 4
+pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT = 5, 6, 7
+pdu.APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+-- Far more than 128 presentation contexts with every transfer syntax need.
+pdu.MAX_BODY = 1048576
+-- Protocol version to the reserved 32 bytes: what stands before the variable items.
+pdu.FIXED = 68
+
+local MAX_CONTEXTS = 128
+
+-- Calls visit(type, first, last) for each item in body[from..to]. False where one overruns.
+local function items(body, from, to, visit)
+  while from <= to do
+    if from + 3 > to then
+      return false
+    end
+    local last = from + 3 + u16(body, from + 2)
+    if last > to then
+      visit(byte(body, from), from + 4, to, true)
+      return false
+    end
+    visit(byte(body, from), from + 4, last, false)
+    from = last + 1
+  end
+  return true
+end
+
+local function context(out, kind, body, first, last)
+  if last - first < 3 then
+    return false
+  end
+  local c = { id = byte(body, first), syntaxes = {} }
+  if kind == 0x21 then
+    c.result = byte(body, first + 2)
+  end
+  if #out.contexts < MAX_CONTEXTS then
+    out.contexts[#out.contexts + 1] = c
+  end
+  return items(body, first + 4, last, function(sub_kind, a, b, cut)
+    if cut then
+      return
+    elseif sub_kind == 0x30 then
+      c.abstract = bytes.uid(sub(body, a, b))
+    elseif sub_kind == 0x40 and #c.syntaxes < 64 then
+      c.syntaxes[#c.syntaxes + 1] = bytes.uid(sub(body, a, b))
+    end
+  end)
+end
+
+local IDENTITY = { "username", "username_passcode", "kerberos", "saml", "jwt" }
+
+local function user_information(out, body, first, last)
+  local roles = 0
+  local sound = true
+  local whole = items(body, first, last, function(kind, a, b, cut)
+    local length = b - a + 1
+    if cut then
+      return
+    elseif kind == 0x51 then
+      out.max_pdu = length == 4 and u32(body, a) or nil
+      sound = sound and length == 4
+    elseif kind == 0x52 then
+      out.impl_uid = bytes.uid(sub(body, a, b))
+    elseif kind == 0x55 then
+      out.impl_version = bytes.trim(sub(body, a, b))
+    elseif kind == 0x54 then
+      local uid_length = length >= 4 and u16(body, a)
+      if not uid_length or uid_length + 4 ~= length then
+        sound = false
+      elseif roles < MAX_CONTEXTS then
+        roles = roles + 1
+        local uid = bytes.uid(sub(body, a + 2, a + 1 + uid_length))
+        if uid then
+          out.roles[uid] = { scu = byte(body, b - 1) == 1, scp = byte(body, b) == 1 }
+        end
+      end
+    elseif kind == 0x58 and length >= 1 then
+      -- The type alone: what follows is a name or a secret.
+      out.identity = IDENTITY[byte(body, a)] or string.format("%d", byte(body, a))
+    end
+  end)
+  return whole and sound
+end
+
+-- The body (after the 6-byte header) of an A-ASSOCIATE-RQ or -AC. `cut`: bytes are missing at
+-- its end because the frame was captured short. The result holds what could be read; `malformed`
+-- says that an item violates PS3.8 (and not that it was cut).
+function pdu.associate(body, cut)
+  local out = { contexts = {}, roles = {}, whole = not cut }
+  if #body < pdu.FIXED and not cut then
+    out.malformed = true
+  end
+  out.version = u16(body, 1)
+  out.reserved = (u16(body, 3) or 0) ~= 0
+  if #body >= 36 then
+    out.called_raw, out.calling_raw = sub(body, 5, 20), sub(body, 21, 36)
+    out.called_ae, out.calling_ae = bytes.trim(out.called_raw), bytes.trim(out.calling_raw)
+  end
+  local sound = true
+  local whole = items(body, pdu.FIXED + 1, #body, function(kind, a, b, item_cut)
+    if kind == 0x10 and not item_cut then
+      out.application_context = bytes.uid(sub(body, a, b))
+    elseif kind == 0x20 or kind == 0x21 then
+      sound = context(out, kind, body, a, b) and sound
+    elseif kind == 0x50 then
+      sound = user_information(out, body, a, b) and sound
+    end
+  end)
+  if not cut and not (whole and sound) then
+    out.malformed = true
+  end
+  return out
+end
+
+-- Whether the fixed part of a request or acceptance that was cut off before its application
+-- context is one all the same: version bit, two printable AE titles, reserved bytes of zero.
+function pdu.plausible_cut(out, body)
+  if not out.called_raw or not out.version or out.version % 2 ~= 1 or out.reserved then
+    return false
+  end
+  local function title(raw)
+    return find(raw, "^[ -~]+\0*$") and find(raw, "[%w]")
+  end
+  return title(out.called_raw)
+    and title(out.calling_raw)
+    and not find(sub(body, 37, pdu.FIXED), "[^\0]")
+    and (#body <= pdu.FIXED or byte(body, pdu.FIXED + 1) == 0x10)
+end
+
+-- Whether the first bytes of a stream (header and what follows) can begin an association.
+function pdu.can_begin(s)
+  local kind = byte(s, 1)
+  if kind ~= 1 and kind ~= 2 then
+    return false
+  end
+  local length = u32(s, 3)
+  if length and (length < pdu.FIXED or length > pdu.MAX_BODY) then
+    return false
+  end
+  local version = u16(s, 7)
+  if version and version % 2 ~= 1 then
+    return false
+  end
+  local item = byte(s, 75)
+  return not item or item == 0x10 or item == 0x20 or item == 0x50
+end
+
+-- Whether s, at the start of a TCP segment, begins with the header of a P-DATA-TF PDU and of a
+-- presentation data value whose lengths, context id and control header agree with each other.
+function pdu.begins_data(s)
+  if byte(s, 1) ~= 4 or byte(s, 2) ~= 0 or #s < 12 then
+    return false
+  end
+  local length, value = u32(s, 3), u32(s, 7)
+  return value >= 2 and value + 4 <= length and byte(s, 11) % 2 == 1 and byte(s, 12) <= 3
+    and length < 0x10000000
+end
+
+return pdu
+end
+
+modules.association = function(...)
+-- What is known of one association, and what each PDU and command adds to it.
+local bytes = require("bytes")
+local dimse = require("dimse")
+local pdu = require("pdu")
+local uids = require("uids")
+
+local association = {}
+
+local format = string.format
+
+association.CAP = 32
+-- Points in time that an association remembers, so that a frame looked at again gets the tags of
+-- the first time: memory stays bounded by the number of associations.
+association.MAX_SNAPSHOTS = 2048
+
+local REQUEST_COUNTER = {
+  ["C-STORE"] = "store_rq", ["C-FIND"] = "find_rq", ["C-GET"] = "get_rq", ["C-MOVE"] = "move_rq",
+  ["C-ECHO"] = "echo_rq", ["C-CANCEL"] = "cancel_rq",
+}
+
+-- A set that keeps its order and stops at CAP.
+local function put(set, value)
+  if value and value ~= "" and not set[value] and #set < association.CAP then
+    set[#set + 1] = value
+    set[value] = true
+  end
+end
+association.put = put
+
+function association.new(frame, ts)
+  return {
+    start_frame = frame, ts = ts, last_ts = ts, state = "open", base = {},
+    counts = {
+      echo_rq = 0, store_rq = 0, find_rq = 0, get_rq = 0, move_rq = 0, cancel_rq = 0, n_rq = 0,
+      success = 0, warning = 0, failure = 0, pending = 0, cancel = 0, data_pdus = 0,
+    },
+    sops = {}, services = {}, modalities = {}, syntaxes = {}, failures = {}, destinations = {},
+    flags = {}, offered = {}, snap_frames = {}, snaps = {},
+  }
+end
+
+-- Evidence enough to call the stream DICOM: from here on it is.
+local function confirm(a, confidence)
+  a.confirmed = true
+  a.basis = "association"
+  if not a.confidence or a.confidence < confidence then
+    a.confidence = confidence
+  end
+  a.dirty = true
+end
+association.confirm = confirm
+
+local function add_sop(a, uid)
+  local known = uids.sop_classes[uid]
+  put(a.sops, known and known[1] or uid)
+  if known then
+    put(a.services, known[2])
+    put(a.modalities, known[3])
+  end
+end
+
+local function base(a, changes)
+  local new = {}
+  for k, v in pairs(a.base) do
+    new[k] = v
+  end
+  for k, v in pairs(changes) do
+    new[k] = v
+  end
+  a.base, a.dirty = new, true
+end
+
+local ROLE_TEXT = { [0] = nil, "scu", "scp", "scu,scp" }
+
+-- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
+function association.request(a, d, body, cut)
+  local rq = pdu.associate(body, cut)
+  local named = rq.application_context == pdu.APPLICATION_CONTEXT
+  if not named and not (cut and not rq.application_context and pdu.plausible_cut(rq, body)) then
+    return false
+  end
+  a.orig, a.rq, a.state = d, true, "requested"
+  a.flags.malformed = a.flags.malformed or rq.malformed
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
+  a.rq_whole = not cut
+  if not cut then
+    a.ctx_offered = #rq.contexts
+  end
+  for _, c in ipairs(rq.contexts) do
+    a.offered[c.id] = c.abstract
+  end
+  a.calling_ae, a.called_ae = rq.calling_ae, rq.called_ae
+  a.orig_impl_uid, a.orig_impl_version = rq.impl_uid, rq.impl_version
+  a.orig_max_pdu, a.user_identity = rq.max_pdu, rq.identity
+  base(a, {
+    calling_ae = rq.calling_ae and bytes.escape(rq.calling_ae),
+    called_ae = rq.called_ae and bytes.escape(rq.called_ae),
+    orig_impl_uid = rq.impl_uid,
+    orig_impl_version = rq.impl_version and bytes.escape(rq.impl_version),
+  })
+  confirm(a, named and 100 or 90)
+  return true
+end
+
+-- An A-ASSOCIATE-AC of direction d, whose peer asked.
+function association.accept(a, d, peer, body, cut)
+  local ac = pdu.associate(body, cut)
+  local named = ac.application_context == pdu.APPLICATION_CONTEXT
+  if not a.rq and not named and not (cut and pdu.plausible_cut(ac, body)) then
+    return false
+  end
+  if not named and ac.application_context then
+    a.flags.malformed = true
+  end
+  a.orig, a.ac, a.state = a.orig or peer, true, "accepted"
+  a.flags.malformed = a.flags.malformed or ac.malformed
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or ac.reserved or nil
+  a.resp_impl_uid, a.resp_impl_version = ac.impl_uid, ac.impl_version
+  a.resp_max_pdu, a.orig_services = ac.max_pdu, {}
+  local accepted, roles = 0, { 0, 0 }
+  for _, c in ipairs(ac.contexts) do
+    if c.result == 0 then
+      accepted = accepted + 1
+      local uid = a.offered[c.id]
+      local syntax = c.syntaxes[1]
+      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
+      if uid then
+        add_sop(a, uid)
+      end
+      local role = uid and ac.roles[uid] or { scu = true, scp = false }
+      local known = uid and uids.sop_classes[uid]
+      if known then
+        local of = a.orig_services[known[2]] or {}
+        a.orig_services[known[2]] = of
+        of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
+      end
+      local mine = (role.scu and 1 or 0) + (role.scp and 2 or 0)
+      local theirs = (role.scu and 2 or 0) + (role.scp and 1 or 0)
+      for k, bits in ipairs({ mine, theirs }) do
+        if bits % 2 == 1 and roles[k] % 2 == 0 then
+          roles[k] = roles[k] + 1
+        end
+        if bits >= 2 and roles[k] < 2 then
+          roles[k] = roles[k] + 2
+        end
+      end
+    end
+  end
+  if not cut then
+    a.ctx_accepted = accepted
+  end
+  a.orig_role, a.resp_role = ROLE_TEXT[roles[1]], ROLE_TEXT[roles[2]]
+  local changes = {
+    orig_role = a.orig_role, resp_role = a.resp_role, resp_impl_uid = ac.impl_uid,
+    resp_impl_version = ac.impl_version and bytes.escape(ac.impl_version),
+  }
+  if not a.rq and #body >= 36 then
+    -- PS3.8 9.3.3: the acceptor sends both titles back as it got them.
+    a.calling_ae, a.called_ae = ac.calling_ae, ac.called_ae
+    changes.calling_ae = ac.calling_ae and bytes.escape(ac.calling_ae)
+    changes.called_ae = ac.called_ae and bytes.escape(ac.called_ae)
+  end
+  base(a, changes)
+  confirm(a, named and 100 or 90)
+  return true
+end
+
+function association.reject(a, body)
+  local _, result, source, reason = body:byte(1, 4)
+  a.reject_result, a.reject_source, a.reject_reason = result, source, reason
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body:byte(1) ~= 0 or nil
+  a.state, a.rejected, a.dirty = "rejected", true, true
+end
+
+function association.abort(a, body)
+  local _, _, source, reason = body:byte(1, 4)
+  if not a.finish then
+    a.abort_source, a.abort_reason, a.finish = source, reason, "aborted"
+  end
+  a.state, a.dirty = "aborted", true
+end
+
+function association.release(a, kind, body)
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body ~= "\0\0\0\0" or nil
+  if kind == pdu.RELEASE_RP then
+    a.finish = a.finish or "released"
+    a.state = "released"
+  else
+    a.state = "releasing"
+  end
+  a.dirty = true
+end
+
+-- What a stream does whose commands were not seen, from the presentation context it uses.
+function association.infer(a, context)
+  local uid = a.offered[context]
+  local known = uid and uids.sop_classes[uid]
+  local operation = known and dimse.infer(known[1], known[2])
+  if operation and (a.operation == nil or (a.inferred and a.sop ~= uid)) then
+    a.operation, a.inferred, a.sop, a.dirty = operation, true, uid, true
+    a.message_id, a.status = nil, nil
+  end
+end
+
+-- A command set, whole or cut short. `counted`: it belongs into the row's counters.
+function association.command(a, command, counted)
+  local field, known = command.field, command.sop and uids.sop_classes[command.sop]
+  local operation, response = nil, false
+  if field then
+    response = field >= 0x8000
+    operation = dimse.OPERATION[field % 0x8000]
+  elseif known then
+    operation = dimse.infer(known[1], known[2])
+  end
+  if command.sop and (field or known) then
+    add_sop(a, command.sop)
+  end
+  if counted then
+    local counts = a.counts
+    if field and not response then
+      local name = REQUEST_COUNTER[operation] or "n_rq"
+      counts[name] = counts[name] + 1
+      if field == 0x0021 then
+        put(a.destinations, command.destination)
+      end
+    elseif response and command.status then
+      local class = dimse.status_class(command.status)
+      counts[class] = counts[class] + 1
+      if class == "failure" then
+        put(a.failures, format("0x%04X", command.status))
+      end
+    end
+    a.flags.malformed = a.flags.malformed or command.malformed
+  end
+  local sop = command.sop or (response and a.operation == operation and a.sop) or nil
+  local status = response and command.status or nil
+  local inferred = not field
+  if a.operation ~= operation or a.sop ~= sop or a.message_id ~= command.message_id
+    or a.status ~= status or a.inferred ~= inferred then
+    a.operation, a.sop, a.message_id, a.status = operation, sop, command.message_id, status
+    a.inferred, a.dirty = inferred, true
+  end
+end
+
+-- Remembers the tags as they stand after `frame`, where they changed.
+function association.snapshot(a, frame)
+  a.dirty = nil
+  local frames, n = a.snap_frames, #a.snap_frames
+  local full = n >= association.MAX_SNAPSHOTS
+  local last = a.snap
+  if full and a.operation and a.state == last.state and a.base == last.base then
+    return last
+  end
+  local snap = {
+    base = a.base, state = a.state, basis = a.basis, confidence = a.confidence,
+    operation = a.operation, inferred = a.operation and a.inferred, sop = a.sop,
+    message_id = a.message_id, status = a.status, orig = a.orig, untagged = a.untagged,
+  }
+  if full then
+    -- The messages beyond are told by their own frames alone.
+    snap.operation, snap.inferred, snap.sop = nil, nil, nil
+    snap.message_id, snap.status = nil, nil
+    if n >= association.MAX_SNAPSHOTS + 16 then
+      return last
+    end
+  end
+  if frames[n] ~= frame then
+    n = n + 1
+  end
+  frames[n], a.snaps[n], a.snap = frame, snap, snap
+  return snap
+end
+
+-- The tags as they stood after `frame`.
+function association.at(a, frame)
+  local frames = a.snap_frames
+  local low, high = 1, #frames
+  if high == 0 or frames[1] > frame then
+    return nil
+  end
+  while low < high do
+    local middle = math.floor((low + high + 1) / 2)
+    if frames[middle] <= frame then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return a.snaps[low]
+end
+
+return association
+end
+
+modules.endpoints = function(...)
+-- What is known of the hosts that take part in associations: who listens, and what they are.
+local dimse = require("dimse")
+local put = require("association").put
+local uids = require("uids")
+
+local endpoints = {}
+endpoints.__index = endpoints
+
+function endpoints.new(inventory)
+  return setmetatable({
+    inventory = inventory, hosts = {}, listeners = {}, speakers = {}, version = 0, known = {}, known_list = {}, stamp = 0,
+  }, endpoints)
+end
+
+-- Starts with what a look ahead found: who listens, and what the hosts turned out to be.
+function endpoints:seed(other)
+  for key, listener in pairs(other.listeners) do
+    self.listeners[key] = { tls = listener.tls }
+  end
+  for raw in pairs(other.speakers) do
+    self.speakers[raw] = true
+  end
+  for raw, h in pairs(other.hosts) do
+    if h.category ~= "unknown" then
+      self.hosts[raw] = {
+        scp = h.scp, sent = h.sent, category = h.category, basis = h.basis, frames = { 0 },
+        categories = { { h.category, h.basis } },
+      }
+    end
+  end
+  self.version = self.version + 1
+end
+
+local function host_of(self, raw)
+  local h = self.hosts[raw]
+  if not h then
+    h = { scp = {}, sent = {}, frames = {}, categories = {} }
+    self.hosts[raw] = h
+  end
+  return h
+end
+
+-- The first description that the evidence fits.
+local function infer(h)
+  local scp, sent = h.scp, h.sent
+  if scp.query or scp.retrieve then
+    return "pacs"
+  elseif scp.worklist or scp.mpps then
+    return "worklist"
+  elseif scp.print then
+    return "printer"
+  elseif sent.query or sent.retrieve or scp.storage then
+    return "workstation"
+  elseif sent.storage or sent.worklist or sent.mpps then
+    return "modality"
+  end
+  return "unknown"
+end
+
+-- Remembers since which frame a host is what it is.
+local function settle(self, h, frame, basis)
+  local category, n = infer(h), #h.frames
+  h.category = category
+  if basis == "association" or not h.basis then
+    h.basis = basis
+  end
+  local last = h.categories[n]
+  if category ~= "unknown" and (not last or last[1] ~= category or last[2] ~= h.basis) then
+    if h.frames[n] ~= frame then
+      n = n + 1
+    end
+    h.frames[n], h.categories[n] = frame, { category, h.basis }
+    self.stamp = self.stamp + 1
+  end
+end
+
+-- What a new state of an association says of its two hosts.
+function endpoints:learn(frame, c, a)
+  local orig = a.orig
+  if not orig or a.rejected then
+    return
+  end
+  local resp = orig.peer
+  local key = resp.host .. resp.port_raw
+  local listener = self.listeners[key]
+  if not listener then
+    listener = { tls = c.tls }
+    self.listeners[key] = listener
+    self.speakers[orig.host], self.speakers[resp.host] = true, true
+    self.version = self.version + 1
+  end
+  if c.tls then
+    listener.tls = true
+  end
+  if a.ac and not a.learnt then
+    a.learnt = true
+    local oh, rh = host_of(self, orig.host), host_of(self, resp.host)
+    for service, role in pairs(a.orig_services or {}) do
+      oh.scp[service] = oh.scp[service] or role.scp or nil
+      rh.scp[service] = rh.scp[service] or role.scu or nil
+    end
+    settle(self, oh, frame, "association")
+    settle(self, rh, frame, "association")
+  end
+end
+
+-- A request that direction d sent.
+function endpoints:requested(frame, a, d, command)
+  local field = command.field
+  if field and field >= 0x8000 then
+    a.commands = true
+    return
+  end
+  local known = command.sop and uids.sop_classes[command.sop]
+  local service = known and known[2]
+  if field == 0x0010 or field == 0x0021 then
+    service = "retrieve"
+  end
+  a.commands = a.commands or field ~= nil
+  if not service then
+    return
+  end
+  local basis = a.ac and "association" or "traffic"
+  local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
+  if service == "storage" and known then
+    d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
+    put(d.stored, known[3])
+    put(d.peer.stored, known[3])
+  end
+  -- Who takes a C-STORE in a C-GET of its own is no archive.
+  local unseen = not a.ac and field and dimse.OPERATION[field]
+  if sender.sent[service] and not unseen then
+    return
+  end
+  sender.sent[service] = true
+  if unseen and d == a.orig then
+    receiver.scp[service] = true
+    settle(self, receiver, frame, basis)
+  end
+  settle(self, sender, frame, basis)
+end
+
+-- The commands of an association could not be read: what was accepted stands for them.
+function endpoints:finished(frame, a)
+  if a.ac and not a.commands and a.orig then
+    local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
+    for service, role in pairs(a.orig_services or {}) do
+      oh.sent[service] = oh.sent[service] or role.scu or nil
+      rh.sent[service] = rh.sent[service] or role.scp or nil
+    end
+    settle(self, oh, frame, "association")
+    settle(self, rh, frame, "association")
+  end
+end
+
+-- Whether a stream without evidence of its own runs between endpoints known to speak DICOM:
+-- returns basis, confidence in percent, the listening direction.
+function endpoints:presume(d, dicom_port)
+  for _, side in ipairs({ d.peer, d }) do
+    if self.listeners[side.host .. side.port_raw] then
+      return "traffic", 60, side
+    end
+  end
+  for _, side in ipairs({ d.peer, d }) do
+    if dicom_port[side.port] and (self.speakers[side.host] or self.speakers[side.peer.host]) then
+      return "traffic", 50, side
+    end
+  end
+  if self.inventory then
+    for _, side in ipairs({ d.peer, d }) do
+      local entry = dicom_port[side.port] and self.inventory:find(side.host, side.mac)
+      if entry and entry.role ~= "other" then
+        return "inventory", 70, side
+      end
+    end
+  end
+  return nil
+end
+
+function endpoints:is_tls(d)
+  local listener = self.listeners[d.host .. d.port_raw]
+  return listener and listener.tls
+end
+
+-- Tag, name and basis of the host that direction d sends from, as known after `frame`.
+function endpoints:tag(d, title, frame)
+  if self.inventory then
+    if d.entry == nil or d.entry_title ~= title then
+      d.entry = self.inventory:find(d.host, d.mac, title) or false
+      d.entry_title = title
+    end
+    if d.entry then
+      return d.entry.role, d.entry.name or title, "inventory"
+    end
+  end
+  local h = self.hosts[d.host]
+  if h then
+    local frames = h.frames
+    for i = #frames, 1, -1 do
+      if frames[i] <= frame then
+        local category = h.categories[i]
+        return category[1], title, category[2]
+      end
+    end
+  end
+  return nil, title, nil
+end
+
+local function row_of(self, a, d, title, role, impl_uid, impl_version)
+  local listening = d ~= a.orig
+  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|" .. role
+  local k = self.known[key]
+  if not k then
+    k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
+          services = {}, modalities = {} }
+    self.known[key] = k
+    self.known_list[#self.known_list + 1] = k
+  end
+  for _, service in ipairs(a.services) do
+    put(k.services, service)
+  end
+  for _, modality in ipairs(d.stored or {}) do
+    put(k.modalities, modality)
+  end
+  k.impl_uid, k.impl_version = impl_uid or k.impl_uid, impl_version or k.impl_version
+  k.tls = k.tls or a.tls or false
+  k.mac, k.evidence = d.mac, a
+  return k
+end
+
+local function role_text(role)
+  return role == "scu,scp" and "both" or role
+end
+
+-- The rows of known_dicom.log that a finished association gives or changes.
+function endpoints:rows(a)
+  if not a.ac then
+    return {}
+  end
+  local rows, orig = {}, a.orig
+  if a.orig_role then
+    rows[1] = row_of(self, a, orig, a.calling_ae, role_text(a.orig_role), a.orig_impl_uid,
+      a.orig_impl_version)
+    rows[2] = row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role), a.resp_impl_uid,
+      a.resp_impl_version)
+  end
+  return rows
+end
+
+-- Category and basis of an endpoint as of now.
+function endpoints:category(k)
+  local entry = self.inventory and self.inventory:find(k.host, k.mac, k.title)
+  if entry then
+    return entry.role, "inventory"
+  end
+  local h = self.hosts[k.host]
+  return h and h.category or "unknown", "association"
+end
+
+return endpoints
+end
+
+modules.stream = function(...)
+-- One direction of a TCP connection as a sequence of PDUs, without reassembling it: headers and
+-- command sets are collected, data-set bytes are only counted off. Survives losses inside data.
+local association = require("association")
+local dimse = require("dimse")
+local pdu = require("pdu")
+
+local stream = {}
+
+local byte, concat, sub = string.byte, table.concat, string.sub
+local u32 = require("bytes").u32
+
+local MAX_COMMAND = 65536
+-- Room for what waits for its end, over all streams together.
+stream.BUDGET = 33554432
+local buffered = 0
+
+-- d.kind: what is collected next. nil: the place in the stream is not known ("hunting").
+-- "H" PDU header, "B" PDU body, "V" PDV header, "C" command fragment, "D" begin of a data set.
+function stream.start(d, kind, want)
+  if d.have and d.have > 0 then
+    buffered = buffered - d.have
+  end
+  d.kind, d.want, d.have, d.parts, d.skip = kind, want or 0, 0, {}, 0
+end
+
+function stream.reset_budget()
+  buffered = 0
+end
+
+local function next_after_fragment(c, d)
+  if d.pdu_left == 0 then
+    stream.start(d, "H", 6)
+    return true
+  elseif d.pdu_left < 6 then
+    return stream.pass_over(c.assoc, d, d.pdu_left)
+  end
+  stream.start(d, "V", 6)
+  return true
+end
+
+local steps = {}
+
+-- What is wrong inside a PDU of a known type: it is flagged and its length says where it ends.
+local function pass_over(a, d, length)
+  if not a.confirmed or d.guess then
+    return false
+  end
+  a.flags.malformed = true
+  d.pdu_left, d.command, d.command_size = 0, nil, nil
+  if length == 0 then
+    stream.start(d, "H", 6)
+  else
+    stream.start(d, "S")
+    d.skip = length
+  end
+  return true
+end
+
+stream.pass_over = pass_over
+
+-- A step returns false where the bytes cannot be what they should.
+function steps.H(h, c, a, d, s)
+  local kind, length = byte(s, 1), u32(s, 3)
+  if kind == pdu.P_DATA then
+    if not a.confirmed and (length < 6 or length > 0x10000000) then
+      return false
+    end
+    if h.counts(a) then
+      a.counts.data_pdus = a.counts.data_pdus + 1
+    end
+    d.pdu_left = length
+    stream.start(d, "V", 6)
+    if length < 6 and not pass_over(a, d, length) then
+      return false
+    end
+  elseif kind == pdu.ASSOCIATE_RQ or kind == pdu.ASSOCIATE_AC then
+    if kind == pdu.ASSOCIATE_RQ and a.finish then
+      a = h.again(c, d)
+    end
+    if length >= pdu.FIXED and length <= pdu.MAX_BODY then
+      stream.start(d, "B", length)
+    elseif not pass_over(a, d, length) then
+      return false
+    end
+  elseif kind >= pdu.ASSOCIATE_RJ and kind <= pdu.ABORT then
+    stream.start(d, "B", 4)
+    if length ~= 4 and not pass_over(a, d, length) then
+      return false
+    end
+  else
+    return false
+  end
+  if byte(s, 2) ~= 0 then
+    a.flags.reserved_nonzero = true
+  end
+  d.pdu_type = kind
+  return true
+end
+
+local function body(c, a, d, s, cut)
+  local kind = d.pdu_type
+  if kind == pdu.ASSOCIATE_RQ then
+    if a.rq then
+      a.flags.malformed = true
+      return true
+    end
+    return association.request(a, d, s, cut)
+  elseif kind == pdu.ASSOCIATE_AC then
+    return association.accept(a, d, d.peer, s, cut)
+  elseif not a.confirmed then
+    return kind == pdu.ABORT and d.guess ~= true
+  elseif cut and #s < 4 then
+    s = s .. ("\0"):rep(4 - #s)
+  end
+  if kind == pdu.ASSOCIATE_RJ then
+    if a.rq and d ~= a.orig then
+      association.reject(a, s)
+    end
+  elseif kind == pdu.ABORT then
+    association.abort(a, s)
+  else
+    association.release(a, kind, s)
+  end
+  return true
+end
+
+function steps.B(h, c, a, d, s)
+  if not body(c, a, d, s, false) then
+    return false
+  end
+  h.pdu_done(c, c.assoc, d)
+  stream.start(d, "H", 6)
+  return true
+end
+
+local function fragment_done(h, c, a, d)
+  if d.pdu_left == 0 then
+    h.pdu_done(c, a, d)
+  end
+  return next_after_fragment(c, d)
+end
+
+function steps.V(h, c, a, d, s)
+  local length, control = u32(s, 1), byte(s, 6)
+  if length < 2 or length + 4 > d.pdu_left then
+    return pass_over(a, d, d.pdu_left - 6)
+  end
+  d.pdu_left = d.pdu_left - 4 - length
+  d.context, d.last_fragment = byte(s, 5), math.floor(control / 2) % 2 == 1
+  local content = length - 2
+  if control % 2 == 1 then
+    d.data_begins = false
+    local waiting = d.command_size or 0
+    if content + waiting > MAX_COMMAND then
+      return pass_over(a, d, d.pdu_left + content)
+    end
+    stream.start(d, "C", content)
+    if content == 0 then
+      return steps.C(h, c, a, d, "")
+    end
+    return true
+  end
+  if h.counts(a) then
+    d.data_bytes = (d.data_bytes or 0) + content
+  end
+  if a.confirmed then
+    association.infer(a, d.context)
+  end
+  local begins = d.data_begins ~= false or false
+  d.data_begins = d.last_fragment
+  if begins and d.command_seen and content >= 132 then
+    d.rest = content - 132
+    stream.start(d, "D", 132)
+    return true
+  end
+  stream.start(d, "S")
+  d.skip = content
+  return content > 0 or fragment_done(h, c, a, d)
+end
+
+local function command_done(h, c, a, d, s, cut)
+  local command = dimse.command(s, cut)
+  d.command, d.command_size = nil, nil
+  if not command then
+    return false
+  end
+  d.command_seen, d.data_begins = true, true
+  if not a.confirmed and (command.field or command.sop) then
+    a.midstream = true
+    association.confirm(a, command.field and 95 or 85)
+  end
+  if a.confirmed then
+    if not a.rq and not a.orig then
+      h.guess_originator(c, a, d, command)
+    end
+    association.command(a, command, h.counts(a))
+    h.requested(c, a, d, command)
+  end
+  return true
+end
+
+function steps.C(h, c, a, d, s)
+  d.command = (d.command or "") .. s
+  d.command_size = #d.command
+  if d.last_fragment and not command_done(h, c, a, d, d.command, false) then
+    if not a.confirmed then
+      return false
+    end
+    a.flags.malformed = true
+  end
+  return fragment_done(h, c, a, d)
+end
+
+function steps.D(h, c, a, d, s)
+  if sub(s, 129, 132) == "DICM" then
+    a.flags.part10_in_dataset = true
+  end
+  stream.start(d, "S")
+  d.skip = d.rest
+  return d.rest > 0 or fragment_done(h, c, a, d)
+end
+
+local function lost(h, c, d)
+  stream.start(d, nil)
+  d.command, d.command_size = nil, nil
+  h.lost(c, d)
+end
+
+-- Feeds bytes that follow those before. h: what the owner of the connection wants to know.
+function stream.feed(h, c, d, s)
+  local at, size = 1, #s
+  while at <= size and d.kind do
+    local there = size - at + 1
+    if d.skip > 0 then
+      if there < d.skip then
+        d.skip = d.skip - there
+        return
+      end
+      at = at + d.skip
+      d.skip = 0
+      if not fragment_done(h, c, c.assoc, d) then
+        lost(h, c, d)
+      end
+    else
+      local missing = d.want - d.have
+      if there < missing then
+        if buffered + there > stream.BUDGET then
+          lost(h, c, d)
+          return
+        end
+        buffered = buffered + there
+        d.parts[#d.parts + 1] = at == 1 and s or sub(s, at)
+        d.have = d.have + there
+        if #d.parts > 64 then
+          d.parts = { concat(d.parts) }
+        end
+        return
+      end
+      local piece = sub(s, at, at + missing - 1)
+      if d.have > 0 then
+        d.parts[#d.parts + 1] = piece
+        piece = concat(d.parts)
+      end
+      at = at + missing
+      if not steps[d.kind](h, c, c.assoc, d, piece) then
+        lost(h, c, d)
+      end
+    end
+  end
+end
+
+-- n bytes are missing. `cut`: they were on the wire but not captured. Returns whether the place
+-- in the stream is still known.
+function stream.hole(h, c, d, n, cut)
+  if not d.kind then
+    return false
+  end
+  if d.kind == "D" then
+    local rest = d.want - d.have + d.rest
+    stream.start(d, "S")
+    d.skip = rest
+  elseif d.kind ~= "S" and cut and (d.kind == "B" or d.kind == "C") and d.want - d.have >= n then
+    -- What is there of a cut PDU or command set is read; its length says where it ends.
+    local seen, rest, kind = concat(d.parts), d.want - d.have, d.kind
+    stream.start(d, "S")
+    d.skip, c.assoc.flags.truncated = rest, true
+    local sound
+    if kind == "B" then
+      d.pdu_left = 0
+      sound = body(c, c.assoc, d, seen, true)
+    else
+      sound = command_done(h, c, c.assoc, d, (d.command or "") .. seen, true)
+      sound = sound or c.assoc.confirmed
+    end
+    if not sound then
+      lost(h, c, d)
+      return false
+    end
+  end
+  if d.kind == "S" and n <= d.skip then
+    d.skip = d.skip - n
+    if d.skip == 0 and not fragment_done(h, c, c.assoc, d) then
+      lost(h, c, d)
+      return false
+    end
+    return true
+  end
+  stream.start(d, nil)
+  d.command, d.command_size = nil, nil
+  return false
+end
+
+return stream
+end
+
+modules.tracker = function(...)
+-- Follows TCP connections packet by packet and says which association each belongs to.
+local association = require("association")
+local dimse = require("dimse")
+local endpoints = require("endpoints")
+local pdu = require("pdu")
+local stream = require("stream")
+
+local tracker = {}
+tracker.__index = tracker
+
+local byte, find, floor, sub = string.byte, string.find, math.floor, string.sub
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- Connections without evidence that are remembered: two generations of this many.
+local GENERATION = 16384
+-- Segments that wait for one before them, and their bytes, per direction.
+local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
+local MAX_HOLES = 64
+-- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
+local CLOSE_DELAY = 5.0
+
+local DICOM_PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
+tracker.DICOM_PORT = DICOM_PORT
+
+-- options: inventory, sampling_rate, on_row(association), lookahead (a function of key and time)
+function tracker.new(options)
+  options = options or {}
+  stream.reset_budget()
+  local t = setmetatable({
+    kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {}, closing = {},
+    closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
+    endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
+    sampling_rate = options.sampling_rate,
+  }, tracker)
+  t.hooks = {
+    counts = function(a) return not a.frozen end,
+    pdu_done = function(_, a)
+      a.last_pdu_ts = t.now
+    end,
+    lost = function(c, d) t:lost(c, d) end,
+    again = function(c, d) return t:again(c, d) end,
+    guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
+    requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
+  }
+  return t
+end
+
+local function swap_key(key)
+  if #key >= 36 then
+    return sub(key, 17, 32) .. sub(key, 1, 16) .. sub(key, 35, 36) .. sub(key, 33, 34)
+      .. sub(key, 37)
+  end
+  return sub(key, 5, 8) .. sub(key, 1, 4) .. sub(key, 11, 12) .. sub(key, 9, 10) .. sub(key, 13)
+end
+
+local function half(key, first)
+  if #key >= 36 then
+    return first and sub(key, 1, 16) or sub(key, 17, 32),
+      first and sub(key, 33, 34) or sub(key, 35, 36)
+  end
+  return first and sub(key, 1, 4) or sub(key, 5, 8),
+    first and sub(key, 9, 10) or sub(key, 11, 12)
+end
+
+-- key: source address, destination address, source port, destination port, as on the wire.
+function tracker:connect(key)
+  local a = { key = key, packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
+  local b = { key = swap_key(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
+  a.host, a.port_raw = half(key, true)
+  b.host, b.port_raw = half(key, false)
+  a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)
+  b.port = byte(b.port_raw, 1) * 256 + byte(b.port_raw, 2)
+  local c = { a = a, b = b, seen_version = -1 }
+  a.c, b.c, a.peer, b.peer = c, c, b, a
+  if self.young_size >= GENERATION then
+    self.old, self.young, self.young_size = self.young, {}, 0
+  end
+  self.young[a.key], self.young[b.key] = a, b
+  self.young_size = self.young_size + 1
+  return a
+end
+
+function tracker:direction(key)
+  local d = self.kept[key] or self.young[key]
+  if d then
+    return d
+  end
+  d = self.old[key]
+  if d then
+    -- Used again: into the younger generation.
+    self.young[key], self.young[d.peer.key] = d, d.peer
+    self.young_size = self.young_size + 1
+  end
+  return d
+end
+
+-- The stream is DICOM, or taken for it: it is never forgotten.
+local function keep(t, c)
+  local a = c.assoc
+  if not a.id then
+    a.id = t.next_id
+    t.next_id = t.next_id + 1
+    t.list[#t.list + 1] = a
+    t.kept[c.a.key], t.kept[c.b.key] = c.a, c.b
+    for _, key in ipairs({ c.a.key, c.b.key }) do
+      local of_key = t.by_key[key] or {}
+      t.by_key[key] = of_key
+      of_key[#of_key + 1] = a
+    end
+  end
+end
+
+local function open(t, c)
+  local a = association.new(c.first_frame or t.frame, c.first_ts or t.now)
+  a.c, c.assoc = c, a
+  return a
+end
+
+-- The association ended on this connection and another begins.
+function tracker:again(c, d)
+  local before = c.assoc
+  self:finish(before)
+  c.first_frame, c.first_ts = self.frame, self.now
+  local a = open(self, c)
+  a.fin_before = true
+  c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
+  return a
+end
+
+-- The parser cannot go on in direction d.
+function tracker:lost(c, d)
+  local a = c.assoc
+  if not a.confirmed then
+    if c.presumed or a.untagged == nil and a.id then
+      c.assoc_unsure = true
+    end
+    -- It only looked like DICOM: nothing of it is kept.
+    local id_holder = a.id and a
+    if id_holder then
+      local fresh = association.new(a.start_frame, a.ts)
+      a.counts, a.flags, a.offered, a.rq = fresh.counts, {}, {}, nil
+    else
+      c.assoc = nil
+    end
+    if c.syn and not c.past_start then
+      self:foreign(c)
+    end
+    d.guess = nil
+    return
+  end
+  if d.guess then
+    return
+  end
+  a.flags.malformed = true
+  self:stop(c)
+end
+
+-- Zeek's analyzer ends for both directions at once; so do the counters here. Tags go on.
+function tracker:stop(c)
+  local a = c.assoc
+  if not a.frozen then
+    a.frozen = true
+    a.stopped_before_end = not a.finish and not a.rejected
+    stream.start(c.a, nil)
+    stream.start(c.b, nil)
+  end
+end
+
+-- The stream speaks another protocol.
+function tracker:foreign(c)
+  c.foreign = true
+  local a = c.assoc
+  if a and a.id and not a.confirmed then
+    a.untagged, a.dirty = true, nil
+    association.snapshot(a, self.frame)
+  elseif a and not a.confirmed then
+    c.assoc = nil
+  end
+  stream.start(c.a, nil)
+  stream.start(c.b, nil)
+end
+
+function tracker:guess_originator(c, a, d, command)
+  if c.tcp_orig then
+    a.orig = c.tcp_orig
+  elseif DICOM_PORT[c.a.port] ~= DICOM_PORT[c.b.port] then
+    a.orig = DICOM_PORT[c.a.port] and c.b or c.a
+  elseif command.field and command.field < 0x8000 and command.field ~= 1 then
+    a.orig = d
+  else
+    a.orig = c.a.port >= c.b.port and c.a or c.b
+  end
+end
+
+local FOREIGN_START = { "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0[\0-\5]" }
+
+local function looks_foreign(s)
+  for i = 1, #FOREIGN_START do
+    if find(s, FOREIGN_START[i]) then
+      return true
+    end
+  end
+  return false
+end
+
+local function printable_titles(s)
+  return #s < 42 or (find(s, "^[ -~\0]+$", 11) == nil and not find(sub(s, 11, 42), "[^ -~\0]"))
+end
+
+-- Whether the segment s shows by itself where a PDU or a command set begins in it.
+local function hunt(t, c, d, s, cut)
+  local first = byte(s, 1)
+  local a = c.assoc
+  local confirmed = a and a.confirmed
+  if first == 4 then
+    if not pdu.begins_data(s) then
+      return false
+    end
+    if not confirmed and byte(s, 12) % 2 == 1 and #s >= 24
+      and not dimse.command(sub(s, 13), true) then
+      return false
+    end
+  elseif first == 0 then
+    if sub(s, 1, 8) ~= "\0\0\0\0\4\0\0\0" then
+      return false
+    end
+    local command = dimse.command(s, true)
+    if not command or not (command.field or command.sop) then
+      return false
+    end
+    a = a or open(t, c)
+    d.guess = true
+    d.pdu_left, d.last_fragment, d.command = 0, true, nil
+    stream.start(d, "C", command.group_length + 12)
+    return true
+  elseif first == 1 or first == 2 then
+    if (a and (a.rq or a.frozen)) and first == 1 or not pdu.can_begin(s)
+      or not printable_titles(s) then
+      return false
+    end
+  elseif first >= 5 and first <= 7 then
+    if not confirmed or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
+      return false
+    end
+  else
+    return false
+  end
+  if not a then
+    open(t, c)
+  end
+  d.guess = true
+  stream.start(d, "H", 6)
+  return true
+end
+
+local function add_hole(d, from, length)
+  d.missed = d.missed + length
+  local holes = d.holes
+  if not holes then
+    holes = {}
+    d.holes = holes
+  end
+  if #holes < MAX_HOLES then
+    holes[#holes + 1] = { from, length }
+  end
+end
+
+-- A segment from before fills holes that it covers.
+local function fill(d, from, length)
+  for i = #d.holes, 1, -1 do
+    local hole = d.holes[i]
+    local start = (hole[1] - from + HALF) % MODULUS - HALF
+    local stop = start + hole[2]
+    local low, high = start > 0 and start or 0, stop < length and stop or length
+    if high > low then
+      d.missed = d.missed - (high - low)
+      table.remove(d.holes, i)
+      if low > start then
+        d.holes[#d.holes + 1] = { hole[1], low - start }
+      end
+      if stop > high then
+        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
+      end
+    end
+  end
+end
+
+-- Bytes in sequence: s is what was captured of `length` bytes on the wire.
+local function in_sequence(t, c, d, s, length)
+  local captured = #s
+  d.next = (d.next + length) % MODULUS
+  if c.foreign or c.tls then
+    return
+  end
+  if captured > 0 then
+    if not d.kind then
+      if d.begins and not c.assoc then
+        -- The first bytes of the whole connection: a request or another protocol.
+        if not (pdu.can_begin(s) and byte(s, 1) == 1) then
+          t:foreign(c)
+          return
+        end
+        open(t, c)
+        stream.start(d, "H", 6)
+      elseif d.begins and c.assoc and not c.assoc.frozen then
+        stream.start(d, "H", 6)
+      elseif not hunt(t, c, d, s, captured < length) then
+        local a = c.assoc
+        if a and a.id and not a.confirmed and looks_foreign(s) then
+          t:foreign(c)
+        end
+        return
+      end
+    end
+    d.begins = nil
+    stream.feed(t.hooks, c, d, s)
+  end
+  if captured < length then
+    d.begins = nil
+    add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
+    if d.kind then
+      stream.hole(t.hooks, c, d, length - captured, true)
+    end
+  end
+end
+
+-- The bytes before the first waiting segment will not come.
+local function give_up(t, c, d, gap)
+  add_hole(d, d.next, gap)
+  d.next = (d.next + gap) % MODULUS
+  d.begins = nil
+  if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
+    local a = c.assoc
+    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
+      t:stop(c)
+    end
+  end
+end
+
+local function drain(t, c, d)
+  local waiting = d.waiting
+  while waiting and #waiting > 0 do
+    local w = waiting[1]
+    local ahead = (w.seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      return
+    end
+    table.remove(waiting, 1)
+    d.waiting_bytes = d.waiting_bytes - #w.s
+    if -ahead < w.length then
+      in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
+    elseif d.holes then
+      fill(d, w.seq, w.length)
+    end
+  end
+  d.waiting = nil
+end
+
+local function flush_waiting(t, c, d)
+  while d.waiting do
+    local ahead = (d.waiting[1].seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      give_up(t, c, d, ahead)
+    end
+    drain(t, c, d)
+  end
+end
+
+local function wait(t, c, d, seq, length, s)
+  local waiting = d.waiting
+  if not waiting then
+    waiting = {}
+    d.waiting, d.waiting_bytes = waiting, 0
+  end
+  local at = #waiting + 1
+  while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
+    at = at - 1
+  end
+  table.insert(waiting, at, { seq = seq, length = length, s = s })
+  d.waiting_bytes = d.waiting_bytes + #s
+  if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
+    flush_waiting(t, c, d)
+  end
+end
+
+local function segment(t, c, d, seq, length, captured, source, offset)
+  local expected = d.next
+  if not expected then
+    expected, d.next = seq, seq
+  end
+  local ahead = (seq - expected + HALF) % MODULUS - HALF
+  if ahead < 0 then
+    if d.holes then
+      fill(d, seq, length)
+    end
+    if -ahead >= length then
+      return
+    end
+    -- Only the end of it is new.
+    length, offset = length + ahead, offset - ahead
+    captured = captured + ahead
+    if captured < 0 then
+      captured = 0
+    end
+  elseif ahead > 0 and not t.sampled then
+    if d.kind == "S" and ahead <= d.skip then
+      give_up(t, c, d, ahead)
+    elseif d.kind or d.begins then
+      wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
+      return
+    else
+      add_hole(d, d.next, ahead)
+      d.next = seq
+    end
+  elseif ahead > 0 then
+    give_up(t, c, d, ahead)
+  end
+  in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
+  if d.waiting then
+    drain(t, c, d)
+  end
+end
+
+-- A stream without evidence of its own between endpoints that are known.
+local function presume(t, c, d)
+  if c.foreign or c.assoc then
+    return
+  end
+  if c.seen_version < 0 and t.options.lookahead then
+    local seen = t.options.lookahead(d.key, t.now)
+    if seen then
+      c.seen_version = 0
+      local a = open(t, c)
+      a.start_frame, a.ts = seen.start_frame, seen.ts
+      a.basis, a.confidence, a.presumed = "association", seen.confidence, true
+      a.orig = seen.orig_key == d.key and d or seen.orig_key and d.peer or nil
+      a.base = seen.base
+      keep(t, c)
+      a.dirty = true
+      return
+    end
+  end
+  if c.seen_version == t.endpoints.version then
+    return
+  end
+  c.seen_version = t.endpoints.version
+  local basis, confidence, listener = t.endpoints:presume(d, DICOM_PORT)
+  if basis then
+    local a = open(t, c)
+    a.presumed, a.basis, a.confidence = true, basis, confidence
+    a.orig = listener == d and d.peer or d
+    keep(t, c)
+    a.dirty = true
+  end
+end
+
+-- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
+-- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
+function tracker:packet(frame, info, key, seq, ack, flags, source, offset, length, captured, wire,
+                        rate)
+  local d = self.kept[key] or self:direction(key)
+  if d then
+    d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
+    local a = d.c.assoc
+    if a and a.id and flags % 8 == 0 and not d.peer.waiting then
+      if length == 0 then
+        return d
+      elseif d.kind == "S" and seq == d.next and length < d.skip and captured == length
+        and not d.waiting and rate == 1 then
+        -- Most frames by far: the inside of a data set.
+        d.skip, d.next = d.skip - length, (seq + length) % MODULUS
+        if not a.last_pdu_ts then
+          a.last_ts = info.abs_ts
+        end
+        return d
+      end
+    end
+  end
+  self.frame, self.now = frame, info.abs_ts
+  local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
+  if d and syn and flags % 32 < 16 then
+    local c = d.c
+    if (d.isn and d.isn ~= seq) or (not d.isn and d.next and not self.sampled) then
+      -- The ports are used again.
+      self:replace(c)
+      d = nil
+    end
+  end
+  if not d then
+    d = self:connect(key)
+    d.packets, d.wire_bytes = 1, wire * rate
+  end
+  local c = d.c
+  if rate > 1 then
+    d.samples = d.samples + 1
+  end
+  if syn then
+    c.syn = true
+    d.isn = seq
+    if not d.next then
+      d.next = (seq + 1) % MODULUS
+      d.begins = true
+    end
+    c.tcp_orig = flags % 32 < 16 and d or d.peer
+    if length > 0 then
+      seq = (seq + 1) % MODULUS
+    end
+  end
+  if not c.assoc and not c.foreign then
+    presume(self, c, d)
+  end
+  if length > 0 then
+    if not c.first_frame then
+      c.first_frame, c.first_ts = frame, self.now
+      if c.assoc and not c.assoc.payload_seen then
+        c.assoc.start_frame, c.assoc.ts = frame, self.now
+      end
+    end
+    if c.assoc then
+      c.assoc.payload_seen = true
+    end
+    d.payload = true
+    segment(self, c, d, seq, length, captured, source, offset)
+    local a = c.assoc
+    if a then
+      a.last_ts = self.now
+      if captured < length then
+        a.flags.truncated = true
+      end
+    end
+  end
+  local p = d.peer
+  if p.waiting and flags % 32 >= 16 and (ack - p.waiting[1].seq + HALF) % MODULUS >= HALF then
+    -- The other side has what is missing here: it was not captured.
+    flush_waiting(self, c, p)
+  end
+  if fin or reset then
+    d.fin = true
+    c.fin = true
+    if (reset or p.fin) and not c.closed then
+      c.closed = self.now
+      self.closing[#self.closing + 1] = c
+    end
+  end
+  return self:after(c, d)
+end
+
+function tracker:after(c, d)
+  local a = c.assoc
+  if a then
+    if a.confirmed and not a.id then
+      keep(self, c)
+    end
+    if a.dirty and a.id then
+      if a.confirmed then
+        self.endpoints:learn(self.frame, c, a)
+      end
+      association.snapshot(a, self.frame)
+    end
+  end
+  self.frames = self.frames + 1
+  if self.closing[self.closing_first] then
+    self:sweep()
+  end
+  return d
+end
+
+-- Plain bytes of a TLS connection, in the order of their records.
+function tracker:plaintext(frame, info, key, s)
+  self.frame, self.now = frame, info.abs_ts
+  local d = self:direction(key) or self:connect(key)
+  local c = d.c
+  if not c.tls then
+    c.tls, c.foreign = true, nil
+    if not c.assoc or not c.assoc.confirmed then
+      c.first_frame, c.first_ts = frame, self.now
+      if not c.assoc then
+        open(self, c)
+      end
+      stream.start(c.a, "H", 6)
+      stream.start(c.b, "H", 6)
+    end
+    c.assoc.untagged, c.assoc.tls = nil, true
+  end
+  stream.feed(self.hooks, c, d, s)
+  local a = c.assoc
+  if a then
+    a.last_ts = self.now
+  end
+  return self:after(c, d)
+end
+
+function tracker:replace(c)
+  local a = c.assoc
+  if a then
+    self:finish(a)
+    if a.id then
+      a.untagged = true
+      association.snapshot(a, self.frame)
+    end
+  end
+  for _, d in ipairs({ c.a, c.b }) do
+    self.kept[d.key], self.young[d.key], self.old[d.key] = nil, nil, nil
+  end
+end
+
+-- Writes the row of an association, once.
+function tracker:finish(a)
+  if a.done then
+    return
+  end
+  a.done = true
+  local c = a.c
+  flush_waiting(self, c, c.a)
+  flush_waiting(self, c, c.b)
+  local orig = a.orig or c.tcp_orig or c.a
+  a.orig = orig
+  local resp = orig.peer
+  a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
+  a.missed = orig.missed + resp.missed
+  a.closed = c.fin
+  a.silent = not resp.payload
+  self.endpoints:finished(self.frame, a)
+  c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
+  if a.confirmed and self.options.on_row then
+    self.options.on_row(a)
+  end
+end
+
+function tracker:sweep(all)
+  local first = self.closing_first
+  while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
+    local c = self.closing[first]
+    self.closing[first] = nil
+    first = first + 1
+    if c.assoc then
+      self:finish(c.assoc)
+    end
+  end
+  self.closing_first = first
+end
+
+-- The end of the capture.
+function tracker:flush()
+  self:sweep(true)
+  for _, a in ipairs(self.list) do
+    self:finish(a)
+  end
+end
+
+-- The association and its tags for a frame that was seen before.
+function tracker:revisit(key, frame)
+  local of_key = self.by_key[key]
+  if not of_key then
+    return nil
+  end
+  for i = #of_key, 1, -1 do
+    local snap = association.at(of_key[i], frame)
+    if snap then
+      return of_key[i], snap
+    end
+  end
+  return nil
+end
+
+return tracker
+end
+
+modules.lookahead = function(...)
+-- Reads the beginning of a capture before Wireshark dissects it, so that frames which come before
+-- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
+-- file stays Wireshark's to open: every reader here says "not mine".
+local packet = require("packet")
+local tracker = require("tracker")
+
+local lookahead = {}
+
+local byte, sub = string.byte, string.sub
+
+-- A frame's headers and what of a PDU shows what it is.
+local SNAP = 2048
+local MAX_FRAME = 1048576
+
+local function reader(order)
+  if order == "little" then
+    return function(s, i)
+      local a, b, c, d = byte(s, i, i + 3)
+      return a + (b + (c + d * 256) * 256) * 256
+    end
+  end
+  return function(s, i)
+    local a, b, c, d = byte(s, i, i + 3)
+    return ((a * 256 + b) * 256 + c) * 256 + d
+  end
+end
+
+-- Each of these calls take(seconds, captured bytes, length on the wire) for every frame, until it
+-- returns false or the file ends.
+local MAGIC = {
+  ["\212\195\178\161"] = { "little", 1e6 }, ["\161\178\195\212"] = { "big", 1e6 },
+  ["\77\60\178\161"] = { "little", 1e9 }, ["\161\178\60\77"] = { "big", 1e9 },
+}
+
+-- Reads `size` bytes but hands out the first SNAP only.
+local function body(file, size)
+  if size <= SNAP then
+    return file:read(size)
+  end
+  local s = file:read(SNAP)
+  if not s or #s < SNAP or not file:seek("cur", size - SNAP) then
+    return nil
+  end
+  return s
+end
+
+local function pcap(file, magic, take)
+  local u32, fraction = reader(magic[1]), magic[2]
+  file:read(20)
+  while true do
+    local head = file:read(16)
+    if not head or #head < 16 then
+      return
+    end
+    local captured, wire = u32(head, 9), u32(head, 13)
+    if captured > MAX_FRAME then
+      return
+    end
+    local s = captured > 0 and body(file, captured) or ""
+    if not s or not take(u32(head, 1) + u32(head, 5) / fraction, s, captured, wire) then
+      return
+    end
+  end
+end
+
+local function pcapng(file, take, skipped)
+  file:seek("set", 0)
+  local u32, units = reader("little"), {}
+  while true do
+    local head = file:read(8)
+    if not head or #head < 8 then
+      return
+    end
+    if sub(head, 1, 4) == "\10\13\13\10" then
+      local order = file:read(4)
+      if not order or #order < 4 then
+        return
+      end
+      u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
+      units = {}
+      local size = u32(head, 5)
+      if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
+        return
+      end
+    else
+      local kind, size = u32(head, 1), u32(head, 5)
+      if size < 12 or size > MAX_FRAME or size % 4 ~= 0 then
+        return
+      end
+      if kind == 6 and size >= 32 then
+        local fixed = file:read(20)
+        if not fixed or #fixed < 20 then
+          return
+        end
+        local captured, wire = u32(fixed, 13), u32(fixed, 17)
+        local padded = captured + (4 - captured % 4) % 4
+        if padded + 32 > size then
+          return
+        end
+        local s = captured > 0 and body(file, captured) or ""
+        if not s or not file:seek("cur", size - 28 - captured) then
+          return
+        end
+        local unit = units[u32(fixed, 1)] or 1e6
+        local ts = (u32(fixed, 5) * 4294967296 + u32(fixed, 9)) / unit
+        if not take(ts, s, captured, wire) then
+          return
+        end
+      else
+        local rest = file:read(size - 8)
+        if not rest or #rest < size - 8 then
+          return
+        end
+        if kind == 2 or kind == 3 then
+          skipped()
+        elseif kind == 1 then
+          -- if_tsresol is option 9 of an interface description.
+          local at, unit = 9, 1e6
+          while at + 4 <= #rest - 4 do
+            local option, length
+            if u32("\1\0\0\0", 1) == 1 then
+              option = byte(rest, at) + byte(rest, at + 1) * 256
+              length = byte(rest, at + 2) + byte(rest, at + 3) * 256
+            else
+              option = byte(rest, at) * 256 + byte(rest, at + 1)
+              length = byte(rest, at + 2) * 256 + byte(rest, at + 3)
+            end
+            if option == 0 then
+              break
+            elseif option == 9 and length == 1 then
+              local r = byte(rest, at + 4)
+              unit = r < 128 and 10 ^ r or 2 ^ (r - 128)
+            end
+            at = at + 4 + length + (4 - length % 4) % 4
+          end
+          units.n = (units.n or -1) + 1
+          units[units.n] = unit
+        end
+      end
+    end
+  end
+end
+
+-- Returns what was learnt of the hosts and a function (key, seconds) -> what was found of that
+-- connection, or nil; nil where the file is of another format. limit: frames to read.
+function lookahead.scan(file, limit, options)
+  file:seek("set", 0)
+  local first = file:read(4)
+  local magic = first and MAGIC[first]
+  if not magic and first ~= "\10\13\13\10" then
+    return nil
+  end
+  local t, seen, out = tracker.new(options), 0, {}
+  local source = {}
+  function source:raw(offset, length)
+    return sub(self.s, offset + 1, offset + length)
+  end
+  local info, found = {}, {}
+  local function take(ts, s, captured, wire)
+    seen = seen + 1
+    if seen > limit then
+      return false
+    end
+    packet.parse(s, wire, out)
+    if out.proto == 6 and out.key and not out.fragment and not out.short then
+      info.abs_ts, source.s = ts, s
+      local there = #s - out.offset
+      if there > out.length then
+        there = out.length
+      elseif there < 0 then
+        there = 0
+      end
+      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
+        out.length, there, wire, 1)
+      d.last_seen = ts
+      d.first_seen = d.first_seen or ts
+    end
+    return true
+  end
+  if magic then
+    pcap(file, magic, take)
+  else
+    pcapng(file, take, function() seen = seen + 1 end)
+  end
+  t:flush()
+  for _, a in ipairs(t.list) do
+    if a.confirmed then
+      local one, other = a.c.a, a.c.b
+      local entry = {
+        from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
+        to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
+        start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
+        base = {
+          calling_ae = a.base.calling_ae, called_ae = a.base.called_ae,
+        },
+      }
+      for _, key in ipairs({ one.key, other.key }) do
+        found[key] = found[key] or {}
+        table.insert(found[key], entry)
+      end
+    end
+  end
+  return t.endpoints, function(key, ts)
+    for _, entry in ipairs(found[key] or {}) do
+      if ts >= entry.from and ts <= entry.to then
+        return entry
+      end
+    end
+    return nil
+  end
+end
+
+return lookahead
+end
+
+modules.sflow = function(...)
+-- Flow samples of an sFlow version 5 datagram: sampled headers, each with its own rate.
+local bytes = require("bytes")
+
+local sflow = {}
+
+local sub = string.sub
+local u32 = bytes.u32
+
+local MAX_SAMPLES, MAX_RECORDS = 256, 64
+
+-- Whether a UDP payload begins as an sFlow v5 datagram does.
+function sflow.begins(s)
+  return sub(s, 1, 7) == "\0\0\0\5\0\0\0" and (sub(s, 8, 8) == "\1" or sub(s, 8, 8) == "\2")
+end
+
+local function header_record(s, at, length, rate, samples, agent)
+  local protocol, frame_length, stripped, size = u32(s, at), u32(s, at + 4), u32(s, at + 8),
+    u32(s, at + 12)
+  -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
+  if not size or size + 16 > length or size < 1 or protocol > 15 then
+    return
+  end
+  samples[#samples + 1] = {
+    index = #samples + 1, rate = rate, length = frame_length, stripped = stripped,
+    protocol = protocol, header = sub(s, at + 16, at + 15 + size), offset = at + 15, agent = agent,
+  }
+end
+
+-- The sampled headers of a datagram, or nil where its structure is not sFlow's. A sample: index,
+-- rate (one in so many), length of the frame on the wire, header, agent (raw address).
+function sflow.samples(s)
+  if not sflow.begins(s) then
+    return nil
+  end
+  local address_size = s:byte(8) == 1 and 4 or 16
+  local agent = sub(s, 9, 8 + address_size)
+  local at = 9 + address_size
+  -- Sub-agent, sequence number, uptime, number of samples.
+  local count = u32(s, at + 12)
+  if not count or count > MAX_SAMPLES then
+    return nil
+  end
+  at = at + 16
+  local samples = {}
+  for _ = 1, count do
+    local kind, length = u32(s, at), u32(s, at + 4)
+    if not length or at + 7 + length > #s then
+      -- Cut short, or not sFlow at all.
+      break
+    end
+    local body, stop = at + 8, at + 7 + length
+    if kind == 1 or kind == 3 then
+      local expanded = kind == 3
+      local rate = u32(s, body + (expanded and 12 or 8))
+      local records_at = body + (expanded and 40 or 28)
+      local records = u32(s, records_at)
+      records_at = records_at + 4
+      for _ = 1, math.min(records or 0, MAX_RECORDS) do
+        local format, size = u32(s, records_at), u32(s, records_at + 4)
+        if not size or records_at + 7 + size > stop then
+          break
+        end
+        if format == 1 and rate and rate > 0 then
+          header_record(s, records_at + 8, size, rate, samples, agent)
+        end
+        records_at = records_at + 8 + size
+      end
+    end
+    at = stop + 1
+  end
+  return samples
+end
+
+return sflow
+end
+
+modules.main = function(...)
+-- The layer that speaks to Wireshark: a postdissector over the raw bytes of each frame.
+local bytes = require("bytes")
+local export = require("export")
+local fields = require("fields")
+local inventory = require("inventory")
+local lookahead = require("lookahead")
+local packet = require("packet")
+local sflow = require("sflow")
+local tracker = require("tracker")
+
+local main = {}
+
+local sub = string.sub
+
+local proto = Proto("pacsflow", "PACS flow")
+fields.register(proto)
+local F = fields.F
+
+-- Preferences, overruled by arguments (-X lua_script1:name=value) and by the environment
+-- (PACSFLOW_NAME), which is how programs call.
+proto.prefs.inventory = Pref.string("Inventory", "",
+  "A Zeek log with the columns match, name, role, modality and site")
+proto.prefs.sampling_rate = Pref.uint("Sampling rate", 0,
+  "The frames of this capture are samples, one in so many; 0: they are all")
+proto.prefs.lookahead = Pref.uint("Frames to look ahead", 10000,
+  "Frames read beforehand, so that those before the evidence are tagged too; 0: none")
+
+local arguments = {}
+for _, argument in ipairs({ ... }) do
+  local name, value = tostring(argument):match("^([%w_]+)=(.*)$")
+  if name then
+    arguments[name] = value
+  end
+end
+
+local function setting(name)
+  local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
+  if value and value ~= "" then
+    return value
+  end
+  value = proto.prefs[name]
+  if value ~= "" and value ~= 0 then
+    return value
+  end
+  return nil
+end
+
+local function complain(text)
+  io.stderr:write("pacsflow: ", text, "\n")
+  if gui_enabled() then
+    report_failure("pacsflow: " .. text)
+  end
+end
+
+local known_inventory, known_path
+
+local function read_inventory()
+  local path = setting("inventory")
+  if path == known_path then
+    return known_inventory
+  end
+  known_path, known_inventory = path, nil
+  if not path then
+    return nil
+  end
+  local file, problem = io.open(path, "r")
+  if not file then
+    complain("inventory " .. tostring(problem))
+    return nil
+  end
+  known_inventory = inventory.read(file:lines(), function(line, what)
+    complain("inventory " .. path .. ", line " .. line .. ": " .. what)
+  end)
+  file:close()
+  return known_inventory
+end
+
+-- state: associations of captured frames; samples: of frames sampled by sFlow agents.
+local state, samples, ahead, log
+local pending = {}
+local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
+local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
+
+local function reset()
+  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  local entries = read_inventory()
+  local function on_row(which)
+    return function(a)
+      if which.sampled then
+        a.flags.sampled = true
+      end
+      if log then
+        log:association(a, which.endpoints, which.now)
+      end
+    end
+  end
+  local function fresh(sampled)
+    local options = {
+      inventory = entries, sampled = sampled, lookahead = not sampled and ahead and ahead.find,
+    }
+    local t = tracker.new(options)
+    options.on_row = on_row(t)
+    return t
+  end
+  state, samples = fresh(rate > 1), fresh(true)
+  if ahead then
+    state.endpoints:seed(ahead.hosts)
+  end
+  state.rate = rate > 1 and rate or 1
+  -- One hospital: what is known of a host is known of it everywhere.
+  samples.endpoints = state.endpoints
+  main.state, main.samples = state, samples
+end
+
+function proto.init()
+  pending = {}
+  reset()
+end
+
+-- Reads the first frames of each file before it is opened; never claims a file.
+local opener = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
+  "Reads the beginning of captures for the PACS flow plugin", "rms")
+local held
+function opener.read_open(file, capture)
+  -- Wireshark still writes to both after this returns: they must not be collected meanwhile.
+  held = { file, capture }
+  ahead = nil
+  local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
+  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  if limit > 0 then
+    local fine, hosts, find = pcall(lookahead.scan, file, limit, { sampled = rate > 1 })
+    if fine and hosts then
+      ahead = { hosts = hosts, find = find }
+    end
+  end
+  return false
+end
+function opener.read()
+  return false
+end
+function opener.seek_read()
+  return false
+end
+register_filehandler(opener)
+
+local own = nil
+local function wanted(tree)
+  own = own or Dissector.get("pacsflow")
+  return tree:referenced(own)
+end
+
+local function add_all(item, tags)
+  for i = 1, #tags, 2 do
+    item:add(tags[i], tags[i + 1])
+  end
+end
+
+local function ends_of(which, a, snap, d, frame, first_time)
+  local name = d == a.c.a and "ends_a" or "ends_b"
+  if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
+    return snap[name]
+  end
+  local e = { fields.ends(which.endpoints, a, snap, d, frame) }
+  e.stamp = which.endpoints.stamp
+  local tags = {}
+  local function put(key, value)
+    if value ~= nil then
+      tags[#tags + 1] = F[key]
+      tags[#tags + 1] = value
+    end
+  end
+  put("src_tag", e[1])
+  put("src_name", e[2])
+  put("src_basis", e[3])
+  put("dst_tag", e[4])
+  put("dst_name", e[5])
+  put("dst_basis", e[6])
+  put("pacs_direction", e[7])
+  e.tags = tags
+  if first_time then
+    snap[name] = e
+  end
+  return e
+end
+
+local function tag(tree, which, a, snap, d, frame, first_time, truncated)
+  local item = tree:add(proto)
+  add_all(item, fields.of(a, snap, d))
+  add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  if truncated then
+    item:add(F.truncated, true)
+  end
+  return item
+end
+
+local function sampling(item, rate, wire)
+  item:add(F.rate, rate)
+  item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
+end
+
+-- Both ends of a sampled header, whether or not it is tagged.
+local sample_out, sample_source = {}, {}
+function sample_source:raw(offset, length)
+  return sub(self.s, offset + 1, offset + length)
+end
+
+local function each_sample(tree, pinfo, s, visible)
+  local list = sflow.samples(s)
+  if not list then
+    return
+  end
+  local frame, visited = pinfo.number, pinfo.visited
+  for _, sample in ipairs(list) do
+    local h = sample.header
+    if sample.protocol == 1 then
+      packet.parse(h, sample.length, sample_out)
+    else
+      sample_out.key, sample_out.proto, sample_out.vlan, sample_out.link = nil, nil, nil, "other"
+      local kind = sample.protocol == 11 and 0x0800 or sample.protocol == 12 and 0x86dd
+      if kind then
+        packet.ip(h, 1, kind, sample_out, sample.length)
+      end
+    end
+    local out, a, snap, d = sample_out, nil, nil, nil
+    if out.proto == 6 and out.key and not out.fragment and not out.short then
+      if visited then
+        a, snap = samples:revisit(out.key, frame)
+        d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
+      else
+        sample_source.s = h
+        local there = math.max(0, math.min(#h - out.offset, out.length))
+        d = samples:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, sample_source,
+          out.offset, out.length, there, sample.length, sample.rate)
+        a = d.c.assoc
+        snap = a and a.id and a.snap
+      end
+    end
+    local tagged = snap and not snap.untagged
+    local truncated = #h < sample.length - sample.stripped
+    if visible then
+      -- A sample of another protocol shows its rate, but is no DICOM.
+      local item = tree
+      if tagged then
+        item = tag(tree, samples, a, snap, d, frame, not visited, truncated)
+      end
+      item:add(F.sample, sample.index)
+      item:add(F.agent, bytes.address(sample.agent))
+      if d then
+        item:add(F.sample_src, fields.address(d))
+        item:add(F.sample_dst, fields.address(d.peer))
+      end
+      sampling(item, sample.rate, sample.length)
+    end
+    if log and not visited then
+      local e = tagged and ends_of(samples, a, snap, d, frame, true)
+      local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
+        or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
+      log:frame(pinfo.abs_ts, name, h, out, sample.length, nil, sample.rate, sample.agent,
+        tagged and a, snap, e, truncated)
+    end
+  end
+end
+
+local HEAD = 160
+local out = {}
+
+function proto.dissector(tvb, pinfo, tree)
+  local size = tvb:len()
+  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local wire = pinfo.len
+  packet.parse(s, wire, out)
+  local a, snap, d, visited
+  local kind = out.proto
+  local frame = pinfo.number
+  if kind == 6 and out.key and not out.fragment and not out.short then
+    visited = pinfo.visited
+    if not visited then
+      local there = size - out.offset
+      if there > out.length then
+        there = out.length
+      elseif there < 0 then
+        there = 0
+      end
+      d = state:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, tvb, out.offset,
+        out.length, there, wire, state.rate)
+      for i = 1, #pending do
+        state:plaintext(frame, pinfo, out.key, pending[i])
+        pending[i] = nil
+      end
+      if known_inventory and known_inventory.has_mac and not d.mac and out.link == "ethernet" then
+        d.mac, d.peer.mac = sub(s, 7, 12), d.peer.mac or sub(s, 1, 6)
+      end
+      a = d.c.assoc
+      snap = a and a.snap
+    else
+      a, snap = state:revisit(out.key, frame)
+      d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
+    end
+    if snap and snap.untagged then
+      snap = nil
+    end
+    if snap then
+      if wanted(tree) then
+        local item = tag(tree, state, a, snap, d, frame, not visited, size < wire)
+        if state.rate > 1 then
+          sampling(item, state.rate, wire)
+        end
+      end
+    end
+  end
+  if log and not visited then
+    local e = snap and ends_of(state, a, snap, d, frame, true)
+    log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
+      tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+    if progress and frame % progress == 0 then
+      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
+    end
+  end
+  if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
+    and not out.fragment then
+    local there = size - out.offset
+    if there > out.length then
+      there = out.length
+    end
+    if sflow.begins(tvb:raw(out.offset, 8)) then
+      each_sample(tree, pinfo, tvb:raw(out.offset, there), wanted(tree))
+    end
+  end
+end
+
+register_postdissector(proto)
+
+-- The end of the file: Wireshark calls the taps' draw functions then.
+local function finish()
+  state:flush()
+  samples:flush()
+  if log then
+    log:close(state.endpoints)
+    io.stderr:write(string.format("pacsflow: wrote %d dicom, %d known_dicom, %d frames\n",
+      log.dicom.rows, log.known.rows, log.frames.rows))
+    log = nil
+  end
+end
+
+if export_to then
+  log = export.open(export_to)
+  local tap = Listener.new("frame")
+  function tap.packet() end
+  function tap.draw()
+    if log then
+      finish()
+    end
+  end
+  function tap.reset() end
+end
+
+main.proto, main.setting, main.held = proto, setting, held
+reset()
+
+return main
+end
+
+loaded.main = modules.main(...)

@@ -1,0 +1,260 @@
+-- What is known of the hosts that take part in associations: who listens, and what they are.
+local dimse = require("dimse")
+local put = require("association").put
+local uids = require("uids")
+
+local endpoints = {}
+endpoints.__index = endpoints
+
+function endpoints.new(inventory)
+  return setmetatable({
+    inventory = inventory, hosts = {}, listeners = {}, speakers = {}, version = 0, known = {}, known_list = {}, stamp = 0,
+  }, endpoints)
+end
+
+-- Starts with what a look ahead found: who listens, and what the hosts turned out to be.
+function endpoints:seed(other)
+  for key, listener in pairs(other.listeners) do
+    self.listeners[key] = { tls = listener.tls }
+  end
+  for raw in pairs(other.speakers) do
+    self.speakers[raw] = true
+  end
+  for raw, h in pairs(other.hosts) do
+    if h.category ~= "unknown" then
+      self.hosts[raw] = {
+        scp = h.scp, sent = h.sent, category = h.category, basis = h.basis, frames = { 0 },
+        categories = { { h.category, h.basis } },
+      }
+    end
+  end
+  self.version = self.version + 1
+end
+
+local function host_of(self, raw)
+  local h = self.hosts[raw]
+  if not h then
+    h = { scp = {}, sent = {}, frames = {}, categories = {} }
+    self.hosts[raw] = h
+  end
+  return h
+end
+
+-- The first description that the evidence fits.
+local function infer(h)
+  local scp, sent = h.scp, h.sent
+  if scp.query or scp.retrieve then
+    return "pacs"
+  elseif scp.worklist or scp.mpps then
+    return "worklist"
+  elseif scp.print then
+    return "printer"
+  elseif sent.query or sent.retrieve or scp.storage then
+    return "workstation"
+  elseif sent.storage or sent.worklist or sent.mpps then
+    return "modality"
+  end
+  return "unknown"
+end
+
+-- Remembers since which frame a host is what it is.
+local function settle(self, h, frame, basis)
+  local category, n = infer(h), #h.frames
+  h.category = category
+  if basis == "association" or not h.basis then
+    h.basis = basis
+  end
+  local last = h.categories[n]
+  if category ~= "unknown" and (not last or last[1] ~= category or last[2] ~= h.basis) then
+    if h.frames[n] ~= frame then
+      n = n + 1
+    end
+    h.frames[n], h.categories[n] = frame, { category, h.basis }
+    self.stamp = self.stamp + 1
+  end
+end
+
+-- What a new state of an association says of its two hosts.
+function endpoints:learn(frame, c, a)
+  local orig = a.orig
+  if not orig or a.rejected then
+    return
+  end
+  local resp = orig.peer
+  local key = resp.host .. resp.port_raw
+  local listener = self.listeners[key]
+  if not listener then
+    listener = { tls = c.tls }
+    self.listeners[key] = listener
+    self.speakers[orig.host], self.speakers[resp.host] = true, true
+    self.version = self.version + 1
+  end
+  if c.tls then
+    listener.tls = true
+  end
+  if a.ac and not a.learnt then
+    a.learnt = true
+    local oh, rh = host_of(self, orig.host), host_of(self, resp.host)
+    for service, role in pairs(a.orig_services or {}) do
+      oh.scp[service] = oh.scp[service] or role.scp or nil
+      rh.scp[service] = rh.scp[service] or role.scu or nil
+    end
+    settle(self, oh, frame, "association")
+    settle(self, rh, frame, "association")
+  end
+end
+
+-- A request that direction d sent.
+function endpoints:requested(frame, a, d, command)
+  local field = command.field
+  if field and field >= 0x8000 then
+    a.commands = true
+    return
+  end
+  local known = command.sop and uids.sop_classes[command.sop]
+  local service = known and known[2]
+  if field == 0x0010 or field == 0x0021 then
+    service = "retrieve"
+  end
+  a.commands = a.commands or field ~= nil
+  if not service then
+    return
+  end
+  local basis = a.ac and "association" or "traffic"
+  local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
+  if service == "storage" and known then
+    d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
+    put(d.stored, known[3])
+    put(d.peer.stored, known[3])
+  end
+  -- Who takes a C-STORE in a C-GET of its own is no archive.
+  local unseen = not a.ac and field and dimse.OPERATION[field]
+  if sender.sent[service] and not unseen then
+    return
+  end
+  sender.sent[service] = true
+  if unseen and d == a.orig then
+    receiver.scp[service] = true
+    settle(self, receiver, frame, basis)
+  end
+  settle(self, sender, frame, basis)
+end
+
+-- The commands of an association could not be read: what was accepted stands for them.
+function endpoints:finished(frame, a)
+  if a.ac and not a.commands and a.orig then
+    local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
+    for service, role in pairs(a.orig_services or {}) do
+      oh.sent[service] = oh.sent[service] or role.scu or nil
+      rh.sent[service] = rh.sent[service] or role.scp or nil
+    end
+    settle(self, oh, frame, "association")
+    settle(self, rh, frame, "association")
+  end
+end
+
+-- Whether a stream without evidence of its own runs between endpoints known to speak DICOM:
+-- returns basis, confidence in percent, the listening direction.
+function endpoints:presume(d, dicom_port)
+  for _, side in ipairs({ d.peer, d }) do
+    if self.listeners[side.host .. side.port_raw] then
+      return "traffic", 60, side
+    end
+  end
+  for _, side in ipairs({ d.peer, d }) do
+    if dicom_port[side.port] and (self.speakers[side.host] or self.speakers[side.peer.host]) then
+      return "traffic", 50, side
+    end
+  end
+  if self.inventory then
+    for _, side in ipairs({ d.peer, d }) do
+      local entry = dicom_port[side.port] and self.inventory:find(side.host, side.mac)
+      if entry and entry.role ~= "other" then
+        return "inventory", 70, side
+      end
+    end
+  end
+  return nil
+end
+
+function endpoints:is_tls(d)
+  local listener = self.listeners[d.host .. d.port_raw]
+  return listener and listener.tls
+end
+
+-- Tag, name and basis of the host that direction d sends from, as known after `frame`.
+function endpoints:tag(d, title, frame)
+  if self.inventory then
+    if d.entry == nil or d.entry_title ~= title then
+      d.entry = self.inventory:find(d.host, d.mac, title) or false
+      d.entry_title = title
+    end
+    if d.entry then
+      return d.entry.role, d.entry.name or title, "inventory"
+    end
+  end
+  local h = self.hosts[d.host]
+  if h then
+    local frames = h.frames
+    for i = #frames, 1, -1 do
+      if frames[i] <= frame then
+        local category = h.categories[i]
+        return category[1], title, category[2]
+      end
+    end
+  end
+  return nil, title, nil
+end
+
+local function row_of(self, a, d, title, role, impl_uid, impl_version)
+  local listening = d ~= a.orig
+  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|" .. role
+  local k = self.known[key]
+  if not k then
+    k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
+          services = {}, modalities = {} }
+    self.known[key] = k
+    self.known_list[#self.known_list + 1] = k
+  end
+  for _, service in ipairs(a.services) do
+    put(k.services, service)
+  end
+  for _, modality in ipairs(d.stored or {}) do
+    put(k.modalities, modality)
+  end
+  k.impl_uid, k.impl_version = impl_uid or k.impl_uid, impl_version or k.impl_version
+  k.tls = k.tls or a.tls or false
+  k.mac, k.evidence = d.mac, a
+  return k
+end
+
+local function role_text(role)
+  return role == "scu,scp" and "both" or role
+end
+
+-- The rows of known_dicom.log that a finished association gives or changes.
+function endpoints:rows(a)
+  if not a.ac then
+    return {}
+  end
+  local rows, orig = {}, a.orig
+  if a.orig_role then
+    rows[1] = row_of(self, a, orig, a.calling_ae, role_text(a.orig_role), a.orig_impl_uid,
+      a.orig_impl_version)
+    rows[2] = row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role), a.resp_impl_uid,
+      a.resp_impl_version)
+  end
+  return rows
+end
+
+-- Category and basis of an endpoint as of now.
+function endpoints:category(k)
+  local entry = self.inventory and self.inventory:find(k.host, k.mac, k.title)
+  if entry then
+    return entry.role, "inventory"
+  end
+  local h = self.hosts[k.host]
+  return h and h.category or "unknown", "association"
+end
+
+return endpoints

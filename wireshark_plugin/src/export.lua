@@ -1,0 +1,165 @@
+-- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture.
+local bytes = require("bytes")
+local rows = require("rows")
+local uids = require("uids")
+local zeeklog = require("zeeklog")
+
+local export = {}
+export.__index = export
+
+local byte, format, sub = string.byte, string.format, string.sub
+
+local FRAMES = {
+  { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
+  { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "hw_source", "string" },
+  { "hw_destination", "string" }, { "vlan", "count" }, { "length", "count" },
+  { "info", "string" }, { "sampling_rate", "count" }, { "agent", "addr" }, { "proto", "string" },
+  { "flow", "string" }, { "service", "string" }, { "assoc_id", "count" },
+  { "calling_ae", "string" }, { "called_ae", "string" }, { "operation", "string" },
+  { "operation_inferred", "bool" }, { "sop_class", "string" }, { "modality", "string" },
+  { "src_tag", "string" }, { "src_name", "string" }, { "dst_tag", "string" },
+  { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
+  { "pacs_direction", "string" }, { "truncated", "bool" },
+}
+local NO_TAGS = ("\t-"):rep(#FRAMES - 15)
+
+-- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
+-- segment) it may name a patient and is left out.
+local OPEN_INFO = {
+  TCP = true, UDP = true, DICOM = true, ARP = true, ICMP = true, ICMPv6 = true, IGMP = true,
+  sFlow = true, SSL = true, TLSv1 = true, ["TLSv1.1"] = true, ["TLSv1.2"] = true,
+  ["TLSv1.3"] = true, STP = true, LLDP = true, NTP = true,
+}
+
+local PROTO = {
+  [1] = "icmp", [2] = "igmp", [6] = "tcp", [17] = "udp", [47] = "gre", [50] = "esp", [58] = "icmp",
+  [132] = "sctp",
+}
+
+-- Texts that come again and again, up to so many.
+local function memo(make)
+  local known, size = {}, 0
+  return function(key)
+    local value = known[key]
+    if not value then
+      if size > 65536 then
+        known, size = {}, 0
+      end
+      value = make(key)
+      known[key], size = value, size + 1
+    end
+    return value
+  end
+end
+
+local address = memo(bytes.address)
+local mac = memo(bytes.mac)
+-- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
+-- of the conversation, which is the same in both directions.
+local function ends(key)
+  local size = #key >= 36 and 16 or 4
+  local a, b = address(sub(key, 1, size)), address(sub(key, size + 1, size * 2))
+  local p1, p2, p3, p4 = byte(key, size * 2 + 1, size * 2 + 4)
+  local ap, bp = format("%d", p1 * 256 + p2), format("%d", p3 * 256 + p4)
+  local proto = PROTO[byte(key, size * 2 + 5)] or format("%d", byte(key, size * 2 + 5))
+  local one, other = a .. " " .. ap, b .. " " .. bp
+  if other < one then
+    one, other = other, one
+  end
+  local ported = proto == "tcp" or proto == "udp" or proto == "sctp"
+  return {
+    a .. "\t" .. (ported and ap or "-") .. "\t" .. b .. "\t" .. (ported and bp or "-"),
+    proto, proto .. " " .. one .. " " .. other,
+  }
+end
+ends = memo(ends)
+
+function export.open(directory)
+  local function log(name, fields)
+    local path = directory .. "/" .. name .. ".log"
+    local out, problem = io.open(path, "wb")
+    if not out then
+      error("cannot write " .. path .. ": " .. tostring(problem), 0)
+    end
+    out:setvbuf("full", 262144)
+    return zeeklog.new(out, name, fields)
+  end
+  return setmetatable({
+    dicom = log("dicom", rows.DICOM), known = log("known_dicom", rows.KNOWN),
+    frames = log("frames", FRAMES), written = {},
+  }, export)
+end
+
+function export:association(a, hosts, ts)
+  local row = rows.dicom(a)
+  self.dicom:write(row)
+  for _, k in ipairs(hosts:rows(a)) do
+    k.ts = ts
+    self:endpoint(k, hosts)
+  end
+end
+
+function export:endpoint(k, hosts)
+  local category, basis = hosts:category(k)
+  self.known:write(rows.known(k, k.ts, category, basis))
+  k.written = category .. basis
+end
+
+local function text(s)
+  if s == nil or s == "" then
+    return "-"
+  end
+  return zeeklog.text(s)
+end
+
+-- Texts that were escaped for display are escaped already.
+local function ready(s)
+  return s or "-"
+end
+
+-- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
+function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
+  local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
+  if out.key then
+    local e = ends(out.key .. string.char(out.proto))
+    addresses, proto, flow = e[1], e[2], e[3]
+  end
+  if not OPEN_INFO[protocol] then
+    info = nil
+  end
+  local hw = "-\t-"
+  if out.link == "ethernet" and #s >= 12 then
+    hw = mac(sub(s, 7, 12)) .. "\t" .. mac(sub(s, 1, 6))
+  end
+  local tags = NO_TAGS
+  if a then
+    local base, known = snap.base, snap.sop and uids.sop_classes[snap.sop]
+    tags = "\t" .. format("%d", a.id) .. "\t" .. ready(base.calling_ae) .. "\t"
+      .. ready(base.called_ae) .. "\t" .. ready(snap.operation) .. "\t"
+      .. (snap.operation and (snap.inferred and "T" or "F") or "-") .. "\t"
+      .. (known and known[1] or ready(snap.sop)) .. "\t"
+      .. (known and known[3] ~= "" and known[3] or "-") .. "\t" .. ready(ends_of[1]) .. "\t"
+      .. ready(ends_of[2]) .. "\t" .. ready(ends_of[4]) .. "\t" .. ready(ends_of[5]) .. "\t"
+      .. snap.basis .. "\t" .. format("%d", snap.confidence) .. "\t" .. ready(ends_of[7]) .. "\t"
+      .. (truncated and "T" or "F")
+  end
+  self.frames.rows = self.frames.rows + 1
+  self.frames.out:write(format("%.6f", ts), "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
+    out.vlan and format("%d", out.vlan) or "-", "\t", format("%d", wire), "\t", text(info), "\t",
+    format("%d", rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
+    a and "dicom" or "-", tags, "\n")
+end
+
+function export:close(hosts)
+  for _, k in ipairs(hosts.known_list) do
+    local category, basis = hosts:category(k)
+    if k.written ~= category .. basis then
+      self:endpoint(k, hosts)
+    end
+  end
+  self.dicom:close()
+  self.known:close()
+  self.frames:close()
+end
+
+return export

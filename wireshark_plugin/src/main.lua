@@ -1,0 +1,360 @@
+-- The layer that speaks to Wireshark: a postdissector over the raw bytes of each frame.
+local bytes = require("bytes")
+local export = require("export")
+local fields = require("fields")
+local inventory = require("inventory")
+local lookahead = require("lookahead")
+local packet = require("packet")
+local sflow = require("sflow")
+local tracker = require("tracker")
+
+local main = {}
+
+local sub = string.sub
+
+local proto = Proto("pacsflow", "PACS flow")
+fields.register(proto)
+local F = fields.F
+
+-- Preferences, overruled by arguments (-X lua_script1:name=value) and by the environment
+-- (PACSFLOW_NAME), which is how programs call.
+proto.prefs.inventory = Pref.string("Inventory", "",
+  "A Zeek log with the columns match, name, role, modality and site")
+proto.prefs.sampling_rate = Pref.uint("Sampling rate", 0,
+  "The frames of this capture are samples, one in so many; 0: they are all")
+proto.prefs.lookahead = Pref.uint("Frames to look ahead", 10000,
+  "Frames read beforehand, so that those before the evidence are tagged too; 0: none")
+
+local arguments = {}
+for _, argument in ipairs({ ... }) do
+  local name, value = tostring(argument):match("^([%w_]+)=(.*)$")
+  if name then
+    arguments[name] = value
+  end
+end
+
+local function setting(name)
+  local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
+  if value and value ~= "" then
+    return value
+  end
+  value = proto.prefs[name]
+  if value ~= "" and value ~= 0 then
+    return value
+  end
+  return nil
+end
+
+local function complain(text)
+  io.stderr:write("pacsflow: ", text, "\n")
+  if gui_enabled() then
+    report_failure("pacsflow: " .. text)
+  end
+end
+
+local known_inventory, known_path
+
+local function read_inventory()
+  local path = setting("inventory")
+  if path == known_path then
+    return known_inventory
+  end
+  known_path, known_inventory = path, nil
+  if not path then
+    return nil
+  end
+  local file, problem = io.open(path, "r")
+  if not file then
+    complain("inventory " .. tostring(problem))
+    return nil
+  end
+  known_inventory = inventory.read(file:lines(), function(line, what)
+    complain("inventory " .. path .. ", line " .. line .. ": " .. what)
+  end)
+  file:close()
+  return known_inventory
+end
+
+-- state: associations of captured frames; samples: of frames sampled by sFlow agents.
+local state, samples, ahead, log
+local pending = {}
+local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
+local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
+
+local function reset()
+  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  local entries = read_inventory()
+  local function on_row(which)
+    return function(a)
+      if which.sampled then
+        a.flags.sampled = true
+      end
+      if log then
+        log:association(a, which.endpoints, which.now)
+      end
+    end
+  end
+  local function fresh(sampled)
+    local options = {
+      inventory = entries, sampled = sampled, lookahead = not sampled and ahead and ahead.find,
+    }
+    local t = tracker.new(options)
+    options.on_row = on_row(t)
+    return t
+  end
+  state, samples = fresh(rate > 1), fresh(true)
+  if ahead then
+    state.endpoints:seed(ahead.hosts)
+  end
+  state.rate = rate > 1 and rate or 1
+  -- One hospital: what is known of a host is known of it everywhere.
+  samples.endpoints = state.endpoints
+  main.state, main.samples = state, samples
+end
+
+function proto.init()
+  pending = {}
+  reset()
+end
+
+-- Reads the first frames of each file before it is opened; never claims a file.
+local opener = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
+  "Reads the beginning of captures for the PACS flow plugin", "rms")
+local held
+function opener.read_open(file, capture)
+  -- Wireshark still writes to both after this returns: they must not be collected meanwhile.
+  held = { file, capture }
+  ahead = nil
+  local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
+  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  if limit > 0 then
+    local fine, hosts, find = pcall(lookahead.scan, file, limit, { sampled = rate > 1 })
+    if fine and hosts then
+      ahead = { hosts = hosts, find = find }
+    end
+  end
+  return false
+end
+function opener.read()
+  return false
+end
+function opener.seek_read()
+  return false
+end
+register_filehandler(opener)
+
+local own = nil
+local function wanted(tree)
+  own = own or Dissector.get("pacsflow")
+  return tree:referenced(own)
+end
+
+local function add_all(item, tags)
+  for i = 1, #tags, 2 do
+    item:add(tags[i], tags[i + 1])
+  end
+end
+
+local function ends_of(which, a, snap, d, frame, first_time)
+  local name = d == a.c.a and "ends_a" or "ends_b"
+  if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
+    return snap[name]
+  end
+  local e = { fields.ends(which.endpoints, a, snap, d, frame) }
+  e.stamp = which.endpoints.stamp
+  local tags = {}
+  local function put(key, value)
+    if value ~= nil then
+      tags[#tags + 1] = F[key]
+      tags[#tags + 1] = value
+    end
+  end
+  put("src_tag", e[1])
+  put("src_name", e[2])
+  put("src_basis", e[3])
+  put("dst_tag", e[4])
+  put("dst_name", e[5])
+  put("dst_basis", e[6])
+  put("pacs_direction", e[7])
+  e.tags = tags
+  if first_time then
+    snap[name] = e
+  end
+  return e
+end
+
+local function tag(tree, which, a, snap, d, frame, first_time, truncated)
+  local item = tree:add(proto)
+  add_all(item, fields.of(a, snap, d))
+  add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  if truncated then
+    item:add(F.truncated, true)
+  end
+  return item
+end
+
+local function sampling(item, rate, wire)
+  item:add(F.rate, rate)
+  item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
+end
+
+-- Both ends of a sampled header, whether or not it is tagged.
+local sample_out, sample_source = {}, {}
+function sample_source:raw(offset, length)
+  return sub(self.s, offset + 1, offset + length)
+end
+
+local function each_sample(tree, pinfo, s, visible)
+  local list = sflow.samples(s)
+  if not list then
+    return
+  end
+  local frame, visited = pinfo.number, pinfo.visited
+  for _, sample in ipairs(list) do
+    local h = sample.header
+    if sample.protocol == 1 then
+      packet.parse(h, sample.length, sample_out)
+    else
+      sample_out.key, sample_out.proto, sample_out.vlan, sample_out.link = nil, nil, nil, "other"
+      local kind = sample.protocol == 11 and 0x0800 or sample.protocol == 12 and 0x86dd
+      if kind then
+        packet.ip(h, 1, kind, sample_out, sample.length)
+      end
+    end
+    local out, a, snap, d = sample_out, nil, nil, nil
+    if out.proto == 6 and out.key and not out.fragment and not out.short then
+      if visited then
+        a, snap = samples:revisit(out.key, frame)
+        d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
+      else
+        sample_source.s = h
+        local there = math.max(0, math.min(#h - out.offset, out.length))
+        d = samples:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, sample_source,
+          out.offset, out.length, there, sample.length, sample.rate)
+        a = d.c.assoc
+        snap = a and a.id and a.snap
+      end
+    end
+    local tagged = snap and not snap.untagged
+    local truncated = #h < sample.length - sample.stripped
+    if visible then
+      -- A sample of another protocol shows its rate, but is no DICOM.
+      local item = tree
+      if tagged then
+        item = tag(tree, samples, a, snap, d, frame, not visited, truncated)
+      end
+      item:add(F.sample, sample.index)
+      item:add(F.agent, bytes.address(sample.agent))
+      if d then
+        item:add(F.sample_src, fields.address(d))
+        item:add(F.sample_dst, fields.address(d.peer))
+      end
+      sampling(item, sample.rate, sample.length)
+    end
+    if log and not visited then
+      local e = tagged and ends_of(samples, a, snap, d, frame, true)
+      local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
+        or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
+      log:frame(pinfo.abs_ts, name, h, out, sample.length, nil, sample.rate, sample.agent,
+        tagged and a, snap, e, truncated)
+    end
+  end
+end
+
+local HEAD = 160
+local out = {}
+
+function proto.dissector(tvb, pinfo, tree)
+  local size = tvb:len()
+  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local wire = pinfo.len
+  packet.parse(s, wire, out)
+  local a, snap, d, visited
+  local kind = out.proto
+  local frame = pinfo.number
+  if kind == 6 and out.key and not out.fragment and not out.short then
+    visited = pinfo.visited
+    if not visited then
+      local there = size - out.offset
+      if there > out.length then
+        there = out.length
+      elseif there < 0 then
+        there = 0
+      end
+      d = state:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, tvb, out.offset,
+        out.length, there, wire, state.rate)
+      for i = 1, #pending do
+        state:plaintext(frame, pinfo, out.key, pending[i])
+        pending[i] = nil
+      end
+      if known_inventory and known_inventory.has_mac and not d.mac and out.link == "ethernet" then
+        d.mac, d.peer.mac = sub(s, 7, 12), d.peer.mac or sub(s, 1, 6)
+      end
+      a = d.c.assoc
+      snap = a and a.snap
+    else
+      a, snap = state:revisit(out.key, frame)
+      d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
+    end
+    if snap and snap.untagged then
+      snap = nil
+    end
+    if snap then
+      if wanted(tree) then
+        local item = tag(tree, state, a, snap, d, frame, not visited, size < wire)
+        if state.rate > 1 then
+          sampling(item, state.rate, wire)
+        end
+      end
+    end
+  end
+  if log and not visited then
+    local e = snap and ends_of(state, a, snap, d, frame, true)
+    log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
+      tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+    if progress and frame % progress == 0 then
+      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
+    end
+  end
+  if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
+    and not out.fragment then
+    local there = size - out.offset
+    if there > out.length then
+      there = out.length
+    end
+    if sflow.begins(tvb:raw(out.offset, 8)) then
+      each_sample(tree, pinfo, tvb:raw(out.offset, there), wanted(tree))
+    end
+  end
+end
+
+register_postdissector(proto)
+
+-- The end of the file: Wireshark calls the taps' draw functions then.
+local function finish()
+  state:flush()
+  samples:flush()
+  if log then
+    log:close(state.endpoints)
+    io.stderr:write(string.format("pacsflow: wrote %d dicom, %d known_dicom, %d frames\n",
+      log.dicom.rows, log.known.rows, log.frames.rows))
+    log = nil
+  end
+end
+
+if export_to then
+  log = export.open(export_to)
+  local tap = Listener.new("frame")
+  function tap.packet() end
+  function tap.draw()
+    if log then
+      finish()
+    end
+  end
+  function tap.reset() end
+end
+
+main.proto, main.setting, main.held = proto, setting, held
+reset()
+
+return main

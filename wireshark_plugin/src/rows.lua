@@ -1,0 +1,122 @@
+-- Associations and endpoints as the rows of dicom.log and known_dicom.log.
+local bytes = require("bytes")
+local communityid = require("communityid")
+local networks = require("networks")
+
+local rows = {}
+
+rows.DICOM = {
+  { "ts", "time" }, { "uid", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
+  { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "community_id", "string" },
+  { "duration", "interval" }, { "calling_ae", "string" }, { "called_ae", "string" },
+  { "result", "string" }, { "end", "string" }, { "reject_result", "count" },
+  { "reject_source", "count" }, { "reject_reason", "count" }, { "abort_source", "count" },
+  { "abort_reason", "count" }, { "ctx_offered", "count" }, { "ctx_accepted", "count" },
+  { "sop_classes", "set[string]" }, { "transfer_syntaxes", "set[string]" },
+  { "services", "set[string]" }, { "modalities", "set[string]" }, { "orig_roles", "set[string]" },
+  { "resp_roles", "set[string]" }, { "orig_impl_uid", "string" },
+  { "orig_impl_version", "string" }, { "resp_impl_uid", "string" },
+  { "resp_impl_version", "string" }, { "orig_max_pdu", "count" }, { "resp_max_pdu", "count" },
+  { "user_identity", "string" }, { "echo_rq", "count" }, { "store_rq", "count" },
+  { "find_rq", "count" }, { "get_rq", "count" }, { "move_rq", "count" }, { "cancel_rq", "count" },
+  { "n_rq", "count" }, { "rsp_success", "count" }, { "rsp_warning", "count" },
+  { "rsp_failure", "count" }, { "rsp_pending", "count" }, { "rsp_cancel", "count" },
+  { "failure_codes", "set[string]" }, { "move_destinations", "set[string]" },
+  { "data_pdus", "count" }, { "data_bytes_orig", "count" }, { "data_bytes_resp", "count" },
+  { "missed_bytes", "count" }, { "flags", "set[string]" },
+}
+
+rows.KNOWN = {
+  { "ts", "time" }, { "host", "addr" }, { "port_num", "port" }, { "ae_title", "string" },
+  { "role", "string" }, { "category", "string" }, { "basis", "string" },
+  { "services", "set[string]" }, { "modalities", "set[string]" }, { "impl_uid", "string" },
+  { "impl_version", "string" }, { "tls", "bool" }, { "local", "bool" },
+  { "evidence_uid", "string" },
+}
+
+local FLAGS = {
+  "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
+}
+
+function rows.result(a)
+  if a.ac then
+    return "accepted"
+  elseif a.rejected then
+    return "rejected"
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 then
+    return "no_reply"
+  end
+  return "unknown"
+end
+
+function rows.ending(a)
+  if a.finish then
+    return a.finish
+  elseif a.stopped_before_end then
+    return "incomplete"
+  end
+  return a.closed and "closed" or "incomplete"
+end
+
+local function split(roles)
+  local out = {}
+  for role in (roles or ""):gmatch("[^,]+") do
+    out[#out + 1] = role
+  end
+  return out
+end
+
+function rows.identify(a)
+  if not a.uid then
+    local orig, resp = a.orig, a.orig.peer
+    a.community_id =
+      communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+    a.uid = communityid.uid(a.community_id, a.ts)
+  end
+  return a.uid
+end
+
+function rows.dicom(a)
+  local orig, counts, flags = a.orig, a.counts, {}
+  local resp = orig.peer
+  a.flags.midstream = not a.rq and not a.ac or nil
+  for _, flag in ipairs(FLAGS) do
+    if a.flags[flag] then
+      flags[#flags + 1] = flag
+    end
+  end
+  rows.identify(a)
+  return {
+    ts = a.ts, uid = a.uid, ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
+    ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
+    community_id = a.community_id,
+    duration = math.max(0, (a.last_pdu_ts or a.last_ts or a.ts) - a.ts),
+    calling_ae = a.calling_ae, called_ae = a.called_ae, result = rows.result(a),
+    ["end"] = rows.ending(a), reject_result = a.reject_result, reject_source = a.reject_source,
+    reject_reason = a.reject_reason, abort_source = a.abort_source, abort_reason = a.abort_reason,
+    ctx_offered = a.ctx_offered, ctx_accepted = a.ctx_accepted, sop_classes = a.sops,
+    transfer_syntaxes = a.syntaxes, services = a.services, modalities = a.modalities,
+    orig_roles = split(a.orig_role), resp_roles = split(a.resp_role),
+    orig_impl_uid = a.orig_impl_uid, orig_impl_version = a.orig_impl_version,
+    resp_impl_uid = a.resp_impl_uid, resp_impl_version = a.resp_impl_version,
+    orig_max_pdu = a.orig_max_pdu, resp_max_pdu = a.resp_max_pdu, user_identity = a.user_identity,
+    echo_rq = counts.echo_rq, store_rq = counts.store_rq, find_rq = counts.find_rq,
+    get_rq = counts.get_rq, move_rq = counts.move_rq, cancel_rq = counts.cancel_rq,
+    n_rq = counts.n_rq, rsp_success = counts.success, rsp_warning = counts.warning,
+    rsp_failure = counts.failure, rsp_pending = counts.pending, rsp_cancel = counts.cancel,
+    failure_codes = a.failures, move_destinations = a.destinations, data_pdus = counts.data_pdus,
+    data_bytes_orig = a.orig_data, data_bytes_resp = a.resp_data, missed_bytes = a.missed,
+    flags = flags,
+  }
+end
+
+function rows.known(k, ts, category, basis)
+  return {
+    ts = ts, host = bytes.address(k.host), port_num = k.port, ae_title = k.title, role = k.role,
+    category = category, basis = basis, services = k.services, modalities = k.modalities,
+    impl_uid = k.impl_uid, impl_version = k.impl_version, tls = k.tls,
+    ["local"] = networks.is_local(k.host), evidence_uid = rows.identify(k.evidence),
+  }
+end
+
+return rows
