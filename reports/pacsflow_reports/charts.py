@@ -99,7 +99,9 @@ class Shape:
     """Whether the forecast of the week itself is drawn under what was seen."""
 
 
-WIDE = Shape(1200, 330, left=62, ticks=5, top=30)
+WIDE = Shape(1200, 300, left=62, ticks=4, top=30)
+HALF = Shape(600, 250, left=62, ticks=4, top=26, short_days=True)
+PAPER = Shape(700, 300, left=62, ticks=4, top=30, short_days=True)
 NARROW = Shape(420, 300, left=56, ticks=4, short_days=True, top=26)
 CARD = Shape(350, 118, left=44, ticks=2, short_days=True, top=8, bottom=18, steps=100,
              inner_band=False)
@@ -262,7 +264,7 @@ def curve_chart(
     previous: list[tuple[int, int] | None] = []
     if curve.previous is not None:
         previous = points(curve.previous.values[:week], 0)
-    label = tick_label or (lambda value: language.amount(value, curve.observed.unit))
+    label = tick_label or (lambda value: language.axis(value, curve.observed.unit))
     ticks = tuple(
         Tick(round(shape.top + plot_height * (1 - value * step / ceiling), 1), label(value * step))
         for value in range(round(ceiling / step) + 1)

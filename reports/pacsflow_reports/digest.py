@@ -63,8 +63,8 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         quality += f"; {_('estimated from samples')}"
     if coverage.unreadable_rows:
         quality += "; " + language.ngettext(
-            "%(num)s unreadable", "%(num)s unreadable", coverage.unreadable_rows
-        ) % {"num": language.number(coverage.unreadable_rows)}
+            "%(count)s unreadable", "%(count)s unreadable", coverage.unreadable_rows
+        ) % {"count": language.number(coverage.unreadable_rows)}
     simulated = _("Simulated data.") + " " + _("Nothing on this page was measured in a hospital.")
 
     def status(code: str) -> str:

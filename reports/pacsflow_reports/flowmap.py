@@ -65,7 +65,7 @@ def layout(flow: FlowMap) -> Layout:
     edges = [e for e in flow.edges if e.source in drawn and e.target in drawn and e.bytes > 0]
     edges = sorted(edges, key=lambda e: -e.bytes)[:MOST_EDGES]
     linked = {e.source for e in edges} | {e.target for e in edges}
-    kept = {layer: [n for n in column[:MOST_NODES] if n in linked or nodes[n].layer == 1]
+    kept = {layer: [n for n in column[:MOST_NODES] if n in linked]
             for layer, column in columns.items()}
     kept = _untangle(kept, edges)
 

@@ -131,6 +131,15 @@ class Language:
             return self.bytes(value)
         return self.number(value, 0 if value is None or value >= 10 or value == int(value) else 1)
 
+    def axis(self, value: float, unit: str) -> str:
+        """Return `value` as an axis says it: no zeros behind the point."""
+        text = self.amount(value, unit)
+        number, space, rest = text.partition(NBSP)
+        point = str(self.locale.number_symbols["latn"]["decimal"])
+        if point in number and value < 1e30:
+            number = number.rstrip("0").rstrip(point)
+        return "0" if value == 0 else number + space + rest
+
     def percent(self, value: float | None, digits: int | None = None) -> str:
         """Return `value` (already in percent) as ``12 %``; one decimal below ten."""
         if value is None:

@@ -104,6 +104,24 @@ def content_security_policy(style: str, script: str, *, image: bool) -> str:
     ))
 
 
+def page_marks(language: Language, report: WeeklyReport) -> str:
+    """Return the style of the printed pages' margins: page numbers, and what must be on each."""
+    _ = language.gettext
+    marks = {"bottom-left": _quoted(f"pacsflow · {report.week}"),
+             "bottom-right": 'counter(page) " / " counter(pages)'}
+    if report.provenance.simulated:
+        marks["top-center"] = _quoted(_("Simulated data."))
+    boxes = "".join(f"@{place}{{content:{text};font:8pt sans-serif;color:#4a5057}}"
+                    for place, text in marks.items())
+    return f"\n@page{{{boxes}}}"
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as a CSS string in which every character but letters and digits is a code."""
+    return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):06x}"
+                         for char in text) + '"'
+
+
 def logo_address(logo: Path) -> str:
     """Return `logo` as a ``data:`` address.
 
@@ -156,11 +174,15 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
     marked = incidents_by_curve(report, curves)
 
     def drawn(key: str, curve: Curve) -> dict[str, Any]:
+        wide = charts.WIDE if curve is curves[0][1] else charts.HALF
         options = {"incidents": marked[key], "gaps": report.coverage.gaps}
+        shapes = [("w", wide), ("n", charts.NARROW)]
+        if wide is charts.WIDE:
+            shapes.append(("p", charts.PAPER))
         return {
             "key": key, "curve": curve, "incidents": marked[key],
-            "charts": [charts.curve_chart(curve, language, f"{key}-w", charts.WIDE, **options),
-                       charts.curve_chart(curve, language, f"{key}-n", charts.NARROW, **options)],
+            "charts": [charts.curve_chart(curve, language, f"{key}-{letter}", shape, **options)
+                       for letter, shape in shapes],
         }
 
     def card(number: int, flow: PacsFlow) -> dict[str, Any]:
@@ -351,7 +373,8 @@ def render_html(
     language, templates = environment(lang, report.zone)
     report = translated(cleaned(replace(report, title=title or report.title)), language)
     teller = Teller(report, language, strong, lambda text: str(escape(text)))
-    style, script = asset("report.css"), asset("report.js")
+    style = asset("report.css") + page_marks(language, report)
+    script = asset("report.js")
     image = logo_address(logo) if logo is not None else ""
     template = templates.get_template("report.html.jinja")
     html = template.render(

@@ -195,6 +195,8 @@ def hospital(*, pacs: int = 50, hosts: int = 2000, simulated: bool = True, seed:
     if len(servers) > 1:
         edges.append(MapEdge(first, first + 1, 300 * GB, 900))
     edges = list({(e.source, e.target): e for e in edges}.values())
+    nodes = [replace(n, bytes_in=sum(e.bytes for e in edges if e.target == n.id),
+                     bytes_out=sum(e.bytes for e in edges if e.source == n.id)) for n in nodes]
 
     total = sum(level for _, level in KINDS)
     week = [SHAPE[h] * 40 * GB for h in range(24)]

@@ -138,7 +138,7 @@
     input.type = "search";
     const shown = document.createElement("span");
     label.append(words.filter, input, shown);
-    table.parentElement.before(label);
+    table.closest(".tbl").prepend(label);
     input.addEventListener("input", () => {
       const wanted = input.value.trim().toLowerCase();
       let count = 0;
@@ -149,16 +149,4 @@
       shown.textContent = wanted ? count + " / " + body.rows.length + " " + words.shown : "";
     });
   }
-
-  // Hash links into a closed part open it; printing opens the charts that were folded away.
-  const folded = [];
-  window.addEventListener("beforeprint", () => {
-    for (const part of document.querySelectorAll("details.wide:not([open])")) {
-      part.open = true;
-      folded.push(part);
-    }
-  });
-  window.addEventListener("afterprint", () => {
-    for (const part of folded.splice(0)) part.open = false;
-  });
 })();
