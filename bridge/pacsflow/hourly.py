@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import tempfile
+from functools import cache
+from multiprocessing import parent_process
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from pathlib import Path
+QUOTE = "'"
 
 DICOM_PORTS = (104, 11112, 2761, 2762, 4242)
 """Ports of DICOM: IANA's acr-nema, dicom, dicom-iscl, dicom-tls, and Orthanc's default."""
@@ -153,19 +156,33 @@ _FRAMES_COVERAGE = """
 """
 
 
-def connect(scratch: Path | None = None, memory: str = "2GB") -> duckdb.DuckDBPyConnection:
-    """Return a DuckDB in UTC that spills to `scratch` and reads nothing from the network."""
-    options = {"memory_limit": memory, "TimeZone": "UTC", "autoinstall_known_extensions": "false"}
-    options["enable_progress_bar"] = "false"
+def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB in UTC, in memory up to a limit, that reads nothing from the network."""
     connection = duckdb.connect(":memory:")
-    for name, value in options.items():
-        connection.execute(f"SET {name} = '{value}'")
-    if scratch is not None:
-        connection.execute(f"SET temp_directory = '{str(scratch).replace(chr(39), chr(39) * 2)}'")
+    for name, value in (
+        ("memory_limit", memory),
+        ("TimeZone", "UTC"),
+        ("autoinstall_known_extensions", "false"),
+        ("enable_progress_bar", "false"),
+        ("temp_directory", str(Path(tempfile.gettempdir()) / f"pacsflow-duckdb-{os.getpid()}")),
+    ):
+        connection.execute(f"SET {name} = '{value.replace(QUOTE, QUOTE * 2)}'")
     return connection
 
 
-def hourly(log: str, rows: pa.RecordBatchReader, scratch: Path) -> tuple[pa.Table, pa.Table]:
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """Return this process's own engine: starting one for every small file costs more than it.
+
+    Where several processes work side by side, each does with one thread.
+    """
+    engine = connect()
+    if parent_process() is not None:
+        engine.execute("SET threads = 1")
+    return engine
+
+
+def hourly(log: str, rows: pa.RecordBatchReader) -> tuple[pa.Table, pa.Table]:
     """Return the ledger rows (``TRAFFIC``) and covered hours (``COVERAGE``) of one source.
 
     Parameters
@@ -174,15 +191,16 @@ def hourly(log: str, rows: pa.RecordBatchReader, scratch: Path) -> tuple[pa.Tabl
         ``conn`` or ``frames``.
     rows
         Rows in the columns of ``readers.schemas.CONN`` or ``FRAMES``; read once, as a stream.
-    scratch
-        A folder for what does not fit in memory.
+        What does not fit in memory is spilled to the temporary folder.
     """
     query, coverage = (_CONN, _CONN_COVERAGE) if log == "conn" else (_FRAMES, _FRAMES_COVERAGE)
-    with connect(scratch) as connection:
-        connection.execute(f"ATTACH '{str(scratch / 'rows.duckdb').replace(chr(39), chr(39) * 2)}'")
-        connection.register("incoming", rows)
-        connection.execute("CREATE TABLE rows.rows AS SELECT * FROM incoming")
-        connection.execute("USE rows")
-        traffic = connection.sql(query).to_arrow_table()
-        hours = connection.sql(coverage).to_arrow_table()
+    engine = _engine()
+    engine.register("incoming", rows)
+    try:
+        engine.execute("CREATE OR REPLACE TEMP TABLE rows AS SELECT * FROM incoming")
+        traffic = engine.sql(query).to_arrow_table()
+        hours = engine.sql(coverage).to_arrow_table()
+    finally:
+        engine.unregister("incoming")
+        engine.execute("DROP TABLE IF EXISTS rows")
     return traffic.cast(TRAFFIC), hours.cast(COVERAGE)

@@ -66,7 +66,7 @@ class HourlySeries:
         return [self.start + i * HOUR for i in range(len(self))]
 
     def between(self, start: datetime, end: datetime) -> HourlySeries:
-        """Return the part from `start` (inclusive) to `end` (exclusive), clipped to what there is."""
+        """Return the hours from `start` (inclusive) to `end` (exclusive) that there are."""
         first = max(0, int((start - self.start) / HOUR))
         last = max(first, min(len(self), int((end - self.start) / HOUR)))
         return HourlySeries(

@@ -79,7 +79,8 @@ FormatOption = Annotated[
 EMPTY = (None, "", [], ())
 WHOLE = {
     "source", "destination", "host", "orig", "resp", "id.orig_h", "id.resp_h", "ts", "time",
-    "hw_source", "hw_destination", "time_utc", "hour_utc", "first_utc", "last_utc", "uid", "src", "dst",
+    "hw_source", "hw_destination", "time_utc", "hour_utc", "first_utc", "last_utc", "uid", "src",
+    "dst",
 }  # fmt: skip
 """Columns that are useless when cut; a terminal too narrow for them folds the others."""
 PIPE_WIDTH = 160
@@ -233,7 +234,7 @@ def shown(cell: Any, column: str = "") -> str:  # noqa: ANN401 - a cell is of an
         return "yes" if cell else "no"
     if isinstance(cell, (list, tuple)):
         return ", ".join(shown(item) for item in cell)
-    if isinstance(cell, (int, float)) and "bytes" in column and "percent" not in column:
+    if isinstance(cell, (int, float)) and column.endswith("bytes") and "percent" not in column:
         return octets(cell)
     if isinstance(cell, int):
         return f"{cell:,}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from pacsflow.cli import app
 from pacsflow.cli.common import progress
-from pacsflow.cli.report import report
+from pacsflow.cli.report import ingest, report
 from pacsflow.errors import UsageError
 
 ZONE = "America/Sao_Paulo"
@@ -44,29 +45,25 @@ def demo(
     """
     from pacsflow.simulator import hospital, write_logs  # noqa: PLC0415 - only where it is asked
 
-    marker = folder / "SIMULATED"
+    logs, marker = folder / "logs", folder / "logs" / "SIMULATED"
     if folder.exists() and any(folder.iterdir()) and not marker.is_file():
         raise UsageError(f"{folder}: has files that are no demo; name a new or an empty folder")
     told = f"seed {seed}, {weeks} weeks, scale {scale:g}, {how.value}"
     if not (marker.is_file() and told in marker.read_text(encoding="utf-8")):
-        if marker.is_file():
-            _clear(folder)
+        for old in (logs, folder / "ledger"):
+            shutil.rmtree(old, ignore_errors=True)
         with progress("simulating") as update:
             write_logs(
-                hospital(seed, scale=scale), folder, weeks=weeks, format=how.value, progress=update
+                hospital(seed, scale=scale), logs, weeks=weeks, format=how.value, progress=update
             )
         with marker.open("a", encoding="utf-8") as file:
             file.write(told + "\n")
-    sys.stdout.write(f"{folder.resolve()}\n")
+    sys.stdout.write(f"{logs.resolve()}\n")
     if not no_report:
-        report([str(folder)], out=out or folder / "report.html", site_tz=ZONE)
-
-
-def _clear(folder: Path) -> None:
-    """Remove an earlier demo, and nothing that is not one."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif ".log" in path.name or path.name in {"SIMULATED", "inventory.tsv", "report.html"}:
-            path.unlink()
+        ingest([str(logs)], folder / "ledger")
+        report(
+            ledger=folder / "ledger",
+            inventory=logs / "inventory.tsv",
+            out=out or folder / "report.html",
+            site_tz=ZONE,
+        )

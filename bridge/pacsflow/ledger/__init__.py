@@ -40,6 +40,11 @@ JOURNAL = "journal.sqlite"
 STAGING = ".staging"
 ALONE = 4
 """Up to so many files one process is quicker than starting several."""
+LARGE = 5_000_000
+"""Files of this mean size, bytes, go to the processes one by one, smaller ones in batches."""
+BATCH = 16
+TOGETHER = 64
+"""So many small sources are written to the journal at once; each is still whole or not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +110,25 @@ class Ledger:
             os.close(lock)
 
     def _recover(self) -> None:
-        for entry in self.journal.entries(committed=False):
-            self._move(entry)
+        self._move(self.journal.entries(committed=False))
         shutil.rmtree(self.folder / STAGING, ignore_errors=True)
 
-    def _move(self, entry: Entry) -> None:
-        """Move an entry's staged files into place; doing it again changes nothing."""
-        staging = self.folder / STAGING / entry.sha256
-        old = next((e for e in self.journal.entries() if e.sha256 == entry.replaces), None)
-        for name in entry.files:
-            target = self.folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (staging / name).exists():
-                (staging / name).replace(target)
-        for name in old.files if old else ():
+    def _move(self, entries: Sequence[Entry]) -> None:
+        """Move entries' staged files into place; doing it again changes nothing."""
+        replaced = {entry.replaces for entry in entries} - {""}
+        old = [e for e in self.journal.entries() if e.sha256 in replaced] if replaced else []
+        for entry in entries:
+            staging = self.folder / STAGING / entry.sha256
+            for name in entry.files:
+                target = self.folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if (staging / name).exists():
+                    (staging / name).replace(target)
+        for name in (name for entry in old for name in entry.files):
             (self.folder / name).unlink(missing_ok=True)
-        self.journal.commit(entry)
-        shutil.rmtree(staging, ignore_errors=True)
+        self.journal.commit(entries)
+        for entry in entries:
+            shutil.rmtree(self.folder / STAGING / entry.sha256, ignore_errors=True)
 
     def add(
         self,
@@ -168,16 +175,19 @@ class Ledger:
             by_hash.add(print_.sha256)
             grown = old is not None and print_.prefix == old.sha256
             todo.append((source, print_, old.sha256 if old and grown else ""))
+        waiting: list[Entry] = []
         for done, (item, staged) in enumerate(self._staged(todo, workers), 1):
             if isinstance(staged, PacsflowError):
                 problems.append(staged)
                 path = str(item[0].path.resolve())
                 self.journal.problem(path, str(staged), datetime.now(UTC))
             else:
-                entry = _entry(staged, item[2], simulated=simulated)
-                self.journal.begin(entry)
-                self._move(entry)
-                added.append(entry)
+                waiting.append(_entry(staged, item[2], simulated=simulated))
+            if len(waiting) == TOGETHER or done == len(todo):
+                self.journal.begin(waiting)
+                self._move(waiting)
+                added += waiting
+                waiting = []
             if progress:
                 progress(done, len(todo))
         shutil.rmtree(self.folder / STAGING, ignore_errors=True)
@@ -188,19 +198,25 @@ class Ledger:
     ) -> Iterator[tuple[tuple[Source, Fingerprint, str], Staged | PacsflowError]]:
         """Stage every source, on several processes where that pays."""
         folders = [self.folder / STAGING / item[1].sha256 for item in todo]
-        large = sum(item[1].size for item in todo) > 20_000_000
-        if workers == 1 or len(todo) == 1 or (len(todo) <= ALONE and not large):
+        mean = sum(item[1].size for item in todo) / max(1, len(todo))
+        large = mean > LARGE
+        if workers == 1 or len(todo) <= 1 or (len(todo) <= ALONE and not large):
             for item, folder in zip(todo, folders, strict=True):
                 yield item, stage(item[0], item[1], folder)
             return
         spawn = get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=spawn) as pool:
+        batches = [range(i, min(i + BATCH, len(todo))) for i in range(0, len(todo), BATCH)]
+        if large:
+            batches = [range(i, i + 1) for i in range(len(todo))]
+        with ProcessPoolExecutor(min(workers, len(batches)), mp_context=spawn) as pool:
             running = {
-                pool.submit(stage, item[0], item[1], folder): item
-                for item, folder in zip(todo, folders, strict=True)
+                pool.submit(
+                    _stage_all, [(todo[i][0], todo[i][1], folders[i]) for i in batch]
+                ): batch
+                for batch in batches
             }
             for future in as_completed(running):
-                yield running[future], future.result()
+                yield from zip((todo[i] for i in running[future]), future.result(), strict=True)
 
     def entries(self) -> list[Entry]:
         """Return every source that is in the ledger."""
@@ -224,6 +240,13 @@ class Ledger:
                 rows = connection.from_arrow(schema.empty_table())
             rows.create_view(table)
         return connection
+
+
+def _stage_all(
+    items: list[tuple[Source, Fingerprint, Path]],
+) -> list[Staged | PacsflowError]:
+    """Stage several sources in one process."""
+    return [stage(source, print_, folder) for source, print_, folder in items]
 
 
 def _entry(staged: Staged, replaces: str, *, simulated: bool) -> Entry:

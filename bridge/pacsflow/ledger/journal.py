@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 VERSION = 1
@@ -76,24 +76,29 @@ class Journal:
         finally:
             database.close()
 
-    def begin(self, entry: Entry) -> None:
+    def begin(self, entries: Sequence[Entry]) -> None:
         """Write down what is about to be moved into the ledger."""
-        values = (
-            entry.sha256, entry.path, entry.kind, entry.size, entry.rows, entry.unreadable,
-            json.dumps(entry.examples), json.dumps(entry.notes), _text(entry.first),
-            _text(entry.last), entry.added.isoformat(), int(entry.simulated),
-            json.dumps(entry.files), entry.replaces, 0,
-        )  # fmt: skip
+        values = [
+            (
+                e.sha256, e.path, e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
+                json.dumps(e.notes), _text(e.first), _text(e.last), e.added.isoformat(),
+                int(e.simulated), json.dumps(e.files), e.replaces, 0,
+            )
+            for e in entries
+        ]  # fmt: skip
         with self._database() as database:
-            marks = ",".join("?" * len(values))
-            database.execute(f"INSERT OR REPLACE INTO sources VALUES ({marks})", values)
+            marks = ",".join("?" * 15)
+            database.executemany(f"INSERT OR REPLACE INTO sources VALUES ({marks})", values)
 
-    def commit(self, entry: Entry) -> None:
-        """Write down that it was moved, and that what it replaces is gone."""
+    def commit(self, entries: Sequence[Entry]) -> None:
+        """Write down that they were moved, and that what they replace is gone."""
         with self._database() as database:
-            database.execute("DELETE FROM sources WHERE sha256 = ?", (entry.replaces,))
-            database.execute("UPDATE sources SET committed = 1 WHERE sha256 = ?", (entry.sha256,))
-            database.execute("DELETE FROM problems WHERE path = ?", (entry.path,))
+            for entry in entries:
+                database.execute("DELETE FROM sources WHERE sha256 = ?", (entry.replaces,))
+                database.execute(
+                    "UPDATE sources SET committed = 1 WHERE sha256 = ?", (entry.sha256,)
+                )
+                database.execute("DELETE FROM problems WHERE path = ?", (entry.path,))
 
     def problem(self, path: str, problem: str, seen: datetime) -> None:
         """Keep why a source could not be added."""

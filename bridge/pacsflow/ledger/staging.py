@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -73,15 +72,13 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
     staged = Staged(source, print_)
     staging.mkdir(parents=True, exist_ok=True)
     writers = _Writers(staging, print_.sha256[:32])
-    scratch = staging / "scratch"
-    scratch.mkdir(exist_ok=True)
     try:
         if source.log in {"conn", "frames"}:
             rows = pa.RecordBatchReader.from_batches(
                 ZEEK_LOGS[source.log], _traffic_rows(staged, writers)
             )
             try:
-                traffic, coverage = hourly(source.log, rows, scratch)
+                traffic, coverage = hourly(source.log, rows)
             except PacsflowError:
                 raise
             except Exception as error:
@@ -97,8 +94,6 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
     except PacsflowError as error:
         writers.close()
         return error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     staged.files = writers.close()
     return staged
 

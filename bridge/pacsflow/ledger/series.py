@@ -1,0 +1,89 @@
+"""Builds hourly series from a ledger, telling hours without data from hours without traffic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pacsflow.series import HOUR, HourlySeries, floor_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+IMAGING = "service IN ('dicom', 'dicom?')"
+"""Rows of imaging traffic, proven or by port."""
+
+
+def covered_hours(connection: duckdb.DuckDBPyConnection, origin: str) -> set[datetime]:
+    """Return the UTC hours in which `origin` saw anything begin or end."""
+    rows = connection.execute(
+        "SELECT DISTINCT epoch(hour)::BIGINT FROM coverage WHERE origin = ?", [origin]
+    ).fetchall()
+    return {datetime.fromtimestamp(row[0], UTC) for row in rows}
+
+
+def origins(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the origins in the ledger, the one that covers most hours first."""
+    rows = connection.execute(
+        "SELECT origin FROM coverage GROUP BY origin ORDER BY count(DISTINCT hour) DESC,"
+        " CASE origin WHEN 'zeek' THEN 0 WHEN 'capture' THEN 1 ELSE 2 END"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def read_series(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    *,
+    column: str = "bytes",
+    where: str = "TRUE",
+    values: Sequence[object] = (),
+    origin: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    covered: set[datetime] | None = None,
+) -> HourlySeries:
+    """Return the hourly sum of a ledger column over the rows that fit.
+
+    Parameters
+    ----------
+    connection
+        From `Ledger.connect`.
+    name
+        The series' name, for people.
+    column
+        ``bytes``, ``packets``, ``communications`` or ``samples``.
+    where, values
+        A condition on ledger rows and the values of its ``?``.
+    origin
+        Whose rows: one origin alone, so that nothing is counted twice.
+    start, end
+        UTC; by default from the first to the last covered hour.
+    covered
+        `covered_hours`, where the caller has them already.
+    """
+    covered = covered_hours(connection, origin) if covered is None else covered
+    if start is None or end is None:
+        if not covered:
+            return HourlySeries(name, column, floor_hour(start or datetime.now(UTC)), np.empty(0))
+        start, end = start or min(covered), end or max(covered) + HOUR
+    first, hours = floor_hour(start), int((end - floor_hour(start)) / HOUR)
+    rows = connection.execute(
+        f"SELECT epoch(hour)::BIGINT, sum({column})::DOUBLE FROM traffic WHERE origin = ?"
+        f" AND hour >= ? AND hour < ? AND ({where}) GROUP BY hour",
+        [origin, start, end, *values],
+    ).fetchall()
+    grid = np.full(max(hours, 0), np.nan)
+    for hour in covered:
+        place = int((hour - first) / HOUR)
+        if 0 <= place < hours:
+            grid[place] = 0.0
+    for second, value in rows:
+        place = int((datetime.fromtimestamp(second, UTC) - first) / HOUR)
+        if np.isfinite(grid[place]):
+            grid[place] = value
+    return HourlySeries(name, column, first, grid)
