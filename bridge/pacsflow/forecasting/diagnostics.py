@@ -56,7 +56,7 @@ def diagnose(y: Floats, parts: tuple[Fitted, ...], dm_p: float | None) -> Diagno
     if np.ptp(x) == 0:
         return Diagnostics(adf=adf(level), kpss=kpss(level), dm_p=dm_p)
     lags = min(_LAGS, x.size // 2 - 1)
-    arma = arima.arma if arima else Arma(0, 0, np.empty(0), np.empty(0), 0.0, np.inf)
+    arma = arima.arma if arima else Arma(np.empty(0), np.empty(0), 0.0)
     left = residuals(arma, difference)[np.isfinite(difference)]
     box: list[float | None] = []
     for lag in (DAY, WEEK):
