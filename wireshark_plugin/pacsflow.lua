@@ -1264,6 +1264,16 @@ local LIST = {
 }
 fields.LIST = LIST
 
+-- Leaves out the fields that this run cannot show; is_wanted as of wanted.fields.
+function fields.limit(is_wanted)
+  for _, f in ipairs(LIST) do
+    if not is_wanted("pacsflow." .. f[3]) then
+      fields.skip[f[1]] = true
+    end
+  end
+end
+fields.skip = {}
+
 function fields.register(proto)
   local all = {}
   for _, f in ipairs(LIST) do
@@ -1292,8 +1302,9 @@ local function constants(a, snap, d)
   local known = snap.sop and uids.sop_classes[snap.sop]
   local modality = known and known[3] ~= "" and known[3] or nil
   local out, n = {}, 0
+  local skip = fields.skip
   local function add(key, value)
-    if value ~= nil then
+    if value ~= nil and not skip[key] then
       out[n + 1], out[n + 2] = F[key], value
       n = n + 2
     end
@@ -3139,6 +3150,32 @@ local function presume(t, c, d)
   end
 end
 
+-- Whether a packet of direction d, whole and without SYN, FIN or RST, is but an acknowledgment or
+-- the inside of a data set; then it is counted here and nothing else is to do.
+function tracker:inside(d, seq, flags, length, whole, tvb)
+  if flags % 8 ~= 0 or not whole or d.peer.waiting or self.rate ~= 1 then
+    return false
+  end
+  if length > 0 then
+    local skip = d.skip
+    if d.kind ~= "S" or seq ~= d.next or length >= skip or d.waiting then
+      return false
+    end
+    local a = d.c.assoc
+    if not a.last_pdu_ts or not a.snap or a.snap.untagged then
+      return false
+    end
+    d.skip, d.next = skip - length, (seq + length) % MODULUS
+  else
+    local a = d.c.assoc
+    if not a or not a.snap or a.snap.untagged then
+      return false
+    end
+  end
+  d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + tvb:reported_len()
+  return true
+end
+
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
 function tracker:packet(frame, info, key, seq, ack, flags, source, offset, length, captured, wire,
@@ -3146,20 +3183,6 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   local d = self.kept[key] or self:direction(key)
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
-    local a = d.c.assoc
-    if a and a.id and flags % 8 == 0 and not d.peer.waiting then
-      if length == 0 then
-        return d
-      elseif d.kind == "S" and seq == d.next and length < d.skip and captured == length
-        and not d.waiting and rate == 1 then
-        -- Most frames by far: the inside of a data set.
-        d.skip, d.next = d.skip - length, (seq + length) % MODULUS
-        if not a.last_pdu_ts then
-          a.last_ts = info.abs_ts
-        end
-        return d
-      end
-    end
   end
   self.frame, self.now = frame, info.abs_ts
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
@@ -3644,6 +3667,75 @@ end
 return sflow
 end
 
+modules.wanted = function(...)
+-- Which of the plugin's fields this run can show. `tshark -T fields` builds every field that a
+-- plugin adds, asked for or not, and most of the plugin's cost would be that. Where the operating
+-- system tells the command line (Linux), fields that it does not name are left out.
+local wanted = {}
+
+-- Columns of Wireshark itself: they show none of our fields.
+local PLAIN_COLUMN = {
+  Info = true, Protocol = true, Source = true, Destination = true, Time = true, Length = true,
+  Number = true, ["No."] = true,
+}
+
+-- arguments: the command line as a list. Returns a function (abbreviation) -> boolean, or nil
+-- where every field may be needed.
+function wanted.fields(arguments)
+  local fields_mode = false
+  for i, argument in ipairs(arguments) do
+    if argument == "-Tfields" or (argument == "-T" and arguments[i + 1] == "fields") then
+      fields_mode = true
+    elseif argument:find("^%-[VOP]") or argument:find("^%-%-color") or argument:find("$", 1, true)
+      or argument:find("^%-C") then
+      return nil
+    end
+    for column in argument:gmatch("_ws%.col%.([%w_.]+)") do
+      if not PLAIN_COLUMN[column] then
+        return nil
+      end
+    end
+  end
+  if not fields_mode then
+    return nil
+  end
+  local line = table.concat(arguments, "\n")
+  return function(abbreviation)
+    return line:find(abbreviation, 1, true) ~= nil
+  end
+end
+
+-- Whether anything but the script's own arguments names the plugin: a filter or a field.
+function wanted.names_plugin(arguments)
+  for i, argument in ipairs(arguments) do
+    if argument:find("pacsflow", 1, true) and arguments[i - 1] ~= "-X"
+      and not argument:find("^%-X") and arguments[i - 1] ~= "-r" and arguments[i - 1] ~= "-w" then
+      return true
+    end
+  end
+  return false
+end
+
+-- The command line of this process, or nil where the system does not tell it.
+function wanted.command_line()
+  local file = io.open("/proc/self/cmdline", "rb")
+  local text = file and file:read(131072)
+  if file then
+    file:close()
+  end
+  if not text or text == "" then
+    return nil
+  end
+  local arguments = {}
+  for argument in text:gmatch("([^\0]*)\0") do
+    arguments[#arguments + 1] = argument
+  end
+  return arguments
+end
+
+return wanted
+end
+
 modules.main = function(...)
 -- The layer that speaks to Wireshark: a postdissector over the raw bytes of each frame.
 local bytes = require("bytes")
@@ -3654,10 +3746,11 @@ local lookahead = require("lookahead")
 local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
+local wanted_fields = require("wanted")
 
 local main = {}
 
-local sub = string.sub
+local byte, sub = string.byte, string.sub
 
 local proto = Proto("pacsflow", "PACS flow")
 fields.register(proto)
@@ -3760,7 +3853,7 @@ local function reset()
 end
 
 function proto.init()
-  pending = {}
+  pending, highest = {}, 0
   reset()
 end
 
@@ -3810,8 +3903,9 @@ local function ends_of(which, a, snap, d, frame, first_time)
   local e = { fields.ends(which.endpoints, a, snap, d, frame) }
   e.stamp = which.endpoints.stamp
   local tags = {}
+  local skip = fields.skip
   local function put(key, value)
-    if value ~= nil then
+    if value ~= nil and not skip[key] then
       tags[#tags + 1] = F[key]
       tags[#tags + 1] = value
     end
@@ -3834,7 +3928,7 @@ local function tag(tree, which, a, snap, d, frame, first_time, truncated)
   local item = tree:add(proto)
   add_all(item, fields.of(a, snap, d))
   add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
-  if truncated then
+  if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
   end
   return item
@@ -3851,12 +3945,11 @@ function sample_source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
-local function each_sample(tree, pinfo, s, visible)
+local function each_sample(tree, pinfo, s, visible, frame, fresh)
   local list = sflow.samples(s)
   if not list then
     return
   end
-  local frame, visited = pinfo.number, pinfo.visited
   for _, sample in ipairs(list) do
     local h = sample.header
     if sample.protocol == 1 then
@@ -3870,7 +3963,7 @@ local function each_sample(tree, pinfo, s, visible)
     end
     local out, a, snap, d = sample_out, nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
-      if visited then
+      if not fresh then
         a, snap = samples:revisit(out.key, frame)
         d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
       else
@@ -3888,7 +3981,7 @@ local function each_sample(tree, pinfo, s, visible)
       -- A sample of another protocol shows its rate, but is no DICOM.
       local item = tree
       if tagged then
-        item = tag(tree, samples, a, snap, d, frame, not visited, truncated)
+        item = tag(tree, samples, a, snap, d, frame, fresh, truncated)
       end
       item:add(F.sample, sample.index)
       item:add(F.agent, bytes.address(sample.agent))
@@ -3898,7 +3991,7 @@ local function each_sample(tree, pinfo, s, visible)
       end
       sampling(item, sample.rate, sample.length)
     end
-    if log and not visited then
+    if log and fresh then
       local e = tagged and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
@@ -3908,20 +4001,31 @@ local function each_sample(tree, pinfo, s, visible)
   end
 end
 
-local HEAD = 160
+local HEAD, LONG_HEAD = 66, 192
 local out = {}
+local highest = 0
+-- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
+local showing = true
 
-function proto.dissector(tvb, pinfo, tree)
-  local size = tvb:len()
-  local s = tvb:raw(0, size < HEAD and size or HEAD)
+local function first_visit(frame, pinfo)
+  if frame > highest then
+    highest = frame
+    return true
+  end
+  return not pinfo.visited
+end
+
+-- A frame that is not the inside of a data set.
+local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
+  if size > HEAD then
+    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
+  end
   local wire = pinfo.len
   packet.parse(s, wire, out)
-  local a, snap, d, visited
+  local a, snap, d
   local kind = out.proto
-  local frame = pinfo.number
   if kind == 6 and out.key and not out.fragment and not out.short then
-    visited = pinfo.visited
-    if not visited then
+    if fresh then
       local there = size - out.offset
       if there > out.length then
         there = out.length
@@ -3939,23 +4043,21 @@ function proto.dissector(tvb, pinfo, tree)
       end
       a = d.c.assoc
       snap = a and a.snap
-    else
+    elseif showing then
       a, snap = state:revisit(out.key, frame)
       d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
     end
     if snap and snap.untagged then
       snap = nil
     end
-    if snap then
-      if wanted(tree) then
-        local item = tag(tree, state, a, snap, d, frame, not visited, size < wire)
-        if state.rate > 1 then
-          sampling(item, state.rate, wire)
-        end
+    if snap and showing and wanted(tree) then
+      local item = tag(tree, state, a, snap, d, frame, fresh, size < wire)
+      if state.rate > 1 then
+        sampling(item, state.rate, wire)
       end
     end
   end
-  if log and not visited then
+  if log and fresh then
     local e = snap and ends_of(state, a, snap, d, frame, true)
     log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
       tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
@@ -3970,9 +4072,37 @@ function proto.dissector(tvb, pinfo, tree)
       there = out.length
     end
     if sflow.begins(tvb:raw(out.offset, 8)) then
-      each_sample(tree, pinfo, tvb:raw(out.offset, there), wanted(tree))
+      each_sample(tree, pinfo, tvb:raw(out.offset, there), showing and wanted(tree), frame, fresh)
     end
   end
+end
+
+function proto.dissector(tvb, pinfo, tree)
+  local size, frame = tvb:len(), pinfo.number
+  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local fresh = first_visit(frame, pinfo)
+  if fresh and not log then
+    -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
+    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
+    if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
+      local d = state.kept[sub(s, 27, 38)]
+      if d then
+        local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
+        if flags then
+          local length = l1 * 256 + l2 - 20 - (h - h % 16) / 4
+          if state:inside(d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, length,
+              size - 14 >= l1 * 256 + l2, tvb) then
+            if showing and wanted(tree) then
+              local a = d.c.assoc
+              tag(tree, state, a, a.snap, d, frame, true, false)
+            end
+            return
+          end
+        end
+      end
+    end
+  end
+  dissect(tvb, pinfo, tree, s, size, frame, fresh)
 end
 
 register_postdissector(proto)
@@ -3999,6 +4129,15 @@ if export_to then
     end
   end
   function tap.reset() end
+end
+
+if not gui_enabled() then
+  local line = wanted_fields.command_line()
+  local is_wanted = line and wanted_fields.fields(line)
+  if is_wanted then
+    fields.limit(is_wanted)
+    showing = wanted_fields.names_plugin(line)
+  end
 end
 
 main.proto, main.setting, main.held = proto, setting, held

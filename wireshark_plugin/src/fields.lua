@@ -50,6 +50,16 @@ local LIST = {
 }
 fields.LIST = LIST
 
+-- Leaves out the fields that this run cannot show; is_wanted as of wanted.fields.
+function fields.limit(is_wanted)
+  for _, f in ipairs(LIST) do
+    if not is_wanted("pacsflow." .. f[3]) then
+      fields.skip[f[1]] = true
+    end
+  end
+end
+fields.skip = {}
+
 function fields.register(proto)
   local all = {}
   for _, f in ipairs(LIST) do
@@ -78,8 +88,9 @@ local function constants(a, snap, d)
   local known = snap.sop and uids.sop_classes[snap.sop]
   local modality = known and known[3] ~= "" and known[3] or nil
   local out, n = {}, 0
+  local skip = fields.skip
   local function add(key, value)
-    if value ~= nil then
+    if value ~= nil and not skip[key] then
       out[n + 1], out[n + 2] = F[key], value
       n = n + 2
     end

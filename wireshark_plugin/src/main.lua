@@ -7,10 +7,11 @@ local lookahead = require("lookahead")
 local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
+local wanted_fields = require("wanted")
 
 local main = {}
 
-local sub = string.sub
+local byte, sub = string.byte, string.sub
 
 local proto = Proto("pacsflow", "PACS flow")
 fields.register(proto)
@@ -113,7 +114,7 @@ local function reset()
 end
 
 function proto.init()
-  pending = {}
+  pending, highest = {}, 0
   reset()
 end
 
@@ -163,8 +164,9 @@ local function ends_of(which, a, snap, d, frame, first_time)
   local e = { fields.ends(which.endpoints, a, snap, d, frame) }
   e.stamp = which.endpoints.stamp
   local tags = {}
+  local skip = fields.skip
   local function put(key, value)
-    if value ~= nil then
+    if value ~= nil and not skip[key] then
       tags[#tags + 1] = F[key]
       tags[#tags + 1] = value
     end
@@ -187,7 +189,7 @@ local function tag(tree, which, a, snap, d, frame, first_time, truncated)
   local item = tree:add(proto)
   add_all(item, fields.of(a, snap, d))
   add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
-  if truncated then
+  if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
   end
   return item
@@ -204,12 +206,11 @@ function sample_source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
-local function each_sample(tree, pinfo, s, visible)
+local function each_sample(tree, pinfo, s, visible, frame, fresh)
   local list = sflow.samples(s)
   if not list then
     return
   end
-  local frame, visited = pinfo.number, pinfo.visited
   for _, sample in ipairs(list) do
     local h = sample.header
     if sample.protocol == 1 then
@@ -223,7 +224,7 @@ local function each_sample(tree, pinfo, s, visible)
     end
     local out, a, snap, d = sample_out, nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
-      if visited then
+      if not fresh then
         a, snap = samples:revisit(out.key, frame)
         d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
       else
@@ -241,7 +242,7 @@ local function each_sample(tree, pinfo, s, visible)
       -- A sample of another protocol shows its rate, but is no DICOM.
       local item = tree
       if tagged then
-        item = tag(tree, samples, a, snap, d, frame, not visited, truncated)
+        item = tag(tree, samples, a, snap, d, frame, fresh, truncated)
       end
       item:add(F.sample, sample.index)
       item:add(F.agent, bytes.address(sample.agent))
@@ -251,7 +252,7 @@ local function each_sample(tree, pinfo, s, visible)
       end
       sampling(item, sample.rate, sample.length)
     end
-    if log and not visited then
+    if log and fresh then
       local e = tagged and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
@@ -261,20 +262,31 @@ local function each_sample(tree, pinfo, s, visible)
   end
 end
 
-local HEAD = 160
+local HEAD, LONG_HEAD = 66, 192
 local out = {}
+local highest = 0
+-- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
+local showing = true
 
-function proto.dissector(tvb, pinfo, tree)
-  local size = tvb:len()
-  local s = tvb:raw(0, size < HEAD and size or HEAD)
+local function first_visit(frame, pinfo)
+  if frame > highest then
+    highest = frame
+    return true
+  end
+  return not pinfo.visited
+end
+
+-- A frame that is not the inside of a data set.
+local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
+  if size > HEAD then
+    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
+  end
   local wire = pinfo.len
   packet.parse(s, wire, out)
-  local a, snap, d, visited
+  local a, snap, d
   local kind = out.proto
-  local frame = pinfo.number
   if kind == 6 and out.key and not out.fragment and not out.short then
-    visited = pinfo.visited
-    if not visited then
+    if fresh then
       local there = size - out.offset
       if there > out.length then
         there = out.length
@@ -292,23 +304,21 @@ function proto.dissector(tvb, pinfo, tree)
       end
       a = d.c.assoc
       snap = a and a.snap
-    else
+    elseif showing then
       a, snap = state:revisit(out.key, frame)
       d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
     end
     if snap and snap.untagged then
       snap = nil
     end
-    if snap then
-      if wanted(tree) then
-        local item = tag(tree, state, a, snap, d, frame, not visited, size < wire)
-        if state.rate > 1 then
-          sampling(item, state.rate, wire)
-        end
+    if snap and showing and wanted(tree) then
+      local item = tag(tree, state, a, snap, d, frame, fresh, size < wire)
+      if state.rate > 1 then
+        sampling(item, state.rate, wire)
       end
     end
   end
-  if log and not visited then
+  if log and fresh then
     local e = snap and ends_of(state, a, snap, d, frame, true)
     log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
       tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
@@ -323,9 +333,37 @@ function proto.dissector(tvb, pinfo, tree)
       there = out.length
     end
     if sflow.begins(tvb:raw(out.offset, 8)) then
-      each_sample(tree, pinfo, tvb:raw(out.offset, there), wanted(tree))
+      each_sample(tree, pinfo, tvb:raw(out.offset, there), showing and wanted(tree), frame, fresh)
     end
   end
+end
+
+function proto.dissector(tvb, pinfo, tree)
+  local size, frame = tvb:len(), pinfo.number
+  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local fresh = first_visit(frame, pinfo)
+  if fresh and not log then
+    -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
+    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
+    if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
+      local d = state.kept[sub(s, 27, 38)]
+      if d then
+        local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
+        if flags then
+          local length = l1 * 256 + l2 - 20 - (h - h % 16) / 4
+          if state:inside(d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, length,
+              size - 14 >= l1 * 256 + l2, tvb) then
+            if showing and wanted(tree) then
+              local a = d.c.assoc
+              tag(tree, state, a, a.snap, d, frame, true, false)
+            end
+            return
+          end
+        end
+      end
+    end
+  end
+  dissect(tvb, pinfo, tree, s, size, frame, fresh)
 end
 
 register_postdissector(proto)
@@ -352,6 +390,15 @@ if export_to then
     end
   end
   function tap.reset() end
+end
+
+if not gui_enabled() then
+  local line = wanted_fields.command_line()
+  local is_wanted = line and wanted_fields.fields(line)
+  if is_wanted then
+    fields.limit(is_wanted)
+    showing = wanted_fields.names_plugin(line)
+  end
 end
 
 main.proto, main.setting, main.held = proto, setting, held

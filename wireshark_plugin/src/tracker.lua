@@ -454,6 +454,32 @@ local function presume(t, c, d)
   end
 end
 
+-- Whether a packet of direction d, whole and without SYN, FIN or RST, is but an acknowledgment or
+-- the inside of a data set; then it is counted here and nothing else is to do.
+function tracker:inside(d, seq, flags, length, whole, tvb)
+  if flags % 8 ~= 0 or not whole or d.peer.waiting or self.rate ~= 1 then
+    return false
+  end
+  if length > 0 then
+    local skip = d.skip
+    if d.kind ~= "S" or seq ~= d.next or length >= skip or d.waiting then
+      return false
+    end
+    local a = d.c.assoc
+    if not a.last_pdu_ts or not a.snap or a.snap.untagged then
+      return false
+    end
+    d.skip, d.next = skip - length, (seq + length) % MODULUS
+  else
+    local a = d.c.assoc
+    if not a or not a.snap or a.snap.untagged then
+      return false
+    end
+  end
+  d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + tvb:reported_len()
+  return true
+end
+
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
 function tracker:packet(frame, info, key, seq, ack, flags, source, offset, length, captured, wire,
@@ -461,20 +487,6 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   local d = self.kept[key] or self:direction(key)
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
-    local a = d.c.assoc
-    if a and a.id and flags % 8 == 0 and not d.peer.waiting then
-      if length == 0 then
-        return d
-      elseif d.kind == "S" and seq == d.next and length < d.skip and captured == length
-        and not d.waiting and rate == 1 then
-        -- Most frames by far: the inside of a data set.
-        d.skip, d.next = d.skip - length, (seq + length) % MODULUS
-        if not a.last_pdu_ts then
-          a.last_ts = info.abs_ts
-        end
-        return d
-      end
-    end
   end
   self.frame, self.now = frame, info.abs_ts
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
