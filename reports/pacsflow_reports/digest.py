@@ -58,9 +58,11 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     head = plain(f"{prose(report.title)} – {report.week}")
     where = plain(f"{prose(report.site)} · " if report.site else "") + plain(
         language.dates(report.first_day, report.last_day))
-    quality = f"{_('Coverage')}: {plain(language.percent(share, 1))} ({plain(seen)})"
+    covered, guessed, area_head, state_head = (
+        _("Coverage"), _("estimated from samples"), _("Area"), _("Status"))
+    quality = f"{covered}: {plain(language.percent(share, 1))} ({plain(seen)})"
     if coverage.sampled:
-        quality += f"; {_('estimated from samples')}"
+        quality += f"; {guessed}"
     if coverage.unreadable_rows:
         quality += "; " + language.ngettext(
             "%(count)s unreadable", "%(count)s unreadable", coverage.unreadable_rows
@@ -81,7 +83,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
             lines += [f"> **{simulated}**", ""]
         lines += [quality, ""]
         lines += [f"- **{s.question}:** {s.answer}" for s in teller.sentences()]
-        lines += ["", f"| | {_('Area')} | {_('Status')} | |", "|---|---|---|---|"]
+        lines += ["", f"| | {area_head} | {state_head} | |", "|---|---|---|---|"]
         lines += [f"| {mark} | {area[:1].upper()}{area[1:]} | {state} | {reason} |"
                   for mark, area, state, reason in lights]
         return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ from pacsflow.weekly import Severity, Status
 
 from . import charts, flowmap
 from .language import Language
-from .rules import translated
+from .rules import known, translated
 from .sentences import Teller, party_name
 from .text import cleaned, prose, shorten
 from .words import words
@@ -72,7 +72,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         fixed=_fixed, word=words(language), capitalise=lambda text: text[:1].upper() + text[1:],
     )
     made.globals.update(lang=language, amount=language.amount, change=language.change,
-                        span=language.span)
+                        span=language.span, known=known)
     return language, made
 
 

@@ -1,17 +1,179 @@
-"""Says findings in the page's language, by the rule that found them."""
+"""Says what the findings' rules found in the page's language and with its numbers and times.
+
+A rule gives its facts as `Finding.params`, by name and in a neutral form (bytes and counts as
+digits, shares in percent, times in ISO 8601). A rule that is not listed here keeps its own English.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from .language import N_
+from .phrases import said
+
 if TYPE_CHECKING:
-    from pacsflow.weekly import WeeklyReport
+    from collections.abc import Callable
+
+    from pacsflow.weekly import AreaStatus, Curve, Finding, WeeklyReport
 
     from .language import Language
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a rule says: `title`, lines of `evidence`, and `action`; `None` keeps the rule's own."""
+
+    title: str
+    evidence: tuple[str, ...] | None
+    action: str
+
+
+_SILENT = Text(
+    N_("%(host)s sent and received no images this week"),
+    (N_("Last imaging traffic: %(last)s"),),
+    N_("Ask whether it is in service; if it is, check its network connection and AE setup."),
+)
+_RATE = (N_("%(count)s of %(total)s associations; from %(limit)s on this is named"),)
+
+RULES: dict[str, Text] = {
+    "pacs-silent": _SILENT,
+    "device-silent": _SILENT,
+    "device-new": Text(
+        N_("%(host)s took part in imaging traffic for the first time"),
+        (N_("First seen: %(first)s"), N_("Connections: %(connections)s, peers: %(peers)s")),
+        N_("Confirm that it was expected and write it into the inventory; if nobody knows it, find "
+           "the switch port and take it off the network."),
+    ),
+    "rejects-high": Text(
+        N_("%(percent)s of associations were rejected"), _RATE,
+        N_("Compare calling and called AE titles with the PACS's configuration; look for a device "
+           "that was renamed or moved."),
+    ),
+    "aborts-high": Text(
+        N_("%(percent)s of associations were aborted"), _RATE,
+        N_("See which pairs abort and at what time; time-outs and full archives are the usual "
+           "causes."),
+    ),
+    "failures-high": Text(
+        N_("%(percent)s of associations carried failed responses"), _RATE,
+        N_("Look the status codes up in PS3.4 of the service; A7xx means out of resources, A9xx "
+           "and Cxxx that the PACS could not understand the object."),
+    ),
+    "loss-high": Text(
+        N_("The sensor missed %(percent)s of the bytes"),
+        (N_("%(missed)s are gaps in TCP streams (missed_bytes)"),),
+        N_("Check the sensor's packet drops and the mirror port's load."),
+    ),
+    "sensor-gap": Text(
+        N_("No data for %(hours)s"), (N_("From %(start)s to %(end)s"),),
+        N_("Find out whether the sensor, the mirror port or the log rotation stood still."),
+    ),
+    "outside": Text(
+        N_("DICOM in the clear with %(host)s, outside the site"), (N_("%(bytes)s this week"),),
+        N_("Stop it at the firewall unless it is a known partner; then use TLS or a VPN and write "
+           "the partner into the inventory."),
+    ),
+}
+NOTICE = Text(
+    N_("Zeek notice %(note)s from %(host)s"), None,
+    N_("docs/notices.md says what %(note)s means and what to do."),
+)
+
+PERCENTS = {"percent", "limit"}
+COUNTS = {"count", "total", "connections", "peers", "number", "weeks", "days"}
+BYTES = {"bytes", "missed", "octets"}
+TIMES = {"first", "last", "start", "end", "since", "when"}
+
+
+def _value(name: str, text: str, language: Language) -> str:
+    """Return a parameter as the page writes it; the name's last part says what it is."""
+    kind = name.rsplit("_", 1)[-1]
+    try:
+        if kind in PERCENTS:
+            return language.percent(float(text))
+        if kind in COUNTS:
+            return language.number(float(text))
+        if kind in BYTES:
+            return language.bytes(float(text))
+        if kind == "seconds":
+            return language.duration(float(text))
+        if kind == "hours":
+            return language.duration(3600 * float(text))
+        if kind in TIMES:
+            moment = datetime.fromisoformat(text)
+            return language.moment(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return text
+    return text
+
+
+def known(finding: Finding) -> bool:
+    """Return whether this page says the finding itself, in its own language."""
+    return finding.id in RULES or finding.id.startswith("notice-")
+
+
+def finding_said(finding: Finding, language: Language) -> Finding:
+    """Return `finding` in `language`; where its rule is not known, or a value lacks, as it is."""
+    text = RULES.get(finding.id) or (NOTICE if finding.id.startswith("notice-") else None)
+    if text is None:
+        return finding
+    values = {name: _value(name, value, language) for name, value in finding.params}
+    for name, moment in (("start", finding.start), ("end", finding.end)):
+        if moment is not None:
+            values.setdefault(name, language.moment(moment))
+    say: Callable[[str], str] = language.gettext
+    try:
+        return replace(
+            finding,
+            title=say(text.title) % values,
+            evidence=finding.evidence if text.evidence is None
+            else tuple(say(line) % values for line in text.evidence),
+            action=say(text.action) % values,
+        )
+    except (KeyError, TypeError, ValueError):
+        return finding
+
+
 def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
-    """Return `report` with its findings' texts in `language`, where its catalogue has the rule."""
-    if language.tag == "en":
-        return report
-    return report
+    """Return `report` with every sentence that its makers wrote in English said in `language`."""
+    _ = language.gettext
+    findings = tuple(finding_said(finding, language) for finding in report.findings)
+    titles = {a.title: b.title for a, b in zip(report.findings, findings, strict=True)}
+    reasons = {
+        "no-data": _("No data this week"),
+        "no-dicom-log": _("No DICOM log was given"),
+        "no-imaging": _("No imaging equipment was seen"),
+        "nothing-unusual": _("Nothing unusual"),
+    }
+
+    def light(status: AreaStatus) -> AreaStatus:
+        reason = titles.get(status.reason) or reasons.get(status.reason)
+        return replace(status, reason=reason or said(status.reason, language))
+
+    def curve(made: Curve, title: str = "") -> Curve:
+        return replace(made, title=title or made.title, reason=said(made.reason, language),
+                       verdict=said(made.verdict, language))
+
+    keys = {report.traffic.title: "traffic", report.imaging.title: "imaging",
+            report.communications.title: "communications"}
+    cover = report.coverage
+    return replace(
+        report,
+        title=said(report.title, language),
+        findings=findings,
+        status=tuple(map(light, report.status)),
+        traffic=curve(report.traffic, _("All traffic")),
+        communications=curve(report.communications, _("Communications")),
+        imaging=curve(report.imaging, _("Imaging traffic")),
+        incidents=tuple(replace(item, series=keys.get(item.series, item.series))
+                        for item in report.incidents),
+        pacs=tuple(replace(flow, curve_in=curve(flow.curve_in), curve_out=curve(flow.curve_out))
+                   for flow in report.pacs),
+        modalities=tuple(replace(item, curve=curve(item.curve)) if item.curve else item
+                         for item in report.modalities),
+        coverage=replace(cover, sampling_note=said(cover.sampling_note, language),
+                         byte_basis=said(cover.byte_basis, language),
+                         notes=tuple(said(note, language) for note in cover.notes)),
+    )

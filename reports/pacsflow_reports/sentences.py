@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pacsflow.weekly import Severity, Status
 
+from .language import N_
 from .text import prose, shorten
 
 if TYPE_CHECKING:
@@ -114,16 +115,19 @@ class Teller:
         by_status: dict[Status, list[str]] = {status: [] for status in Status}
         for area in report.status:
             by_status[area.status].append(names.get(area.area, area.area))
+        def verb(areas: list[str], one: str, several: str) -> str:
+            # Some areas are plural words by themselves.
+            plural = len(areas) > 1 or areas[0] in (names["modalities"], names["associations"])
+            return _(several if plural else one)
+
         act, look = by_status[Status.ACT], by_status[Status.LOOK]
         good, unknown = by_status[Status.GOOD], by_status[Status.UNKNOWN]
         clauses: list[str] = []
         if act:
-            template = self.language.ngettext(
-                "%(AREAS)s needs action", "%(AREAS)s need action", len(act))
+            template = verb(act, N_("%(AREAS)s needs action"), N_("%(AREAS)s need action"))
             clauses.append(self._say(template, AREAS=self.language.listing(act, most=6)))
         if look:
-            template = self.language.ngettext(
-                "%(AREAS)s deserves a look", "%(AREAS)s deserve a look", len(look))
+            template = verb(look, N_("%(AREAS)s deserves a look"), N_("%(AREAS)s deserve a look"))
             if not act:
                 clauses.append(self.strong(_("nothing needs action")))
             clauses.append(self._say(template, AREAS=self.language.listing(look, most=6)))
@@ -133,7 +137,7 @@ class Teller:
                                      WELL=_("all is well")))
         elif good:
             clauses.append(self._say(
-                self.language.ngettext("%(areas)s is well", "%(areas)s are well", len(good)),
+                verb(good, N_("%(areas)s is well"), N_("%(areas)s are well")),
                 areas=self.language.listing(good, most=6)))
         if unknown:
             clauses.append(self._say(_("nothing can be said about %(areas)s for want of data"),
