@@ -6,8 +6,10 @@ local inventory = require("inventory")
 local lookahead = require("lookahead")
 local packet = require("packet")
 local sflow = require("sflow")
+local tls = require("tls")
 local tracker = require("tracker")
 local wanted_fields = require("wanted")
+local windows = require("windows")
 
 local main = {}
 
@@ -368,6 +370,10 @@ end
 
 register_postdissector(proto)
 
+tls.register(function(plain)
+  pending[#pending + 1] = plain
+end)
+
 -- The end of the file: Wireshark calls the taps' draw functions then.
 local function finish()
   state:flush()
@@ -391,6 +397,13 @@ if export_to then
   end
   function tap.reset() end
 end
+
+windows.register(function()
+  return { state, samples }
+end, function()
+  state:flush()
+  samples:flush()
+end)
 
 if not gui_enabled() then
   local line = wanted_fields.command_line()
