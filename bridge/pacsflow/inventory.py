@@ -86,7 +86,7 @@ def read_inventory(path: Path) -> Inventory:
     """
     with opened(path) as file:
         lines = file.read(64 << 20).decode("utf-8", "backslashreplace").split("\n")
-    head = [line.encode() for line in lines if line.startswith("#")]
+    head = [f"{line}\n".encode() for line in lines if line.startswith("#")]
     try:
         header = parse_header(head, path)
     except InputError as error:

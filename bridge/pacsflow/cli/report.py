@@ -30,7 +30,7 @@ from pacsflow.errors import InputError, UsageError
 from pacsflow.findings.facts import Thresholds, read_thresholds
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
-from pacsflow.week import Options, build_report
+from pacsflow.week.options import Options
 from pacsflow.weekly import Severity, WeeklyReport, to_json_value
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def build(
         origin=options.origin, forecasts=options.forecasts, thresholds=thresholds,
         command=_command(), top=options.top,
     )  # fmt: skip
+    from pacsflow.week.build import build_report  # noqa: PLC0415 - statsmodels takes seconds
+
     with opened(inputs, ledger) as found:
         known = inventory_of(inventory, found.inputs)
         with progress("forecasting") as update:

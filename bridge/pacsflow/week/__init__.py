@@ -1,5 +1,1 @@
-"""Computes a `WeeklyReport` from a ledger: queries here, text and pixels elsewhere."""
-
-from pacsflow.week.build import Options, build_report
-
-__all__ = ["Options", "build_report"]
+"""Computes a `WeeklyReport` from a ledger: `build.build_report` puts together what others ask."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pacsflow import __version__
 from pacsflow.errors import UsageError
-from pacsflow.findings import Facts, Thresholds, findings
+from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
 from pacsflow.ledger.series import IMAGING, covered_hours, origins, read_series
 from pacsflow.series import HOUR
@@ -19,6 +19,7 @@ from pacsflow.week import dicom, traffic
 from pacsflow.week.curves import Request, curves
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
+from pacsflow.week.options import Options
 from pacsflow.week.period import Week, latest_week, parse_week, week_of, zone_of
 from pacsflow.weekly import (
     AreaStatus,
@@ -52,25 +53,6 @@ MODALITY_LIMIT = 12
 PEERS = 5
 FILES_NAMED = 400
 AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a user can choose of a report.
-
-    `week` is ``2026-W10``, one of its days, or empty for the latest that has data; `origin` is
-    zeek, capture or sflow, or empty for the one that covers most hours.
-    """
-
-    week: str = ""
-    zone: str = "UTC"
-    title: str = "Medical image traffic"
-    site: str = ""
-    origin: str = ""
-    forecasts: bool = True
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    command: str = ""
-    top: int = 10
 
 
 def build_report(

@@ -1,0 +1,63 @@
+# `make report` and `make test` set up what they need; see README.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+WEEKS ?= 6
+NEED := tests/need.sh
+JOBS ?= $(shell nproc)
+
+.PHONY: help report test bench lint format lock clean
+
+help: ## Say what there is to make.
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the page's path.
+	@$(BIN)/pacsflow demo $(DEMO) --weeks $(WEEKS)
+
+test: $(VENV)/.dev ## Set up what the tests need and run all of them.
+	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium pdftoppm:poppler-utils \
+		wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick dcmdump:dcmtk dot:graphviz
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
+	@$(NEED) tshark:tshark
+	@for bench in $$(ls tests/bench/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench || code=1; done; exit $$code
+
+lint: $(VENV)/.dev ## Check style and types.
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(VENV)/.dev ## Put the code into the house's form.
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: $(VENV)/.dev ## Resolve the dependencies anew.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		-c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove what the other targets made.
+	rm -rf $(VENV) $(DEMO) build dist
+
+$(BIN)/python:
+	@$(NEED) --python $(PYTHON)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "setting up the Python packages (about a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(NEED) tshark:tshark
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "setting up the test packages (about a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,96 @@
+"""What the tests share: where real input lies, and how to write a Zeek log."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT = Path(__file__).parents[1]
+CAPTURES = Path(__file__).parent / "captures"
+CONN_FIELDS = {
+    "ts": "time", "uid": "string", "id.orig_h": "addr", "id.orig_p": "port", "id.resp_h": "addr",
+    "id.resp_p": "port", "proto": "enum", "service": "string", "duration": "interval",
+    "orig_bytes": "count", "resp_bytes": "count", "conn_state": "string", "missed_bytes": "count",
+    "history": "string", "orig_pkts": "count", "orig_ip_bytes": "count", "resp_pkts": "count",
+    "resp_ip_bytes": "count",
+}  # fmt: skip
+CONN_ROW = {
+    "ts": "1772438400.000001", "uid": "C1", "id.orig_h": "10.0.0.1", "id.orig_p": "40000",
+    "id.resp_h": "10.0.0.2", "id.resp_p": "104", "proto": "tcp", "service": "dicom",
+    "duration": "1.5", "orig_bytes": "1000", "resp_bytes": "100", "conn_state": "SF",
+    "missed_bytes": "0", "history": "ShADadFf", "orig_pkts": "10", "orig_ip_bytes": "1400",
+    "resp_pkts": "8", "resp_ip_bytes": "420",
+}  # fmt: skip
+"""One association of 2026-03-02 08:00 UTC, a Monday."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real input that is not the project's own: beside the checkout, where there is any."""
+    path = ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("no ../shared/data beside the checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    found = shutil.which("tshark")
+    if not found:
+        pytest.skip("tshark is not installed: apt-get install tshark")
+    return found
+
+
+def tsv(
+    rows: Sequence[dict[str, Any] | str],
+    *,
+    path: str = "conn",
+    fields: dict[str, str] | None = None,
+    close: bool = True,
+) -> str:
+    """Return a Zeek TSV log. Rows are complete lines, or changes to `CONN_ROW`."""
+    fields = fields or CONN_FIELDS
+    lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)"]
+    lines += ["#unset_field\t-", f"#path\t{path}", "#open\t2026-03-02-08-00-00"]
+    lines += ["#fields\t" + "\t".join(fields), "#types\t" + "\t".join(fields.values())]
+    for row in rows:
+        if isinstance(row, str):
+            lines.append(row)
+        else:
+            whole = {**CONN_ROW, **row} if path == "conn" else row
+            lines.append("\t".join(str(whole.get(name, "-")) for name in fields))
+    if close:
+        lines.append("#close\t2026-03-02-09-00-00")
+    return "\n".join(lines) + "\n"
+
+
+def json_log(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a Zeek JSON conn.log; rows are changes to a complete one."""
+    base: dict[str, Any] = {
+        name: float(value) if name in {"ts", "duration"} else value
+        for name, value in CONN_ROW.items()
+    }
+    for name, kind in CONN_FIELDS.items():
+        if kind in {"count", "port"}:
+            base[name] = int(base[name])
+    return "".join(json.dumps({**base, **row}) + "\n" for row in rows)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    """Return a function that writes a file below a temporary folder."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write_file

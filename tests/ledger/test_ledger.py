@@ -1,0 +1,236 @@
+"""The ledger's promises: idempotent, atomic, late rows included, readable by any engine."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import pyarrow.dataset as ds
+import pytest
+from conftest import ROOT, json_log, tsv
+from pacsflow.errors import LedgerError
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+T0 = 1772438400
+"""2026-03-02 08:00 UTC."""
+
+
+def traffic(ledger: Ledger) -> list[dict[str, Any]]:
+    with ledger.connect() as connection:
+        table = connection.sql(
+            "SELECT * FROM traffic ORDER BY hour, source, destination, service"
+        ).to_arrow_table()
+    return table.to_pylist()
+
+
+def total(ledger: Ledger, column: str = "bytes") -> int:
+    return sum(row[column] for row in traffic(ledger))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger", create=True)
+
+
+def test_one_connection_gives_one_row_a_direction(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([write("conn.log", tsv([{}]))]).sources)
+    out, back = traffic(ledger)
+    assert (out["source"], out["destination"], out["service"]) == ("10.0.0.1", "10.0.0.2", "dicom")
+    assert (out["communications"], out["packets"], out["bytes"]) == (1, 10, 1400)
+    assert (back["source"], back["communications"], back["bytes"]) == ("10.0.0.2", 0, 420)
+    assert out["hour"] == datetime(2026, 3, 2, 8, tzinfo=UTC)
+    assert out["origin"] == "zeek"
+    assert out["samples"] == 0
+
+
+def test_a_long_connection_is_spread_by_its_share_of_each_hour(
+    ledger: Ledger, write: Write
+) -> None:
+    row = {"ts": f"{T0 + 1800}.0", "duration": "7200", "orig_ip_bytes": 1003, "orig_pkts": 7}
+    ledger.add(find([write("conn.log", tsv([row]))]).sources)
+    rows = [r for r in traffic(ledger) if r["source"] == "10.0.0.1"]
+    assert [r["hour"].hour for r in rows] == [8, 9, 10]
+    assert [r["bytes"] for r in rows] == [251, 501, 251]
+    assert sum(r["bytes"] for r in rows) == 1003
+    assert sum(r["packets"] for r in rows) == 7
+    assert [r["communications"] for r in rows] == [1, 0, 0]
+
+
+def test_adding_again_changes_nothing(ledger: Ledger, write: Write) -> None:
+    text = tsv([{}, {"uid": "C2"}])
+    first = ledger.add(find([write("conn.log", text)]).sources)
+    before = traffic(ledger)
+    packed = write("old/conn.2026-03-02.log.gz", gzip.compress(text.encode()))
+    again = ledger.add([*find([packed]).sources, *find([packed.parents[1] / "conn.log"]).sources])
+    assert len(first.added) == 1
+    assert (len(again.added), len(again.known)) == (0, 2)
+    assert traffic(ledger) == before
+
+
+def test_two_files_of_one_run_with_one_content_count_once(ledger: Ledger, write: Write) -> None:
+    paths = [write("a/conn.log", tsv([{}])), write("b/conn.log", tsv([{}]))]
+    added = ledger.add(find(paths).sources)
+    assert (len(added.added), len(added.known)) == (1, 1)
+    assert total(ledger) == 1820
+
+
+def test_late_rows_change_old_hours(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([write("conn.09.log", tsv([{}]))]).sources)
+    late = {"ts": f"{T0}.5", "duration": "100000", "uid": "Clate", "orig_ip_bytes": 277777}
+    ledger.add(find([write("conn.36.log", tsv([late]))]).sources)
+    rows = [r for r in traffic(ledger) if r["source"] == "10.0.0.1"]
+    assert len({r["hour"].date() for r in rows}) == 2
+    assert sum(r["bytes"] for r in rows) == 1400 + 277777
+
+
+def test_a_log_that_grew_replaces_its_earlier_self(ledger: Ledger, write: Write) -> None:
+    text = tsv([{}, {"uid": "C2"}], close=False)
+    path = write("conn.log", tsv([{}], close=False))
+    ledger.add(find([path]).sources)
+    path.write_text(text)
+    ledger.add(find([path]).sources)
+    assert total(ledger, "communications") == 2
+    assert len(ledger.entries()) == 1
+    path.write_text(tsv([{"uid": "C9", "orig_ip_bytes": "5"}]))
+    ledger.add(find([path]).sources)
+    assert total(ledger, "communications") == 3, "a rotated log is another log"
+
+
+def test_a_bad_file_harms_nothing(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([write("good/conn.log", tsv([{}]))]).sources)
+    before, files = traffic(ledger), sorted(p for p in ledger.folder.rglob("*.parquet"))
+    text = gzip.compress(tsv([{"uid": f"C{n}"} for n in range(2000)]).encode())
+    added = ledger.add(find([write("bad/conn.log.gz", text[: len(text) // 2])]).sources)
+    assert len(added.problems) == 1
+    assert traffic(ledger) == before
+    assert sorted(p for p in ledger.folder.rglob("*.parquet")) == files
+    assert len(ledger.journal.problems()) == 1
+
+
+def test_other_engines_read_it(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([write("conn.log", json_log([{}, {"ts": T0 + 90000.0}]))]).sources)
+    folder = ledger.folder / "traffic"
+    arrow = ds.dataset(folder, partitioning="hive").to_table()
+    frame = pd.read_parquet(folder)
+    other = duckdb.sql(f"SELECT sum(bytes), count(DISTINCT day) FROM '{folder}/*/*.parquet'")
+    assert arrow["bytes"].to_pylist() == frame["bytes"].tolist()
+    assert other.fetchall() == [(3640, 2)]
+
+
+def test_folders_that_are_no_ledger_are_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="there is no ledger here"):
+        Ledger(tmp_path / "none")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(LedgerError, match="neither a ledger nor an empty folder"):
+        Ledger(tmp_path / "mine", create=True)
+    book = Ledger(tmp_path / "ledger", create=True)
+    (book.folder / "journal.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(LedgerError, match="not a ledger's journal"):
+        Ledger(book.folder)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_killed_run_leaves_it_before_or_after(tmp_path: Path, write: Write, seed: int) -> None:
+    """Kill an ingest at moments spread over its run; every file is then in whole, or not at all."""
+    rows_each = 50
+    for n in range(24):
+        rows = [{"uid": f"C{n}_{m}", "ts": f"{T0 + n * 3600 + m}.0"} for m in range(rows_each)]
+        write(f"logs/conn.{n:02d}.log", tsv(rows))
+    book = tmp_path / "ledger"
+    run = [sys.executable, "-m", "pacsflow", "ingest", str(tmp_path / "logs"), "-l", str(book)]
+    process = subprocess.Popen(run, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        staged = list((book / ".staging").glob("*")) if (book / ".staging").is_dir() else []
+        if len(staged) > seed * 4:
+            break
+        time.sleep(0.002)
+    time.sleep(0.02 * seed)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    ledger = Ledger(book)
+    done = len(ledger.entries())
+    assert total(ledger, "communications") == done * rows_each
+    assert not (book / ".staging").exists()
+    ledger.add(find([tmp_path / "logs"]).sources, workers=1)
+    assert total(ledger, "communications") == 24 * rows_each
+    assert len(ledger.entries()) == 24
+
+
+def test_a_move_that_was_begun_is_finished(ledger: Ledger, write: Write) -> None:
+    """Between the journal's first word and its second, every step may be the last."""
+    from pacsflow.ledger import STAGING, _entry
+    from pacsflow.ledger.staging import fingerprint, stage
+
+    source = find([write("conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}]))]).sources[0]
+    staged = stage(
+        source, fingerprint(source.path), ledger.folder / STAGING / fingerprint(source.path).sha256
+    )
+    assert not isinstance(staged, Exception)
+    entry = _entry(staged, "", simulated=False)
+    assert len(entry.files) == 4
+    ledger.journal.begin([entry])
+    first = ledger.folder / entry.files[0]
+    first.parent.mkdir(parents=True)
+    (ledger.folder / STAGING / entry.sha256 / entry.files[0]).rename(first)
+    opened = Ledger(ledger.folder)
+    assert total(opened, "communications") == 2
+    assert len(opened.entries()) == 1
+
+
+def test_no_row_of_a_wide_range_of_times_is_lost(ledger: Ledger, write: Write) -> None:
+    rows = [
+        {"uid": f"C{n}", "ts": f"{T0 + n * 7919}.{n:06d}", "duration": str(n * 997 % 20000)}
+        for n in range(400)
+    ]
+    ledger.add(find([write("conn.log", tsv(rows))]).sources)
+    assert total(ledger) == 400 * 1820
+    assert total(ledger, "packets") == 400 * 18
+    assert total(ledger, "communications") == 400
+
+
+def test_shared_conn_logs_total_as_awk_totals_them(shared_data: Path, ledger: Ledger) -> None:
+    for path in sorted((shared_data / "logs").rglob("conn.log")):
+        with Ledger.temporary() as one:
+            one.add(find([path]).sources)
+            awk = subprocess.run(
+                ["awk", "-F", "\t", "/^#fields/{for(i=2;i<=NF;i++)c[$i]=i-1} "
+                 "!/^#/{b+=$c[\"orig_ip_bytes\"]+$c[\"resp_ip_bytes\"];"
+                 "p+=$c[\"orig_pkts\"]+$c[\"resp_pkts\"];n++} END{printf \"%d %d %d\",b,p,n}",
+                 str(path)],
+                capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            sums = [total(one, c) for c in ("bytes", "packets", "communications")]
+        assert sums == [int(v) for v in awk.split()], path
+
+
+def test_shared_captures_total_as_tshark_totals_them(shared_data: Path, tshark: str) -> None:
+    import re
+
+    for path in sorted((shared_data / "captures").glob("*.pcap*")):
+        with Ledger.temporary() as one:
+            one.add(find([path]).sources)
+            sums = total(one, "packets"), total(one)
+        told = subprocess.run(
+            [tshark, "-r", str(path), "-q", "-z", "io,stat,0"],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        found = re.search(r"<>\s*[\d.Dur]+\s*\|\s*(\d+)\s*\|\s*(\d+)", told)
+        assert found, told
+        assert sums == (int(found[1]), int(found[2])), path.name
