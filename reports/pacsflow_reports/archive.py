@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from markupsafe import Markup
 
 from pacsflow.errors import InputError
 
+from .language import languages
 from .pdf import html_to_pdf
 from .render import (
     WeekLinks,
@@ -71,7 +71,9 @@ class WeekSummary:
     new: int = 0
     silent: int = 0
     findings: dict[str, int] = field(default_factory=dict)
+    """Number of findings by severity."""
     status: dict[str, str] = field(default_factory=dict)
+    """Status by area."""
 
 
 def summary_of(report: WeeklyReport) -> WeekSummary:
@@ -135,8 +137,8 @@ def write_archive(
     directory.mkdir(parents=True, exist_ok=True)
     weeks = sorted({report.week, *_weeks(directory)})
     page = directory / f"{report.week}.html"
-    _write(page, render_html(report, lang=lang, title=title, logo=logo,
-                             links=_links(weeks, report.week)))
+    links = _links(weeks, report.week)
+    _write(page, _linked(render_html(report, lang=lang, title=title, logo=logo, links=links), links))
     summary = asdict(summary_of(cleaned(report)))
     summary["title"] = cleaned(title) if title else summary["title"]
     _write(directory / f"{report.week}.json",
@@ -179,28 +181,45 @@ def _write(path: Path, text: str) -> None:
 
 
 def _relink(page: Path, links: WeekLinks) -> None:
-    """Put new links into a page that is in the archive already, in that page's language."""
+    """Put new links into a page that is in the archive already."""
     html = page.read_text("utf-8")
-    found = _LANG.search(html)
-    _, templates = environment(found[1] if found else "en", "UTC")
-    inner = squeeze(templates.get_template("weeks.jinja").render(links=links)).strip()
-    renewed = _LINKS.sub(lambda m: f"{m[1]}\n{inner}\n{m[2]}", html, count=1)
+    renewed = _linked(html, links)
     if renewed != html:
         _write(page, renewed)
 
 
+def _linked(html: str, links: WeekLinks) -> str:
+    """Return a page with these links in place of its own, in the page's language."""
+    found = _LANG.search(html)
+    tag = found[1] if found and found[1] in languages() else "en"
+    _, templates = environment(tag, "UTC")
+    inner = squeeze(templates.get_template("weeks.jinja").render(links=links)).strip()
+    return _LINKS.sub(lambda m: f"{m[1]}{inner}{m[2]}", html, count=1)
+
+
 def _read(path: Path) -> WeekSummary:
     """Return a kept summary; one that cannot be read leaves its week without numbers."""
+    nothing = WeekSummary(path.stem)
     try:
-        kept: Any = json.loads(path.read_text("utf-8"))
-        fields = {key: kept[key] for key in WeekSummary.__dataclass_fields__ if key in kept}
-        numbers = (fields.get("bytes"), fields.get("imaging_bytes"))
-        if not all(n is None or (isinstance(n, (int, float)) and math.isfinite(n))
-                   for n in numbers):
-            return WeekSummary(path.stem)
-        return cleaned(WeekSummary(**{**fields, "week": path.stem}))
-    except (OSError, ValueError, TypeError, KeyError):
-        return WeekSummary(path.stem)
+        kept: Any = json.loads(path.read_text("utf-8"), parse_constant=lambda _name: None)
+    except (OSError, ValueError):
+        return nothing
+    if not isinstance(kept, dict):
+        return nothing
+    fields: dict[str, Any] = {}
+    for name in WeekSummary.__dataclass_fields__:
+        value, usual = kept.get(name), getattr(nothing, name)
+        if name in {"findings", "status"}:
+            kind = int if name == "findings" else str
+            value = {k: v for k, v in value.items() if isinstance(v, kind)} \
+                if isinstance(value, dict) else {}
+        elif isinstance(usual, (bool, str)):
+            if not isinstance(value, type(usual)):
+                continue
+        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        fields[name] = value
+    return cleaned(WeekSummary(**{**fields, "week": path.stem}))
 
 
 def _index(

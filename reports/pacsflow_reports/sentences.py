@@ -218,14 +218,16 @@ class Teller:
         if incidents:
             worst = max(incidents, key=lambda item: item.unlikely)
             when = language.span(worst.start, worst.end)
-            values = {
-                "TIMES": self._count("%(count)s time", "%(count)s times", len(incidents)),
-                "when": when, "seen": language.bytes(worst.bytes_seen),
-                "expected": language.bytes(worst.bytes_expected),
-            }
+            template = language.ngettext(
+                "traffic left its forecast range %(ONCE)s, on %(when)s, with %(seen)s where "
+                "%(expected)s was expected",
+                "traffic left its forecast range %(TIMES)s, farthest on %(when)s, with %(seen)s "
+                "where %(expected)s was expected", len(incidents))
             clauses.append(self._say(
-                _("traffic left its forecast range %(TIMES)s, farthest on %(when)s "
-                  "with %(seen)s where %(expected)s was expected"), **values))
+                template, ONCE=_("once"),
+                TIMES=self._count("%(count)s time", "%(count)s times", len(incidents)),
+                when=when, seen=language.bytes(worst.bytes_seen),
+                expected=language.bytes(worst.bytes_expected)))
         elif forecast:
             clauses.append(self._say(_("every hour stayed within reach of its forecast")))
         elif report.coverage.hours_with_data:
@@ -254,7 +256,8 @@ class Teller:
         if band is None or not band.mean:
             reason = report.imaging.reason or report.traffic.reason
             if reason:
-                return [_("no forecast yet"), self.plain(prose(reason).rstrip("."))]
+                lacking = _("no forecast yet")
+                return [f"{lacking}: {self.plain(prose(reason).rstrip('.'))}"]
             return [_("there is no forecast yet")]
         unit = curve.observed.unit
         peak = max(range(len(band.mean)), key=band.mean.__getitem__)

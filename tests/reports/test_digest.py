@@ -1,0 +1,53 @@
+"""The first screen as text and as Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from pacsflow_reports import render_digest
+from reports import factory
+
+
+def test_text_has_coverage_five_sentences_and_a_line_an_area() -> None:
+    text = render_digest(factory.hospital(pacs=3, hosts=100)).replace("\u00a0", " ")
+    lines = text.splitlines()
+    assert lines[0] == "Medical-image traffic – 2026-W47"
+    assert "*** Simulated data. Nothing on this page was measured in a hospital. ***" in lines
+    order = [text.index(word) for word in ("Coverage: 97.0 %", "\nState:", "\nTraffic:",
+                                           "\nChanges:", "\nNext week:", "\nTo do:",
+                                           "Status by area", "▲ Security: Act")]
+    assert order == sorted(order)
+    assert all(len(line) <= 78 for line in lines)
+
+
+def test_sentences_follow_the_data() -> None:
+    said = {kind: render_digest(factory.ALL[kind]()).replace("\u00a0", " ").replace("\n  ", " ")
+            for kind in ("hospital", "small", "empty", "one_row", "no_dicom", "sampled")}
+    assert len({text.split("Status by area")[0] for text in said.values()}) == len(said)
+    assert "Modalities and security need action" in said["hospital"]
+    assert "US-NEW-3 is new; MR-01 fell silent" in said["hospital"]
+    assert "All is well in every area" in said["small"]
+    assert "nothing was seen in any of its 168 hours" in said["empty"]
+    assert "moved 1.23 kB in 1 communication," in said["one_row"]
+    assert "no imaging traffic was seen among it" in said["no_dicom"]
+    assert "an estimated" in said["sampled"]
+
+
+def test_markdown_keeps_hostile_names_from_becoming_markup() -> None:
+    text = render_digest(factory.hostile(), markdown=True)
+    assert text.startswith("# ")
+    assert "<script" not in text.replace("\\<script", "")
+    assert "](" not in text
+    assert "\u202e" not in text
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert line.count("|") - line.count("\\|") == 5
+
+
+@pytest.mark.parametrize("kind", list(factory.ALL))
+@pytest.mark.parametrize("markdown", [False, True])
+def test_every_week_has_a_digest_in_both_languages(kind: str, markdown: bool) -> None:
+    for lang in ("en", "pt-BR"):
+        text = render_digest(factory.ALL[kind](), lang=lang, markdown=markdown)
+        assert len(text) < 20_000
+        assert "%(" not in text.replace("\\%(", "").replace("%(NAME)s %s", "")

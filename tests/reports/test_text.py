@@ -1,0 +1,55 @@
+"""Text that somebody else wrote changes nothing but the text shown."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pacsflow_reports.text import CAP, neutralise, prose, shorten
+
+
+@pytest.mark.parametrize(("given_", "shown"), [
+    ("CT-1 Room 3", "CT-1 Room 3"),
+    ("Ünïcödé 放射線", "Ünïcödé 放射線"),
+    ("a\x00b\x1b[31m", r"a\x00b\x1b[31m"),
+    ("line\r\nnext", r"line\x0d\x0anext"),
+    ("\u202egnp.exe", r"\u202egnp.exe"),
+    ("\u2066x\u2069", r"\u2066x\u2069"),
+    ("lone\ud800", r"lone\ud800"),
+    ("\u200b\ufeff", r"\u200b\ufeff"),
+    ("\U000e0041", r"\ue0041"),
+    ("4.2\u00a0TB", "4.2\u00a0TB"),
+])
+def test_what_hides_or_turns_text_becomes_visible(given_: str, shown: str) -> None:
+    assert neutralise(given_) == shown
+
+
+@given(st.text())
+def test_result_can_be_encoded_and_has_no_control_or_direction_characters(text: str) -> None:
+    shown = neutralise(text)
+    shown.encode("utf-8")
+    for char in shown:
+        assert unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert neutralise(shown) == shown
+
+
+def test_stacked_marks_stay_within_their_line() -> None:
+    assert len(neutralise("Z" + "\u0335" * 400)) <= 5
+
+
+def test_ten_thousand_characters_are_cut_and_said_so() -> None:
+    shown = neutralise("W" * 10_000)
+    assert len(shown) < CAP + 40
+    assert shown.endswith("(10000 characters)")
+    assert len(shorten(shown)) == 34
+    assert len(prose(f"host {shown} fell silent")) < 100
+
+
+@given(st.text(), st.integers(min_value=4, max_value=60))
+def test_shortening_keeps_both_ends(text: str, limit: int) -> None:
+    shown = shorten(text, limit)
+    assert len(shown) <= max(limit, 1)
+    assert shown[:1] == text[:1]
