@@ -367,10 +367,10 @@ function rows.result(a)
 end
 
 function rows.ending(a)
-  if a.finish then
-    return a.finish
-  elseif a.stopped_before_end then
+  if a.stopped_before_end then
     return "incomplete"
+  elseif a.finish then
+    return a.finish
   end
   return a.closed and "closed" or "incomplete"
 end
@@ -1004,10 +1004,17 @@ function export:association(a, hosts, ts)
   end
 end
 
+-- A row where the endpoint is new or more is known of it than its last row says.
 function export:endpoint(k, hosts)
   local category, basis = hosts:category(k)
-  self.known:write(rows.known(k, k.ts, category, basis))
-  k.written = category .. basis
+  local signature = table.concat({
+    category, basis, table.concat(k.services, ","), table.concat(k.modalities, ","),
+    k.impl_uid or "", k.impl_version or "", tostring(k.tls),
+  }, "|")
+  if k.written ~= signature then
+    k.written = signature
+    self.known:write(rows.known(k, k.ts, category, basis))
+  end
 end
 
 local function text(s)
@@ -1057,10 +1064,7 @@ end
 
 function export:close(hosts)
   for _, k in ipairs(hosts.known_list) do
-    local category, basis = hosts:category(k)
-    if k.written ~= category .. basis then
-      self:endpoint(k, hosts)
-    end
+    self:endpoint(k, hosts)
   end
   self.dicom:close()
   self.known:close()
@@ -1202,7 +1206,8 @@ function dimse.command(s, cut)
     end
     last, i = element, to + 1
   end
-  if not cut and (i ~= size + 1 or not out.field or group_length + 12 ~= size) then
+  local silent = out.field and out.field >= 0x8000 and not out.status
+  if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
     out.malformed = true
   end
   return out
@@ -1311,8 +1316,8 @@ local function constants(a, snap, d)
   end
   add("id", a.id)
   add("state", snap.state)
-  if a.start_frame and a.start_frame > 0 then
-    add("start", a.start_frame)
+  if snap.start_frame and snap.start_frame > 0 then
+    add("start", snap.start_frame)
   end
   add("calling_ae", base.calling_ae)
   add("called_ae", base.called_ae)
@@ -1646,7 +1651,99 @@ function packet.ip(s, at, kind, out, room)
   return out
 end
 
+-- As packet.parse, for a header that an sFlow agent sampled: 1 is Ethernet, 11 and 12 are IPv4 and
+-- IPv6 without a link layer (sFlow v5, enum header_protocol).
+function packet.sampled(protocol, header, length, out)
+  if protocol == 1 then
+    return packet.parse(header, length, out)
+  end
+  out.key, out.proto, out.vlan, out.link, out.kind = nil, nil, nil, "other", nil
+  local kind = protocol == 11 and 0x0800 or protocol == 12 and 0x86dd
+  if kind then
+    out.kind = kind
+    packet.ip(header, 1, kind, out, length)
+  end
+  return out
+end
+
 return packet
+end
+
+modules.sflow = function(...)
+-- Flow samples of an sFlow version 5 datagram: sampled headers, each with its own rate.
+local bytes = require("bytes")
+
+local sflow = {}
+
+local sub = string.sub
+local u32 = bytes.u32
+
+local MAX_SAMPLES, MAX_RECORDS = 256, 64
+
+-- Whether a UDP payload begins as an sFlow v5 datagram does.
+function sflow.begins(s)
+  return sub(s, 1, 7) == "\0\0\0\5\0\0\0" and (sub(s, 8, 8) == "\1" or sub(s, 8, 8) == "\2")
+end
+
+local function header_record(s, at, length, rate, samples, agent)
+  local protocol, frame_length, stripped, size = u32(s, at), u32(s, at + 4), u32(s, at + 8),
+    u32(s, at + 12)
+  -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
+  if not size or size + 16 > length or size < 1 or protocol > 15 then
+    return
+  end
+  samples[#samples + 1] = {
+    index = #samples + 1, rate = rate, length = frame_length, stripped = stripped,
+    protocol = protocol, header = sub(s, at + 16, at + 15 + size), offset = at + 15, agent = agent,
+  }
+end
+
+-- The sampled headers of a datagram, or nil where its structure is not sFlow's. A sample: index,
+-- rate (one in so many), length of the frame on the wire, header, agent (raw address).
+function sflow.samples(s)
+  if not sflow.begins(s) then
+    return nil
+  end
+  local address_size = s:byte(8) == 1 and 4 or 16
+  local agent = sub(s, 9, 8 + address_size)
+  local at = 9 + address_size
+  -- Sub-agent, sequence number, uptime, number of samples.
+  local count = u32(s, at + 12)
+  if not count or count > MAX_SAMPLES then
+    return nil
+  end
+  at = at + 16
+  local samples = {}
+  for _ = 1, count do
+    local kind, length = u32(s, at), u32(s, at + 4)
+    if not length or at + 7 + length > #s then
+      -- Cut short, or not sFlow at all.
+      break
+    end
+    local body, stop = at + 8, at + 7 + length
+    if kind == 1 or kind == 3 then
+      local expanded = kind == 3
+      local rate = u32(s, body + (expanded and 12 or 8))
+      local records_at = body + (expanded and 40 or 28)
+      local records = u32(s, records_at)
+      records_at = records_at + 4
+      for _ = 1, math.min(records or 0, MAX_RECORDS) do
+        local format, size = u32(s, records_at), u32(s, records_at + 4)
+        if not size or records_at + 7 + size > stop then
+          break
+        end
+        if format == 1 and rate and rate > 0 then
+          header_record(s, records_at + 8, size, rate, samples, agent)
+        end
+        records_at = records_at + 8 + size
+      end
+    end
+    at = stop + 1
+  end
+  return samples
+end
+
+return sflow
 end
 
 modules.pdu = function(...)
@@ -2077,6 +2174,7 @@ function association.snapshot(a, frame)
     base = a.base, state = a.state, basis = a.basis, confidence = a.confidence,
     operation = a.operation, inferred = a.operation and a.inferred, sop = a.sop,
     message_id = a.message_id, status = a.status, orig = a.orig, untagged = a.untagged,
+    start_frame = a.start_frame,
   }
   if full then
     -- The messages beyond are told by their own frames alone.
@@ -3220,8 +3318,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if length > 0 then
     if not c.first_frame then
       c.first_frame, c.first_ts = frame, self.now
-      if c.assoc and not c.assoc.payload_seen then
-        c.assoc.start_frame, c.assoc.ts = frame, self.now
+      local a = c.assoc
+      if a and not a.payload_seen and a.start_frame ~= frame then
+        a.start_frame, a.ts, a.dirty = frame, self.now, true
       end
     end
     if c.assoc then
@@ -3379,6 +3478,7 @@ modules.lookahead = function(...)
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
 -- file stays Wireshark's to open: every reader here says "not mine".
 local packet = require("packet")
+local sflow = require("sflow")
 local tracker = require("tracker")
 
 local lookahead = {}
@@ -3518,48 +3618,9 @@ local function pcapng(file, take, skipped)
   end
 end
 
--- Returns what was learnt of the hosts and a function (key, seconds) -> what was found of that
--- connection, or nil; nil where the file is of another format. limit: frames to read.
-function lookahead.scan(file, limit, options)
-  file:seek("set", 0)
-  local first = file:read(4)
-  local magic = first and MAGIC[first]
-  if not magic and first ~= "\10\13\13\10" then
-    return nil
-  end
-  local t, seen, out = tracker.new(options), 0, {}
-  local source = {}
-  function source:raw(offset, length)
-    return sub(self.s, offset + 1, offset + length)
-  end
-  local info, found = {}, {}
-  local function take(ts, s, captured, wire)
-    seen = seen + 1
-    if seen > limit then
-      return false
-    end
-    packet.parse(s, wire, out)
-    if out.proto == 6 and out.key and not out.fragment and not out.short then
-      info.abs_ts, source.s = ts, s
-      local there = #s - out.offset
-      if there > out.length then
-        there = out.length
-      elseif there < 0 then
-        there = 0
-      end
-      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
-        out.length, there, wire, 1)
-      d.last_seen = ts
-      d.first_seen = d.first_seen or ts
-    end
-    return true
-  end
-  if magic then
-    pcap(file, magic, take)
-  else
-    pcapng(file, take, function() seen = seen + 1 end)
-  end
-  t:flush()
+-- By connection, what a tracker found: a function (key, seconds) -> entry or nil.
+local function index(t)
+  local found = {}
   for _, a in ipairs(t.list) do
     if a.confirmed then
       local one, other = a.c.a, a.c.b
@@ -3567,9 +3628,7 @@ function lookahead.scan(file, limit, options)
         from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
         to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
         start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
-        base = {
-          calling_ae = a.base.calling_ae, called_ae = a.base.called_ae,
-        },
+        base = { calling_ae = a.base.calling_ae, called_ae = a.base.called_ae },
       }
       for _, key in ipairs({ one.key, other.key }) do
         found[key] = found[key] or {}
@@ -3577,7 +3636,7 @@ function lookahead.scan(file, limit, options)
       end
     end
   end
-  return t.endpoints, function(key, ts)
+  return function(key, ts)
     for _, entry in ipairs(found[key] or {}) do
       if ts >= entry.from and ts <= entry.to then
         return entry
@@ -3587,84 +3646,61 @@ function lookahead.scan(file, limit, options)
   end
 end
 
-return lookahead
+local source = {}
+function source:raw(offset, length)
+  return sub(self.s, offset + 1, offset + length)
 end
 
-modules.sflow = function(...)
--- Flow samples of an sFlow version 5 datagram: sampled headers, each with its own rate.
-local bytes = require("bytes")
-
-local sflow = {}
-
-local sub = string.sub
-local u32 = bytes.u32
-
-local MAX_SAMPLES, MAX_RECORDS = 256, 64
-
--- Whether a UDP payload begins as an sFlow v5 datagram does.
-function sflow.begins(s)
-  return sub(s, 1, 7) == "\0\0\0\5\0\0\0" and (sub(s, 8, 8) == "\1" or sub(s, 8, 8) == "\2")
-end
-
-local function header_record(s, at, length, rate, samples, agent)
-  local protocol, frame_length, stripped, size = u32(s, at), u32(s, at + 4), u32(s, at + 8),
-    u32(s, at + 12)
-  -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-  if not size or size + 16 > length or size < 1 or protocol > 15 then
-    return
-  end
-  samples[#samples + 1] = {
-    index = #samples + 1, rate = rate, length = frame_length, stripped = stripped,
-    protocol = protocol, header = sub(s, at + 16, at + 15 + size), offset = at + 15, agent = agent,
-  }
-end
-
--- The sampled headers of a datagram, or nil where its structure is not sFlow's. A sample: index,
--- rate (one in so many), length of the frame on the wire, header, agent (raw address).
-function sflow.samples(s)
-  if not sflow.begins(s) then
+-- Reads up to `limit` frames. sampled: they are samples themselves. Returns hosts (what was learnt
+-- of them), find and find_sample (what is known of a connection of captured or sampled frames), or
+-- nil where the file is of another format.
+function lookahead.scan(file, limit, sampled)
+  file:seek("set", 0)
+  local first = file:read(4)
+  local magic = first and MAGIC[first]
+  if not magic and first ~= "\10\13\13\10" then
     return nil
   end
-  local address_size = s:byte(8) == 1 and 4 or 16
-  local agent = sub(s, 9, 8 + address_size)
-  local at = 9 + address_size
-  -- Sub-agent, sequence number, uptime, number of samples.
-  local count = u32(s, at + 12)
-  if not count or count > MAX_SAMPLES then
-    return nil
-  end
-  at = at + 16
-  local samples = {}
-  for _ = 1, count do
-    local kind, length = u32(s, at), u32(s, at + 4)
-    if not length or at + 7 + length > #s then
-      -- Cut short, or not sFlow at all.
-      break
+  local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
+  samples.endpoints = frames.endpoints
+  local seen, out, info = 0, {}, {}
+  local function feed(t, s, ts, wire, rate)
+    if out.proto == 6 and out.key and not out.fragment and not out.short then
+      info.abs_ts, source.s = ts, s
+      local there = math.max(0, math.min(#s - out.offset, out.length))
+      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
+        out.length, there, wire, rate)
+      d.last_seen = ts
+      d.first_seen = d.first_seen or ts
     end
-    local body, stop = at + 8, at + 7 + length
-    if kind == 1 or kind == 3 then
-      local expanded = kind == 3
-      local rate = u32(s, body + (expanded and 12 or 8))
-      local records_at = body + (expanded and 40 or 28)
-      local records = u32(s, records_at)
-      records_at = records_at + 4
-      for _ = 1, math.min(records or 0, MAX_RECORDS) do
-        local format, size = u32(s, records_at), u32(s, records_at + 4)
-        if not size or records_at + 7 + size > stop then
-          break
-        end
-        if format == 1 and rate and rate > 0 then
-          header_record(s, records_at + 8, size, rate, samples, agent)
-        end
-        records_at = records_at + 8 + size
+  end
+  local function take(ts, s, _, wire)
+    seen = seen + 1
+    if seen > limit then
+      return false
+    end
+    packet.parse(s, wire, out)
+    if out.proto == 17 and out.length and not out.fragment then
+      for _, sample in ipairs(sflow.samples(sub(s, out.offset + 1, out.offset + out.length)) or {}) do
+        packet.sampled(sample.protocol, sample.header, sample.length, out)
+        feed(samples, sample.header, ts, sample.length, sample.rate)
       end
+    else
+      feed(frames, s, ts, wire, 1)
     end
-    at = stop + 1
+    return true
   end
-  return samples
+  if magic then
+    pcap(file, magic, take)
+  else
+    pcapng(file, take, function() seen = seen + 1 end)
+  end
+  frames:flush()
+  samples:flush()
+  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples) }
 end
 
-return sflow
+return lookahead
 end
 
 modules.tls = function(...)
@@ -3703,6 +3739,12 @@ function tls.register(take)
     return size
   end
 
+  -- Streams on other ports that began as an association does.
+  local known = {}
+  function proto.init()
+    known = {}
+  end
+
   local ports = DissectorTable.get("tls.port")
   if ports then
     ports:add(2762, proto)
@@ -3712,11 +3754,15 @@ function tls.register(take)
     if name == "tls" then
       proto:register_heuristic("tls", function(tvb, pinfo, tree)
         local size = tvb:len()
-        if size < 10 or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128))
-          or tvb(0, 1):uint() ~= 1 then
-          return false
+        local source = tostring(pinfo.src) .. " " .. pinfo.src_port
+        local destination = tostring(pinfo.dst) .. " " .. pinfo.dst_port
+        if not known[source .. destination] then
+          if size < 10 or tvb(0, 1):uint() ~= 1
+            or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128)) then
+            return false
+          end
+          known[source .. destination], known[destination .. source] = true, true
         end
-        pinfo.conversation = proto
         proto.dissector(tvb, pinfo, tree)
         return true
       end)
@@ -4260,15 +4306,15 @@ local function reset()
       end
     end
   end
-  local function fresh(sampled)
+  local function fresh(sampled, of_agents)
     local options = {
-      inventory = entries, sampled = sampled, lookahead = not sampled and ahead and ahead.find,
+      inventory = entries, sampled = sampled, lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
     return t
   end
-  state, samples = fresh(rate > 1), fresh(true)
+  state, samples = fresh(rate > 1), fresh(true, true)
   if ahead then
     state.endpoints:seed(ahead.hosts)
   end
@@ -4294,10 +4340,8 @@ function opener.read_open(file, capture)
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
   if limit > 0 then
-    local fine, hosts, find = pcall(lookahead.scan, file, limit, { sampled = rate > 1 })
-    if fine and hosts then
-      ahead = { hosts = hosts, find = find }
-    end
+    local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
+    ahead = fine and found or nil
   end
   return false
 end
@@ -4378,15 +4422,7 @@ local function each_sample(tree, pinfo, s, visible, frame, fresh)
   end
   for _, sample in ipairs(list) do
     local h = sample.header
-    if sample.protocol == 1 then
-      packet.parse(h, sample.length, sample_out)
-    else
-      sample_out.key, sample_out.proto, sample_out.vlan, sample_out.link = nil, nil, nil, "other"
-      local kind = sample.protocol == 11 and 0x0800 or sample.protocol == 12 and 0x86dd
-      if kind then
-        packet.ip(h, 1, kind, sample_out, sample.length)
-      end
-    end
+    packet.sampled(sample.protocol, h, sample.length, sample_out)
     local out, a, snap, d = sample_out, nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       if not fresh then

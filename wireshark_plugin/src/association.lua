@@ -255,6 +255,7 @@ function association.snapshot(a, frame)
     base = a.base, state = a.state, basis = a.basis, confidence = a.confidence,
     operation = a.operation, inferred = a.operation and a.inferred, sop = a.sop,
     message_id = a.message_id, status = a.status, orig = a.orig, untagged = a.untagged,
+    start_frame = a.start_frame,
   }
   if full then
     -- The messages beyond are told by their own frames alone.

@@ -129,7 +129,8 @@ function dimse.command(s, cut)
     end
     last, i = element, to + 1
   end
-  if not cut and (i ~= size + 1 or not out.field or group_length + 12 ~= size) then
+  local silent = out.field and out.field >= 0x8000 and not out.status
+  if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
     out.malformed = true
   end
   return out

@@ -99,10 +99,17 @@ function export:association(a, hosts, ts)
   end
 end
 
+-- A row where the endpoint is new or more is known of it than its last row says.
 function export:endpoint(k, hosts)
   local category, basis = hosts:category(k)
-  self.known:write(rows.known(k, k.ts, category, basis))
-  k.written = category .. basis
+  local signature = table.concat({
+    category, basis, table.concat(k.services, ","), table.concat(k.modalities, ","),
+    k.impl_uid or "", k.impl_version or "", tostring(k.tls),
+  }, "|")
+  if k.written ~= signature then
+    k.written = signature
+    self.known:write(rows.known(k, k.ts, category, basis))
+  end
 end
 
 local function text(s)
@@ -152,10 +159,7 @@ end
 
 function export:close(hosts)
   for _, k in ipairs(hosts.known_list) do
-    local category, basis = hosts:category(k)
-    if k.written ~= category .. basis then
-      self:endpoint(k, hosts)
-    end
+    self:endpoint(k, hosts)
   end
   self.dicom:close()
   self.known:close()

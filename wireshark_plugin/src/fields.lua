@@ -97,8 +97,8 @@ local function constants(a, snap, d)
   end
   add("id", a.id)
   add("state", snap.state)
-  if a.start_frame and a.start_frame > 0 then
-    add("start", a.start_frame)
+  if snap.start_frame and snap.start_frame > 0 then
+    add("start", snap.start_frame)
   end
   add("calling_ae", base.calling_ae)
   add("called_ae", base.called_ae)

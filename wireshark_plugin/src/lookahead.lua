@@ -2,6 +2,7 @@
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
 -- file stays Wireshark's to open: every reader here says "not mine".
 local packet = require("packet")
+local sflow = require("sflow")
 local tracker = require("tracker")
 
 local lookahead = {}
@@ -141,39 +142,75 @@ local function pcapng(file, take, skipped)
   end
 end
 
--- Returns what was learnt of the hosts and a function (key, seconds) -> what was found of that
--- connection, or nil; nil where the file is of another format. limit: frames to read.
-function lookahead.scan(file, limit, options)
+-- By connection, what a tracker found: a function (key, seconds) -> entry or nil.
+local function index(t)
+  local found = {}
+  for _, a in ipairs(t.list) do
+    if a.confirmed then
+      local one, other = a.c.a, a.c.b
+      local entry = {
+        from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
+        to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
+        start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
+        base = { calling_ae = a.base.calling_ae, called_ae = a.base.called_ae },
+      }
+      for _, key in ipairs({ one.key, other.key }) do
+        found[key] = found[key] or {}
+        table.insert(found[key], entry)
+      end
+    end
+  end
+  return function(key, ts)
+    for _, entry in ipairs(found[key] or {}) do
+      if ts >= entry.from and ts <= entry.to then
+        return entry
+      end
+    end
+    return nil
+  end
+end
+
+local source = {}
+function source:raw(offset, length)
+  return sub(self.s, offset + 1, offset + length)
+end
+
+-- Reads up to `limit` frames. sampled: they are samples themselves. Returns hosts (what was learnt
+-- of them), find and find_sample (what is known of a connection of captured or sampled frames), or
+-- nil where the file is of another format.
+function lookahead.scan(file, limit, sampled)
   file:seek("set", 0)
   local first = file:read(4)
   local magic = first and MAGIC[first]
   if not magic and first ~= "\10\13\13\10" then
     return nil
   end
-  local t, seen, out = tracker.new(options), 0, {}
-  local source = {}
-  function source:raw(offset, length)
-    return sub(self.s, offset + 1, offset + length)
+  local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
+  samples.endpoints = frames.endpoints
+  local seen, out, info = 0, {}, {}
+  local function feed(t, s, ts, wire, rate)
+    if out.proto == 6 and out.key and not out.fragment and not out.short then
+      info.abs_ts, source.s = ts, s
+      local there = math.max(0, math.min(#s - out.offset, out.length))
+      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
+        out.length, there, wire, rate)
+      d.last_seen = ts
+      d.first_seen = d.first_seen or ts
+    end
   end
-  local info, found = {}, {}
-  local function take(ts, s, captured, wire)
+  local function take(ts, s, _, wire)
     seen = seen + 1
     if seen > limit then
       return false
     end
     packet.parse(s, wire, out)
-    if out.proto == 6 and out.key and not out.fragment and not out.short then
-      info.abs_ts, source.s = ts, s
-      local there = #s - out.offset
-      if there > out.length then
-        there = out.length
-      elseif there < 0 then
-        there = 0
+    if out.proto == 17 and out.length and not out.fragment then
+      for _, sample in ipairs(sflow.samples(sub(s, out.offset + 1, out.offset + out.length)) or {}) do
+        packet.sampled(sample.protocol, sample.header, sample.length, out)
+        feed(samples, sample.header, ts, sample.length, sample.rate)
       end
-      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
-        out.length, there, wire, 1)
-      d.last_seen = ts
-      d.first_seen = d.first_seen or ts
+    else
+      feed(frames, s, ts, wire, 1)
     end
     return true
   end
@@ -182,32 +219,9 @@ function lookahead.scan(file, limit, options)
   else
     pcapng(file, take, function() seen = seen + 1 end)
   end
-  t:flush()
-  for _, a in ipairs(t.list) do
-    if a.confirmed then
-      local one, other = a.c.a, a.c.b
-      local entry = {
-        from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
-        to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
-        start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
-        base = {
-          calling_ae = a.base.calling_ae, called_ae = a.base.called_ae,
-        },
-      }
-      for _, key in ipairs({ one.key, other.key }) do
-        found[key] = found[key] or {}
-        table.insert(found[key], entry)
-      end
-    end
-  end
-  return t.endpoints, function(key, ts)
-    for _, entry in ipairs(found[key] or {}) do
-      if ts >= entry.from and ts <= entry.to then
-        return entry
-      end
-    end
-    return nil
-  end
+  frames:flush()
+  samples:flush()
+  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples) }
 end
 
 return lookahead

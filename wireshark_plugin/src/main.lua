@@ -97,15 +97,15 @@ local function reset()
       end
     end
   end
-  local function fresh(sampled)
+  local function fresh(sampled, of_agents)
     local options = {
-      inventory = entries, sampled = sampled, lookahead = not sampled and ahead and ahead.find,
+      inventory = entries, sampled = sampled, lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
     return t
   end
-  state, samples = fresh(rate > 1), fresh(true)
+  state, samples = fresh(rate > 1), fresh(true, true)
   if ahead then
     state.endpoints:seed(ahead.hosts)
   end
@@ -131,10 +131,8 @@ function opener.read_open(file, capture)
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
   if limit > 0 then
-    local fine, hosts, find = pcall(lookahead.scan, file, limit, { sampled = rate > 1 })
-    if fine and hosts then
-      ahead = { hosts = hosts, find = find }
-    end
+    local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
+    ahead = fine and found or nil
   end
   return false
 end
@@ -215,15 +213,7 @@ local function each_sample(tree, pinfo, s, visible, frame, fresh)
   end
   for _, sample in ipairs(list) do
     local h = sample.header
-    if sample.protocol == 1 then
-      packet.parse(h, sample.length, sample_out)
-    else
-      sample_out.key, sample_out.proto, sample_out.vlan, sample_out.link = nil, nil, nil, "other"
-      local kind = sample.protocol == 11 and 0x0800 or sample.protocol == 12 and 0x86dd
-      if kind then
-        packet.ip(h, 1, kind, sample_out, sample.length)
-      end
-    end
+    packet.sampled(sample.protocol, h, sample.length, sample_out)
     local out, a, snap, d = sample_out, nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       if not fresh then

@@ -163,4 +163,19 @@ function packet.ip(s, at, kind, out, room)
   return out
 end
 
+-- As packet.parse, for a header that an sFlow agent sampled: 1 is Ethernet, 11 and 12 are IPv4 and
+-- IPv6 without a link layer (sFlow v5, enum header_protocol).
+function packet.sampled(protocol, header, length, out)
+  if protocol == 1 then
+    return packet.parse(header, length, out)
+  end
+  out.key, out.proto, out.vlan, out.link, out.kind = nil, nil, nil, "other", nil
+  local kind = protocol == 11 and 0x0800 or protocol == 12 and 0x86dd
+  if kind then
+    out.kind = kind
+    packet.ip(header, 1, kind, out, length)
+  end
+  return out
+end
+
 return packet

@@ -50,10 +50,10 @@ function rows.result(a)
 end
 
 function rows.ending(a)
-  if a.finish then
-    return a.finish
-  elseif a.stopped_before_end then
+  if a.stopped_before_end then
     return "incomplete"
+  elseif a.finish then
+    return a.finish
   end
   return a.closed and "closed" or "incomplete"
 end

@@ -33,6 +33,12 @@ function tls.register(take)
     return size
   end
 
+  -- Streams on other ports that began as an association does.
+  local known = {}
+  function proto.init()
+    known = {}
+  end
+
   local ports = DissectorTable.get("tls.port")
   if ports then
     ports:add(2762, proto)
@@ -42,11 +48,15 @@ function tls.register(take)
     if name == "tls" then
       proto:register_heuristic("tls", function(tvb, pinfo, tree)
         local size = tvb:len()
-        if size < 10 or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128))
-          or tvb(0, 1):uint() ~= 1 then
-          return false
+        local source = tostring(pinfo.src) .. " " .. pinfo.src_port
+        local destination = tostring(pinfo.dst) .. " " .. pinfo.dst_port
+        if not known[source .. destination] then
+          if size < 10 or tvb(0, 1):uint() ~= 1
+            or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128)) then
+            return false
+          end
+          known[source .. destination], known[destination .. source] = true, true
         end
-        pinfo.conversation = proto
         proto.dissector(tvb, pinfo, tree)
         return true
       end)

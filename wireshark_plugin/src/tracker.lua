@@ -524,8 +524,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if length > 0 then
     if not c.first_frame then
       c.first_frame, c.first_ts = frame, self.now
-      if c.assoc and not c.assoc.payload_seen then
-        c.assoc.start_frame, c.assoc.ts = frame, self.now
+      local a = c.assoc
+      if a and not a.payload_seen and a.start_frame ~= frame then
+        a.start_frame, a.ts, a.dirty = frame, self.now, true
       end
     end
     if c.assoc then

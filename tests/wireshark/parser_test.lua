@@ -1,0 +1,618 @@
+-- Unit tests of the byte parser and the tracker in a plain interpreter, Lua 5.2 or 5.4:
+-- lua parser_test.lua FOLDER_OF_SOURCES
+package.path = arg[1] .. "/?.lua"
+local bytes = require("bytes")
+local communityid = require("communityid")
+local dimse = require("dimse")
+local inventory = require("inventory")
+local packet = require("packet")
+local pdu = require("pdu")
+local rows = require("rows")
+local sflow = require("sflow")
+local tracker = require("tracker")
+local wanted = require("wanted")
+local zeeklog = require("zeeklog")
+
+local passed, failed = 0, 0
+local function test(name, body)
+  local fine, problem = pcall(body)
+  if fine then
+    passed = passed + 1
+  else
+    failed = failed + 1
+    print("FAILED " .. name .. ": " .. tostring(problem))
+  end
+end
+local function equal(found, expected)
+  if found ~= expected then
+    error("found " .. tostring(found) .. ", expected " .. tostring(expected), 2)
+  end
+end
+
+local char, floor = string.char, math.floor
+local function be16(n) return char(floor(n / 256) % 256, n % 256) end
+local function be32(n) return be16(floor(n / 65536) % 65536) .. be16(n % 65536) end
+local function le16(n) return char(n % 256, floor(n / 256) % 256) end
+local function le32(n) return le16(n % 65536) .. le16(floor(n / 65536)) end
+local function pad(s, size) return s .. (" "):rep(size - #s) end
+local function even(s) return #s % 2 == 1 and s .. "\0" or s end
+local function item(kind, body) return char(kind, 0) .. be16(#body) .. body end
+local function wrap(kind, body) return char(kind, 0) .. be32(#body) .. body end
+
+local APPLICATION = "1.2.840.10008.3.1.1.1"
+local CT, IMPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2"
+
+local function user(extra)
+  return item(0x50, item(0x51, be32(16384)) .. item(0x52, "1.2.3") .. item(0x55, "VER_1")
+    .. (extra or ""))
+end
+local function request(options)
+  options = options or {}
+  local contexts = ""
+  for i = 1, options.contexts or 1 do
+    contexts = contexts .. item(0x20, char(i * 2 - 1, 0, 0, 0) .. item(0x30, CT)
+      .. item(0x40, IMPLICIT))
+  end
+  return wrap(1, be16(1) .. be16(options.reserved or 0) .. pad(options.called or "PACS1", 16)
+    .. pad(options.calling or "CT1", 16) .. ("\0"):rep(32)
+    .. item(0x10, options.application or APPLICATION) .. contexts .. user(options.user))
+end
+local function accept(extra)
+  return wrap(2, be16(1) .. be16(0) .. pad("PACS1", 16) .. pad("CT1", 16) .. ("\0"):rep(32)
+    .. item(0x10, APPLICATION) .. item(0x21, char(1, 0, 0, 0) .. item(0x40, IMPLICIT))
+    .. user(extra))
+end
+local function element(e, value) return le16(0) .. le16(e) .. le32(#value) .. value end
+local function command(elements)
+  return element(0, le32(#elements)) .. elements
+end
+local function store_rq(id)
+  return command(element(2, even(CT)) .. element(0x100, le16(1)) .. element(0x110, le16(id))
+    .. element(0x700, le16(0)) .. element(0x800, le16(1)) .. element(0x1000, even("1.2.3.4")))
+end
+local function store_rsp(id, status)
+  return command(element(2, even(CT)) .. element(0x100, le16(0x8001)) .. element(0x120, le16(id))
+    .. element(0x800, le16(0x101)) .. element(0x900, le16(status)))
+end
+local function value(control, content)
+  return be32(#content + 2) .. char(1, control) .. content
+end
+local function data(...) return wrap(4, table.concat({ ... })) end
+
+-- A connection to feed: both sides' sequence numbers, one packet a call.
+local A, B = "\10\0\0\1", "\10\0\0\2"
+local function connection(options)
+  local log = {}
+  options = options or {}
+  options.on_row = function(a) log[#log + 1] = rows.dicom(a) end
+  local self = {
+    t = tracker.new(options), log = log, frame = 0, seq = { options.isn or 1000, 5000 },
+    info = { abs_ts = 0 },
+  }
+  local keys = { A .. B .. be16(40000) .. be16(options.port or 104),
+                 B .. A .. be16(options.port or 104) .. be16(40000) }
+  local source = {}
+  function source:raw(offset, length) return self.s:sub(offset + 1, offset + length) end
+  function self.packet(side, s, flags, at, captured)
+    self.frame = self.frame + 1
+    self.info.abs_ts = self.frame / 1000
+    source.s = s
+    return self.t:packet(self.frame, self.info, keys[side], at or self.seq[side],
+      self.seq[3 - side], flags or 24, source, 0, #s, captured or #s, #s + 54, 1)
+  end
+  function self.send(side, s, flags)
+    local d = self.packet(side, s, flags)
+    self.seq[side] = (self.seq[side] + #s) % 4294967296
+    return d
+  end
+  function self.open()
+    self.packet(1, "", 2)
+    self.seq[1] = (self.seq[1] + 1) % 4294967296
+    self.packet(2, "", 18)
+    self.seq[2] = self.seq[2] + 1
+    self.packet(1, "", 16)
+  end
+  function self.associate()
+    self.open()
+    self.send(1, request())
+    return self.send(2, accept())
+  end
+  function self.close()
+    self.send(1, wrap(5, "\0\0\0\0"))
+    self.send(2, wrap(6, "\0\0\0\0"))
+    self.packet(1, "", 17)
+    self.packet(2, "", 17)
+    self.t:flush()
+    return log[1]
+  end
+  return self
+end
+local function flag(row, name)
+  for _, f in ipairs(row.flags) do
+    if f == name then return true end
+  end
+  return false
+end
+
+test("texts are trimmed, escaped and bounded", function()
+  equal(bytes.trim("  AB C \0 "), "AB C")
+  equal(bytes.trim(" \0 "), nil)
+  equal(bytes.escape("a\\b\1\233-"), "a\\x5cb\\x01\\xe9-")
+  equal(bytes.uid("1.2.3\0"), "1.2.3")
+  equal(bytes.uid("1.2.x"), nil)
+  equal(bytes.uid(("1"):rep(65)), nil)
+end)
+
+test("addresses go both ways", function()
+  for _, text in ipairs({ "1.2.3.4", "::", "::1", "2001:db8::1", "fe80::1:2:3:4", "1:2:3:4:5:6:7:8",
+                          "1::8", "2001:db8:0:1::" }) do
+    equal(bytes.address(bytes.parse_address(text)), text)
+  end
+  for _, text in ipairs({ "", "1.2.3", "1.2.3.256", "1.2.3.4.5", ":", "1:2", "::g", "1::2::3" }) do
+    equal(bytes.parse_address(text), nil)
+  end
+end)
+
+test("Community ID agrees with the specification's examples", function()
+  equal(communityid.flow("\128\232\110\120", be16(34855), "\66\35\250\204", be16(80), 6),
+    "1:LQU9qZlK+B5F3KDmev6m5PMibrg=")
+  equal(communityid.flow("\66\35\250\204", be16(80), "\128\232\110\120", be16(34855), 6),
+    "1:LQU9qZlK+B5F3KDmev6m5PMibrg=")
+end)
+
+test("an association request is read", function()
+  local rq = pdu.associate(request({ contexts = 3, user = item(0x58, "\2\1\0\4name\0\4pass") }):sub(7))
+  equal(rq.called_ae, "PACS1")
+  equal(rq.calling_ae, "CT1")
+  equal(#rq.contexts, 3)
+  equal(rq.contexts[2].id, 3)
+  equal(rq.contexts[1].abstract, CT)
+  equal(rq.contexts[1].syntaxes[1], IMPLICIT)
+  equal(rq.max_pdu, 16384)
+  equal(rq.impl_uid, "1.2.3")
+  equal(rq.impl_version, "VER_1")
+  equal(rq.identity, "username_passcode")
+  equal(rq.malformed, nil)
+end)
+
+test("every prefix of a request is survived", function()
+  local body = request({ contexts = 2 }):sub(7)
+  for n = 0, #body - 1 do
+    equal(pdu.associate(body:sub(1, n), true).malformed, nil)
+    pdu.associate(body:sub(1, n), false)
+  end
+  equal(pdu.associate(body:sub(1, -2), false).malformed, true)
+  equal(pdu.associate(body, false).malformed, nil)
+end)
+
+test("a command set is read, its instance UID is not", function()
+  local rq = dimse.command(store_rq(7))
+  equal(rq.field, 1)
+  equal(rq.sop, CT)
+  equal(rq.message_id, 7)
+  equal(rq.malformed, nil)
+  for _, v in pairs(rq) do
+    equal(tostring(v):find("1.2.3.4", 1, true), nil)
+  end
+  local rsp = dimse.command(store_rsp(7, 0xA700))
+  equal(rsp.status, 0xA700)
+  equal(dimse.status_class(rsp.status), "failure")
+end)
+
+test("a command set that violates PS3.7 is told", function()
+  local good = store_rq(1)
+  equal(dimse.command(good .. "\0").malformed, true)
+  equal(dimse.command(good:sub(1, -2)).malformed, true)
+  equal(dimse.command(good:sub(1, -2), true).malformed, nil)
+  equal(dimse.command("\8\0" .. good:sub(3)), nil)
+  equal(dimse.command(command(element(0x100, le16(0x4444)))), nil)
+  equal(dimse.command(command(element(2, even(CT)) .. element(0x110, le16(1)))).malformed, true)
+  equal(dimse.command(command(element(0x100, le16(1)) .. element(2, even(CT)))).malformed, true)
+  equal(dimse.command(command(element(0x100, le16(0x8001)) .. element(0x120, le16(1)))).malformed,
+    true)
+end)
+
+test("statuses fall into the classes of PS3.7", function()
+  for status, class in pairs({
+    [0] = "success", [1] = "warning", [0x107] = "warning", [0x116] = "warning",
+    [0xB000] = "warning", [0xFF00] = "pending", [0xFF01] = "pending", [0xFE00] = "cancel",
+    [0xA700] = "failure", [0xC001] = "failure", [0x122] = "failure",
+  }) do
+    equal(dimse.status_class(status), class)
+  end
+end)
+
+test("a whole association gives its row", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  c.send(1, data(value(2, ("x"):rep(5000))))
+  c.send(2, data(value(3, store_rsp(1, 0))))
+  local row = c.close()
+  equal(row.calling_ae, "CT1")
+  equal(row.called_ae, "PACS1")
+  equal(row.result, "accepted")
+  equal(row["end"], "released")
+  equal(row.store_rq, 1)
+  equal(row.rsp_success, 1)
+  equal(row.data_pdus, 3)
+  equal(row.data_bytes_orig, 5000)
+  equal(row.missed_bytes, 0)
+  equal(row.sop_classes[1], "CTImageStorage")
+  equal(row.modalities[1], "CT")
+  equal(row.orig_roles[1], "scu")
+  equal(#row.flags, 0)
+end)
+
+test("segments of any size, in any order and sent twice, give the same row", function()
+  local stream = request({ contexts = 128 }) .. data(value(1, store_rq(1):sub(1, 20)),
+    value(3, store_rq(1):sub(21))) .. data(value(2, ("x"):rep(3000)))
+  for _, size in ipairs({ 1, 5, 100, 1448 }) do
+    local c = connection({ isn = 4294967290 })
+    c.open()
+    local begin, pieces = c.seq[1], {}
+    for at = 1, #stream, size do
+      pieces[#pieces + 1] = { (begin + at - 1) % 4294967296, stream:sub(at, at + size - 1) }
+    end
+    -- Each pair swapped, each piece repeated.
+    for i = 1, #pieces, 2 do
+      for _, k in ipairs({ i + 1, i, i + 1, i }) do
+        if pieces[k] then c.packet(1, pieces[k][2], 24, pieces[k][1]) end
+      end
+    end
+    c.seq[1] = (begin + #stream) % 4294967296
+    c.send(2, accept())
+    c.send(2, data(value(3, store_rsp(1, 0))))
+    local row = c.close()
+    equal(row.ctx_offered, 128)
+    equal(row.store_rq, 1)
+    equal(row.rsp_success, 1)
+    equal(row.data_bytes_orig, 3000)
+    equal(row.missed_bytes, 0)
+    equal(row["end"], "released")
+  end
+end)
+
+test("a loss inside a data set is counted and passed over", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local image = data(value(2, ("x"):rep(5000)))
+  c.send(1, image:sub(1, 1000))
+  c.seq[1] = c.seq[1] + 2000
+  c.send(1, image:sub(3001))
+  c.send(2, data(value(3, store_rsp(1, 0))))
+  local row = c.close()
+  equal(row.missed_bytes, 2000)
+  equal(row.data_bytes_orig, 5000)
+  equal(row["end"], "released")
+  equal(row.rsp_success, 1)
+end)
+
+test("what comes late after all is not missed", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local image = data(value(2, ("x"):rep(5000)))
+  local begin = c.seq[1]
+  c.send(1, image:sub(1, 1000))
+  c.seq[1] = begin + 3000
+  c.send(1, image:sub(3001))
+  c.packet(1, image:sub(1001, 2000), 24, begin + 1000)
+  equal(c.close().missed_bytes, 1000)
+end)
+
+test("a loss over a header ends the counting, not the tags", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local image = data(value(2, ("x"):rep(5000)))
+  c.seq[1] = c.seq[1] + 100
+  c.send(1, image:sub(101))
+  -- The other side has it all: the capture has not.
+  local d = c.send(2, data(value(3, store_rsp(1, 0))))
+  equal(d.c.assoc.snap.basis, "association")
+  c.send(1, data(value(3, store_rq(2))))
+  equal(d.c.assoc.operation, "C-STORE")
+  equal(d.c.assoc.message_id, 2)
+  local row = c.close()
+  equal(row["end"], "incomplete")
+  equal(row.missed_bytes, 100)
+  equal(row.store_rq, 1)
+end)
+
+test("frames cut short say so and still name the operation", function()
+  local c = connection()
+  c.open()
+  local rq = request()
+  c.packet(1, rq, 24, nil, 62)
+  c.seq[1] = c.seq[1] + #rq
+  local image = data(value(3, store_rq(1)))
+  c.packet(1, image, 24, nil, 62)
+  c.seq[1] = c.seq[1] + #image
+  local d = c.packet(1, "", 16)
+  equal(d.c.assoc.snap.operation, "C-STORE")
+  equal(d.c.assoc.snap.inferred, true)
+  equal(d.c.assoc.snap.sop, CT)
+  equal(d.c.assoc.snap.base.called_ae, "PACS1")
+  c.t:flush()
+  equal(c.log[1].ctx_offered, nil)
+  equal(flag(c.log[1], "truncated"), true)
+end)
+
+test("no request, but a command set: midstream, on any port", function()
+  local c = connection({ port = 33333 })
+  c.send(1, ("\7"):rep(700))
+  c.send(1, data(value(3, store_rq(9))))
+  c.t:flush()
+  equal(#c.log, 1)
+  equal(flag(c.log[1], "midstream"), true)
+  equal(c.log[1].store_rq, 1)
+  equal(c.log[1].sop_classes[1], "CTImageStorage")
+end)
+
+test("rejection and abort carry their codes", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(2, wrap(3, "\0\1\1\7"))
+  c.packet(2, "", 17)
+  c.packet(1, "", 17)
+  c.t:flush()
+  equal(c.log[1].result, "rejected")
+  equal(c.log[1]["end"], "closed")
+  equal(c.log[1].reject_reason, 7)
+  c = connection()
+  c.associate()
+  c.send(1, wrap(7, "\0\0\2\6"))
+  c.t:flush()
+  equal(c.log[1]["end"], "aborted")
+  equal(c.log[1].abort_source, 2)
+  equal(c.log[1].abort_reason, 6)
+end)
+
+test("a request without an answer", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.t:flush()
+  equal(c.log[1].result, "no_reply")
+  equal(c.log[1]["end"], "incomplete")
+end)
+
+test("roles follow the acceptor's role selection", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(2, accept(item(0x54, be16(#CT) .. CT .. "\1\1")))
+  local row = c.close()
+  equal(table.concat(row.orig_roles, ","), "scu,scp")
+  equal(table.concat(row.resp_roles, ","), "scu,scp")
+end)
+
+test("reserved bytes and a file's preamble are flagged", function()
+  local c = connection()
+  c.open()
+  c.send(1, request({ reserved = 1 }))
+  c.send(2, accept())
+  c.send(1, data(value(3, store_rq(1))))
+  c.send(1, data(value(2, ("\0"):rep(128) .. "DICM" .. ("x"):rep(100))))
+  local row = c.close()
+  equal(flag(row, "reserved_nonzero"), true)
+  equal(flag(row, "part10_in_dataset"), true)
+  equal(flag(row, "malformed"), false)
+end)
+
+test("what is wrong inside a PDU is flagged and passed over", function()
+  local c = connection()
+  c.associate()
+  c.send(1, wrap(4, be32(9999) .. "\1\3garbage"))
+  c.send(1, data(value(3, store_rq(1))))
+  local row = c.close()
+  equal(flag(row, "malformed"), true)
+  equal(row.store_rq, 1)
+  equal(row["end"], "released")
+end)
+
+test("other protocols on DICOM's ports get no tag", function()
+  local lookalikes = {
+    tpkt = "\3\0\0\22\17\224\0\0\0\1\0\193\2\1\0\194\2\1\2\192\1\10",
+    s7 = "\3\0\0\25\2\240\128\50\1\0\0\0\0\0\8\0\0\240\0\0\1\0\1\1\224",
+    dcerpc = "\5\0\11\3\16\0\0\0\72\0\0\0\1\0\0\0\208\22\208\22",
+    cassandra = "\4\0\0\0\5\0\0\0\0",
+    cassandra_long = "\4\0\0\0\5\0\0\0\22\0\1\0\11CQL_VERSION\0\0053.0.0",
+    hartip = "\1\0\0\0\0\1\0\13\1\0\0\117\48",
+    ethernetip = "\1\0\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    raft = "\1\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2" .. ("\0"):rep(90),
+    http = "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    tls = "\22\3\1\2\0\1\0\1\252\3\3" .. ("\42"):rep(500),
+    wrong_context = request({ application = "1.2.3.4" }),
+  }
+  for _, port in ipairs({ 104, 11112, 4242, 2762 }) do
+    for name, first in pairs(lookalikes) do
+      for _, with_syn in ipairs({ true, false }) do
+        local c = connection({ port = port })
+        if with_syn then c.open() end
+        for _ = 1, 5 do
+          c.send(1, first)
+          c.send(2, first)
+        end
+        local d = c.packet(1, "")
+        if d.c.assoc and d.c.assoc.id then
+          error(name .. " on port " .. port .. " was tagged")
+        end
+        c.t:flush()
+        equal(#c.log, 0)
+      end
+    end
+  end
+end)
+
+test("ports used again begin another association", function()
+  local c = connection()
+  c.associate()
+  c.close()
+  c.seq = { 900000, 800000 }
+  c.associate()
+  c.close()
+  c.t:flush()
+  equal(#c.log, 2)
+  equal(c.t.list[2].id, 2)
+  local a, snap = c.t:revisit(A .. B .. be16(40000) .. be16(104), 4)
+  equal(a.id, 1)
+  equal(snap.state, "requested")
+  a = c.t:revisit(A .. B .. be16(40000) .. be16(104), c.frame)
+  equal(a.id, 2)
+end)
+
+test("memory of an association is bounded", function()
+  local c = connection()
+  c.associate()
+  for i = 1, 5000 do
+    c.send(1, data(value(3, store_rq(i))))
+    c.send(2, data(value(3, store_rsp(i, 0))))
+  end
+  equal(#c.t.list[1].snaps <= 2064, true)
+  equal(c.close().store_rq, 5000)
+end)
+
+test("a stream of one-byte lies does not fill the memory", function()
+  local c = connection()
+  c.open()
+  c.send(1, "\1\0\0\15\66\64\0\1\0\0")
+  for _ = 1, 2000 do
+    c.send(1, ("A"):rep(100))
+  end
+  collectgarbage()
+  equal(collectgarbage("count") < 20000, true)
+end)
+
+test("an inventory with a bad line: named once, the rest used", function()
+  local lines = {
+    "#separator \\x09", "#fields\tmatch\tname\trole\tmodality\tsite",
+    "10.0.0.2\tArchive\tpacs\t-\t-", "nonsense\tX\tpacs\t-\t-", "10.0.0.0/24\tNet\tmodality\tCT\t-",
+    "10.0.0.0/28\tSmall\tworkstation\t-\t-", "00:11:22:33:44:55\tBox\tprinter\t-\t-",
+    "ae:CT1\tScanner\tmodality\tCT\t-", "10.1.1.1\tX\tking\t-\t-", "10.1.1.1\tX",
+  }
+  local i, bad = 0, {}
+  local inv = inventory.read(function()
+    i = i + 1
+    return lines[i]
+  end, function(number) bad[#bad + 1] = number end)
+  equal(table.concat(bad, ","), "4,9,10")
+  equal(inv:find("\10\0\0\2").name, "Archive")
+  equal(inv:find("\10\0\0\3").name, "Small")
+  equal(inv:find("\10\0\0\99").name, "Net")
+  equal(inv:find("\10\0\0\99", nil, "CT1").name, "Scanner")
+  equal(inv:find("\10\0\0\99", bytes.parse_mac("00:11:22:33:44:55"), "CT1").name, "Box")
+  equal(inv:find("\10\2\0\1"), nil)
+end)
+
+test("written knowledge beats what was inferred", function()
+  local inv = inventory.read(("10.0.0.2\tArchive\tpacs\t-\t-\n"):gmatch("[^\n]+"), error)
+  local c = connection({ inventory = inv })
+  local d = c.associate()
+  local role, name, basis = c.t.endpoints:tag(d, "PACS1", c.frame)
+  equal(role, "pacs")
+  equal(name, "Archive")
+  equal(basis, "inventory")
+end)
+
+test("endpoints that are known lend their tag, and another protocol takes it back", function()
+  local c = connection()
+  c.associate()
+  local other = "\10\0\0\9" .. B .. be16(50000) .. be16(104)
+  local source = { raw = function(_, offset, length)
+    return ("GET / HTTP/1.1\r\n"):sub(offset + 1, offset + length)
+  end }
+  c.frame = c.frame + 1
+  local d = c.t:packet(c.frame, c.info, other, 77, 0, 2, source, 0, 0, 0, 60, 1)
+  equal(d.c.assoc.snap.basis, "traffic")
+  equal(d.c.assoc.snap.confidence < 100, true)
+  c.frame = c.frame + 1
+  d = c.t:packet(c.frame, c.info, other, 78, 0, 24, source, 0, 16, 16, 80, 1)
+  equal(d.c.assoc.snap.untagged, true)
+  c.t:flush()
+  equal(#c.log, 1)
+end)
+
+test("links and VLAN tags are seen through", function()
+  local tcp = be16(40000) .. be16(104) .. be32(5) .. be32(6) .. "\80\24" .. be16(1) .. be32(0)
+  local ip = "\69\0" .. be16(20 + 20 + 3) .. ("\0"):rep(4) .. "\64\6\0\0" .. A .. B .. tcp .. "abc"
+  local v6 = "\96\0\0\0" .. be16(23) .. "\6\64" .. ("\1"):rep(16) .. ("\2"):rep(16) .. tcp .. "abc"
+  local mac = ("\2"):rep(12)
+  for name, frame in pairs({
+    plain = mac .. "\8\0" .. ip, vlan = mac .. "\129\0\0\100\8\0" .. ip,
+    qinq = mac .. "\136\168\0\5\129\0\0\100\8\0" .. ip, v6 = mac .. "\134\221" .. v6,
+    raw = ip, loop = "\2\0\0\0" .. ip, sll = ("\0"):rep(14) .. "\8\0" .. ip,
+    mpls = mac .. "\136\71\0\1\1\64" .. ip,
+  }) do
+    local out = packet.parse(frame, #frame, {})
+    equal(out.proto, 6)
+    equal(out.length, 3)
+    equal(out.seq, 5)
+    equal(frame:sub(out.offset + 1, out.offset + 3), "abc")
+    if name == "qinq" then equal(out.vlan, 100) end
+  end
+  for n = 0, 60 do
+    packet.parse((mac .. "\134\221" .. v6):sub(1, n), 1000, {})
+    packet.parse((mac .. "\129\0\0\100\8\0" .. ip):sub(1, n), 1000, {})
+  end
+end)
+
+test("sFlow: several samples, expanded, counters, IPv6 agents, cut datagrams", function()
+  local function header(bytes_of) return be32(1) .. be32(16 + #bytes_of) .. be32(1) .. be32(1518)
+    .. be32(4) .. be32(#bytes_of) .. bytes_of end
+  local function flow(rate, ...)
+    local records = { ... }
+    return be32(1) .. be32(32 + #table.concat(records)) .. be32(1) .. be32(3) .. be32(rate)
+      .. be32(0) .. be32(0) .. be32(1) .. be32(2) .. be32(#records) .. table.concat(records)
+  end
+  local function expanded(rate, record)
+    return be32(3) .. be32(44 + #record) .. be32(1) .. be32(0) .. be32(3) .. be32(rate) .. be32(0)
+      .. be32(0) .. be32(0) .. be32(1) .. be32(0) .. be32(2) .. be32(1) .. record
+  end
+  local counter = be32(2) .. be32(12) .. ("\0"):rep(12)
+  local body = flow(10, header("aaaa")) .. counter .. expanded(50, header("bbbb"))
+    .. flow(7, be32(1001) .. be32(4) .. "zzzz", header("cccc"))
+  for _, agent in ipairs({ be32(1) .. "\10\0\0\1", be32(2) .. ("\1"):rep(16) }) do
+    local datagram = be32(5) .. agent .. be32(0) .. be32(1) .. be32(99) .. be32(4) .. body
+    local list = sflow.samples(datagram)
+    equal(#list, 3)
+    equal(list[1].rate, 10)
+    equal(list[2].rate, 50)
+    equal(list[3].rate, 7)
+    equal(list[3].header, "cccc")
+    equal(list[2].length, 1518)
+    equal(#list[1].agent, #agent - 4)
+    for n = 0, #datagram - 1 do
+      sflow.samples(datagram:sub(1, n))
+    end
+  end
+  equal(sflow.samples("\0\0\0\4\0\0\0\1" .. ("\0"):rep(40)), nil)
+end)
+
+test("logs are escaped as Zeek escapes them", function()
+  local text = {}
+  local out = { write = function(_, ...) text[#text + 1] = table.concat({ ... }) end }
+  local log = zeeklog.new(out, "x", { { "s", "string" }, { "l", "set[string]" }, { "n", "count" } })
+  log:write({ s = "a\tb\\\233", l = { "x,y", "-" } })
+  log:write({ s = "-", n = 4294967296 * 4 })
+  local lines = table.concat(text)
+  equal(lines:find("\na\\x09b\\x5c\\xe9\tx\\x2cy,\\x2d\t-\n", 1, true) ~= nil, true)
+  equal(lines:find("\n\\x2d\t-\t17179869184\n", 1, true) ~= nil, true)
+end)
+
+test("fields that the command line cannot show are left out", function()
+  local only = wanted.fields({ "tshark", "-T", "fields", "-e", "pacsflow.assoc.id" })
+  equal(only("pacsflow.assoc.id"), true)
+  equal(only("pacsflow.modality"), false)
+  equal(wanted.fields({ "tshark", "-r", "x" }), nil)
+  equal(wanted.fields({ "tshark", "-T", "fields", "-V" }), nil)
+  equal(wanted.fields({ "tshark", "-T", "fields", "-e", "_ws.col.Operation" }), nil)
+  equal(wanted.names_plugin({ "tshark", "-X", "lua_script:pacsflow.lua", "-e", "ip.src" }), false)
+  equal(wanted.names_plugin({ "tshark", "-Y", "pacsflow" }), true)
+end)
+
+print(string.format("%d passed, %d failed", passed, failed))
+os.exit(failed == 0 and passed > 0 and 0 or 1)
