@@ -69,7 +69,7 @@ def expected() -> dict[str, Any]:
         "ts": MOMENT.replace(tzinfo=UTC), "protocol": "DICOM", "id.orig_h": "10.65.143.6",
         "id.resp_h": "10.65.143.7", "hw_source": "00:11:22:33:44:55",
         "hw_destination": "66:77:88:99:aa:bb", "vlan": 143, "length": 1522,
-        "info": "P-DATA, len=1450", "sampling_rate": 1,
+        "info": "P-DATA, len=1450", "sampling_rate": 1, "service": "dicom",
     }  # fmt: skip
 
 

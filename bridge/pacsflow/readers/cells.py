@@ -91,6 +91,9 @@ class Converter:
                 made[name] = _each(column, _host)
             else:
                 made[name] = _texts(column)
+        if "protocol" in made:
+            dicom = pc.equal(pc.utf8_lower(made["protocol"]), "dicom")
+            made["service"] = pc.if_else(dicom, "dicom", pa.scalar(None, pa.string()))
         self._say_what_is_missing(cells.header)
         n = len(cells.lines)
         rows = [made.get(name, _absent(name, n, self.sampling_rate)) for name in FRAMES.names]

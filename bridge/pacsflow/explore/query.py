@@ -1,0 +1,248 @@
+"""Questions to frames: how often each value of a column occurs, and which frames have it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from pacsflow.errors import UsageError
+from pacsflow.hourly import connect
+from pacsflow.readers import Format, Quality, Source, read, spreadsheet
+from pacsflow.readers.schemas import FRAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+COLUMNS = {
+    "time": "ts",
+    "protocol": "protocol",
+    "source": "id.orig_h",
+    "destination": "id.resp_h",
+    "hw-source": "hw_source",
+    "hw-destination": "hw_destination",
+    "vlan": "vlan",
+    "length": "length",
+    "info": "info",
+}
+"""The nine columns of the hospital study by their names on the command line."""
+SHOWN = tuple(COLUMNS.values())
+DICOM = "(service = 'dicom' OR lower(protocol) = 'dicom')"
+_HOUR = "strftime(date_trunc('hour', ts), '%Y-%m-%dT%H:%MZ')"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A value that a column must have; an ``address`` may stand on either side of a frame."""
+
+    column: str
+    """A key of COLUMNS, or ``address``, ``info contains``."""
+    value: str | None
+
+    def __str__(self) -> str:
+        return f"{self.column} = {'-' if self.value is None else self.value}"
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """Return the condition in SQL and its parameters."""
+        if self.column == "address":
+            value = _canonical(self.value or "")
+            sides = ('"id.orig_h"', '"id.resp_h"', "hw_source", "hw_destination")
+            return f"? IN ({', '.join(sides)})", [value]
+        if self.column == "info contains":
+            return "contains(lower(info), lower(?))", [self.value]
+        return f"CAST({_expression(self.column)} AS VARCHAR) IS NOT DISTINCT FROM ?", [self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The values of one column by the number of frames that have them.
+
+    Parameters
+    ----------
+    by
+        The column, a key of COLUMNS.
+    rows
+        Value, frames, percent of all frames, bytes on the wire, bytes estimated (length times
+        sampling rate); the most frequent first, equal ones by value.
+    total
+        Frames that were counted.
+    """
+
+    by: str
+    rows: tuple[tuple[str | None, int, float, int, int], ...]
+    total: int
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        return text.strip()
+
+
+def _expression(column: str) -> str:
+    if column not in COLUMNS:
+        names = ", ".join(COLUMNS)
+        raise UsageError(f"there is no column {column!r}; there is {names}")
+    return _HOUR if column == "time" else f'"{COLUMNS[column]}"'
+
+
+def _where(conditions: Iterable[Condition], dicom: bool) -> tuple[str, list[Any]]:
+    parts, values = ([DICOM] if dicom else []), []
+    for condition in conditions:
+        part, more = condition.sql()
+        parts.append(part)
+        values += more
+    return " AND ".join(parts) or "TRUE", values
+
+
+def _rank(
+    connection: duckdb.DuckDBPyConnection,
+    by: str,
+    number: int,
+    conditions: Sequence[Condition],
+    dicom: bool,
+) -> Ranked:
+    where, values = _where(conditions, dicom)
+    found = connection.execute(
+        f"""WITH ranked AS (
+                SELECT CAST({_expression(by)} AS VARCHAR) AS value, count(*) AS frames,
+                       sum(length)::HUGEINT AS octets,
+                       sum(sampling_rate::HUGEINT * length) AS estimated
+                FROM frames WHERE {where} GROUP BY 1)
+            SELECT *, (SELECT sum(frames) FROM ranked) FROM ranked
+            ORDER BY frames DESC, value LIMIT ?""",
+        [*values, number],
+    ).fetchall()
+    total = int(found[0][4]) if found else 0
+    rows = tuple(
+        (value, int(frames), 100 * frames / total, int(octets or 0), int(estimated or 0))
+        for value, frames, octets, estimated, _ in found
+    )
+    return Ranked(by, rows, total)
+
+
+def rank_stream(
+    sources: Sequence[Source],
+    by: str,
+    number: int,
+    *,
+    dicom: bool = False,
+    told: Callable[[Source, Quality], None] | None = None,
+) -> Ranked:
+    """Rank one column of captures and tables in one pass, in bounded memory.
+
+    Of tables only what the question needs is read.
+
+    Parameters
+    ----------
+    sources
+        Sources whose log is ``frames``.
+    by
+        A key of COLUMNS.
+    number
+        How many rows at most.
+    dicom
+        Count frames of DICOM alone.
+    told
+        Called with each source and what was unreadable in it.
+
+    Raises
+    ------
+    UsageError
+        If `by` is no column.
+    InputError
+        If a source cannot be used.
+    """
+    _expression(by)
+    needed = {COLUMNS[by], "length"} | ({"protocol"} if dicom else set())
+    stream = pa.RecordBatchReader.from_batches(FRAMES, _batches(sources, needed, told))
+    with connect() as connection:
+        connection.register("frames", stream)
+        return _rank(connection, by, number, (), dicom)
+
+
+def _batches(
+    sources: Sequence[Source],
+    columns: Collection[str] | None,
+    told: Callable[[Source, Quality], None] | None,
+) -> Iterator[pa.RecordBatch]:
+    for source in sources:
+        quality = Quality()
+        if source.format is Format.TABLE:
+            yield from spreadsheet.read(source.path, quality, columns=columns)
+        else:
+            yield from (batch for _, batch in read(source, quality))
+        if told is not None:
+            told(source, quality)
+
+
+class Frames:
+    """Frames kept on disk for as long as somebody explores them; use as a context manager.
+
+    Parameters
+    ----------
+    scratch
+        A folder for the table; it may grow to about the size of the input.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._connection = connect()
+        file = str(scratch / "frames.duckdb").replace("'", "''")
+        self._connection.execute(f"ATTACH '{file}' AS kept")
+        self._connection.execute("USE kept")
+        self.total = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+
+    def load(
+        self,
+        sources: Sequence[Source],
+        told: Callable[[Source, Quality], None] | None = None,
+    ) -> int:
+        """Read the sources and return how many frames there are."""
+        stream = pa.RecordBatchReader.from_batches(FRAMES, _batches(sources, None, told))
+        self._connection.register("incoming", stream)
+        self._connection.execute("CREATE OR REPLACE TABLE frames AS SELECT * FROM incoming")
+        self._connection.unregister("incoming")
+        self.total = self.count()
+        return self.total
+
+    def count(self, conditions: Sequence[Condition] = (), *, dicom: bool = False) -> int:
+        """Return how many frames fulfil all conditions."""
+        where, values = _where(conditions, dicom)
+        row = self._connection.execute(
+            f"SELECT count(*) FROM frames WHERE {where}", values
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def rank(
+        self, by: str, number: int, conditions: Sequence[Condition] = (), *, dicom: bool = False
+    ) -> Ranked:
+        """Return the most frequent values of a column among the frames that fulfil conditions."""
+        return _rank(self._connection, by, number, conditions, dicom)
+
+    def show(
+        self,
+        number: int,
+        conditions: Sequence[Condition] = (),
+        *,
+        dicom: bool = False,
+        skip: int = 0,
+    ) -> list[tuple[Any, ...]]:
+        """Return frames in the order of their time: the nine columns of the study."""
+        where, values = _where(conditions, dicom)
+        names = ", ".join(f'"{name}"' for name in SHOWN)
+        query = f"SELECT {names} FROM frames WHERE {where} ORDER BY ts, rowid LIMIT ? OFFSET ?"
+        found = self._connection.sql(query, params=[*values, number, skip])
+        table = found.to_arrow_table()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
