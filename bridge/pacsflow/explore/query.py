@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -241,8 +242,16 @@ class Frames:
     ) -> list[tuple[Any, ...]]:
         """Return frames in the order of their time: the nine columns of the study."""
         where, values = _where(conditions, dicom)
-        names = ", ".join(f'"{name}"' for name in SHOWN)
-        query = f"SELECT {names} FROM frames WHERE {where} ORDER BY ts, rowid LIMIT ? OFFSET ?"
-        found = self._connection.sql(query, params=[*values, number, skip])
-        table = found.to_arrow_table()
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        names = ", ".join(f'"{name}"' for name in SHOWN[1:])
+        found = self._connection.execute(
+            f"""SELECT epoch_us(ts), {names} FROM frames WHERE {where}
+                ORDER BY ts, rowid LIMIT ? OFFSET ?""",
+            [*values, number, skip],
+        ).fetchall()
+        return [(_moment(row[0]), *row[1:]) for row in found]
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    if microseconds is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
