@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,14 @@ class InputError(PacsflowError):
         self.line = line
         where = self.path if line is None else f"{self.path}, line {line}"
         super().__init__(f"{where}: {problem}" + (f" ({hint})" if hint else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross process borders; the default would call __init__ with the message alone.
+        return (_input_error, (self.path, self.problem, self.hint, self.line))
+
+
+def _input_error(path: str, problem: str, hint: str, line: int | None) -> InputError:
+    return InputError(path, problem, hint=hint, line=line)
 
 
 class UsageError(PacsflowError):

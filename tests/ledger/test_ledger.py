@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
+
 from conftest import ROOT, json_log, tsv
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
@@ -205,14 +206,14 @@ def test_no_row_of_a_wide_range_of_times_is_lost(ledger: Ledger, write: Write) -
     assert total(ledger, "communications") == 400
 
 
-def test_shared_conn_logs_total_as_awk_totals_them(shared_data: Path, ledger: Ledger) -> None:
+def test_shared_conn_logs_total_as_awk_totals_them(shared_data: Path) -> None:
     for path in sorted((shared_data / "logs").rglob("conn.log")):
         with Ledger.temporary() as one:
             one.add(find([path]).sources)
             awk = subprocess.run(
                 ["awk", "-F", "\t", "/^#fields/{for(i=2;i<=NF;i++)c[$i]=i-1} "
-                 "!/^#/{b+=$c[\"orig_ip_bytes\"]+$c[\"resp_ip_bytes\"];"
-                 "p+=$c[\"orig_pkts\"]+$c[\"resp_pkts\"];n++} END{printf \"%d %d %d\",b,p,n}",
+                 '!/^#/{b+=$c["orig_ip_bytes"]+$c["resp_ip_bytes"];'
+                 'p+=$c["orig_pkts"]+$c["resp_pkts"];n++} END{printf "%d %d %d",b,p,n}',
                  str(path)],
                 capture_output=True, text=True, check=True,
             ).stdout  # fmt: skip

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from pacsflow.errors import InputError
 from pacsflow.readers import Format, Quality, find, read, recognise
 from pacsflow.readers.blocks import LONGEST_LINE

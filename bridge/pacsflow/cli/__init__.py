@@ -68,8 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        error.show()
-        return int(error.exit_code)
+        show = getattr(error, "show", None)
+        show() if show else sys.stderr.write(f"pacsflow: {error}\n")
+        return UNUSABLE
     except PacsflowError as error:
         sys.stderr.write(f"pacsflow: {escape_controls(str(error))}\n")
         return UNUSABLE

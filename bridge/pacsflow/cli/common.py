@@ -24,7 +24,7 @@ from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.series import origins
-from pacsflow.readers import find
+from pacsflow.readers import CaptureOptions, find
 from pacsflow.readers.values import escape_controls
 from pacsflow.week.hosts import Hosts
 
@@ -54,6 +54,15 @@ InventoryOption = Annotated[
         "--inventory", "-i", help="Which host is which: Zeek TSV with match, name, role, ..."
     ),
 ]
+SamplingOption = Annotated[
+    int | None,
+    typer.Option(
+        "--sampling-rate", min=1, help="Captures hold one frame in so many (sflowtool -t)."
+    ),
+]
+KeylogOption = Annotated[
+    Path | None, typer.Option("--keylog", help="TLS key log, to see associations inside TLS.")
+]
 OriginOption = Annotated[
     str,
     typer.Option(
@@ -76,7 +85,7 @@ FormatOption = Annotated[
 ]
 
 
-EMPTY = (None, "", [], ())
+EMPTY: tuple[object, ...] = (None, "", [], ())
 WHOLE = {
     "source", "destination", "host", "orig", "resp", "id.orig_h", "id.resp_h", "ts", "time",
     "hw_source", "hw_destination", "time_utc", "hour_utc", "first_utc", "last_utc", "uid", "src",
@@ -118,7 +127,9 @@ class Opened:
 
 
 @contextmanager
-def opened(inputs: list[str] | None, ledger: Path | None) -> Iterator[Opened]:
+def opened(
+    inputs: list[str] | None, ledger: Path | None, capture: CaptureOptions | None = None
+) -> Iterator[Opened]:
     """Open the ledger that was named, or read the inputs into one that is gone afterwards.
 
     Problems of a mixed set are listed on standard error at the end; where nothing could be read,
@@ -133,7 +144,7 @@ def opened(inputs: list[str] | None, ledger: Path | None) -> Iterator[Opened]:
         return
     if not inputs:
         raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
-    found = find(inputs)
+    found = find(inputs, capture)
     problems: tuple[PacsflowError, ...] = found.problems
     if not found.sources:
         _list(problems[1:])
@@ -184,10 +195,14 @@ class Question:
 
 @contextmanager
 def asked(
-    inputs: list[str] | None, ledger: Path | None, inventory: Path | None, origin: str
+    inputs: list[str] | None,
+    ledger: Path | None,
+    inventory: Path | None,
+    origin: str,
+    capture: CaptureOptions | None = None,
 ) -> Iterator[Question]:
     """Open what `opened` opens and pick the origin."""
-    with opened(inputs, ledger) as found, found.ledger.connect() as connection:
+    with opened(inputs, ledger, capture) as found, found.ledger.connect() as connection:
         there = origins(connection)
         if origin and origin not in there:
             raise UsageError(f"no data of origin {origin!r}; there is {', '.join(there) or 'none'}")

@@ -17,8 +17,10 @@ from pacsflow.cli.common import (
     FormatOption,
     Inputs,
     InventoryOption,
+    KeylogOption,
     LedgerOption,
     OriginOption,
+    SamplingOption,
     emit,
     errors,
     inventory_of,
@@ -29,7 +31,7 @@ from pacsflow.cli.common import (
 from pacsflow.errors import InputError, UsageError
 from pacsflow.findings.facts import Thresholds, read_thresholds
 from pacsflow.ledger import Ledger
-from pacsflow.readers import find
+from pacsflow.readers import CaptureOptions, find
 from pacsflow.week.options import Options
 from pacsflow.weekly import Severity, WeeklyReport, to_json_value
 
@@ -69,6 +71,7 @@ def build(
     inventory: Path | None,
     config: Path | None,
     options: Options,
+    capture: CaptureOptions | None = None,
 ) -> WeeklyReport:
     """Read, forecast and find, with progress; the whole way from inputs to a `WeeklyReport`."""
     thresholds = read_thresholds(config) if config else Thresholds()
@@ -79,7 +82,7 @@ def build(
     )  # fmt: skip
     from pacsflow.week.build import build_report  # noqa: PLC0415 - statsmodels takes seconds
 
-    with opened(inputs, ledger) as found:
+    with opened(inputs, ledger, capture) as found:
         known = inventory_of(inventory, found.inputs)
         with progress("forecasting") as update:
             return build_report(
@@ -120,6 +123,8 @@ def report(
         bool, typer.Option("--no-forecast", help="Leave forecasts out.")
     ] = False,
     top: Annotated[int, typer.Option(min=1, max=100, help="Rows in the top tables.")] = 10,
+    sampling_rate: SamplingOption = None,
+    keylog: KeylogOption = None,
     config: ConfigOption = None,
     fail_on: FailOption = None,
     how: Annotated[
@@ -136,7 +141,8 @@ def report(
         week=week, zone=site_tz, title=title, site=site, origin=origin,
         forecasts=not no_forecast, top=top,
     )  # fmt: skip
-    made = build(inputs, ledger, inventory, config, options)
+    capture = CaptureOptions(sampling_rate, keylog, inventory)
+    made = build(inputs, ledger, inventory, config, options, capture)
     if how is ReportFormat.JSON:
         sys.stdout.write(orjson.dumps(to_json_value(made), option=orjson.OPT_INDENT_2).decode())
         sys.stdout.write("\n")
@@ -181,6 +187,9 @@ def ingest(
     ledger: Annotated[
         Path, typer.Option("--ledger", "-l", help="The ledger's folder; made where there is none.")
     ] = Path("pacsflow-ledger"),
+    inventory: InventoryOption = None,
+    sampling_rate: SamplingOption = None,
+    keylog: KeylogOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default all cores.")
     ] = None,
@@ -194,7 +203,7 @@ def ingest(
     """
     if not inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
-    found = find(inputs)
+    found = find(inputs, CaptureOptions(sampling_rate, keylog, inventory))
     book = Ledger(ledger, create=True)
     with progress("reading") as update:
         added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)

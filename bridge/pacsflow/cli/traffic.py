@@ -20,10 +20,12 @@ from pacsflow.cli.common import (
     NumberOption,
     OriginOption,
     Question,
+    SamplingOption,
     asked,
     emit,
 )
 from pacsflow.ledger.series import IMAGING, read_series
+from pacsflow.readers import CaptureOptions
 from pacsflow.weekly import Party
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
@@ -68,6 +70,7 @@ def top(
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
     origin: OriginOption = "",
+    sampling_rate: SamplingOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
@@ -83,7 +86,8 @@ def top(
 
         top_frames(inputs, by.value, number, dicom, how)
         return
-    with asked(inputs, ledger, inventory, origin) as question:
+    capture = CaptureOptions(sampling_rate, inventory=inventory)
+    with asked(inputs, ledger, inventory, origin, capture) as question:
         columns, rows = _ranked(question, by, number, dicom)
     emit(f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic", columns, rows, how)
 

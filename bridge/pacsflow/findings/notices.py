@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
 
 EVIDENCE = 3
+HIGH = {
+    "Bulk_Retrieval", "Outside_Association", "External_Association", "Executable_In_DICOM",
+    "Part10_In_Dataset", "Cleartext_Credentials", "AE_Guessing", "Unknown_Move_Destination",
+    "Enumeration",
+}  # fmt: skip
+LOW = {"Malformed", "Reserved_Nonzero", "New_Peer"}
+"""Severities of the package's notices; those that are in neither set are medium."""
 
 
 def from_zeek(facts: Facts) -> list[Finding]:
@@ -29,7 +36,11 @@ def from_zeek(facts: Facts) -> list[Finding]:
         found.append(
             Finding(
                 id=f"notice-{name}",
-                severity=Severity.MEDIUM,
+                severity=Severity.HIGH
+                if name in HIGH
+                else Severity.LOW
+                if name in LOW
+                else Severity.MEDIUM,
                 area="security",
                 title=f"Zeek notice {name}" + (f" from {host}" if host else ""),
                 evidence=tuple(dict.fromkeys(m[:300] for m in messages))[:EVIDENCE],

@@ -74,15 +74,15 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
     writers = _Writers(staging, print_.sha256[:32])
     try:
         if source.log in {"conn", "frames"}:
-            rows = pa.RecordBatchReader.from_batches(
-                ZEEK_LOGS[source.log], _traffic_rows(staged, writers)
-            )
+            batches = _Remembering(_traffic_rows(staged, writers))
+            rows = pa.RecordBatchReader.from_batches(ZEEK_LOGS[source.log], batches)
             try:
                 traffic, coverage = hourly(source.log, rows)
-            except PacsflowError:
-                raise
             except Exception as error:
-                raise _cause(error, source.path) from error
+                if batches.error is not None:
+                    raise batches.error from None
+                told = str(error).splitlines()[0][:300]
+                raise InputError(source.path, f"cannot be read: {told}") from error
             writers.write("traffic", traffic)
             writers.write("coverage", coverage)
         else:
@@ -98,14 +98,19 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
     return staged
 
 
-def _cause(error: BaseException, path: Path) -> PacsflowError:
-    """Return the reader's own error from within an engine's, or say what the engine said."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, PacsflowError):
-            return found
-        found = found.__cause__ or found.__context__
-    return InputError(path, f"cannot be read: {str(error).splitlines()[0][:300]}")
+class _Remembering:
+    """Iterates, and remembers the error that ended it: an engine's own error hides it."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self.batches = batches
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self.batches
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _traffic_rows(staged: Staged, writers: _Writers) -> Iterator[pa.RecordBatch]:

@@ -8,21 +8,21 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
 from pacsflow.readers import wireshark_json, zeek_json, zeek_tsv
 from pacsflow.readers.quality import Quality
-from pacsflow.readers.sniff import Format, Source, recognise
+from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
-__all__ = ["Format", "Found", "Quality", "Source", "find", "read", "recognise"]
+__all__ = ["CaptureOptions", "Format", "Found", "Quality", "Source", "find", "read", "recognise"]
 
 IGNORED_IN_FOLDERS = (
     ".json", ".parquet", ".sqlite", ".html", ".py", ".md", ".sh", ".zeek", ".status", ".sha256",
@@ -44,7 +44,7 @@ class Found:
     """True where a folder says that its logs were simulated."""
 
 
-def find(inputs: Iterable[str | Path]) -> Found:
+def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) -> Found:
     """Recognise files, folders (with what is below them) and globs.
 
     A file named by the user that is nothing pacsflow reads is a problem; one met inside a folder
@@ -67,6 +67,8 @@ def find(inputs: Iterable[str | Path]) -> Found:
             if named or _should_be_data(path):
                 problems.append(error)
             continue
+        if capture and source.log == "frames":
+            source = replace(source, capture=capture)
         if source.format is Format.OTHER_LOG:
             unused.append(source)
         else:
@@ -118,11 +120,17 @@ def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch
     elif source.format is Format.CAPTURE:
         from pacsflow.readers import capture  # noqa: PLC0415 - only where a capture is read
 
-        batches = capture.read(source.path, quality)
+        yield from capture.read(source.path, quality, source.capture)
+        return
     elif source.format is Format.TABLE:
         from pacsflow.readers import spreadsheet  # noqa: PLC0415 - likewise
 
-        batches = spreadsheet.read(source.path, quality)
+        batches = spreadsheet.read(
+            source.path,
+            quality,
+            start=source.capture.start,
+            sampling_rate=source.capture.sampling_rate or 1,
+        )
     else:
         raise InputError(source.path, f"{source.kind}: pacsflow has no use for it")
     for batch in batches:

@@ -14,6 +14,7 @@ from pacsflow.readers.blocks import head
 from pacsflow.readers.schemas import ZEEK_LOGS
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 CAPTURE_MAGIC = (
@@ -47,12 +48,35 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What a capture, or a table of frames, does not say of itself.
+
+    Parameters
+    ----------
+    sampling_rate
+        The capture holds one in so many frames (`sflowtool -t` loses the rate); None for all.
+    keylog
+        TLS key log (NSS format), to see into associations over TLS.
+    inventory
+        The hospital's inventory, for the plugin's tags.
+    start
+        When the capture began, for tables of frames whose times are seconds since then.
+    """
+
+    sampling_rate: int | None = None
+    keylog: Path | None = None
+    inventory: Path | None = None
+    start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One input file: where, how it is written, which log it holds (``frames`` for captures)."""
 
     path: Path
     format: Format
     log: str
+    capture: CaptureOptions = CaptureOptions()
 
     @property
     def kind(self) -> str:

@@ -16,7 +16,7 @@ from pacsflow.inventory import Inventory
 from pacsflow.ledger.series import IMAGING, covered_hours, origins, read_series
 from pacsflow.series import HOUR
 from pacsflow.week import dicom, traffic
-from pacsflow.week.curves import Request, curves
+from pacsflow.week.curves import Made, Request, curves
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.options import Options
@@ -24,7 +24,6 @@ from pacsflow.week.period import Week, latest_week, parse_week, week_of, zone_of
 from pacsflow.weekly import (
     AreaStatus,
     Coverage,
-    Curve,
     Estimate,
     Finding,
     Gap,
@@ -138,7 +137,7 @@ def _build(
     associations = dicom.associations(part, hosts)
     past = [hour for hour in covered if hour < week.end]
     equipment = dicom.equipment(part, hosts, min(past) if past else None)
-    unusual = incidents(part, hosts, made)
+    unusual = incidents(part, hosts, made["imaging"])
     facts = Facts(
         part, hosts, inventory, coverage, totals, associations, equipment, unusual,
         options.thresholds,
@@ -159,9 +158,9 @@ def _build(
         end=week.end,
         coverage=coverage,
         totals=totals,
-        traffic=made["traffic"],
-        communications=made["communications"],
-        imaging=made["imaging"],
+        traffic=made["traffic"].curve,
+        communications=made["communications"].curve,
+        imaging=made["imaging"].curve,
         pacs=_pacs(part, hosts, pacs_sums, made),
         modalities=_modalities(part, modality_sums, made),
         senders=traffic.ranking(part, hosts, "source", limit=options.top),
@@ -359,7 +358,7 @@ def _requests(
 
 
 def _pacs(
-    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, _Flow]], made: dict[str, Curve]
+    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, _Flow]], made: dict[str, Made]
 ) -> tuple[PacsFlow, ...]:
     return tuple(
         PacsFlow(
@@ -368,8 +367,8 @@ def _pacs(
             bytes_out=flow.sent,
             previous_bytes_in=flow.previous_received,
             previous_bytes_out=flow.previous_sent,
-            curve_in=made[f"{party.address} in"],
-            curve_out=made[f"{party.address} out"],
+            curve_in=made[f"{party.address} in"].curve,
+            curve_out=made[f"{party.address} out"].curve,
             senders=traffic.ranking(
                 part,
                 hosts,
@@ -392,7 +391,7 @@ def _pacs(
 
 
 def _modalities(
-    part: traffic.Slice, sums: list[tuple[str, list[str], _Flow]], made: dict[str, Curve]
+    part: traffic.Slice, sums: list[tuple[str, list[str], _Flow]], made: dict[str, Made]
 ) -> tuple[ModalityFlow, ...]:
     total = part.ask(f"SELECT sum(bytes)::DOUBLE FROM rows WHERE {IMAGING}")[0][0] or 0.0
     return tuple(
@@ -403,7 +402,7 @@ def _modalities(
             communications=flow.began,
             percent_bytes=traffic.percent(flow.sent.value, total),
             previous_bytes=flow.previous_sent,
-            curve=made[f"modality {name}"],
+            curve=made[f"modality {name}"].curve,
         )
         for name, devices, flow in sums
     )

@@ -29,14 +29,23 @@ class Request:
     series: HourlySeries
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A series, its curve, and the forecast of the week made from what was known before it."""
+
+    series: HourlySeries
+    curve: Curve
+    expected: Forecast | None
+
+
 def curves(
     requests: Sequence[Request],
     week: Week,
     *,
     forecasts: bool = True,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Curve]:
-    """Return every request's curve by its key.
+) -> dict[str, Made]:
+    """Return every request's curve by its key, with the forecast that was made before the week.
 
     Two forecasts a series: one from what was known before the week, to compare the week with, and
     one from all that is known, for the week to come.
@@ -55,7 +64,11 @@ def curves(
             )
         )
     return {
-        request.key: _curve(request, week, expected, coming)
+        request.key: Made(
+            request.series,
+            _curve(request, week, expected, coming),
+            expected if isinstance(expected, Forecast) else None,
+        )
         for request, expected, coming in zip(
             requests, made[: len(requests)], made[len(requests) :], strict=True
         )

@@ -1,0 +1,284 @@
+"""The command line as its users meet it: what it prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import CAPTURES, json_log, tsv
+from pacsflow.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[[str, str | bytes], Path]
+T0 = 1772438400
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return code, out, err
+
+
+def dicom_row(**changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "ts": T0 + 1.0, "uid": "C1", "id.orig_h": "10.0.0.1", "id.orig_p": 40000,
+        "id.resp_h": "10.0.0.2", "id.resp_p": 104, "calling_ae": "CT1", "called_ae": "PACS1",
+        "result": "accepted", "end": "released", "duration": 2.5, "store_rq": 10,
+        "rsp_success": 10, "rsp_failure": 0, "data_bytes_orig": 5_000_000, "data_bytes_resp": 0,
+        "services": ["storage"], "modalities": ["CT"], "orig_impl_uid": "1.2.3",
+    }  # fmt: skip
+    return {**row, **changes}
+
+
+@pytest.fixture
+def logs(write: Write, tmp_path: Path) -> Path:
+    hours = [
+        {"uid": f"C{h}_{n}", "ts": T0 + h * 3600.0 + n, "id.orig_h": f"10.0.0.{n + 3}"}
+        for h in range(30)
+        for n in range(4)
+    ]
+    write("logs/conn.log", json_log(hours))
+    rows = [dicom_row(), dicom_row(uid="C2", result="rejected", end="closed", calling_ae="=EVIL()")]
+    write("logs/dicom.log", "".join(json.dumps(r) + "\n" for r in rows))
+    return tmp_path / "logs"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.log", None, "there is no such file or folder"),
+        ("empty.log", b"", "the file is empty"),
+        ("words.log", b"dear diary\n", "not a Zeek log"),
+        ("elf.log", b"\x7fELF\x00\x01", "not a Zeek log"),
+        ("cut.log.gz", gzip.compress(tsv([{}] * 300).encode())[:-9], "damaged or ends early"),
+        ("half.log", tsv([{}]).encode()[:-90], "line 9: expected 18 columns"),
+        ("types.log", tsv([{"ts": "noon"}]).encode(), "line 9: ts: expected a time"),
+        ("broken.pcap", b"\xd4\xc3\xb2\xa1" + b"\x00" * 9, "broken.pcap"),
+        ("old.csv", b"a,b\n1,2\n", "not a Zeek log"),
+        ("bare.json", b'{"hello": 1}\n', "no line is a row of a Zeek log"),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "top"])
+def test_unusable_input_is_one_clear_line_and_code_2(
+    capsys: pytest.CaptureFixture[str],
+    write: Write,
+    tmp_path: Path,
+    command: str,
+    name: str,
+    content: bytes | None,
+    said: str,
+) -> None:
+    path = tmp_path / name if content is None else write(name, content)
+    options = ["-o", tmp_path / "out.html"] if command == "report" else []
+    code, out, err = run(capsys, command, path, *options)
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert name in err
+    assert said in err
+    assert not (tmp_path / "out.html").exists()
+
+
+def test_a_directory_without_logs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    assert run(capsys, "top", tmp_path / "a")[0] == 2
+    (tmp_path / "a" / "readme.txt").write_text("x")
+    code, _, err = run(capsys, "top", tmp_path / "a")
+    assert code == 2
+    assert "no log or capture that pacsflow reads" in err
+
+
+def test_in_a_mixed_set_the_good_are_read_and_the_bad_listed(
+    capsys: pytest.CaptureFixture[str], logs: Path, write: Write, tmp_path: Path
+) -> None:
+    write("logs/bad.log", "nothing\n")
+    write("logs/cut.log.gz", gzip.compress(tsv([{}] * 300).encode())[:-9])
+    page = tmp_path / "week.html"
+    code, out, err = run(capsys, "report", logs, "-o", page, "--no-forecast")
+    assert code == 0
+    assert out.strip() == str(page)
+    assert len(re.findall("^not read: ", err, re.MULTILINE)) == 2
+    text = page.read_text()
+    assert "bad.log" in text
+    assert "cut.log.gz" in text
+
+
+def test_tshark_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    code, _, err = run(capsys, "top", CAPTURES / "echo_ok.pcapng")
+    assert code == 2
+    assert "tshark" in err
+    assert "apt-get install tshark" in err
+
+
+def test_tshark_too_old(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = tmp_path / "tshark"
+    old.write_text("#!/bin/sh\necho TShark '(Wireshark) 3.6.2'\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    code, _, err = run(capsys, "top", CAPTURES / "echo_ok.pcapng")
+    assert code == 2
+    assert "3.6.2; pacsflow needs tshark 4.0 or later" in err
+
+
+def test_top_ranks_with_percentages(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+    code, out, _ = run(capsys, "top", logs, "--by", "source", "-n", 2, "-f", "json")
+    rows = json.loads(out)
+    assert code == 0
+    assert len(rows) == 2
+    assert (rows[0]["source"], rows[0]["bytes"]) == ("10.0.0.2", 120 * 420)
+    assert rows[1]["communications"] == 30
+    assert rows[1]["percent"] == pytest.approx(25.0)
+    assert rows[1]["percent_of_bytes"] == pytest.approx(100 * 30 * 1400 / (120 * 1820))
+
+
+def test_series_tells_no_data_from_zero(capsys: pytest.CaptureFixture[str], write: Write) -> None:
+    rows = [{"uid": "C1", "ts": float(T0)}, {"uid": "C2", "ts": T0 + 3 * 3600.0}]
+    other = {"uid": "C3", "ts": T0 + 3600.0, "id.resp_h": "10.9.9.9", "service": "http"}
+    path = write("conn.log", json_log([*rows, other]))
+    _, out, _ = run(capsys, "series", path, "--dicom", "--destination", "10.0.0.2")
+    values = [row["bytes"] for row in csv.DictReader(io.StringIO(out))]
+    assert values == ["1400.0", "0.0", "", "1400.0"]
+
+
+def test_associations_and_formats(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+    _, out, _ = run(capsys, "associations", logs, "-f", "csv")
+    assert "'=EVIL()" in out, "a cell must not become a formula"
+    _, out, _ = run(capsys, "associations", logs, "--result", "rejected", "-f", "json")
+    assert [row["calling_ae"] for row in json.loads(out)] == ["=EVIL()"]
+    code, _, err = run(capsys, "associations", logs / "conn.log")
+    assert code == 2
+    assert "no dicom.log" in err
+
+
+def test_endpoints_say_how_they_are_known(
+    capsys: pytest.CaptureFixture[str], logs: Path, write: Write
+) -> None:
+    _, out, _ = run(capsys, "endpoints", logs, "-f", "json")
+    found = {row["host"]: (row["role"], row["basis"]) for row in json.loads(out)}
+    assert found["10.0.0.2"] == ("pacs", "traffic")
+    inventory = write(
+        "inv.tsv",
+        "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n"
+        "#types\tstring\tstring\tstring\tstring\tstring\n"
+        "10.0.0.0/30\tArchive\tgateway\t-\tmain\nnonsense\tx\tpacs\t-\t-\n",
+    )
+    code, out, err = run(capsys, "endpoints", logs, "-i", inventory, "-f", "json")
+    found = {row["host"]: (row["name"], row["role"], row["basis"]) for row in json.loads(out)}
+    assert code == 0
+    assert found["10.0.0.2"] == ("Archive", "gateway", "inventory")
+    assert "line 5: 'nonsense' is no address" in err
+
+
+def test_map_for_other_programs(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+    _, out, _ = run(capsys, "map", logs, "-f", "graphml")
+    graph = ET.fromstring(out)
+    name = "{http://graphml.graphdrawing.org/xmlns}"
+    assert len(graph.findall(f".//{name}node")) == 5
+    assert len(graph.findall(f".//{name}edge")) == 8
+    _, out, _ = run(capsys, "map", logs, "-f", "dot")
+    assert out.startswith("digraph pacsflow {")
+
+
+def test_export_every_way(capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path) -> None:
+    for ending in ("csv", "json", "parquet", "xlsx"):
+        code, out, _ = run(capsys, "export", logs, "-o", tmp_path / f"out.{ending}")
+        assert (code, out.strip()) == (0, str(tmp_path / f"out.{ending}"))
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 240
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 240
+    book = openpyxl.load_workbook(tmp_path / "out.xlsx")
+    cells = [c for sheet in book for row in sheet.iter_rows() for c in row if c.value is not None]
+    assert any(c.value == "=EVIL()" for c in cells)
+    assert not [c for c in cells if c.data_type == "f" and "EVIL" in str(c.value)]
+    assert run(capsys, "export", logs, "-o", tmp_path / "out.doc")[0] == 2
+
+
+def test_ingest_and_ask_the_ledger(
+    capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path
+) -> None:
+    book = tmp_path / "book"
+    code, out, _ = run(capsys, "ingest", logs, "-l", book)
+    assert code == 0
+    assert "2 files added (122 rows)" in out
+    _, out, _ = run(capsys, "ingest", logs, "-l", book)
+    assert "0 files added" in out
+    assert "2 were in it already" in out
+    direct = run(capsys, "top", logs, "-f", "csv")[1]
+    assert run(capsys, "top", "-l", book, "-f", "csv")[1] == direct
+    assert run(capsys, "top", logs, "-l", book)[0] == 2
+
+
+def test_report_from_json_is_valid_and_findings_can_fail(
+    capsys: pytest.CaptureFixture[str], logs: Path
+) -> None:
+    code, out, _ = run(capsys, "report", logs, "--format", "json", "--no-forecast")
+    told = json.loads(out)
+    assert code == 0
+    assert told["week"] == "2026-W10"
+    assert told["coverage"]["hours_with_data"] == 30
+    assert told["totals"]["imaging_communications"]["value"] == 120
+    assert run(capsys, "findings", logs, "--fail-on", "critical")[0] == 0
+    assert run(capsys, "findings", logs, "--fail-on", "low")[0] == 1
+
+
+def test_show_finds_rows_everywhere(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+    _, out, _ = run(capsys, "show", "CT1", logs, "-f", "json")
+    assert json.loads(out)[0]["called_ae"] == "PACS1"
+    _, out, _ = run(capsys, "show", "C5_1", logs, "-f", "json")
+    assert json.loads(out)[0]["id.orig_h"] == "10.0.0.4"
+    assert run(capsys, "show", "10.99.0.1", logs)[0] == 2
+
+
+def test_wrong_use_ends_with_2(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
+    for arguments in (
+        ["tops"],
+        ["top"],
+        ["top", logs, "--by", "nothing"],
+        ["report", logs, "--week", "2026-W99"],
+        ["report", logs, "--site-tz", "Mars/Olympus"],
+        ["report", logs, "--origin", "sflow", "--format", "json"],
+        ["top", logs, "--by", "vlan"],
+    ):
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, ""), arguments
+        assert err.strip()
+
+
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "--help")
+    names = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
+    assert {"report", "ingest", "top", "show", "series", "associations"} <= set(names)
+    assert {"endpoints", "map", "export", "doctor", "demo", "forecast"} <= set(names)
+    for name in set(names) - {"install", "inventory", "doctor"}:
+        code, out, _ = run(capsys, name, "--help")
+        assert code == 0
+        assert "Example:" in out, name
+
+
+def test_doctor_names_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    _, out, _ = run(capsys, "doctor", "-f", "json")
+    rows = {row["what"]: row for row in json.loads(out)}
+    assert rows["pacsflow"]["state"] == "ok"
+    assert rows["tshark"]["state"] == "missing"
+    assert rows["tshark"]["how_to_get_it"] == "apt-get install tshark"

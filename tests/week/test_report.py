@@ -1,0 +1,190 @@
+"""Given these logs, this report: totals, weeks, gaps, roles, and what is said of too little."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from conftest import json_log, tsv
+from pacsflow.errors import UsageError
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+from pacsflow.week.build import build_report
+from pacsflow.week.options import Options
+from pacsflow.week.period import latest_week, parse_week, week_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pacsflow.weekly import WeeklyReport
+
+    Write = Callable[[str, str | bytes], Path]
+T0 = 1772409600
+"""Monday 2026-03-02 00:00 UTC."""
+HOUR = 3600
+
+
+def report_of(path: Path, **options: Any) -> WeeklyReport:
+    with Ledger.temporary() as ledger:
+        ledger.add(find([path]).sources)
+        return build_report(ledger, None, Options(**{"forecasts": False, **options}))
+
+
+def hourly(weeks: int, skip: range = range(0), **row: Any) -> str:
+    return json_log(
+        [
+            {"uid": f"C{h}", "ts": float(T0 + h * HOUR), **row}
+            for h in range(weeks * 168)
+            if h not in skip
+        ]
+    )
+
+
+def test_totals_and_the_week_before(write: Write) -> None:
+    made = report_of(write("conn.log", hourly(2)))
+    assert (made.week, made.first_day) == ("2026-W11", date(2026, 3, 9))
+    assert made.totals.bytes.value == 168 * 1820
+    assert made.totals.previous_bytes == 168 * 1820
+    assert made.totals.imaging_communications.value == 168
+    assert made.totals.hosts == 2
+    assert made.coverage.hours_with_data == made.coverage.hours_expected == 168
+    assert made.coverage.gaps == ()
+
+
+def test_gaps_are_named_and_are_not_zeros(write: Write) -> None:
+    made = report_of(write("conn.log", hourly(1, skip=range(50, 55))))
+    (gap,) = made.coverage.gaps
+    assert gap.hours == 5
+    assert gap.start == datetime(2026, 3, 4, 2, tzinfo=UTC)
+    assert made.imaging.observed.values[49:56] == (1820.0, None, None, None, None, None, 1820.0)
+    assert [f.id for f in made.findings] == ["sensor-gap"]
+
+
+def test_the_week_is_the_sites_own(write: Write) -> None:
+    made = report_of(write("conn.log", hourly(2)), zone="America/Sao_Paulo", week="2026-W10")
+    assert made.start == datetime(2026, 3, 2, 3, tzinfo=UTC)
+    assert made.end == datetime(2026, 3, 9, 3, tzinfo=UTC)
+    assert made.heat_map.zone == "America/Sao_Paulo"
+    assert made.totals.bytes.value == 168 * 1820
+
+
+def test_daylight_saving_makes_weeks_of_167_and_169_hours() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    spring, autumn = parse_week("2026-03-25", berlin), parse_week("2026-10-25", berlin)
+    assert (spring.end - spring.start).total_seconds() == 167 * HOUR
+    assert (autumn.end - autumn.start).total_seconds() == 169 * HOUR
+
+
+def test_the_latest_week_with_enough_data_is_taken() -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC).timestamp()
+    hours = [datetime.fromtimestamp(start + h * HOUR, UTC) for h in range(168 + 20)]
+    week = latest_week(hours, ZoneInfo("UTC"))
+    assert week is not None
+    assert week.name == "2026-W10"
+    week = latest_week(hours[:5], ZoneInfo("UTC"))
+    assert week is not None
+    assert week.name == "2026-W10"
+    assert latest_week([], ZoneInfo("UTC")) is None
+    assert week_of(hours[0], ZoneInfo("America/Sao_Paulo")).name == "2026-W09"
+
+
+@pytest.mark.parametrize("text", ["2026-W54", "monday", "2026-13-01", ""])
+def test_weeks_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="is no week"):
+        parse_week(text, ZoneInfo("UTC"))
+
+
+def test_roles_from_traffic_are_marked_as_guesses(write: Write) -> None:
+    rows = [
+        {"uid": "C1", "ts": float(T0), "id.orig_h": "10.0.0.1", "orig_ip_bytes": 10**6},
+        {"uid": "C2", "ts": T0 + 1.0, "id.orig_h": "10.0.0.3", "orig_ip_bytes": 10**6},
+        {"uid": "C3", "ts": T0 + 2.0, "id.orig_h": "10.0.0.4", "resp_ip_bytes": 10**7},
+    ]
+    made = report_of(write("conn.log", json_log(rows)))
+    roles = {e.party.address: (e.party.role, e.party.basis) for e in made.equipment}
+    assert roles == {
+        "10.0.0.2": ("pacs", "traffic"),
+        "10.0.0.1": ("modality", "traffic"),
+        "10.0.0.3": ("modality", "traffic"),
+        "10.0.0.4": ("workstation", "traffic"),
+    }
+    (pacs,) = made.pacs
+    assert pacs.bytes_in.value == 2 * 10**6 + 1400
+    assert pacs.bytes_out.value == 10**7 + 840
+
+
+def test_origins_are_not_added_up(write: Write, tmp_path: Path) -> None:
+    write("a/conn.log", hourly(1))
+    csv = (
+        "Time,Protocol,Source,Destination,Length\n2026-03-02 01:00:00,DICOM,10.0.0.1,10.0.0.2,99\n"
+    )
+    write("a/frames.csv", csv)
+    made = report_of(tmp_path / "a")
+    assert made.totals.bytes.value == 168 * 1820
+    assert any("capture is in the ledger too" in note for note in made.coverage.notes)
+    other = report_of(tmp_path / "a", origin="capture")
+    assert other.totals.bytes.value == 99
+
+
+def test_new_and_silent_equipment(write: Write) -> None:
+    old = [
+        {"uid": f"O{h}", "ts": float(T0 + h * HOUR), "id.orig_h": "10.0.0.7"} for h in range(168)
+    ]
+    base = [{"uid": f"B{h}", "ts": float(T0 + h * HOUR)} for h in range(336)]
+    new = [{"uid": "N", "ts": float(T0 + 200 * HOUR), "id.orig_h": "10.0.0.9"}]
+    made = report_of(write("conn.log", json_log([*old, *base, *new])))
+    states = {e.party.address: e.state for e in made.equipment}
+    assert states == {
+        "10.0.0.9": "new",
+        "10.0.0.7": "silent",
+        "10.0.0.1": "active",
+        "10.0.0.2": "active",
+    }
+    assert {f.id for f in made.findings} == {"device-new", "device-silent"}
+
+
+def test_missed_bytes_show_next_to_the_totals(write: Write) -> None:
+    made = report_of(write("conn.log", json_log([{"ts": float(T0), "missed_bytes": 5000}])))
+    assert made.coverage.missed_bytes == 5000
+    assert "loss-high" in {f.id for f in made.findings}
+
+
+def test_too_short_a_history_says_what_is_there_and_what_is_needed(write: Write) -> None:
+    made = report_of(write("conn.log", hourly(1, skip=range(20, 168))), forecasts=True)
+    assert made.imaging.forecast is None
+    assert "20" in made.imaging.reason
+    assert "168" in made.imaging.reason
+
+
+def test_no_imaging_and_no_dicom_log(write: Write) -> None:
+    made = report_of(write("conn.log", hourly(1, service="http", **{"id.resp_p": 80})))
+    assert made.totals.imaging_bytes.value == 0
+    assert made.associations is None
+    assert made.pacs == ()
+    assert {s.area: s.status.value for s in made.status}["pacs"] == "unknown"
+
+
+def test_unreadable_rows_are_in_the_report(write: Write) -> None:
+    made = report_of(write("conn.log", tsv([{"ts": f"{T0}.0"}, {"ts": "noon"}])))
+    assert made.coverage.unreadable_rows == 1
+    assert made.coverage.files[0].examples[0].startswith("line 10: ts: expected a time")
+
+
+def test_the_demo_is_told_as_it_was_simulated(tmp_path: Path) -> None:
+    """The whole way on a small hospital: the story that was simulated is the one reported."""
+    from pacsflow.simulator import hospital, write_logs
+
+    written = write_logs(hospital(3, scale=0.2), tmp_path, weeks=3)
+    found = find([tmp_path])
+    with Ledger.temporary() as ledger:
+        added = ledger.add(found.sources, simulated=found.simulated)
+        made = build_report(ledger, None, Options(forecasts=False, zone="America/Sao_Paulo"))
+    assert added.problems == ()
+    assert made.provenance.simulated
+    assert made.coverage.unreadable_rows == 0
+    assert any(f.id == "device-new" for f in made.findings)
+    assert written is not None
