@@ -1,0 +1,116 @@
+"""Known traffic, sampled many times: how often the interval holds the truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pacsflow.sampling import Total, exact, from_sums, nothing_seen, octets, packets, summed
+
+TRIALS = 4000
+
+
+def traffic(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return frame lengths as imaging traffic has them: full frames, acknowledgements, others."""
+    return np.where(
+        rng.random(n) < 0.55, 1518, np.where(rng.random(n) < 0.7, 66, rng.integers(64, 1519, n))
+    )
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(100, 12), (256, 40), (1000, 100), (512, 1000)])
+@pytest.mark.parametrize("what", ["packets", "bytes"])
+def test_95_percent_intervals_cover_93_to_97_percent(rate: int, expected: int, what: str) -> None:
+    rng = np.random.default_rng([rate, expected])
+    lengths = traffic(rng, rate * expected)
+    truth = len(lengths) if what == "packets" else int(lengths.sum())
+    hits = tried = 0
+    for count in rng.binomial(len(lengths), 1 / rate, TRIALS):
+        if count == 0:
+            continue  # what nothing seen means is another test
+        tried += 1
+        seen = rng.choice(lengths, count)
+        rates = np.full(count, rate)
+        total = packets(rates) if what == "packets" else octets(rates, seen)
+        hits += total.lower <= truth <= total.upper
+    assert tried > 0.99 * TRIALS
+    assert 0.93 <= hits / tried <= 0.97
+
+
+def test_several_agents_each_with_its_own_rate() -> None:
+    rng = np.random.default_rng(5)
+    links = [(50, traffic(rng, 30_000)), (400, traffic(rng, 200_000)), (1000, traffic(rng, 90_000))]
+    truth = sum(int(lengths.sum()) for _, lengths in links)
+    hits = hits_of_sum = 0
+    for _ in range(TRIALS // 2):
+        rates, seen, totals = [], [], []
+        for rate, lengths in links:
+            count = rng.binomial(len(lengths), 1 / rate)
+            sample = rng.choice(lengths, count)
+            seen.append(sample)
+            rates.append(np.full(count, rate))
+            totals.append(octets(rates[-1], sample))
+        total = octets(np.concatenate(rates), np.concatenate(seen))
+        hits += total.lower <= truth <= total.upper
+        joined = summed(totals)
+        assert joined.value == pytest.approx(total.value)
+        assert joined.upper == pytest.approx(total.upper)
+        hits_of_sum += joined.lower <= truth <= joined.upper
+    assert 0.93 <= hits / (TRIALS // 2) <= 0.97
+    assert 0.93 <= hits_of_sum / (TRIALS // 2) <= 0.97
+
+
+def test_the_packet_formula_would_be_too_narrow_for_bytes() -> None:
+    rng = np.random.default_rng(6)
+    lengths = np.where(rng.random(50_000) < 0.1, 9018, 66)
+    truth, hits = int(lengths.sum()), 0
+    for count in rng.binomial(len(lengths), 1 / 500, TRIALS):
+        seen = rng.choice(lengths, count)
+        value, error = float(seen.sum()) * 500, 1.96 / math.sqrt(count)
+        hits += value * math.exp(-error) <= truth <= value * math.exp(error)
+    assert hits / TRIALS < 0.85
+
+
+def test_packets_at_one_rate_have_the_error_of_phaal_and_panchen() -> None:
+    total = packets(np.full(400, 256))
+    assert total.value == 400 * 256
+    assert math.log(total.upper / total.value) == pytest.approx(1.96 * math.sqrt(1 / 400), rel=1e-4)
+
+
+def test_sums_of_a_ledger_give_the_same_as_the_samples() -> None:
+    rates, lengths = np.array([10, 10, 50]), np.array([1518, 66, 700])
+    weights = rates * lengths
+    kept = from_sums(float(weights.sum()), float((weights**2).sum()), 3)
+    assert kept == octets(rates, lengths)
+
+
+def test_no_sample_is_not_no_traffic() -> None:
+    total = nothing_seen(1000)
+    assert (total.value, total.lower, total.upper) == (0, 0, 3000)
+    assert total.few
+    rng = np.random.default_rng(1)
+    # with a mean of three expected samples, one in twenty windows shows none
+    assert np.mean(rng.binomial(3000, 1 / 1000, 50_000) == 0) == pytest.approx(0.05, abs=0.004)
+    assert nothing_seen(10, 1518).upper == 45_540
+
+
+def test_few_samples_are_marked() -> None:
+    assert packets(np.full(9, 100)).few
+    assert not packets(np.full(10, 100)).few
+    assert not exact(0).few
+
+
+def test_exact_and_estimated_parts_add_up() -> None:
+    part = octets(np.full(100, 10), np.full(100, 1000))
+    total = summed([part, exact(9_000_000)])
+    assert total.value == 10_000_000
+    assert total.error < part.error / 5
+    assert summed([exact(5), exact(6)]) == Total(11, 11, 11)
+    assert summed([]) == Total(0, 0, 0)
+    assert summed([nothing_seen(100), part]).upper == pytest.approx(part.upper + 300)
+
+
+def test_an_estimate_of_no_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        from_sums(0, 0, 0)
