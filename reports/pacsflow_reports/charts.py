@@ -105,7 +105,7 @@ PAPER = Shape(700, 300, left=62, ticks=4, top=30, short_days=True)
 NARROW = Shape(420, 300, left=56, ticks=4, short_days=True, top=26)
 CARD = Shape(350, 118, left=44, ticks=2, short_days=True, top=8, bottom=18, steps=100,
              inner_band=False)
-THIN_CARD = replace(CARD, every=2, past=False, steps=70)
+THIN_CARD = replace(CARD, every=3, past=False, steps=70)
 
 
 def nice_ceiling(value: float, ticks: int) -> tuple[float, float]:

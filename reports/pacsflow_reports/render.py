@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pacsflow.weekly import Severity, Status
+from pacsflow.weekly import Severity
 
 from . import charts, flowmap
 from .language import Language
@@ -35,7 +35,7 @@ LOGO_TYPES = {
 LOGO_LIMIT = 200_000
 CARDS = 12
 """So many PACS are shown as charts at once; the rest opens on demand."""
-ROWS = 150
+ROWS = 100
 """Longest table; what is beyond is counted."""
 
 
@@ -195,17 +195,24 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
                        for way, curve in (("in", flow.curve_in), ("out", flow.curve_out))],
         }
 
+    cards = [card(number, flow) for number, flow in enumerate(report.pacs, 1)]
+    axes = {chart.days: chart for made in cards for chart in made["charts"]}
     return {
         "report": report,
         "week_charts": [drawn(key, curve) for key, curve in curves],
-        "cards": [card(number, flow) for number, flow in enumerate(report.pacs, 1)],
+        "cards": cards,
+        "axes": {days: f"days-{number}" for number, days in enumerate(axes, 1)},
+        "axis_charts": list(axes.values()),
         "cards_shown": CARDS,
         "flow": flowmap.layout(report.flow_map),
         "rows_shown": ROWS,
         "findings": sorted(report.findings, key=lambda f: -f.severity.rank),
-        "severities": [level for level in reversed(Severity)
+        "severities": [(level, sum(f.severity is level for f in report.findings))
+                       for level in reversed(Severity)
                        if any(f.severity is level for f in report.findings)],
-        "Status": Status,
+        "dig": {"traffic": "volume", "pacs": "pacs", "modalities": "modalities",
+                "associations": "associations", "security": "findings", "data": "data"},
+        "row_of": row_numbers(report),
         "daily": lambda curve: daily(curve, language),
         "hourly": lambda curve: hourly(curve),
         "heat": heat_levels(report),
@@ -219,6 +226,13 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         "forecasts": forecasts(report, curves),
         "inferred_note": inferred_note(report, language),
     }
+
+
+def row_numbers(report: WeeklyReport) -> dict[str, int]:
+    """Return the place of each uid in the table of notable associations, to link evidence to it."""
+    if report.associations is None:
+        return {}
+    return {row.uid: place for place, row in enumerate(report.associations.notable[:ROWS], 1)}
 
 
 def contents(language: Language) -> list[tuple[str, str]]:

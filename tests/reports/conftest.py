@@ -22,7 +22,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 @cache
 def page_of(kind: str, lang: str = "en") -> str:
     """The page of one of the factory's reports."""
-    made = {"ward": lambda: factory.hospital(pacs=14, hosts=300)}.get(kind) or factory.ALL[kind]
+    made = {"ward": lambda: factory.hospital(pacs=4, hosts=60)}.get(kind) or factory.ALL[kind]
     return render_html(made(), lang=lang)
 
 

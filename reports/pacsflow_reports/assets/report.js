@@ -17,75 +17,94 @@
     return [cells[0].textContent.trim(), lines];
   };
 
+  const showTip = (svg, x, y, when, lines, aloud) => {
+    const head = document.createElement("b");
+    head.textContent = when;
+    const parts = (lines.length ? lines : [words.nothing]).map((line) => {
+      const part = document.createElement("div");
+      part.textContent = line;
+      return part;
+    });
+    tip.replaceChildren(head, ...parts);
+    tip.hidden = false;
+    const box = svg.viewBox.baseVal;
+    const area = svg.getBoundingClientRect();
+    const px = area.left + x / box.width * area.width;
+    const room = document.documentElement.clientWidth;
+    const left = px + 14 + tip.offsetWidth > room ? px - 14 - tip.offsetWidth : px + 14;
+    tip.style.left = Math.max(4, left) + window.scrollX + "px";
+    tip.style.top = area.top + y / box.height * area.height + window.scrollY + "px";
+    if (aloud) say.textContent = [when, ...lines].join(", ");
+  };
+
+  // One place at a time: `count` places, drawn by `show`, cleared by `clear`.
+  const readable = (svg, count, at, show, clear, moves) => {
+    let now = -1;
+    const hide = () => { tip.hidden = true; now = -1; clear(); };
+    const go = (place, aloud) => {
+      clear();
+      now = Math.max(0, Math.min(count - 1, place));
+      show(now, aloud);
+    };
+    svg.addEventListener("pointermove", (event) => {
+      const area = svg.getBoundingClientRect();
+      const box = svg.viewBox.baseVal;
+      const place = at((event.clientX - area.left) / area.width * box.width, event);
+      if (place < 0 || place >= count) hide();
+      else go(place, false);
+    });
+    svg.addEventListener("pointerleave", hide);
+    svg.tabIndex = 0;
+    svg.addEventListener("focus", () => { say.textContent = words.keys; });
+    svg.addEventListener("blur", hide);
+    svg.addEventListener("keydown", (event) => {
+      const step = { Home: -count, End: count, ...moves }[event.key];
+      if (event.key === "Escape") hide();
+      if (step === undefined) return;
+      event.preventDefault();
+      go(now + step, true);
+    });
+  };
+
   for (const figure of document.querySelectorAll("figure.plot[data-table]")) {
     const table = document.getElementById(figure.dataset.table);
-    const charts = figure.querySelectorAll("svg.chart");
-    if (!table || !charts.length) continue;
+    if (!table) continue;
+    const rows = table.tBodies[0].rows;
+    const heads = table.tHead.rows[0].cells;
     const first = Number(figure.dataset.column || 1);
     const count = figure.dataset.column ? 3 : 9;
-    let at = -1;
 
-    const show = (svg, index, aloud) => {
-      const rows = table.tBodies[0].rows;
-      const hours = Number(svg.dataset.hours);
-      const step = hours / rows.length;
-      at = Math.max(0, Math.min(rows.length - 1, index));
-      const [when, lines] = describe(rows[at], table.tHead.rows[0].cells, first, count);
-      const box = svg.viewBox.baseVal;
-      const x = Number(svg.dataset.left) + ((at + 0.5) * step / hours) * Number(svg.dataset.span);
-      let cursor = svg.querySelector(".cursor");
-      if (!cursor) {
-        cursor = document.createElementNS(SVG, "path");
-        cursor.setAttribute("class", "cursor");
+    for (const svg of figure.querySelectorAll("svg.chart")) {
+      const left = Number(svg.dataset.left);
+      const span = Number(svg.dataset.span);
+      const step = Number(svg.dataset.hours) / rows.length;
+      const cursor = document.createElementNS(SVG, "path");
+      cursor.setAttribute("class", "cursor");
+      const show = (place, aloud) => {
+        const x = left + ((place + 0.5) * step / Number(svg.dataset.hours)) * span;
+        cursor.setAttribute("d", "M" + x + " 8V" + (svg.viewBox.baseVal.height - 20));
         svg.append(cursor);
-      }
-      cursor.setAttribute("d", "M" + x + " 8V" + (box.height - 20));
-      tip.replaceChildren();
-      const head = document.createElement("b");
-      head.textContent = when;
-      tip.append(head);
-      for (const line of lines.length ? lines : [words.nothing]) {
-        const part = document.createElement("div");
-        part.textContent = line;
-        tip.append(part);
-      }
-      tip.hidden = false;
-      const area = svg.getBoundingClientRect();
-      const px = area.left + x / box.width * area.width;
-      const left = px + 14 + tip.offsetWidth > document.documentElement.clientWidth
-        ? px - 14 - tip.offsetWidth : px + 14;
-      tip.style.left = Math.max(4, left) + window.scrollX + "px";
-      tip.style.top = area.top + window.scrollY + 12 + "px";
-      if (aloud) say.textContent = [when, ...lines].join(", ");
-    };
-    const hide = () => {
-      tip.hidden = true;
-      at = -1;
-      for (const cursor of figure.querySelectorAll(".cursor")) cursor.remove();
-    };
-    const visible = () => [...charts].find((svg) => svg.getClientRects().length) || charts[0];
+        showTip(svg, x, 12, ...describe(rows[place], heads, first, count), aloud);
+      };
+      readable(svg, rows.length, (x) => Math.floor((x - left) / span * rows.length), show,
+        () => cursor.remove(),
+        { ArrowLeft: -1, ArrowRight: 1, PageUp: -24, PageDown: 24 });
+    }
 
-    for (const svg of charts) {
-      svg.addEventListener("pointermove", (event) => {
-        const area = svg.getBoundingClientRect();
-        const x = (event.clientX - area.left) / area.width * svg.viewBox.baseVal.width;
-        const part = (x - Number(svg.dataset.left)) / Number(svg.dataset.span);
-        if (part < 0 || part > 1) hide();
-        else show(svg, Math.floor(part * table.tBodies[0].rows.length), false);
-      });
-      svg.addEventListener("pointerleave", hide);
-      svg.tabIndex = 0;
-      svg.addEventListener("focus", () => { say.textContent = words.keys; });
-      svg.addEventListener("blur", hide);
-      svg.addEventListener("keydown", (event) => {
-        const rows = table.tBodies[0].rows.length;
-        const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: rows - 1,
-          PageUp: at - 24, PageDown: at + 24 };
-        if (event.key === "Escape") hide();
-        if (!(event.key in moves)) return;
-        event.preventDefault();
-        show(visible(), moves[event.key], true);
-      });
+    for (const svg of figure.querySelectorAll("svg.heat")) {
+      const cells = [...svg.querySelectorAll("rect")];
+      const show = (place, aloud) => {
+        const day = Math.floor(place / 24) + 1;
+        const hour = rows[place % 24];
+        const cell = cells[place];
+        cell.classList.add("on");
+        showTip(svg, Number(cell.getAttribute("x")), Number(cell.getAttribute("y")) + 40,
+          heads[day].textContent.trim() + " " + hour.cells[0].textContent.trim(),
+          [hour.cells[day].textContent.trim()], aloud);
+      };
+      readable(svg, cells.length, (_, event) => cells.indexOf(event.target), show,
+        () => { for (const cell of cells) cell.classList.remove("on"); },
+        { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -24, ArrowDown: 24 });
     }
   }
 
