@@ -926,7 +926,7 @@ local FRAMES = {
   { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
-local NO_TAGS = ("\t-"):rep(#FRAMES - 15)
+local NO_TAGS = ("\t-"):rep(#FRAMES - 16)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
 -- segment) it may name a patient and is left out.
@@ -4122,8 +4122,9 @@ local stats = require("stats")
 
 local windows = {}
 
+-- A slash would open a submenu: the division slash looks the same.
 local MENU = {
-  associations = "Associations", endpoints = "PACS endpoints", io = "Input//output per PACS",
+  associations = "Associations", endpoints = "PACS endpoints", io = "Input\226\136\149output per PACS",
   talkers = "Top talkers", operations = "Operations",
 }
 

@@ -21,7 +21,7 @@ local FRAMES = {
   { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
-local NO_TAGS = ("\t-"):rep(#FRAMES - 15)
+local NO_TAGS = ("\t-"):rep(#FRAMES - 16)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
 -- segment) it may name a patient and is left out.

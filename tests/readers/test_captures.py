@@ -1,0 +1,85 @@
+"""Given this capture, these frames and associations, with the totals of tshark's statistics."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest import CAPTURES
+from pacsflow.errors import InputError
+from pacsflow.readers import Quality, capture_plain, read, recognise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = sorted(path.name for path in CAPTURES.glob("*.pcap*"))
+
+
+def rows_of(path: Path) -> tuple[dict[str, list[dict[str, Any]]], Quality]:
+    quality, rows = Quality(), {}
+    for log, batch in read(recognise(path), quality):
+        rows.setdefault(log, []).extend(batch.to_pylist())
+    return rows, quality
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_frame_is_there_once(tshark: str, name: str) -> None:
+    rows, quality = rows_of(CAPTURES / name)
+    told = subprocess.run(
+        [tshark, "-r", str(CAPTURES / name), "-q", "-z", "io,stat,0"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    found = re.search(r"<>\s*[\d.Dur]+\s*\|\s*(\d+)\s*\|\s*(\d+)", told)
+    assert found is not None
+    frames = rows["frames"]
+    assert (len(frames), sum(f["length"] for f in frames)) == (int(found[1]), int(found[2]))
+    assert quality.unreadable == 0
+
+
+def test_tagged_and_untagged_frames_have_the_same_columns() -> None:
+    services = Counter(
+        f["service"] for f in rows_of(CAPTURES / "tls_echo_2762.pcapng")[0]["frames"]
+    )
+    assert services == {None: 28}
+
+
+def test_the_association_comes_with_the_frames() -> None:
+    rows, _ = rows_of(CAPTURES / "store_ct_mr.pcapng")
+    (row,) = rows["dicom"]
+    assert (row["result"], row["end"], row["store_rq"]) == ("accepted", "released", 2)
+    assert {e["role"] for e in rows["known_dicom"]} == {"scu", "scp"}
+
+
+def test_the_plain_way_sees_the_same_frames(tshark: str) -> None:
+    """What is read where the plugin cannot run: the same frames, Wireshark's own DICOM."""
+    quality = Quality()
+    path = CAPTURES / "store_ct_mr.pcapng"
+    plain = [r for b in capture_plain.read(path, quality, tshark=tshark) for r in b.to_pylist()]
+    tagged = rows_of(path)[0]["frames"]
+    apart = [abs(a["ts"] - b["ts"]).total_seconds() for a, b in zip(plain, tagged, strict=True)]
+    assert max(apart) <= 1e-6, "nanoseconds are rounded"
+    for column in ("id.orig_h", "id.orig_p", "id.resp_h", "length", "hw_source", "proto"):
+        assert [r[column] for r in plain] == [r[column] for r in tagged], column
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xd4\xc3\xb2\xa1", b"\x0a\x0d\x0d\x0a" + b"\xff" * 60, b"\xa1\xb2\xc3\xd4" + b"\0" * 40],
+)
+def test_a_capture_that_tshark_cannot_open(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.pcap"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"^[^\n]*bad\.pcap[^\n]*$"):
+        rows_of(path)
+
+
+def test_a_cut_capture_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pcapng"
+    path.write_bytes((CAPTURES / "store_ct_mr.pcapng").read_bytes()[:20_000])
+    rows, quality = rows_of(path)
+    assert 0 < len(rows["frames"]) < 81
+    assert any("cut short" in note for note in quality.notes)
