@@ -15,6 +15,8 @@ def model_of(name):
     """Return the anchor called `name`, configured as a careful user of statsforecast would."""
     from statsforecast.models import MSTL, AutoARIMA
 
+    if name == "AutoARIMA24-approximate":  # as R does by default over 150 values
+        return AutoARIMA(season_length=24, approximation=True)
     if name == "AutoARIMA24":
         return AutoARIMA(season_length=24)
     if name == "MSTL-AutoARIMA":

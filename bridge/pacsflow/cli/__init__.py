@@ -51,6 +51,7 @@ def _register() -> None:
         dicom,
         doctor,
         export,
+        forecast,
         frames,
         install,
         inventory,

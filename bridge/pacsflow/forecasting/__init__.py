@@ -23,13 +23,16 @@ from pacsflow.forecasting.values import (
 if TYPE_CHECKING:
     from pacsflow.forecasting.anomalies import anomalies, incidents
     from pacsflow.forecasting.backtesting import backtest
-    from pacsflow.forecasting.batch import forecast_many
+    from pacsflow.forecasting.batch import backtest_many, forecast_many
+    from pacsflow.forecasting.capacity import capacity_outlook
     from pacsflow.forecasting.engine import forecast
 
 _LATE = {
     "anomalies": "anomalies",
     "incidents": "anomalies",
     "backtest": "backtesting",
+    "backtest_many": "batch",
+    "capacity_outlook": "capacity",
     "forecast": "engine",
     "forecast_many": "batch",
 }
@@ -48,6 +51,8 @@ __all__ = [
     "Verdict",
     "anomalies",
     "backtest",
+    "backtest_many",
+    "capacity_outlook",
     "forecast",
     "forecast_many",
     "incidents",

@@ -24,7 +24,8 @@ ORDERS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (3, 1))
 """(p, q) that are compared; more did not forecast better on traffic (docs/forecasting.md)."""
 _MOST = 5
 _LONG = 30
-_EDGE = 0.99
+_EDGE = 0.9995
+_ROUNDS = 8
 _LEAST = 12
 _STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1))
 
@@ -132,10 +133,43 @@ class _Search:
         except np.linalg.LinAlgError:
             return (np.inf, *nothing)
         ar, ma = _inside(found[:p], -1.0), _inside(found[p:], 1.0)
+        if q:
+            ar, ma = self._gauss_newton(ar, ma)
         errors = _innovations(self.x, ar, ma)[self.seen]
         k = p + q + 1
         likelihood = self.n * np.log(max(float(np.mean(errors**2)), 1e-12))
         return float(likelihood + 2 * k * self.n / max(self.n - k - 1, 1)), ar, ma
+
+    def _gauss_newton(self, ar: Floats, ma: Floats) -> tuple[Floats, Floats]:
+        """Minimise the conditional sum of squares (Box and Jenkins 1976, section 7.1.3)."""
+        errors = _innovations(self.x, ar, ma)
+        loss = float(np.sum(errors[self.seen] ** 2))
+        for _ in range(_ROUNDS):
+            lagged = lfilter([1.0], np.r_[1.0, ma], np.stack([self.x, errors]))
+            slopes = np.stack(
+                [np.r_[np.zeros(i), lagged[0, : self.x.size - i]] for i in range(1, ar.size + 1)]
+                + [np.r_[np.zeros(j), lagged[1, : self.x.size - j]] for j in range(1, ma.size + 1)]
+            )
+            gram = slopes @ slopes.T
+            gram[np.diag_indices_from(gram)] *= 1 + 1e-9
+            try:
+                step = np.linalg.solve(gram, slopes @ errors)
+            except np.linalg.LinAlgError:
+                break
+            for size in (1.0, 0.5, 0.2):
+                new_ar = _inside(ar + size * step[: ar.size], -1.0)
+                new_ma = _inside(ma + size * step[ar.size :], 1.0)
+                trial = _innovations(self.x, new_ar, new_ma)
+                new_loss = float(np.sum(trial[self.seen] ** 2))
+                if new_loss < loss:
+                    break
+            else:
+                break
+            gained = loss - new_loss
+            ar, ma, errors, loss = new_ar, new_ma, trial, new_loss
+            if gained < 1e-5 * loss:
+                break
+        return ar, ma
 
     def stepwise(self) -> None:
         """Walk from four starting orders to the best neighbour until none is better."""

@@ -7,8 +7,9 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pacsflow.forecasting.backtesting import backtest
 from pacsflow.forecasting.engine import forecast
 from pacsflow.forecasting.values import WEEK
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pacsflow.forecasting.calendar import HolidayCalendar
-    from pacsflow.forecasting.values import Forecast, NotEnoughHistory
+    from pacsflow.forecasting.values import Backtest, Forecast, NotEnoughHistory
     from pacsflow.series import HourlySeries
 
+Answer = TypeVar("Answer")
 _WORTH_IT = 6
 """Series below which starting workers costs more than it saves."""
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -47,9 +49,35 @@ def forecast_many(
         Called with (done, all) as answers come.
     """
     one = partial(forecast, horizon=horizon, holidays=holidays, zone=zone)
+    return _spread(one, series, _WORTH_IT, workers, progress)
+
+
+def backtest_many(
+    series: Sequence[HourlySeries],
+    *,
+    horizon: int = WEEK,
+    origins: int = 8,
+    holidays: HolidayCalendar | None = None,
+    zone: str = "UTC",
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Backtest]:
+    """Test every series on its past, as `forecast_many` forecasts them."""
+    one = partial(backtest, horizon=horizon, origins=origins, holidays=holidays, zone=zone)
+    return _spread(one, series, 2, workers, progress)
+
+
+def _spread(
+    one: Callable[[HourlySeries], Answer],
+    series: Sequence[HourlySeries],
+    worth_it: int,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[Answer]:
+    """Apply `one` to every series, in this process or in as many as there are cores."""
     workers = min(workers or len(os.sched_getaffinity(0)), len(series))
-    if workers <= 1 or len(series) < _WORTH_IT:
-        done: list[Forecast | NotEnoughHistory] = []
+    done: list[Answer] = []
+    if workers <= 1 or len(series) < worth_it:
         for item in series:
             done.append(one(item))
             if progress:
@@ -58,11 +86,7 @@ def forecast_many(
     context = multiprocessing.get_context("forkserver")
     # The server imports statsmodels once; its children are copies of it.
     context.set_forkserver_preload(["pacsflow.forecasting.preload"])
-    done = []
-    with (
-        _one_thread(),
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
-    ):
+    with _one_thread(), ProcessPoolExecutor(workers, mp_context=context) as pool:
         for answer in pool.map(one, series, chunksize=max(1, len(series) // (workers * 16))):
             done.append(answer)
             if progress:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import t as student
 
 from pacsflow.forecasting.values import DAY, WEEK
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _CAUTION = 1.2
 """Widening where no week could be held back (measured: docs/forecasting.md)."""
+_FLOOR = 0.05
+_SMOOTH = ((-2, 0.25), (-1, 0.5), (0, 1.0), (1, 0.5), (2, 0.25))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,14 +31,24 @@ class Widths:
         Typical absolute change of each hour of the week, shape ``(168,)``, unit of the series.
     q80, q95
         Half widths in units of `scale`.
-    sigma
-        Standard deviation of the error in units of `scale`.
     """
 
     scale: Floats
     q80: float
     q95: float
-    sigma: float
+
+    def bounds(self, path: Floats, first: int) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return lower and upper 80 %, lower and upper 95 % bounds, none below zero.
+
+        `first` is the wall-clock hour of the first value of `path`.
+        """
+        scale = self.scale[(first + np.arange(len(path))) % WEEK]
+        return (
+            np.maximum(path - self.q80 * scale, 0.0),
+            path + self.q80 * scale,
+            np.maximum(path - self.q95 * scale, 0.0),
+            path + self.q95 * scale,
+        )
 
 
 def hour_scale(y: Floats, first: int) -> Floats:
@@ -51,49 +64,75 @@ def hour_scale(y: Floats, first: int) -> Floats:
     if not seen.any():
         return np.ones(WEEK)
     overall = float(np.mean(change[seen])) or 1.0
-    week_sum = np.bincount(hour[seen], change[seen], WEEK)
-    week_count = np.bincount(hour[seen], minlength=WEEK).astype(float)
-    smooth = np.array([0.25, 0.5, 1.0, 0.5, 0.25])
-    week_sum, week_count = (
-        sum(
-            weight * np.roll(part, shift)
-            for weight, shift in zip(smooth, range(-2, 3), strict=True)
-        )
-        for part in (week_sum, week_count)
-    )
+    raw_sum = np.bincount(hour[seen], change[seen], WEEK)
+    raw_count = np.bincount(hour[seen], minlength=WEEK).astype(float)
+    week_sum = np.sum([weight * np.roll(raw_sum, shift) for shift, weight in _SMOOTH], axis=0)
+    week_count = np.sum([weight * np.roll(raw_count, shift) for shift, weight in _SMOOTH], axis=0)
     day_sum = week_sum.reshape(7, DAY).sum(axis=0)
     day_count = week_count.reshape(7, DAY).sum(axis=0)
     day = (day_sum + 4.0 * overall) / (day_count + 4.0)
     week = (week_sum + 6.0 * np.tile(day, 7)) / (week_count + 6.0)
-    return np.asarray(np.maximum(week, 0.05 * overall))
+    return np.asarray(np.maximum(week, _FLOOR * overall))
 
 
-def widths(y: Floats, first: int, errors: Floats, origins: NDArray[np.int64]) -> Widths:
-    """Return interval widths from held-back `errors` (origins x horizon).
+def ratios(scale: Floats, first: int, errors: Floats, origins: NDArray[np.int64]) -> Floats:
+    """Return absolute errors in units of the scale of their hour, shape of `errors`."""
+    hour = (first + origins[:, None] + np.arange(errors.shape[1])[None, :]) % WEEK
+    return np.asarray(np.abs(errors) / scale[hour])
+
+
+def calibrate(y: Floats, first: int, errors: Floats, origins: NDArray[np.int64]) -> Widths:
+    """Return interval widths from held-back `errors`, shape ``(origins, horizon)``.
 
     Where fewer than a week of hours was held back, the weekly (or daily) differences of the
     history stand in for the errors, widened.
     """
     scale = hour_scale(y, first)
-    ratios: Floats = np.empty(0)
-    if errors.size:
-        hour = (first + origins[:, None] + np.arange(errors.shape[1])[None, :]) % WEEK
-        ratios = np.abs(errors / scale[hour])
-        ratios = ratios[np.isfinite(ratios)]
+    found = ratios(scale, first, errors, origins)[np.isfinite(errors)] if errors.size else errors
     caution = 1.0
-    if ratios.size < WEEK:
+    if found.size < WEEK:
         period = WEEK if len(y) >= WEEK + DAY else DAY
         change = y[period:] - y[:-period]
-        hour = (first + period + np.arange(change.size)) % WEEK
-        ratios = np.abs(change / scale[hour])
-        ratios = ratios[np.isfinite(ratios)]
+        places = np.arange(period, len(y))
+        found = ratios(scale, first, change[:, None], places)[np.isfinite(change)].ravel()
         caution = _CAUTION
-    if not ratios.size:
-        return Widths(scale, 1.3, 2.0, 1.0)
-    q80, q95 = np.quantile(ratios, [0.80, 0.95])
-    return Widths(
-        scale,
-        float(q80) * caution,
-        float(q95) * caution,
-        float(np.sqrt(np.mean(np.minimum(ratios, 3 * q95 + 1e-12) ** 2))) * caution,
-    )
+    if not found.size:
+        return Widths(scale, 1.3, 2.0)
+    q80, q95 = np.quantile(found, [0.80, 0.95])
+    return Widths(scale, float(q80) * caution, float(q95) * caution)
+
+
+def held_back_coverage(
+    y: Floats, first: int, errors: Floats, origins: NDArray[np.int64]
+) -> float | None:
+    """Return the share of held-back hours inside the 95 % interval.
+
+    The width for each origin is calibrated on the other origins alone; None below three.
+    """
+    if len(origins) < 3:
+        return None
+    table = ratios(hour_scale(y, first), first, errors, origins)
+    inside = total = 0
+    for row in range(len(origins)):
+        others = np.delete(table, row, axis=0)
+        others = others[np.isfinite(others)]
+        mine = table[row][np.isfinite(table[row])]
+        if others.size and mine.size:
+            inside += int((mine <= np.quantile(others, 0.95)).sum())
+            total += mine.size
+    return inside / total if total else None
+
+
+def total_width(width: Widths, errors: Floats, hours: NDArray[np.int64]) -> float:
+    """Return the half width of the 95 % interval of the sum over wall-clock `hours`.
+
+    From the mean errors of held-back forecasts of at least three days; before there are three of
+    them, as if all hours erred together.
+    """
+    long = np.isfinite(errors).sum(axis=1) >= 3 * DAY if errors.size else np.zeros(0, dtype=bool)
+    if long.sum() < 3:
+        return float(width.q95 * width.scale[hours % WEEK].sum())
+    means = np.nanmean(errors[long], axis=1)
+    # Overlapping weeks tell less than they count: Student's t with half as many.
+    reach = float(student.ppf(0.975, max(2, int(long.sum()) // 2)))
+    return float(reach * np.sqrt(np.mean(means**2)) * len(hours))

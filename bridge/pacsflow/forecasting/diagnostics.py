@@ -11,8 +11,13 @@ from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.tsa.stattools import acf, adfuller, pacf
 from statsmodels.tsa.stattools import kpss as kpss_test
 
-from pacsflow.forecasting.arma import Arma, residuals
-from pacsflow.forecasting.models import FittedSeasonalDifference, seasonal_difference
+from pacsflow.forecasting.arma import residuals
+from pacsflow.forecasting.models import (
+    FittedSeasonalDifference,
+    SeasonalDifference,
+    seasonal_difference,
+)
+from pacsflow.forecasting.profiles import FittedRegression
 from pacsflow.forecasting.transform import fill
 from pacsflow.forecasting.values import DAY, WEEK, Diagnostics, UnitRoot
 
@@ -46,39 +51,86 @@ def kpss(x: Floats) -> UnitRoot | None:
 
 
 def diagnose(y: Floats, parts: tuple[Fitted, ...], dm_p: float | None) -> Diagnostics:
-    """Return the identification of the ARIMA part that was chosen (or would have been)."""
+    """Return the identification: of the ARIMA that was chosen, or that was compared.
+
+    Parameters
+    ----------
+    y
+        Wall-clock hours.
+    parts
+        What makes the forecast.
+    dm_p
+        From the verdict.
+    """
     level = fill(y)
-    arima = next((p for p in parts if isinstance(p, FittedSeasonalDifference)), None)
-    if len(y) < WEEK + 2 * DAY or np.ptp(level) == 0:
+    if len(y) < WEEK + 2 * DAY:
         return Diagnostics(adf=adf(level), kpss=kpss(level), dm_p=dm_p)
     difference = seasonal_difference(y, WEEK)
     x = np.where(np.isfinite(difference), difference, 0.0)
     if np.ptp(x) == 0:
-        return Diagnostics(adf=adf(level), kpss=kpss(level), dm_p=dm_p)
+        return Diagnostics(
+            adf=adf(level),
+            kpss=kpss(level),
+            why="Every week repeats the one before: the weekly difference is zero throughout.",
+            dm_p=dm_p,
+        )
+    chosen = next((part for part in parts if isinstance(part, FittedSeasonalDifference)), None)
+    model = chosen or SeasonalDifference().fit(y, exact=False)
     lags = min(_LAGS, x.size // 2 - 1)
-    arma = arima.arma if arima else Arma(np.empty(0), np.empty(0), 0.0)
-    left = residuals(arma, difference)[np.isfinite(difference)]
-    box: list[float | None] = []
-    for lag in (DAY, WEEK):
-        if left.size > lag + 10:
-            found = acorr_ljungbox(left, lags=[lag], model_df=arma.p + arma.q)
-            box.append(float(found["lb_pvalue"].iloc[0]))
-        else:
-            box.append(None)
+    left, name = _rest(y, parts, model)
     return Diagnostics(
         adf=adf(level),
         kpss=kpss(level),
         adf_difference=adf(x),
         kpss_difference=kpss(x),
         difference="difference to the same hour of last week",
-        acf=tuple(float(v) for v in acf(x, nlags=lags, fft=True)),
-        pacf=tuple(float(v) for v in pacf(x, nlags=lags, method="ldb")),
-        band=1.96 / np.sqrt(x.size),
-        order=arima.name if arima else "",
-        why="",
-        aicc=tuple((f"ARIMA({p},0,{q})", value) for p, q, value in arma.compared),
-        ljung_box_24=box[0],
-        ljung_box_168=box[1],
+        acf=tuple(acf(x, nlags=lags, fft=True).tolist()),
+        pacf=tuple(pacf(x, nlags=lags, method="ldb").tolist()),
+        band=1.96 / float(np.sqrt(x.size)),
+        order=model.name,
+        why=_why(model, name),
+        aicc=tuple((f"ARIMA({p},0,{q})(0,1,0)168", value) for p, q, value in model.arma.compared),
+        ljung_box_24=_ljung_box(left, DAY, model.arma.p + model.arma.q),
+        ljung_box_168=_ljung_box(left, WEEK, model.arma.p + model.arma.q),
         normality=float(jarque_bera(left).pvalue) if left.size > 20 else None,
         dm_p=dm_p,
     )
+
+
+def _rest(
+    y: Floats, parts: tuple[Fitted, ...], model: FittedSeasonalDifference
+) -> tuple[Floats, str]:
+    """Return the residuals of the ARIMA part that makes the forecast, and whose they are."""
+    for part in parts:
+        if isinstance(part, FittedRegression):
+            error = y - part.terms.level(y, 0)
+            return _finite(residuals(part.arma, error)), part.name
+    left = residuals(model.arma, seasonal_difference(y, WEEK))
+    return _finite(left), model.name
+
+
+def _finite(x: Floats) -> Floats:
+    return np.asarray(x[np.isfinite(x)])
+
+
+def _ljung_box(left: Floats, lag: int, used: int) -> float | None:
+    if left.size <= lag + 10 or np.ptp(left) == 0:
+        return None
+    found = acorr_ljungbox(left, lags=[lag], model_df=used)
+    return float(found["lb_pvalue"].iloc[0])
+
+
+def _why(model: FittedSeasonalDifference, rest: str) -> str:
+    compared = model.arma.compared
+    if not compared:
+        return f"{model.name}: too few hours to compare orders."
+    p, q, best = compared[0]
+    told = (
+        f"{model.name}: p = {p}, q = {q} has the smallest AICc of {len(compared)} orders on the "
+        "weekly difference"
+    )
+    if len(compared) > 1:
+        told += f", {compared[1][2] - best:.1f} below ({compared[1][0]},0,{compared[1][1]})"
+    if rest != model.name:
+        told += f"; the residuals are those of {rest}"
+    return told + "."

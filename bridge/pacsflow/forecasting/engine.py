@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pacsflow.forecasting import selection
-from pacsflow.forecasting.calibration import widths
+from pacsflow.forecasting.calendar import HolidayEffect, holiday_effect, with_holidays
+from pacsflow.forecasting.calibration import calibrate, total_width
+from pacsflow.forecasting.capacity import capacity_outlook
+from pacsflow.forecasting.condition import examine
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.transform import to_wall
-from pacsflow.forecasting.values import HOURS_NEEDED, WEEK, Forecast, NotEnoughHistory
+from pacsflow.forecasting.values import (
+    HOURS_NEEDED,
+    WEEK,
+    Diagnostics,
+    Forecast,
+    NotEnoughHistory,
+    Verdict,
+)
 from pacsflow.forecasting.verdict import judge, scores
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.calendar import HolidayCalendar
+    from pacsflow.forecasting.condition import Condition
+    from pacsflow.forecasting.values import Floats
     from pacsflow.series import HourlySeries
 
 
@@ -23,9 +35,9 @@ def forecast(
     series: HourlySeries,
     *,
     horizon: int = WEEK,
-    holidays: HolidayCalendar | None = None,  # noqa: ARG001
+    holidays: HolidayCalendar | None = None,
     zone: str = "UTC",
-    capacity: float | None = None,  # noqa: ARG001
+    capacity: float | None = None,
 ) -> Forecast | NotEnoughHistory:
     """Choose a model on held-back hours, calibrate its intervals, and forecast.
 
@@ -36,11 +48,12 @@ def forecast(
     horizon
         Hours to forecast.
     holidays
-        Public holidays that the history may show.
+        Public holidays, used where the history shows them.
     zone
         IANA zone whose clock the people of the series live by.
     capacity
-        Capacity of the link or PACS in the unit of the series an hour.
+        Capacity of the link or PACS, unit of the series an hour: adds a note on when it is
+        reached.
 
     Raises
     ------
@@ -48,42 +61,87 @@ def forecast(
         When there is no such `zone`.
     """
     wall = to_wall(series, zone, horizon)
-    y = wall.values
-    there = int(np.isfinite(y).sum())
-    if there < HOURS_NEEDED:
-        return NotEnoughHistory(
-            series.name,
-            there,
-            HOURS_NEEDED,
-            f"{there} hours with data are too few: a forecast needs {HOURS_NEEDED} (one week).",
-        )
-    held_back = selection.rolling_origin(y, WEEK)
+    found = examine(wall.values, wall.first)
+    if found.missing:
+        there = int(np.isfinite(found.y).sum())
+        return NotEnoughHistory(series.name, there, HOURS_NEEDED, found.missing)
+    if found.level is not None:
+        return _level(series, found, horizon)
+    y, first, notes = found.y, found.first, list(found.notes)
+    effect = None
+    if holidays:
+        mask = holidays.mask(first, len(y) + wall.horizon)
+        effect = holiday_effect(y, first, mask[: len(y)])
+        notes.append(_holiday_note(effect))
+        if effect.shows:
+            y = np.where(mask[: len(y)], np.nan, y)
+    held_back = selection.rolling_origin(y, first, WEEK)
     key = selection.choose(held_back, len(y))
-    parts = selection.fit_chosen(key, y)
-    if not parts:
-        key = "naive168"
-        parts = selection.fit_chosen(key, y)
+    parts = selection.fit_chosen(key, y, first)
+    name = selection.combined_name([part.name for part in parts])
     origin = np.array([len(y)])
     path = np.mean([part.paths(y, origin, wall.horizon)[0] for part in parts], axis=0)
-    mean = np.maximum(path, 0.0)[wall.future]
-    tried = {trial.key for trial in held_back.trials}
-    errors = held_back.errors(key) if key in tried else np.empty((0, WEEK))
-    width = widths(y, wall.first, errors, held_back.origins)
-    scale = width.scale[(wall.first + len(y) + wall.future) % WEEK]
-    name = parts[0].name if len(parts) == 1 else "mean of " + " and ".join(p.name for p in parts)
-    verdict = judge(y, held_back, key, name, width)
-    return Forecast(
+    path = np.maximum(path, 0.0)
+    if effect and effect.shows:
+        path = with_holidays(path, y, first, mask[len(y) :], effect.share)
+    errors = held_back.errors(key) if held_back.tried(key) else np.empty((0, WEEK))
+    width = calibrate(y, first, errors, held_back.origins)
+    low80, high80, low95, high95 = width.bounds(path, first + len(y))
+    verdict = judge(y, first, held_back, key, name)
+    mean = path[wall.future]
+    reach = total_width(width, errors, first + len(y) + wall.future)
+    made = Forecast(
         series=series.name,
         unit=series.unit,
         model=name,
-        start=series.end.astimezone(UTC),
+        start=series.end,
         mean=mean,
-        lower80=np.maximum(mean - width.q80 * scale, 0.0),
-        upper80=mean + width.q80 * scale,
-        lower95=np.maximum(mean - width.q95 * scale, 0.0),
-        upper95=mean + width.q95 * scale,
+        lower80=low80[wall.future],
+        upper80=high80[wall.future],
+        lower95=low95[wall.future],
+        upper95=high95[wall.future],
+        total95=(max(0.0, float(mean.sum()) - reach), float(mean.sum()) + reach),
         verdict=verdict,
         diagnostics=diagnose(y, parts, verdict.dm_p),
-        scores=scores(y, held_back),
-        notes=(),
+        scores=scores(y, first, held_back),
+        notes=tuple(notes),
+    )
+    if capacity:
+        sentence = capacity_outlook(series, made, capacity).sentence
+        made = replace(made, notes=(*made.notes, sentence))
+    return made
+
+
+def _holiday_note(effect: HolidayEffect) -> str:
+    if not effect.days:
+        return "No holiday in the history: the coming ones are forecast as ordinary days."
+    if not effect.shows:
+        return (
+            f"{effect.days} holidays in the history do not show (t {effect.t:.1f}): the coming "
+            "ones are forecast as ordinary days."
+        )
+    return (
+        f"{effect.days} holidays in the history lie {100 * effect.share:.0f} % of the way from "
+        f"ordinary days to Sundays (t {effect.t:.1f}), and so do the coming ones."
+    )
+
+
+def _level(series: HourlySeries, found: Condition, horizon: int) -> Forecast:
+    """Return the forecast of a series that has but one value, or has stopped."""
+    level = found.level or 0.0
+    mean: Floats = np.full(horizon, max(level, 0.0))
+    return Forecast(
+        series=series.name,
+        unit=series.unit,
+        model="constant",
+        start=series.end,
+        mean=mean,
+        lower80=mean,
+        upper80=mean,
+        lower95=mean,
+        upper95=mean,
+        total95=(float(mean.sum()), float(mean.sum())),
+        verdict=Verdict(f"{found.notes[-1]} There is nothing for a model to explain.", None),
+        diagnostics=Diagnostics(),
+        notes=found.notes,
     )

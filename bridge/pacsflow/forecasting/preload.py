@@ -5,4 +5,4 @@ import statsmodels.tsa.seasonal
 import statsmodels.tsa.statespace.sarimax
 import statsmodels.tsa.stattools  # noqa: F401
 
-import pacsflow.forecasting  # noqa: F401
+import pacsflow.forecasting.batch  # noqa: F401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,6 +171,36 @@ class Diagnostics:
     normality: float | None = None
     dm_p: float | None = None
 
+    def sentences(self) -> list[str]:
+        """Return the identification in words, one step a sentence."""
+        told = []
+        for what, adf, kpss in (
+            ("The series", self.adf, self.kpss),
+            ("Its weekly difference", self.adf_difference, self.kpss_difference),
+        ):
+            if adf and kpss:
+                told.append(
+                    f"{what}: ADF {adf.statistic:.2f} (p {_p(adf.p)}): {adf.says}; "
+                    f"KPSS {kpss.statistic:.2f} (p {_p(kpss.p)}): {kpss.says}."
+                )
+        if self.why:
+            told.append(self.why)
+        box = [
+            f"p {_p(p)} at lag {lag}"
+            for lag, p in ((DAY, self.ljung_box_24), (WEEK, self.ljung_box_168))
+            if p is not None
+        ]
+        if box:
+            rest = "" if self.normality is None else f"; Jarque-Bera p {_p(self.normality)}"
+            told.append(f"Residuals: Ljung-Box {' and '.join(box)}{rest}.")
+        if self.dm_p is not None:
+            told.append(f"Diebold-Mariano against last week's values: p {_p(self.dm_p)}.")
+        return told
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
@@ -186,6 +216,8 @@ class Forecast:
         Start of the first forecast hour, UTC.
     mean, lower80, upper80, lower95, upper95
         Shape ``(horizon,)``, unit of the series, never below 0.
+    total95
+        95 % interval of the sum of all hours.
     verdict
         How far to trust it.
     diagnostics
@@ -205,6 +237,7 @@ class Forecast:
     upper80: Floats
     lower95: Floats
     upper95: Floats
+    total95: tuple[float, float]
     verdict: Verdict
     diagnostics: Diagnostics
     scores: tuple[Score, ...] = ()
@@ -214,6 +247,11 @@ class Forecast:
     def horizon(self) -> int:
         """Hours forecast."""
         return int(self.mean.shape[0])
+
+    def hours(self) -> list[str]:
+        """Return the start of every hour, ISO 8601 in UTC."""
+        starts = (self.start + timedelta(hours=i) for i in range(self.horizon))
+        return [start.isoformat().replace("+00:00", "Z") for start in starts]
 
 
 @dataclass(frozen=True, slots=True)

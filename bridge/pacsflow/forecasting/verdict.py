@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import t as student
 
+from pacsflow.forecasting.calibration import held_back_coverage
+from pacsflow.forecasting.selection import DEFAULT, combined_name
 from pacsflow.forecasting.values import DAY, Score, Verdict
 
 if TYPE_CHECKING:
-    from pacsflow.forecasting.calibration import Widths
     from pacsflow.forecasting.selection import Rolling
     from pacsflow.forecasting.values import Floats
 
@@ -65,65 +66,87 @@ def diebold_mariano(errors: Floats, rival: Floats) -> float | None:
     return float(2 * student.sf(abs(statistic), n - 1))
 
 
-def scores(y: Floats, held_back: Rolling) -> tuple[Score, ...]:
+def scores(y: Floats, first: int, held_back: Rolling) -> tuple[Score, ...]:
     """Return how every candidate did, best first."""
     scale = scaling(y)
     rows = []
     for trial in held_back.trials:
         errors = held_back.errors(trial.key)
-        count = int(np.isfinite(errors).sum())
-        if not count:
-            continue
-        mae = float(np.nanmean(np.abs(errors)))
+        mae = held_back.mae(trial.key)
         rows.append(
             Score(
                 trial.name,
                 mae,
                 mae / scale,
                 smape(held_back.actual, trial.paths),
-                None,
+                held_back_coverage(y, first, errors, held_back.origins),
                 len(held_back.origins),
-                count,
+                int(np.isfinite(errors).sum()),
             )
         )
     return tuple(sorted(rows, key=lambda row: row.mae))
 
 
-def judge(y: Floats, held_back: Rolling, key: str, name: str, width: Widths) -> Verdict:  # noqa: ARG001
+def judge(y: Floats, first: int, held_back: Rolling, key: str, name: str) -> Verdict:
     """Compare the chosen candidate with both naive forecasts on the same held-back hours."""
-    tried = {trial.key for trial in held_back.trials}
-    if key not in tried or "naive168" not in tried:
+    if not held_back.tried(key):
+        hours = int(np.isfinite(y).sum())
         return Verdict(
-            f"{name}: the history is too short to hold hours back, so nothing tells yet how good "
+            f"{name}: {hours} hours are too few to hold some back, so nothing tells yet how good "
             "it is.",
             None,
         )
     scale = scaling(y)
-    mae, mae168, mae24 = (held_back.mae(k) for k in (key, "naive168", "naive24"))
-    gain = 100 * (1 - mae / mae168) if mae168 else 0.0
-    p = diebold_mariano(held_back.errors(key), held_back.errors("naive168"))
-    suits = not key.startswith("naive")
-    if suits:
-        sentence = f"{name} suits: {gain:.0f} % better than last week's values."
-    elif key == "naive168":
-        sentence = "No ARIMA model suits: the report shows last week's values instead."
-    else:
-        sentence = "No ARIMA model suits: the report shows yesterday's values instead."
-    smapes = {
-        k: smape(held_back.actual, held_back.trial(k).paths) for k in (key, "naive168", "naive24")
+    keys = (key, "naive168", "naive24")
+    mae = {k: held_back.mae(k) for k in keys}
+    smapes = {k: smape(held_back.actual, held_back.trial(k).paths) for k in keys}
+    covered = {
+        k: held_back_coverage(y, first, held_back.errors(k), held_back.origins)
+        for k in (key, "naive168")
     }
+    gain = 100 * (1 - mae[key] / mae["naive168"]) if mae["naive168"] else 0.0
+    p = None
+    if key != "naive168":
+        p = diebold_mariano(held_back.errors(key), held_back.errors("naive168"))
+    suits, sentence = _sentence(held_back, key, name, gain, mae)
     return Verdict(
-        sentence,
-        suits,
-        mae / scale,
-        mae168 / scale,
-        mae24 / scale,
-        smapes[key],
-        smapes["naive168"],
-        smapes["naive24"],
-        None,
-        None,
-        len(held_back.origins),
-        gain,
-        p,
+        sentence=sentence,
+        suits=suits,
+        mase=mae[key] / scale,
+        mase_naive168=mae["naive168"] / scale,
+        mase_naive24=mae["naive24"] / scale,
+        smape=smapes[key],
+        smape_naive168=smapes["naive168"],
+        smape_naive24=smapes["naive24"],
+        coverage95=covered[key],
+        coverage95_naive168=covered["naive168"],
+        origins=len(held_back.origins),
+        improvement_percent=gain,
+        dm_p=p,
     )
+
+
+def _sentence(
+    held_back: Rolling, key: str, name: str, gain: float, mae: dict[str, float]
+) -> tuple[bool, str]:
+    rival = combined_name([held_back.trial(k).name for k in (DEFAULT,) if held_back.tried(k)])
+    if key == "naive168":
+        loss = 100 * (held_back.mae(DEFAULT) / mae["naive168"] - 1) if mae["naive168"] else 0.0
+        worse = f"is {loss:.0f} % worse than" if loss >= 1 else "is no better than"
+        told = f"{_capital(rival)} does not suit: it {worse} last week's values, "
+        return False, told + "which the report shows instead."
+    if key == "naive24":
+        return False, (
+            f"{_capital(rival)} does not suit: the report shows yesterday's values instead, which "
+            f"are {gain:.0f} % better than last week's."
+        )
+    if gain > 0:
+        return True, f"{_capital(name)} suits: {gain:.0f} % better than last week's values."
+    return False, (
+        f"{_capital(name)} is not proven to suit: {-gain:.0f} % worse than last week's values, no "
+        "more than chance does, so it is kept for what it does on most series."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,339 @@
+"""`forecast`: what comes next week, how sure it is, and how last week's forecast did."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+from rich.text import Text
+
+from pacsflow.cli import app
+from pacsflow.cli.common import (
+    Format,
+    FormatOption,
+    Inputs,
+    InventoryOption,
+    LedgerOption,
+    OriginOption,
+    asked,
+    emit,
+    errors,
+    octets,
+    progress,
+)
+from pacsflow.errors import UsageError
+from pacsflow.forecasting import (
+    Backtest,
+    Forecast,
+    HolidayCalendar,
+    Incident,
+    NotEnoughHistory,
+    anomalies,
+    backtest_many,
+    capacity_outlook,
+    forecast_many,
+    to_json_value,
+)
+from pacsflow.forecasting.csv_input import is_series_csv, read_series_csv
+from pacsflow.ledger.series import IMAGING, covered_hours, read_series
+from pacsflow.readers.values import escape_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.cli.common import Question
+    from pacsflow.forecasting.values import CapacityOutlook
+    from pacsflow.series import HourlySeries
+
+_BUSY = 10
+
+
+class Combine(StrEnum):
+    """What becomes of csv rows that are less than an hour apart."""
+
+    SUM = "sum"
+    MEAN = "mean"
+
+
+@app.command(rich_help_panel="Look")
+def forecast(
+    inputs: Inputs = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Forecast the past again and compare.")
+    ] = False,
+    unexpected: Annotated[
+        bool, typer.Option("--anomalies", help="Hours of the last week outside their forecast.")
+    ] = False,
+    horizon: Annotated[int, typer.Option(min=1, max=8760, help="Hours to forecast.")] = 168,
+    holidays: Annotated[
+        str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
+    ] = "",
+    zone: Annotated[
+        str, typer.Option("--zone", "--site-tz", help="Zone whose clock people work by.")
+    ] = "UTC",
+    capacity: Annotated[
+        float, typer.Option(min=0, help="Capacity an hour, in the unit of the series.")
+    ] = 0.0,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write the first series' plot (.svg or .png).")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--each", help="Each PACS in and out, modality and busy device, too.")
+    ] = False,
+    column: Annotated[str, typer.Option(help="Of a csv: which column holds the values.")] = "",
+    combine: Annotated[
+        Combine, typer.Option(help="Of a csv: rows less than an hour apart are ...")
+    ] = Combine.SUM,
+    ledger: LedgerOption = None,
+    inventory: InventoryOption = None,
+    origin: OriginOption = "",
+    how: FormatOption = Format.TABLE,
+) -> None:
+    """Forecast the coming week by the hour, and say how far to trust it.
+
+    Takes whatever pacsflow reads (then it forecasts the imaging traffic; with --each every PACS,
+    modality and busy device as well), or any csv with a column of times and one of numbers.
+
+    Example: `pacsflow forecast traffic.csv --zone Europe/Lisbon --plot next-week.svg`
+    """
+    if plot and plot.suffix.lower() not in {".svg", ".png"}:
+        raise UsageError(f"{plot.name}: a plot is written as .svg or .png")
+    calendar = HolidayCalendar.parse(holidays) if holidays else None
+    series, notes = _gather(
+        inputs, ledger, inventory, origin, zone, column, combine, each=everything
+    )
+    for note in notes:
+        errors().print(Text(escape_controls(note), style="yellow"))
+    if backtest:
+        with progress("testing on the past") as update:
+            tests = backtest_many(
+                series, horizon=horizon, holidays=calendar, zone=zone, progress=update
+            )
+        _emit_backtests(tests, how)
+        return
+    if unexpected:
+        found = [i for s in series for i in anomalies(s, holidays=calendar, zone=zone)]
+        _emit_incidents(found, how)
+        return
+    with progress("forecasting") as update:
+        made = forecast_many(series, horizon=horizon, holidays=calendar, zone=zone, progress=update)
+    outlooks = [
+        capacity_outlook(s, f, capacity or None) if isinstance(f, Forecast) else None
+        for s, f in zip(series, made, strict=True)
+    ]
+    if plot:
+        _plot(plot, series, made, zone)
+    _emit_forecasts(made, outlooks, how)
+
+
+def _gather(
+    inputs: list[str] | None,
+    ledger: Path | None,
+    inventory: Path | None,
+    origin: str,
+    zone: str,
+    column: str,
+    combine: Combine,
+    *,
+    each: bool,
+) -> tuple[list[HourlySeries], list[str]]:
+    """Return the series to forecast, and what to tell about how they were read."""
+    files = [Path(given) for given in inputs or ()]
+    if (
+        files
+        and ledger is None
+        and (column or all(f.is_file() and is_series_csv(f) for f in files))
+    ):
+        read = [
+            read_series_csv(path, column=column, zone=zone, combine=combine.value) for path in files
+        ]
+        notes = [f"{r.series.name}: {note}" for r in read for note in r.notes]
+        return [r.series for r in read], notes
+    with asked(inputs, ledger, inventory, origin) as question:
+        return list(_from_ledger(question, each=each)), []
+
+
+def _from_ledger(question: Question, *, each: bool) -> list[HourlySeries]:
+    covered = covered_hours(question.connection, question.origin)
+
+    def one(name: str, where: str, values: Sequence[object] = ()) -> HourlySeries:
+        return read_series(
+            question.connection, name, where=where, values=values, origin=question.origin,
+            covered=covered,
+        )  # fmt: skip
+
+    series = [one("imaging traffic", IMAGING)]
+    if not each:
+        return series
+    parties = question.hosts.imaging()
+    for party in parties:
+        if party.role == "pacs":
+            name = party.name or party.address
+            series.append(one(f"{name}, in", f"{IMAGING} AND destination = ?", [party.address]))
+            series.append(one(f"{name}, out", f"{IMAGING} AND source = ?", [party.address]))
+    for modality in sorted({party.modality for party in parties if party.modality}):
+        devices = [party.address for party in parties if party.modality == modality]
+        where = f"{IMAGING} AND list_contains(?, source)"
+        series.append(one(modality, where, [devices]))
+    busy = question.connection.execute(
+        f"SELECT source FROM traffic WHERE origin = ? AND {IMAGING}"
+        " GROUP BY source ORDER BY sum(bytes) DESC, 1 LIMIT ?",
+        [question.origin, _BUSY],
+    ).fetchall()
+    for (address,) in busy:
+        party = question.hosts.party(address)
+        if party.role != "pacs":
+            name = f"{party.name or address}, out"
+            series.append(one(name, f"{IMAGING} AND source = ?", [address]))
+    return series
+
+
+def _plot(
+    path: Path,
+    series: Sequence[HourlySeries],
+    made: Sequence[Forecast | NotEnoughHistory],
+    zone: str,
+) -> None:
+    from pacsflow.forecasting.plot import save  # noqa: PLC0415 - only with --plot
+
+    for history, found in zip(series, made, strict=True):
+        if isinstance(found, Forecast):
+            save(path, history, found, zone=zone)
+            errors().print(Text(f"plot: {escape_controls(found.series)} in {path}"))
+            return
+    errors().print(Text("no plot: no series has enough history", style="yellow"))
+
+
+def _json(value: object) -> None:
+    told = orjson.dumps(to_json_value(value), option=orjson.OPT_INDENT_2)
+    sys.stdout.write(told.decode() + "\n")
+
+
+def _amount(value: float, unit: str) -> str:
+    return octets(value) if unit == "bytes" else f"{value:,.4g} {unit}".strip()
+
+
+def _emit_forecasts(
+    made: Sequence[Forecast | NotEnoughHistory],
+    outlooks: Sequence[CapacityOutlook | None],
+    how: Format,
+) -> None:
+    if how is Format.JSON:
+        _json(
+            [
+                {
+                    "forecast": f if isinstance(f, Forecast) else None,
+                    "not_enough_history": None if isinstance(f, Forecast) else f,
+                    "capacity": outlook,
+                }
+                for f, outlook in zip(made, outlooks, strict=True)
+            ]
+        )
+    elif how is Format.CSV:
+        columns = ["series", "hour_utc", "mean", "lower80", "upper80", "lower95", "upper95"]
+        emit("", columns, [row for f in made if isinstance(f, Forecast) for row in _hours(f)], how)
+    else:
+        emit("Forecast", ["series", "coming", "95 %", "verdict"], [_row(f) for f in made], how)
+        for f, outlook in zip(made, outlooks, strict=True):
+            if isinstance(f, Forecast) and outlook:
+                _more(f, outlook, alone=len(made) == 1)
+
+
+def _hours(made: Forecast) -> list[list[Any]]:
+    bands = (made.mean, made.lower80, made.upper80, made.lower95, made.upper95)
+    columns = [band.round(6).tolist() for band in bands]
+    return [
+        [made.series, hour, *values] for hour, *values in zip(made.hours(), *columns, strict=True)
+    ]
+
+
+def _row(made: Forecast | NotEnoughHistory) -> list[Any]:
+    if isinstance(made, NotEnoughHistory):
+        return [made.series, None, None, made.reason]
+    low, high = (_amount(bound, made.unit) for bound in made.total95)
+    total = _amount(float(made.mean.sum()), made.unit)
+    return [made.series, total, f"{low} to {high}", made.verdict.sentence]
+
+
+def _more(made: Forecast, outlook: CapacityOutlook, *, alone: bool) -> None:
+    """Say what else is known of one forecast; of a lone one, everything."""
+    if alone:
+        _details(made)
+        _say(outlook.sentence)
+        return
+    if outlook.capacity:
+        _say(f"{made.series}: {outlook.sentence}")
+    for note in made.notes:
+        _say(f"{made.series}: {note}")
+
+
+def _say(sentence: str) -> None:
+    typer.echo(escape_controls(sentence))
+
+
+def _details(made: Forecast) -> None:
+    """Show the identification and how every candidate did."""
+    emit(
+        "On held-back hours, forecast from what was known before them",
+        ["model", "MASE", "sMAPE", "coverage 95 %"],
+        [
+            [s.model, s.mase, s.smape, None if s.coverage95 is None else 100 * s.coverage95]
+            for s in made.scores
+        ],
+        Format.TABLE,
+    )
+    for sentence in (*made.diagnostics.sentences(), *made.notes):
+        _say(sentence)
+
+
+def _emit_backtests(tests: Sequence[Backtest], how: Format) -> None:
+    if how is Format.JSON:
+        _json(list(tests))
+        return
+    columns = ["series", "origin_utc", "model", "hours", "MASE", "MASE naive 168", "MASE naive 24"]
+    columns += ["sMAPE", "coverage 95 %"]
+    rows = [
+        [
+            t.series,
+            row.origin.isoformat().replace("+00:00", "Z"),
+            row.model,
+            row.hours,
+            row.mase,
+            row.mase_naive168,
+            row.mase_naive24,
+            row.smape,
+            100 * row.coverage95,
+        ]
+        for t in tests
+        for row in t.rows
+    ]
+    emit("Forecasts of the past", columns, rows, how)
+    if how is Format.TABLE:
+        for t in tests:
+            _say(f"{t.series}: {t.sentence}")
+
+
+def _emit_incidents(found: Sequence[Incident], how: Format) -> None:
+    if how is Format.JSON:
+        _json(list(found))
+        return
+    columns = ["series", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
+    columns += ["standard deviations"]
+    rows = [
+        [
+            i.series,
+            i.start.isoformat(),
+            i.end.isoformat(),
+            i.hours,
+            i.direction,
+            i.seen,
+            i.expected,
+            i.unlikely,
+        ]
+        for i in found
+    ]
+    emit("Hours that were not as forecast", columns, rows, how)

@@ -1,0 +1,113 @@
+"""What kind of history a series has: it may start late, have stopped, be constant, hold a spike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pacsflow.forecasting.values import HOURS_NEEDED, WEEK
+
+if TYPE_CHECKING:
+    from pacsflow.forecasting.values import Floats
+
+_SPIKES = 0.003
+"""At most this share of the hours is taken out as spikes; more is the way of the series."""
+_SPIKE_TIMES = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A history made ready, and what is special about it.
+
+    Parameters
+    ----------
+    y
+        Wall-clock hours from the series' true beginning on; spikes are gaps.
+    first
+        Wall-clock hour of the first.
+    level
+        The one value of a series that needs no model (all zero, constant, stopped), else None.
+    missing
+        Why there is no forecast, or empty.
+    notes
+        What was found, one sentence each.
+    """
+
+    y: Floats
+    first: int
+    level: float | None = None
+    missing: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def examine(y: Floats, first: int) -> Condition:
+    """Return the history made ready for models, gaps left as they are."""
+    notes: list[str] = []
+    there = int(np.isfinite(y).sum())
+    if there < HOURS_NEEDED:
+        return Condition(
+            y,
+            first,
+            missing=f"{there} hours with data are too few: a forecast needs {HOURS_NEEDED} "
+            "(one week).",
+        )
+    gaps = len(y) - there
+    if gaps:
+        notes.append(f"{gaps} of {len(y)} hours are without data; they count as missing, not zero.")
+    alive = np.flatnonzero(np.nan_to_num(y) != 0)
+    if not alive.size:
+        return Condition(y, first, 0.0, notes=(*notes, "Every hour with data is zero."))
+    seen = y[np.isfinite(y)]
+    if np.ptp(seen) == 0:
+        return Condition(y, first, float(seen[0]), notes=(*notes, "All hours have one value."))
+    silent = int(np.isfinite(y[alive[-1] + 1 :]).sum())
+    if silent >= WEEK and silent > 2 * _longest_silence(y[: alive[-1] + 1]):
+        notes.append(
+            f"The series has been zero for its last {silent} hours: it is taken to have stopped."
+        )
+        return Condition(y, first, 0.0, notes=tuple(notes))
+    begin = int(alive[0])
+    if np.isfinite(y[:begin]).sum() >= WEEK:
+        y, first = y[begin:], first + begin
+        notes.append(f"The series began {len(y)} hours ago; the zeros before are left out.")
+        there = int(np.isfinite(y).sum())
+        if there < HOURS_NEEDED:
+            return Condition(
+                y,
+                first,
+                missing=f"The series began {len(y)} hours ago ({there} with data): a forecast "
+                f"needs {HOURS_NEEDED} (one week).",
+            )
+    y, spikes = _without_spikes(y)
+    if spikes:
+        notes.append(
+            f"{spikes} hour{'s are' if spikes > 1 else ' is'} more than {_SPIKE_TIMES:.0f} times "
+            "as high as any other and not expected again."
+        )
+        seen = y[np.isfinite(y)]
+        if np.ptp(seen) == 0:
+            return Condition(y, first, float(seen[0]), notes=tuple(notes))
+    return Condition(y, first, notes=tuple(notes))
+
+
+def _longest_silence(y: Floats) -> int:
+    longest = run = 0
+    for value in y.tolist():
+        run = run + 1 if value == 0 else 0 if value == value else run  # noqa: PLR0124  NaN
+        longest = max(longest, run)
+    return longest
+
+
+def _without_spikes(y: Floats) -> tuple[Floats, int]:
+    """Turn the few hours far above all others into gaps: they would come back every week."""
+    seen = np.sort(y[np.isfinite(y)])
+    most = max(1, int(_SPIKES * seen.size))
+    for count in range(1, most + 1):
+        rest = seen[-count - 1]
+        if seen[-count] > _SPIKE_TIMES * max(rest, 0.0) and seen[-count] > 0:
+            out = y.copy()
+            out[out >= seen[-count]] = np.nan
+            return out, count
+    return y, 0
