@@ -1,0 +1,16 @@
+##! DICOM for Zeek: dicom.log, known_dicom.log, notices, intelligence, and HL7 and DICOMweb besides.
+
+@load ./main
+@load ./files
+@load ./hl7
+@load ./intel
+@load ./inventory
+@load ./known
+@load ./notices
+@load ./telemetry
+@load ./watch
+@load ./web
+
+@load-sigs ./dpd
+@load-sigs ./files
+@load-sigs ./hl7

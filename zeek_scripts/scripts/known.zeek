@@ -1,0 +1,422 @@
+##! DICOM endpoints: who was seen in which role, tagged from the inventory, or from the traffic
+##! where the inventory says nothing. In a cluster the proxies own the endpoints.
+
+@load base/frameworks/cluster
+@load base/utils/site
+
+@load ./inventory
+@load ./main
+@load ./telemetry
+
+module DICOM;
+
+export {
+	redef enum Log::ID += { KNOWN_LOG };
+
+	## Log policy of known_dicom.log.
+	global log_policy_known: Log::PolicyHook;
+
+	## How many hosts are tracked at most on one node. More are not logged, see the counter
+	## zeek_dicom_untracked_total.
+	option max_hosts = 50000;
+
+	## How many rows a host has at most: combinations of port, AE title and role.
+	option max_rows_per_host = 64;
+
+	## The columns of known_dicom.log.
+	type KnownInfo: record {
+		## When the endpoint was first seen as it is now.
+		ts:           time        &log;
+		## The host.
+		host:         addr        &log;
+		## The port it listens on, if it accepted the connection.
+		port_num:     port        &log &optional;
+		## Its AE title.
+		ae_title:     string      &log &optional;
+		## scu, scp or both.
+		role:         string      &log;
+		## pacs, modality, workstation, worklist, printer, gateway, other or unknown.
+		category:     string      &log &default="unknown";
+		## Where the category is from: inventory, association or traffic.
+		basis:        string      &log &default="association";
+		## Services of the accepted contexts.
+		services:     set[string] &log &optional;
+		## Modalities of the objects that it sent or received.
+		modalities:   set[string] &log &optional;
+		## Implementation Class UID.
+		impl_uid:     string      &log &optional;
+		## Implementation Version Name.
+		impl_version: string      &log &optional;
+		## Seen inside TLS.
+		tls:          bool        &log &default=F;
+		## Its address is a local one. In the log it is called `local`, which is a keyword here.
+		is_local:     bool        &log &default=F;
+		## The connection that says so.
+		evidence_uid: string      &log;
+	};
+
+	## What one association says of one of its two endpoints.
+	type Evidence: record {
+		## The row that it makes by itself.
+		row:      KnownInfo;
+		## MAC address of the endpoint, if known.
+		mac:      string &optional;
+		## The other endpoint.
+		peer:     addr;
+		## Connection of the association.
+		id:       conn_id;
+		## Services that it is SCP of.
+		as_scp:   set[string];
+		## Services that it used as SCU.
+		used:     set[string];
+		## It sent C-STORE requests.
+		stored:   bool &default=F;
+		## It sent requests of query or retrieve.
+		queried:  bool &default=F;
+	};
+
+	## What is known of a host, from all its associations.
+	type Host: record {
+		## When it was first seen.
+		since:   time;
+		## Services that it is SCP of.
+		as_scp:  set[string] &default=set();
+		## Services that it used as SCU.
+		used:    set[string] &default=set();
+		## It sent C-STORE requests.
+		stored:  bool &default=F;
+		## It sent requests of query or retrieve.
+		queried: bool &default=F;
+		## Hosts that it had associations with.
+		peers:   set[addr] &default=set();
+	};
+
+	## Sent by workers to the proxy that owns the host.
+	global endpoint_seen: event(e: Evidence);
+
+	## Run on the node that owns a host, for each new evidence of it.
+	##
+	## e: The evidence.
+	##
+	## host: What is known, without this evidence.
+	##
+	## category: The category with this evidence.
+	global endpoint_updated: hook(e: Evidence, host: Host, category: string);
+
+	## Event that can be handled to access the record as it is sent to the logging framework.
+	global log_known_dicom: event(rec: KnownInfo);
+}
+
+# What is known of the hosts that this node owns.
+global hosts: table[addr] of Host = table() &write_expire=30days;
+
+# The rows that were logged, by host and key; logged anew each day.
+global rows: table[addr] of table[string] of KnownInfo = table() &create_expire=1day;
+
+# What this worker told the proxies, so as not to repeat it.
+global told: set[string] = set() &create_expire=1hr;
+
+event zeek_init() &priority=5
+	{
+	Log::create_stream(KNOWN_LOG, Log::Stream($columns=KnownInfo, $ev=log_known_dicom,
+	                                          $path="known_dicom", $policy=log_policy_known));
+	Log::remove_default_filter(KNOWN_LOG);
+	Log::add_filter(KNOWN_LOG, Log::Filter($name="default", $config=table(["enable_utf_8"] = "F"),
+	                                       $field_name_map=table(["is_local"] = "local")));
+	}
+
+# True if the first has an element that the second lacks and has room for.
+function adds(some: set[string], to: set[string]): bool
+	{
+	if ( |to| >= max_set_size )
+		return F;
+
+	for ( element in some )
+		if ( element !in to )
+			return T;
+
+	return F;
+	}
+
+function merge(from: set[string], into: set[string])
+	{
+	for ( element in from )
+		add_capped(into, element);
+	}
+
+# What the traffic says of a host: the first that fits.
+function infer_category(h: Host): string
+	{
+	if ( "query" in h$as_scp || "retrieve" in h$as_scp )
+		return "pacs";
+
+	if ( "worklist" in h$as_scp || "mpps" in h$as_scp )
+		return "worklist";
+
+	if ( "print" in h$as_scp )
+		return "printer";
+
+	if ( h$queried || "storage" in h$as_scp )
+		return "workstation";
+
+	if ( h$stored || "worklist" in h$used || "mpps" in h$used )
+		return "modality";
+
+	return "unknown";
+	}
+
+function row_key(r: KnownInfo): string
+	{
+	return cat_sep("\x1f", "", r?$port_num ? cat(r$port_num) : "", r?$ae_title ? r$ae_title : "", r$role);
+	}
+
+# Merges a row into one that was logged before; true if that changed it.
+function merge_row(old: KnownInfo, new: KnownInfo): bool
+	{
+	local changed = F;
+
+	if ( new?$services && (! old?$services || adds(new$services, old$services)) )
+		{
+		if ( ! old?$services )
+			old$services = set();
+
+		merge(new$services, old$services);
+		changed = T;
+		}
+
+	if ( new?$modalities && (! old?$modalities || adds(new$modalities, old$modalities)) )
+		{
+		if ( ! old?$modalities )
+			old$modalities = set();
+
+		merge(new$modalities, old$modalities);
+		changed = T;
+		}
+
+	if ( new?$impl_uid && (! old?$impl_uid || old$impl_uid != new$impl_uid) )
+		{
+		old$impl_uid = new$impl_uid;
+		changed = T;
+		}
+
+	if ( new?$impl_version && (! old?$impl_version || old$impl_version != new$impl_version) )
+		{
+		old$impl_version = new$impl_version;
+		changed = T;
+		}
+
+	if ( new$tls && ! old$tls )
+		{
+		old$tls = T;
+		changed = T;
+		}
+
+	if ( old$category != new$category || old$basis != new$basis )
+		{
+		old$category = new$category;
+		old$basis = new$basis;
+		changed = T;
+		}
+
+	return changed;
+	}
+
+event DICOM::endpoint_seen(e: Evidence)
+	{
+	local r = e$row;
+
+	if ( r$host !in hosts )
+		{
+		if ( |hosts| >= max_hosts )
+			{
+			Telemetry::counter_family_inc(untracked, vector("host"));
+			return;
+			}
+
+		hosts[r$host] = Host($since=r$ts);
+		}
+
+	local before = hosts[r$host];
+	local h = copy(before);
+	merge(e$as_scp, h$as_scp);
+	merge(e$used, h$used);
+	h$stored = h$stored || e$stored;
+	h$queried = h$queried || e$queried;
+
+	if ( |h$peers| < max_rows_per_host )
+		add h$peers[e$peer];
+
+	hosts[r$host] = h;
+
+	local known = equipment(r$host, e?$mac ? e$mac : "", r?$ae_title ? r$ae_title : "");
+
+	if ( known?$role )
+		{
+		r$category = known$role;
+		r$basis = "inventory";
+		}
+	else
+		r$category = infer_category(h);
+
+	hook endpoint_updated(e, before, r$category);
+
+	if ( r$host !in rows )
+		rows[r$host] = table();
+
+	local mine = rows[r$host];
+	local key = row_key(r);
+
+	if ( key in mine )
+		{
+		if ( ! merge_row(mine[key], r) )
+			return;
+
+		mine[key]$ts = r$ts;
+		mine[key]$evidence_uid = r$evidence_uid;
+		}
+	else
+		{
+		if ( |mine| >= max_rows_per_host )
+			{
+			Telemetry::counter_family_inc(untracked, vector("row"));
+			return;
+			}
+
+		mine[key] = r;
+		}
+
+	# A copy, for the row goes on changing.
+	Log::write(KNOWN_LOG, copy(mine[key]));
+	}
+
+# Everything of the evidence that matters to a proxy, except when and in which connection.
+function fingerprint(e: Evidence): string
+	{
+	local r = copy(e$row);
+	r$ts = double_to_time(0.0);
+	r$evidence_uid = "";
+	return md5_hash(cat(r), cat(e$as_scp), cat(e$used), cat(e$stored), cat(e$queried), cat(e$peer),
+	                e?$mac ? e$mac : "");
+	}
+
+function tell(e: Evidence)
+	{
+	if ( ! Cluster::is_enabled() )
+		{
+		event DICOM::endpoint_seen(e);
+		return;
+		}
+
+	local print_ = fingerprint(e);
+
+	if ( print_ in told )
+		return;
+
+	if ( |told| < max_hosts )
+		add told[print_];
+
+	Cluster::publish_hrw(Cluster::proxy_pool, cat(e$row$host), DICOM::endpoint_seen, e);
+	}
+
+# A proxy that comes or goes takes its endpoints along.
+event Cluster::node_up(name: string, id: string)
+	{
+	clear_table(told);
+	}
+
+event Cluster::node_down(name: string, id: string)
+	{
+	clear_table(told);
+	}
+
+function role_of(roles: set[string], otherwise: string): string
+	{
+	if ( |roles| == 2 )
+		return "both";
+
+	for ( role in roles )
+		return role;
+
+	return otherwise;
+	}
+
+function new_evidence(c: connection, is_orig: bool): Evidence
+	{
+	local info = c$dicom;
+	local side = is_orig ? c$dicom_state$orig : c$dicom_state$resp;
+	local id = info$id;
+	local on_wire = is_orig != c$dicom_state$swapped ? c$orig : c$resp;
+	local roles: set[string] = set();
+
+	if ( info?$orig_roles )
+		roles = is_orig ? info$orig_roles : info$resp_roles;
+
+	local row = KnownInfo($ts=info$ts, $host=is_orig ? id$orig_h : id$resp_h,
+	                      $role=role_of(roles, is_orig ? "scu" : "scp"), $evidence_uid=info$uid);
+
+	if ( ! is_orig )
+		row$port_num = id$resp_p;
+
+	if ( is_orig && info?$calling_ae )
+		row$ae_title = info$calling_ae;
+
+	if ( ! is_orig && info?$called_ae )
+		row$ae_title = info$called_ae;
+
+	if ( is_orig && info?$orig_impl_uid )
+		row$impl_uid = info$orig_impl_uid;
+
+	if ( ! is_orig && info?$resp_impl_uid )
+		row$impl_uid = info$resp_impl_uid;
+
+	if ( is_orig && info?$orig_impl_version )
+		row$impl_version = info$orig_impl_version;
+
+	if ( ! is_orig && info?$resp_impl_version )
+		row$impl_version = info$resp_impl_version;
+
+	local services = side$as_scu | side$as_scp;
+
+	if ( |services| > 0 )
+		row$services = services;
+
+	if ( |side$modalities| > 0 )
+		row$modalities = copy(side$modalities);
+
+	row$tls = "SSL" in c$service;
+	row$is_local = Site::is_local_addr(row$host);
+
+	# Where no command could be read, what was agreed on stands for what was done.
+	local silent = |c$dicom_state$orig$sent| + |c$dicom_state$resp$sent| == 0;
+	local used = silent ? side$as_scu : side$services;
+	local queried = silent ? "query" in used || "retrieve" in used :
+	                ("find" in side$sent || "get" in side$sent || "move" in side$sent) &&
+	                ("query" in used || "retrieve" in used);
+	local e = Evidence($row=row, $peer=is_orig ? id$resp_h : id$orig_h, $id=id,
+	                   $as_scp=copy(side$as_scp), $used=copy(used), $queried=queried,
+	                   $stored=silent ? "storage" in used : "store" in side$sent);
+
+	if ( on_wire?$l2_addr )
+		e$mac = on_wire$l2_addr;
+
+	return e;
+	}
+
+function tell_endpoints(c: connection)
+	{
+	if ( c$dicom$result != "accepted" )
+		return;
+
+	tell(new_evidence(c, T));
+	tell(new_evidence(c, F));
+	}
+
+hook association_flushed(c: connection)
+	{
+	tell_endpoints(c);
+	}
+
+hook association_ended(c: connection)
+	{
+	tell_endpoints(c);
+	}

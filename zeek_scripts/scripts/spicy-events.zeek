@@ -1,0 +1,186 @@
+##! Events of the DICOM analyzer, and the records that they carry.
+
+module DICOM;
+
+export {
+	## A presentation context as an A-ASSOCIATE-RQ or -AC has it.
+	type PresentationContext: record {
+		## Presentation-context-ID: odd, 1 to 255.
+		id:              count;
+		## Result (PS3.8, table 9-18); 0 is acceptance. Without meaning in a request.
+		result:          count;
+		## Abstract syntax, a SOP class UID. Empty in an acceptance.
+		abstract_syntax: string;
+		## Accepted transfer syntax UID. Empty in a request.
+		transfer_syntax: string;
+	};
+
+	## An SCP/SCU role selection (PS3.7, D.3.3.4).
+	type RoleSelection: record {
+		## SOP class UID that the roles are for.
+		sop_class: string;
+		## The requestor of the association is SCU.
+		scu:       bool;
+		## The requestor of the association is SCP.
+		scp:       bool;
+	};
+
+	## What an A-ASSOCIATE-RQ or -AC says.
+	type Negotiation: record {
+		## Called AE title, without padding.
+		called_ae:              string;
+		## Calling AE title, without padding.
+		calling_ae:             string;
+		## It was read to its end.
+		is_whole:               bool;
+		## Number of presentation contexts.
+		context_items:          count;
+		## The first 128 presentation contexts.
+		contexts:               vector of PresentationContext;
+		## Role selections.
+		roles:                  vector of RoleSelection;
+		## Maximum length of a P-DATA-TF that its sender accepts; 0 is no limit.
+		max_pdu:                count &optional;
+		## Implementation Class UID.
+		implementation_uid:     string;
+		## Implementation Version Name.
+		implementation_version: string;
+		## Type of user identity (PS3.7, D.3.3.7). The identity itself is never read.
+		user_identity:          count &optional;
+	};
+
+	## What a DIMSE command set says.
+	type Command: record {
+		## Presentation-context-ID that it was sent in.
+		context_id:       count;
+		## Command Field (0000,0100).
+		field:            count;
+		## Affected or Requested SOP Class UID, or empty.
+		sop_class:        string;
+		## Status (0000,0900) of a response.
+		status:           count &optional;
+		## Move Destination (0000,0600), or empty.
+		move_destination: string;
+	};
+
+	## A run of P-DATA-TF PDUs of one length, each with one PDV of a data set. No event tells of
+	## the PDUs within; how many there were follows from how far the direction got.
+	type Run: record {
+		## Offset into the direction at which its first PDU begins.
+		start:  count;
+		## Length of each PDU, without its first six bytes; 0 is no run.
+		length: count;
+		## P-DATA-TF PDUs of the direction, with the first of the run.
+		pdus:   count;
+		## Data-set bytes of the direction, with the first PDU of the run.
+		bytes:  count;
+	};
+
+	## What was counted so far, in both directions.
+	type Totals: record {
+		## P-DATA-TF PDUs of the originator.
+		data_pdus_orig:   count;
+		## P-DATA-TF PDUs of the responder.
+		data_pdus_resp:   count;
+		## Data-set bytes of the originator, from the length headers.
+		data_bytes_orig:  count;
+		## Data-set bytes of the responder, from the length headers.
+		data_bytes_resp:  count;
+		## When the first byte came.
+		begun:            time;
+		## When the last whole PDU ended.
+		clock:            time;
+		## Something violates PS3.7 or PS3.8.
+		malformed:        bool;
+		## A reserved byte of a fixed field is not zero.
+		reserved_nonzero: bool;
+		## A data set starts with the header of a file (PS3.10).
+		part10:           bool;
+		## The boundaries of PDUs were lost at least once.
+		stopped:          bool;
+		## The run that the originator is in.
+		run_orig:         Run;
+		## The run that the responder is in.
+		run_resp:         Run;
+	};
+}
+
+## Generated for an A-ASSOCIATE-RQ or A-ASSOCIATE-AC with the DICOM application context.
+##
+## c: The connection.
+##
+## is_orig: True if the originator of the connection sent it.
+##
+## is_request: True for A-ASSOCIATE-RQ.
+##
+## n: What it says.
+##
+## t: What was counted so far.
+##
+## .. zeek:see:: DICOM::reject
+global DICOM::associate: event(c: connection, is_orig: bool, is_request: bool, n: DICOM::Negotiation,
+                               t: DICOM::Totals);
+
+## Generated for an A-ASSOCIATE-RJ in answer to an A-ASSOCIATE-RQ.
+##
+## c: The connection.
+##
+## is_orig: True if the originator of the connection sent it.
+##
+## result: 1 permanent, 2 transient (PS3.8, table 9-21).
+##
+## source: 1 service user, 2 and 3 service provider.
+##
+## reason: The reason, within its source.
+##
+## .. zeek:see:: DICOM::associate
+global DICOM::reject: event(c: connection, is_orig: bool, result: count, source: count, reason: count);
+
+## Generated for an A-RELEASE-RQ or A-RELEASE-RP.
+##
+## c: The connection.
+##
+## is_orig: True if the originator of the connection sent it.
+##
+## is_request: True for A-RELEASE-RQ.
+global DICOM::release: event(c: connection, is_orig: bool, is_request: bool);
+
+## Generated for an A-ABORT.
+##
+## c: The connection.
+##
+## is_orig: True if the originator of the connection sent it.
+##
+## source: 0 service user, 2 service provider (PS3.8, table 9-26).
+##
+## reason: The reason, if the source is the service provider.
+global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: count);
+
+## Generated for a whole DIMSE command set.
+##
+## c: The connection.
+##
+## is_orig: True if the originator of the connection sent it.
+##
+## m: What it says.
+##
+## t: What was counted so far.
+##
+## .. zeek:see:: DICOM::totals
+global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::Totals);
+
+## Generated at the start and the end of a data set, at most once a second while it flows, and when
+## a direction ends.
+##
+## c: The connection.
+##
+## t: What was counted so far.
+##
+## .. zeek:see:: DICOM::command
+global DICOM::totals: event(c: connection, t: DICOM::Totals);
+
+## Generated where a direction of a connection that is no association so far begins with something
+## else than DICOM: another protocol, or the middle of a stream.
+##
+## c: The connection.
+global DICOM::unrecognised: event(c: connection);

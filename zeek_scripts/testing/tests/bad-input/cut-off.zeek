@@ -1,0 +1,4 @@
+# @TEST-DOC: The capture ends inside a data set.
+#
+# @TEST-EXEC: run-scenario cut_off
+# @TEST-EXEC: btest-diff dicom.log
