@@ -38,7 +38,7 @@ class SopClass:
 @cache
 def sop_classes() -> dict[str, SopClass]:
     """Return every SOP class by its UID."""
-    with (files(__package__) / "sop_classes.tsv").open(encoding="ascii", newline="") as file:
+    with (files(__package__) / "sop_classes.tsv").open(encoding="ascii") as file:
         rows = csv.DictReader(file, delimiter="\t")
         return {row["uid"]: SopClass(**row) for row in rows}
 
@@ -46,5 +46,5 @@ def sop_classes() -> dict[str, SopClass]:
 @cache
 def transfer_syntaxes() -> dict[str, str]:
     """Return every transfer syntax's name by its UID."""
-    with (files(__package__) / "transfer_syntaxes.tsv").open(encoding="ascii", newline="") as file:
+    with (files(__package__) / "transfer_syntaxes.tsv").open(encoding="ascii") as file:
         return {row["uid"]: row["name"] for row in csv.DictReader(file, delimiter="\t")}
