@@ -125,6 +125,7 @@ def examine(
         Nothing starts before this time (microseconds).
     """
     how = EXAMINATIONS[modality]
+    earliest_us += SECOND
     pacs1, pacs2, ris = (hospital.index(name) for name in ("pacs1", "pacs2", "ris"))
     n = len(when)
     images = np.clip(rng.lognormal(np.log(how.images), how.spread, n), 1, how.most).astype(np.int64)
@@ -315,7 +316,7 @@ def _prefetch(
     stations = np.array(
         [i for i in hospital.of("workstation") if hospital.devices[i].port], dtype=np.int64
     )
-    station, when = arrivals(rng, 11, shape("night", local), stations, start_us)
+    station, when = arrivals(rng, 14, shape("night", local), stations, start_us)
     n = len(when)
     tables = []
     modality = rng.choice(["CT", "MR", "MG"], n, p=[0.5, 0.35, 0.15])
@@ -354,7 +355,8 @@ def _echoes(
     slots = start_us + np.arange(2 * len(local)) * HOUR_US // 2
     tables = [
         new_associations(
-            slots + rng.integers(0, 3 * SECOND, len(slots)), orig=hospital.index("monitor"),
+            slots + rng.integers(SECOND // 100, 3 * SECOND, len(slots)),
+            orig=hospital.index("monitor"),
             resp=hospital.index(name), profile=profile("echo"), echo_rq=1, rsp_success=1,
             duration=rng.integers(6_000, 90_000, len(slots)),
         )

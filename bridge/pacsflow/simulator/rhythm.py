@@ -79,5 +79,5 @@ def arrivals(
     device, hour = np.nonzero(counts)
     times: Any = counts[device, hour]
     device, hour = np.repeat(device, times), np.repeat(hour, times)
-    offset = rng.integers(0, HOUR_US, len(hour))
+    offset = rng.integers(10_000, HOUR_US, len(hour))
     return who[device], start_us + hour.astype(np.int64) * HOUR_US + offset

@@ -1,0 +1,174 @@
+"""Workbooks, read back with openpyxl and calamine; their sums against awk's and the CSV's."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zipfile
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import openpyxl
+import pytest
+
+from pacsflow.cli.common import to_csv
+from pacsflow.cli.explore import write_screen
+from pacsflow.errors import UsageError
+from pacsflow.inventory import read_inventory
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+from pacsflow.simulator import hospital, write_logs
+from pacsflow.spreadsheet_export import write_table, write_workbook
+from pacsflow.week.hosts import Hosts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVIL = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://a")', "http://a/", "{=1}",
+        "\x1b[2J", "a\u202eb", "x" * 40_000, "00123", "1e5", "")  # fmt: skip
+
+
+class Asked:
+    """What write_workbook needs of a question."""
+
+    def __init__(self, connection: Any, origin: str, hosts: Hosts) -> None:
+        self.connection, self.origin, self.hosts = connection, origin, hosts
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("week")
+    write_logs(hospital(5, scale=0.2), folder / "logs", weeks=1)
+    for day in sorted((folder / "logs").glob("2026-*"))[4:]:
+        shutil.rmtree(day)  # four days, the outage in one of them, are enough
+    with Ledger.temporary() as ledger:
+        ledger.add(find([folder / "logs"]).sources)
+        with ledger.connect() as connection:
+            inventory = read_inventory(folder / "logs" / "inventory.tsv")
+            question = Asked(connection, "zeek", Hosts(inventory, connection))
+            write_workbook(question, folder / "week.xlsx")  # type: ignore[arg-type]
+    return folder / "logs", folder / "week.xlsx"
+
+
+def awk(logs: Path, program: str) -> list[str]:
+    command = f"find . -name 'conn.*' | xargs zcat | awk -F'\\t' '{program}' | sort"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=logs, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_senders_receivers_and_pairs_are_those_of_the_logs(week: tuple[Path, Path]) -> None:
+    logs, path = week
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["senders", "receivers", "pairs", "hours", "associations"]
+    began = {
+        line.split()[0]: int(line.split()[1])
+        for line in awk(logs, "!/^#/ {n[$3]++} END {for (h in n) print h, n[h]}")
+    }
+    sheet = {row[0]: row for row in book["senders"].iter_rows(min_row=2, values_only=True)}
+    assert {h: row[3] for h, row in sheet.items() if row[3]} == began
+    sent = {
+        line.split()[0]: float(line.split()[1])
+        for line in awk(
+            logs, '!/^#/ {b[$3]+=$18; b[$5]+=$20} END {for (h in b) printf "%s %.0f\\n", h, b[h]}'
+        )
+    }
+    assert {h: row[6] for h, row in sheet.items()} == {h: b for h, b in sent.items() if b}
+    assert sum(float(row[4]) for row in sheet.values()) == pytest.approx(1)
+    assert sheet["10.20.0.10"][1:3] == ("pacs1", "pacs")
+    received = sum(row[6] for row in book["receivers"].iter_rows(min_row=2, values_only=True))
+    assert received == sum(sent.values())
+    assert sum(row[9] for row in book["pairs"].iter_rows(min_row=2, values_only=True)) == received
+
+
+def test_hours_without_data_are_empty_and_not_zero(week: tuple[Path, Path]) -> None:
+    sheet = openpyxl.load_workbook(week[1])["hours"]
+    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    assert len(rows) == 4 * 24
+    empty = [row[0] for row in rows if row[3] is None]
+    assert 3 <= len(empty) <= 7
+    assert sum(row[1] or 0 for row in rows) == int(awk(week[0], "!/^#/ {n++} END {print n}")[0])
+
+
+def test_every_association_has_a_row(week: tuple[Path, Path]) -> None:
+    sheet = openpyxl.load_workbook(week[1])["associations"]
+    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    files = sorted(week[0].glob("*/dicom.*"))
+    lines = subprocess.run(
+        ["zcat", *map(str, files)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert len(rows) == sum(not line.startswith("#") for line in lines)
+    assert rows == sorted(rows, key=lambda row: row[0])
+
+
+def test_sheets_are_made_for_people(week: tuple[Path, Path]) -> None:
+    book = openpyxl.load_workbook(week[1])
+    for sheet in book:
+        assert sheet.freeze_panes == "A2"
+        assert sheet.auto_filter.ref is not None
+    assert book["senders"]["G2"].number_format == "#,##0"
+    assert book["senders"]["E2"].number_format == "0.000000%"
+    assert book["hours"]["A2"].number_format == "yyyy-mm-dd hh:mm"
+    assert book["hours"]["A2"].is_date
+    with zipfile.ZipFile(week[1]) as parts:
+        charts = [name for name in parts.namelist() if name.startswith("xl/charts/chart")]
+        assert len(charts) == 4
+        assert not any("<f>" in parts.read(name).decode() for name in parts.namelist()
+                       if name.startswith("xl/worksheets/sheet"))  # fmt: skip
+
+
+def test_no_cell_becomes_a_formula_or_a_link(tmp_path: Path) -> None:
+    rows = [[text, 1] for text in EVIL]
+    write_table(tmp_path / "a.xlsx", "evil", ("=name", "n"), rows)
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+        assert "<f>" not in sheet
+        assert "hyperlink" not in sheet
+        assert "\x1b" not in sheet
+    cells = list(openpyxl.load_workbook(tmp_path / "a.xlsx").active.iter_rows(min_row=2))  # type: ignore[union-attr]
+    for row, text in zip(cells, EVIL, strict=True):
+        assert row[0].data_type in {"s", "inlineStr", "n"}
+        assert row[0].data_type != "f"
+        if text and text.isprintable():
+            assert row[0].value == text[:32_767]
+
+
+def test_csv_cells_cannot_become_formulas() -> None:
+    lines = to_csv(("name",), [[text] for text in EVIL]).splitlines()[1:]
+    for line in lines:
+        assert not line.lstrip('"').startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_what_is_on_the_screen_is_written_in_three_formats(tmp_path: Path) -> None:
+    moment = datetime(2026, 3, 2, 8, 15, 30, 500_000, tzinfo=UTC)
+    header, rows = ("ts", "info", "length"), ((moment, "=1+1", 60), (None, None, None))
+    for ending in (".csv", ".json", ".xlsx"):
+        write_screen(tmp_path / f"a{ending}", header, rows)
+    assert (tmp_path / "a.csv").read_text().splitlines()[1] == (
+        "2026-03-02T08:15:30.500000+00:00,'=1+1,60"
+    )
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert sheet is not None
+    assert sheet["A2"].value == moment.replace(tzinfo=None)
+    assert sheet["B2"].value == "=1+1"
+    assert sheet["B2"].data_type == "s"
+    with pytest.raises(UsageError, match="ends in"):
+        write_screen(tmp_path / "a.pdf", header, rows)
+    with pytest.raises(UsageError, match="no such folder"):
+        write_screen(tmp_path / "b" / "a.csv", header, rows)
+
+
+def test_an_empty_ledger_gives_headers_alone(tmp_path: Path) -> None:
+    with Ledger.temporary() as ledger, ledger.connect() as connection:
+        from pacsflow.inventory import Inventory
+
+        question = Asked(connection, "zeek", Hosts(Inventory(), connection))
+        write_workbook(question, tmp_path / "a.xlsx")  # type: ignore[arg-type]
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    assert [sheet.max_row for sheet in book] == [1] * 5
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_table(tmp_path / "no" / "a.xlsx", "a", ("a",), [["b"]])
