@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -83,9 +84,14 @@ def summary_of(report: WeeklyReport) -> WeekSummary:
         findings[finding.severity.value] = findings.get(finding.severity.value, 0) + 1
     known = report.coverage.hours_with_data > 0
     return WeekSummary(
-        week=report.week, first_day=report.first_day.isoformat(),
-        last_day=report.last_day.isoformat(), title=report.title, site=report.site,
-        zone=report.zone, simulated=report.provenance.simulated, sampled=report.coverage.sampled,
+        week=report.week,
+        first_day=report.first_day.isoformat(),
+        last_day=report.last_day.isoformat(),
+        title=report.title,
+        site=report.site,
+        zone=report.zone,
+        simulated=report.provenance.simulated,
+        sampled=report.coverage.sampled,
         bytes=report.totals.bytes.value if known else None,
         imaging_bytes=report.totals.imaging_bytes.value if known else None,
         imaging_communications=report.totals.imaging_communications.value if known else None,
@@ -95,7 +101,8 @@ def summary_of(report: WeeklyReport) -> WeekSummary:
         incidents=len(report.incidents),
         new=sum(item.state == "new" for item in report.equipment),
         silent=sum(item.state == "silent" for item in report.equipment),
-        findings=findings, status={s.area: s.status.value for s in report.status},
+        findings=findings,
+        status={s.area: s.status.value for s in report.status},
     )
 
 
@@ -138,11 +145,14 @@ def write_archive(
     weeks = sorted({report.week, *_weeks(directory)})
     page = directory / f"{report.week}.html"
     links = _links(weeks, report.week)
-    _write(page, _linked(render_html(report, lang=lang, title=title, logo=logo, links=links), links))
+    html = render_html(report, lang=lang, title=title, logo=logo, links=links)
+    _write(page, _linked(html, links))
     summary = asdict(summary_of(cleaned(report)))
     summary["title"] = cleaned(title) if title else summary["title"]
-    _write(directory / f"{report.week}.json",
-           json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n")
+    _write(
+        directory / f"{report.week}.json",
+        json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n",
+    )
     at = weeks.index(report.week)
     for other in (*weeks[max(0, at - 1) : at], *weeks[at + 1 : at + 2]):
         _relink(directory / f"{other}.html", _links(weeks, other))
@@ -211,8 +221,11 @@ def _read(path: Path) -> WeekSummary:
         value, usual = kept.get(name), getattr(nothing, name)
         if name in {"findings", "status"}:
             kind = int if name == "findings" else str
-            value = {k: v for k, v in value.items() if isinstance(v, kind)} \
-                if isinstance(value, dict) else {}
+            value = (
+                {k: v for k, v in value.items() if isinstance(v, kind)}
+                if isinstance(value, dict)
+                else {}
+            )
         elif isinstance(usual, (bool, str)):
             if not isinstance(value, type(usual)):
                 continue
@@ -232,7 +245,10 @@ def _index(
 
 
 def _render_index(
-    language: Language, templates: Environment, kept: list[WeekSummary], pdfs: set[str],
+    language: Language,
+    templates: Environment,
+    kept: list[WeekSummary],
+    pdfs: set[str],
     logo: Path | None,
 ) -> str:
     style, script = asset("report.css"), asset("report.js")
@@ -241,16 +257,34 @@ def _render_index(
     _ = language.gettext
     trends = [
         ("imaging", _("Imaging bytes a week"), "bytes", [w.imaging_bytes for w in shown]),
-        ("findings", _("Findings, medium and above"), "findings",
-         [float(sum(w.findings.get(level, 0) for level in ("medium", "high", "critical")))
-          if w.hours_expected else None for w in shown]),
-        ("coverage", _("Hours with data, percent"), "percent",
-         [100.0 * w.hours_with_data / w.hours_expected if w.hours_expected else None
-          for w in shown]),
+        (
+            "findings",
+            _("Findings, medium and above"),
+            "findings",
+            [
+                float(sum(w.findings.get(level, 0) for level in ("medium", "high", "critical")))
+                if w.hours_expected
+                else None
+                for w in shown
+            ],
+        ),
+        (
+            "coverage",
+            _("Hours with data, percent"),
+            "percent",
+            [
+                100.0 * w.hours_with_data / w.hours_expected if w.hours_expected else None
+                for w in shown
+            ],
+        ),
     ]
     html = templates.get_template("archive.html.jinja").render(
-        weeks=list(reversed(kept)), latest=kept[-1], trends=trends, shown=shown, pdfs=pdfs,
-        before={b.week: a for a, b in zip(kept, kept[1:], strict=False)},
+        weeks=list(reversed(kept)),
+        latest=kept[-1],
+        trends=trends,
+        shown=shown,
+        pdfs=pdfs,
+        before={b.week: a for a, b in pairwise(kept)},
         logo=image,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file

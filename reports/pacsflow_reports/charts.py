@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
-    from pacsflow.weekly import Band, Curve, Gap, Incident
+    from pacsflow.weekly import Band, Curve, Incident
 
     from .language import Language
 
@@ -34,7 +35,6 @@ class Region:
 
     x: float
     width: float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,9 @@ WIDE = Shape(1200, 300, left=62, ticks=4, top=30)
 HALF = Shape(600, 250, left=62, ticks=4, top=26, short_days=True)
 PAPER = Shape(700, 300, left=62, ticks=4, top=30, short_days=True)
 NARROW = Shape(420, 300, left=56, ticks=4, short_days=True, top=26)
-CARD = Shape(350, 118, left=44, ticks=2, short_days=True, top=8, bottom=18, steps=100,
-             inner_band=False)
+CARD = Shape(
+    350, 118, left=44, ticks=2, short_days=True, top=8, bottom=18, steps=100, inner_band=False
+)
 THIN_CARD = replace(CARD, every=3, past=False, steps=70)
 
 
@@ -176,6 +177,69 @@ def ribbon(low: Sequence[tuple[int, int]], high: Sequence[tuple[int, int]]) -> s
     return line([*high, *reversed(low)]) + "z" if high else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Where hours and values lie: `start` and `hours` across, 0 to `ceiling` up."""
+
+    shape: Shape
+    start: datetime
+    hours: int
+    ceiling: float
+
+    @property
+    def plot_width(self) -> int:
+        return self.shape.width - self.shape.left - self.shape.right
+
+    @property
+    def plot_height(self) -> int:
+        return self.shape.height - self.shape.top - self.shape.bottom
+
+    @property
+    def scale_x(self) -> float:
+        return self.plot_width / self.hours
+
+    def points(self, values: Sequence[float | None], first: int) -> list[tuple[int, int] | None]:
+        """Return the hours from `first` on as points of the grid, `None` without data."""
+        every, steps = self.shape.every, self.shape.steps
+        found: list[tuple[int, int] | None] = []
+        for index, value in enumerate(thinned(values, every) if every > 1 else values):
+            if value is None or not math.isfinite(value):
+                found.append(None)
+            else:
+                height = min(max(value / self.ceiling, 0.0), 1.02) * steps
+                found.append((first + index * every, steps - int(height + 0.5)))
+        return found
+
+    def band(self, band: Band | None, level: int) -> str:
+        """Return the outline of an 80 or 95 % band."""
+        if band is None or (level == 80 and not self.shape.inner_band):
+            return ""
+        first = (band.start - self.start) // HOUR
+        lower = self.points(band.lower80 if level == 80 else band.lower95, first)
+        upper = self.points(band.upper80 if level == 80 else band.upper95, first)
+        both = [(a, b) for a, b in zip(lower, upper, strict=True) if a and b]
+        return ribbon([a for a, _ in both], [b for _, b in both])
+
+    def mean(self, band: Band | None) -> str:
+        """Return the line of a forecast."""
+        return line(self.points(band.mean, (band.start - self.start) // HOUR)) if band else ""
+
+    def regions(self, spans: Iterable[tuple[datetime, datetime]]) -> tuple[Region, ...]:
+        """Return stretches of time as far as they lie in the chart."""
+        found = []
+        for first, last in spans:
+            begin = max((first - self.start) / HOUR, 0.0)
+            finish = min((last - self.start) / HOUR, float(self.hours))
+            if finish > begin:
+                found.append(
+                    Region(
+                        round(self.shape.left + begin * self.scale_x, 1),
+                        round((finish - begin) * self.scale_x, 1),
+                    )
+                )
+        return tuple(found)
+
+
 def curve_chart(
     curve: Curve,
     language: Language,
@@ -183,9 +247,7 @@ def curve_chart(
     shape: Shape = WIDE,
     *,
     incidents: Sequence[Incident] = (),
-    gaps: Sequence[Gap] = (),
     top_value: float = 0.0,
-    tick_label: Callable[[float], str] | None = None,
 ) -> CurveChart:
     """Return the geometry of `curve`: the week, the week before, and the forecast to its right.
 
@@ -199,88 +261,48 @@ def curve_chart(
         Prefix of the ids in the SVG.
     shape
         Size and margins.
-    incidents, gaps
-        Hours to mark and hours to hatch.
+    incidents
+        Hours to mark.
     top_value
         The axis reaches at least this value, so that several charts can share one.
-    tick_label
-        Writes a value on the axis; the default writes it in the curve's unit.
     """
-    start = curve.observed.start
-    week = len(curve.observed.values)
-    end = start + week * HOUR
-    forecast, expected = curve.forecast, curve.expected if shape.past else None
-    if forecast is not None and forecast.mean:
-        end = max(end, forecast.start + len(forecast.mean) * HOUR)
-    hours = max(1, (end - start) // HOUR)
-    top = max(axis_top(curve), top_value)
-    ceiling, step = nice_ceiling(top, shape.ticks)
-
-    plot_width = shape.width - shape.left - shape.right
-    plot_height = shape.height - shape.top - shape.bottom
-    steps, every = shape.steps, shape.every
-    scale_x, scale_y = plot_width / hours, plot_height / steps
-
-    def points(values: Sequence[float | None], first: int) -> list[tuple[int, int] | None]:
-        found: list[tuple[int, int] | None] = []
-        if every > 1:
-            values = thinned(values, every)
-        for index, value in enumerate(values):
-            if value is None or not math.isfinite(value):
-                found.append(None)
-            else:
-                height = min(max(value / ceiling, 0.0), 1.02) * steps
-                found.append((first + index * every, steps - int(height + 0.5)))
-        return found
-
-    def band(which: Band | None, level: int) -> str:
-        if which is None or not which.mean or (level == 80 and not shape.inner_band):
-            return ""
-        first = (which.start - start) // HOUR
-        lower = points(which.lower80 if level == 80 else which.lower95, first)
-        upper = points(which.upper80 if level == 80 else which.upper95, first)
-        both = [(a, b) for a, b in zip(lower, upper, strict=True) if a and b]
-        return ribbon([a for a, _ in both], [b for _, b in both])
-
-    def means(which: Band | None) -> str:
-        if which is None:
-            return ""
-        return line(points(which.mean, (which.start - start) // HOUR))
-
-    def region(first: datetime, last: datetime, label: str) -> Region | None:
-        begin = max((first - start) / HOUR, 0.0)
-        finish = min((last - start) / HOUR, float(hours))
-        if finish <= begin:
-            return None
-        return Region(round(shape.left + begin * scale_x, 1),
-                      round((finish - begin) * scale_x, 1), label)
-
-    observed = points(curve.observed.values, 0)
-    holes = runs(value is None for value in curve.observed.values)
-    hatched = [region(start + a * HOUR, start + b * HOUR, "") for a, b in holes]
-    hatched += [region(gap.start, gap.end, "") for gap in gaps if not holes]
-    marked = [region(incident.start, incident.end,
-                     language.span(incident.start, incident.end)) for incident in incidents]
-    previous: list[tuple[int, int] | None] = []
-    if curve.previous is not None:
-        previous = points(curve.previous.values[:week], 0)
-    label = tick_label or (lambda value: language.axis(value, curve.observed.unit))
-    ticks = tuple(
-        Tick(round(shape.top + plot_height * (1 - value * step / ceiling), 1), label(value * step))
-        for value in range(round(ceiling / step) + 1)
-    )
+    start, seen = curve.observed.start, curve.observed.values
+    end = start + len(seen) * HOUR
+    coming, expected = curve.forecast, curve.expected if shape.past else None
+    if coming is not None and coming.mean:
+        end = max(end, coming.start + len(coming.mean) * HOUR)
+    ceiling, step = nice_ceiling(max(axis_top(curve), top_value), shape.ticks)
+    grid = _Grid(shape, start, max(1, (end - start) // HOUR), ceiling)
+    observed = grid.points(seen, 0)
+    holes = ((start + a * HOUR, start + b * HOUR) for a, b in runs(v is None for v in seen))
+    levels = [number * step for number in range(round(ceiling / step) + 1)]
     return CurveChart(
-        id=name, width=shape.width, height=shape.height, left=shape.left, top=shape.top,
-        plot_width=plot_width, plot_height=plot_height,
-        scale_x=round(scale_x, 5), scale_y=round(scale_y, 5),
-        hours=hours, week_hours=week, y_ticks=ticks,
-        days=_days(start, hours, language, shape, scale_x),
-        observed=line(observed), previous=line(previous),
-        mean=means(expected) + means(curve.forecast),
-        band80=band(expected, 80) + band(curve.forecast, 80),
-        band95=band(expected, 95) + band(curve.forecast, 95),
-        gaps=tuple(item for item in hatched if item),
-        incidents=tuple(item for item in marked if item),
+        id=name,
+        width=shape.width,
+        height=shape.height,
+        left=shape.left,
+        top=shape.top,
+        plot_width=grid.plot_width,
+        plot_height=grid.plot_height,
+        scale_x=round(grid.scale_x, 5),
+        scale_y=round(grid.plot_height / shape.steps, 5),
+        hours=grid.hours,
+        week_hours=len(seen),
+        y_ticks=tuple(
+            Tick(
+                round(shape.top + grid.plot_height * (1 - level / ceiling), 1),
+                language.axis(level, curve.observed.unit),
+            )
+            for level in levels
+        ),
+        days=_days(start, grid.hours, language, shape, grid.scale_x),
+        observed=line(observed),
+        previous=line(grid.points(curve.previous.values[: len(seen)], 0)) if curve.previous else "",
+        mean=grid.mean(expected) + grid.mean(coming),
+        band80=grid.band(expected, 80) + grid.band(coming, 80),
+        band95=grid.band(expected, 95) + grid.band(coming, 95),
+        gaps=grid.regions(holes),
+        incidents=grid.regions((item.start, item.end) for item in incidents),
         empty=not any(observed),
     )
 
@@ -316,6 +338,11 @@ def _days(
             text = language.day(moment)
         elif width < 28:
             text = text[:1].upper() if width >= 9 else ""
-        found.append(Tick(round(shape.left + hour * scale_x, 1), text,
-                          round(shape.left + (hour + until) / 2 * scale_x, 1)))
+        found.append(
+            Tick(
+                round(shape.left + hour * scale_x, 1),
+                text,
+                round(shape.left + (hour + until) / 2 * scale_x, 1),
+            )
+        )
     return tuple(found)

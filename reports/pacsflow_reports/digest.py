@@ -50,16 +50,23 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     teller = Teller(report, language, (lambda t: f"**{plain(t)}**") if markdown else str, plain)
     names = teller.area_names()
     coverage = report.coverage
-    share = 100 * coverage.hours_with_data / coverage.hours_expected \
-        if coverage.hours_expected else 0.0
+    share = (
+        100 * coverage.hours_with_data / coverage.hours_expected if coverage.hours_expected else 0.0
+    )
     seen = _("%(seen)s of %(all)s hours") % {
         "seen": language.number(coverage.hours_with_data),
-        "all": language.number(coverage.hours_expected)}
+        "all": language.number(coverage.hours_expected),
+    }
     head = plain(f"{prose(report.title)} – {report.week}")
     where = plain(f"{prose(report.site)} · " if report.site else "") + plain(
-        language.dates(report.first_day, report.last_day))
+        language.dates(report.first_day, report.last_day)
+    )
     covered, guessed, area_head, state_head = (
-        _("Coverage"), _("estimated from samples"), _("Area"), _("Status"))
+        _("Coverage"),
+        _("estimated from samples"),
+        _("Area"),
+        _("Status"),
+    )
     quality = f"{covered}: {plain(language.percent(share, 1))} ({plain(seen)})"
     if coverage.sampled:
         quality += f"; {guessed}"
@@ -73,8 +80,12 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         return _("not known") if code == "unknown" else say(code)
 
     lights = [
-        (MARKS.get(area.status, "–"), plain(names.get(area.area, area.area)),
-         status(area.status), plain(prose(area.reason)))
+        (
+            MARKS.get(area.status, "–"),
+            plain(names.get(area.area, area.area)),
+            status(area.status),
+            plain(prose(area.reason)),
+        )
         for area in report.status
     ]
     if markdown:
@@ -84,8 +95,10 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         lines += [quality, ""]
         lines += [f"- **{s.question}:** {s.answer}" for s in teller.sentences()]
         lines += ["", f"| | {area_head} | {state_head} | |", "|---|---|---|---|"]
-        lines += [f"| {mark} | {area[:1].upper()}{area[1:]} | {state} | {reason} |"
-                  for mark, area, state, reason in lights]
+        lines += [
+            f"| {mark} | {area[:1].upper()}{area[1:]} | {state} | {reason} |"
+            for mark, area, state, reason in lights
+        ]
         return "\n".join(lines) + "\n"
     lines = [head, "=" * min(len(head), WIDTH), where]
     if report.provenance.simulated:
@@ -102,5 +115,6 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest,
-                         break_on_hyphens=False) or [first]
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    ) or [first]

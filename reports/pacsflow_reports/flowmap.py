@@ -65,8 +65,9 @@ def layout(flow: FlowMap) -> Layout:
     edges = [e for e in flow.edges if e.source in drawn and e.target in drawn and e.bytes > 0]
     edges = sorted(edges, key=lambda e: -e.bytes)[:MOST_EDGES]
     linked = {e.source for e in edges} | {e.target for e in edges}
-    kept = {layer: [n for n in column[:MOST_NODES] if n in linked]
-            for layer, column in columns.items()}
+    kept = {
+        layer: [n for n in column[:MOST_NODES] if n in linked] for layer, column in columns.items()
+    }
     kept = _untangle(kept, edges)
 
     out_bytes: dict[int, float] = defaultdict(float)
@@ -88,13 +89,23 @@ def layout(flow: FlowMap) -> Layout:
         used = sum(heights[n] + GAP for n in column)
         y = TOP + (full - used) / 2
         for n in column:
-            boxes[n] = Box(n, LEFT[layer], round(y, 1), round(heights[n], 1), layer,
-                           nodes[n].party, nodes[n].bytes_in, nodes[n].bytes_out)
+            boxes[n] = Box(
+                n,
+                LEFT[layer],
+                round(y, 1),
+                round(heights[n], 1),
+                layer,
+                nodes[n].party,
+                nodes[n].bytes_in,
+                nodes[n].bytes_out,
+            )
             y += heights[n] + GAP
     ribbons = _ribbons(edges, boxes, scale, out_bytes, in_bytes)
     return Layout(
-        width=WIDTH, height=round(TOP + full + 6, 1),
-        boxes=tuple(boxes.values()), ribbons=ribbons,
+        width=WIDTH,
+        height=round(TOP + full + 6, 1),
+        boxes=tuple(boxes.values()),
+        ribbons=ribbons,
         hidden_nodes=flow.omitted_nodes + len(flow.nodes) - len(boxes),
         hidden_edges=flow.omitted_edges + len(flow.edges) - len(edges),
         hidden_bytes=flow.omitted_bytes
@@ -106,8 +117,9 @@ def _untangle(columns: dict[int, list[int]], edges: list[MapEdge]) -> dict[int, 
     """Order the outer columns by the weighted middle of what they touch (barycentre)."""
     for _ in range(3):
         for layer, others in ((0, (1,)), (2, (1,)), (1, (0, 2))):
-            place = {n: i / max(1, len(columns[o])) for o in others
-                     for i, n in enumerate(columns[o])}
+            place = {
+                n: i / max(1, len(columns[o])) for o in others for i, n in enumerate(columns[o])
+            }
             weight: dict[int, float] = defaultdict(float)
             moment: dict[int, float] = defaultdict(float)
             for edge in edges:
@@ -136,7 +148,8 @@ def _ribbons(
         for node, members in grouped.items():
             box = boxes[node]
             y = box.y + (box.height - total[node] * scale) / 2
-            for edge in sorted(members, key=lambda e, i=index: boxes[(e.target, e.source)[i]].y):
+            others = {(e.source, e.target): boxes[(e.target, e.source)[index]].y for e in members}
+            for edge in sorted(members, key=lambda e: others[(e.source, e.target)]):
                 thick = edge.bytes * scale
                 found[(edge.source, edge.target)] = y + thick / 2
                 y += thick
@@ -157,6 +170,15 @@ def _ribbons(
             x1, x2 = source.x, target.x + COLUMN
             bend = (x1 + x2) / 2
             path = f"M{x1:.0f} {y1:.1f}C{bend:.0f} {y1:.1f} {bend:.0f} {y2:.1f} {x2:.0f} {y2:.1f}"
-        made.append(Ribbon(path, round(max(0.8, edge.bytes * scale), 1), source, target,
-                           edge.bytes, edge.communications, not forward))
+        made.append(
+            Ribbon(
+                path,
+                round(max(0.8, edge.bytes * scale), 1),
+                source,
+                target,
+                edge.bytes,
+                edge.communications,
+                not forward,
+            )
+        )
     return tuple(made)

@@ -247,15 +247,16 @@ class Language:
             return f"{self.moment(start)}–{clock or self.clock(end)}"
         return f"{self.moment(start)} – {self.moment(end)}"
 
-    def date(self, day: date) -> str:
+    def long_date(self, day: date) -> str:
         """Return ``22 November 2026``."""
-        return str(format_date(day, "long" if self.tag != "en" else "d MMMM yyyy",
-                               locale=self.locale))
+        return str(
+            format_date(day, "long" if self.tag != "en" else "d MMMM yyyy", locale=self.locale)
+        )
 
     def dates(self, first: date, last: date) -> str:
         """Return ``16 – 22 November 2026``, with what both days share said once."""
         if first == last:
-            return self.date(last)
+            return self.long_date(last)
         de = "" if self.tag == "en" else " 'de'"
         pattern = "d"
         if first.month != last.month:
@@ -263,7 +264,7 @@ class Language:
         if first.year != last.year:
             pattern = f"d{de} MMMM{de} yyyy"
         begin = format_date(first, pattern, locale=self.locale)
-        return f"{begin} – {self.date(last)}"
+        return f"{begin} – {self.long_date(last)}"
 
     def duration(self, seconds: float | None) -> str:
         """Return ``4 h``, ``2 min 5 s``, ``0.35 s``."""
@@ -273,8 +274,11 @@ class Language:
             digits = 0 if seconds >= 10 or seconds == 0 else 1 if seconds >= 1 else 2
             return self.number(seconds, digits) + NBSP + "s"
         whole = round(seconds)
-        for size, name, below, small in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"),
-                                         (MINUTE, "min", 1, "s")):
+        for size, name, below, small in (
+            (DAY, "d", HOUR, "h"),
+            (HOUR, "h", MINUTE, "min"),
+            (MINUTE, "min", 1, "s"),
+        ):
             if whole >= size:
                 rest = whole % size // below
                 text = self.number(whole // size) + NBSP + name
@@ -286,6 +290,8 @@ class Language:
         shown = list(items[:most])
         rest = len(items) - len(shown)
         if rest:
-            shown.append(self.ngettext("%(count)s more", "%(count)s more", rest)
-                         % {"count": self.number(rest)})
+            shown.append(
+                self.ngettext("%(count)s more", "%(count)s more", rest)
+                % {"count": self.number(rest)}
+            )
         return str(format_list(shown, locale=self.locale)) if shown else ""

@@ -10,13 +10,32 @@ from pathlib import Path
 
 from pacsflow.errors import ToolError
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome",
-         "microsoft-edge", "msedge")
-PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-          "/Applications/Chromium.app/Contents/MacOS/Chromium")
-FLAGS = ("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-         "--disable-default-apps", "--no-default-browser-check", "--no-pdf-header-footer")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+    "chrome",
+    "microsoft-edge",
+    "msedge",
+)
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+FLAGS = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--no-default-browser-check",
+    "--no-pdf-header-footer",
+)
 PATIENCE = 120
 """Seconds until a print is given up."""
 
@@ -45,23 +64,35 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
     """
     browser = find_chromium()
     if browser is None:
-        raise ToolError("no Chromium to print with: install the package chromium, or name one in "
-                        "PACSFLOW_CHROMIUM")
+        raise ToolError(
+            "no Chromium to print with: install the package chromium, or name one in "
+            "PACSFLOW_CHROMIUM"
+        )
     with tempfile.TemporaryDirectory(prefix="pacsflow-pdf-") as profile:
         made = Path(profile) / "page.pdf"
-        command = [str(browser), *FLAGS, f"--user-data-dir={profile}/profile",
-                   f"--print-to-pdf={made}"]
+        command = [
+            str(browser),
+            *FLAGS,
+            f"--user-data-dir={profile}/profile",
+            f"--print-to-pdf={made}",
+        ]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium refuses to run as root with it
         try:
-            done = subprocess.run([*command, html_path.resolve().as_uri()], capture_output=True,
-                                  timeout=PATIENCE, check=False)
+            done = subprocess.run(
+                [*command, html_path.resolve().as_uri()],
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ToolError(f"{browser}: {error}") from error
         if not made.is_file() or made.read_bytes()[:5] != b"%PDF-":
             words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ToolError(f"{browser} printed nothing (exit {done.returncode})"
-                            + (f": {words[-1]}" if words else ""))
+            raise ToolError(
+                f"{browser} printed nothing (exit {done.returncode})"
+                + (f": {words[-1]}" if words else "")
+            )
         part = pdf_path.with_name(f".{pdf_path.name}.part")
         shutil.copyfile(made, part)
         part.replace(pdf_path)

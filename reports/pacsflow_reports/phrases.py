@@ -16,17 +16,23 @@ PHRASES = (
     N_("Medical image traffic"),
     # forecasts
     N_("%(there)s hours with data are too few: a forecast needs %(needed)s (one week)."),
-    N_("%(model)s: the history is too short to hold hours back, so nothing tells yet how good it "
-       "is."),
+    N_(
+        "%(model)s: the history is too short to hold hours back, so nothing tells yet how good it "
+        "is."
+    ),
     N_("%(model)s suits: %(gain)s %% better than last week's values."),
     N_("No ARIMA model suits: the report shows last week's values instead."),
     N_("No ARIMA model suits: the report shows yesterday's values instead."),
     # data quality
-    N_("Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
-       "them, so that nothing is counted twice."),
+    N_(
+        "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
+        "them, so that nothing is counted twice."
+    ),
     N_("%(more)s more files were read than are listed."),
-    N_("Some imaging traffic was recognised by its port alone (service dicom?): it is counted as "
-       "imaging, and nobody has looked into it."),
+    N_(
+        "Some imaging traffic was recognised by its port alone (service dicom?): it is counted as "
+        "imaging, and nobody has looked into it."
+    ),
     N_("estimated from %(samples)s samples"),
     N_("IP bytes of Zeek's conn.log, headers of IP and TCP included"),
     N_("bytes of whole frames on the wire"),

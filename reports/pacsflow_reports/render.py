@@ -23,14 +23,18 @@ from .text import cleaned, prose, shorten
 from .words import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pacsflow.weekly import Curve, Equipment, Incident, PacsFlow, WeeklyReport
 
 LOGO_TYPES = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
-    ".svg": "image/svg+xml", ".webp": "image/webp", ".gif": "image/gif",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
 }
 LOGO_LIMIT = 200_000
 CARDS = 12
@@ -66,13 +70,28 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         language.translations, newstyle=True
     )
     made.filters.update(
-        bytes=language.bytes, number=language.number, percent=language.percent,
-        seconds=language.duration, moment=language.moment, stamp=language.stamp,
-        day=language.day, hour=language.hour, shorten=shorten, prose=prose, party=party_name,
-        fixed=_fixed, word=words(language), capitalise=lambda text: text[:1].upper() + text[1:],
+        bytes=language.bytes,
+        number=language.number,
+        percent=language.percent,
+        seconds=language.duration,
+        moment=language.moment,
+        stamp=language.stamp,
+        day=language.day,
+        hour=language.hour,
+        shorten=shorten,
+        prose=prose,
+        party=party_name,
+        fixed=_fixed,
+        word=words(language),
+        capitalise=lambda text: text[:1].upper() + text[1:],
     )
-    made.globals.update(lang=language, amount=language.amount, change=language.change,
-                        span=language.span, known=known)
+    made.globals.update(
+        lang=language,
+        amount=language.amount,
+        change=language.change,
+        span=language.span,
+        known=known,
+    )
     return language, made
 
 
@@ -97,29 +116,43 @@ def _hash(text: str) -> str:
 
 def content_security_policy(style: str, script: str, *, image: bool) -> str:
     """Return the page's policy: its own style and script by hash, nothing else at all."""
-    return "; ".join((
-        "default-src 'none'", f"style-src {_hash(style)}", f"script-src {_hash(script)}",
-        f"img-src {'data:' if image else chr(39) + 'none' + chr(39)}",
-        "base-uri 'none'", "form-action 'none'",
-    ))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src {_hash(style)}",
+            f"script-src {_hash(script)}",
+            f"img-src {'data:' if image else chr(39) + 'none' + chr(39)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
 
 
 def page_marks(language: Language, report: WeeklyReport) -> str:
     """Return the style of the printed pages' margins: page numbers, and what must be on each."""
     _ = language.gettext
-    marks = {"bottom-left": _quoted(f"pacsflow · {report.week}"),
-             "bottom-right": 'counter(page) " / " counter(pages)'}
+    marks = {
+        "bottom-left": _quoted(f"pacsflow · {report.week}"),
+        "bottom-right": 'counter(page) " / " counter(pages)',
+    }
     if report.provenance.simulated:
         marks["top-center"] = _quoted(_("Simulated data."))
-    boxes = "".join(f"@{place}{{content:{text};font:8pt sans-serif;color:#4a5057}}"
-                    for place, text in marks.items())
+    boxes = "".join(
+        f"@{place}{{content:{text};font:8pt sans-serif;color:#4a5057}}"
+        for place, text in marks.items()
+    )
     return f"\n@page{{{boxes}}}"
 
 
 def _quoted(text: str) -> str:
     """Return `text` as a CSS string in which every character but letters and digits is a code."""
-    return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):06x}"
-                         for char in text) + '"'
+    return (
+        '"'
+        + "".join(
+            char if char.isascii() and char.isalnum() else f"\\{ord(char):06x}" for char in text
+        )
+        + '"'
+    )
 
 
 def logo_address(logo: Path) -> str:
@@ -175,24 +208,34 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
 
     def drawn(key: str, curve: Curve) -> dict[str, Any]:
         wide = charts.WIDE if curve is curves[0][1] else charts.HALF
-        options = {"incidents": marked[key], "gaps": report.coverage.gaps}
         shapes = [("w", wide), ("n", charts.NARROW)]
         if wide is charts.WIDE:
             shapes.append(("p", charts.PAPER))
         return {
-            "key": key, "curve": curve, "incidents": marked[key],
-            "charts": [charts.curve_chart(curve, language, f"{key}-{letter}", shape, **options)
-                       for letter, shape in shapes],
+            "key": key,
+            "curve": curve,
+            "incidents": marked[key],
+            "charts": [
+                charts.curve_chart(curve, language, f"{key}-{letter}", shape, incidents=marked[key])
+                for letter, shape in shapes
+            ],
         }
 
     def card(number: int, flow: PacsFlow) -> dict[str, Any]:
         top = max(charts.axis_top(flow.curve_in), charts.axis_top(flow.curve_out))
         return {
-            "flow": flow, "number": number,
-            "charts": [charts.curve_chart(curve, language, f"p{number}-{way}",
-                                          charts.CARD if number <= CARDS else charts.THIN_CARD,
-                                          top_value=top)
-                       for way, curve in (("in", flow.curve_in), ("out", flow.curve_out))],
+            "flow": flow,
+            "number": number,
+            "charts": [
+                charts.curve_chart(
+                    curve,
+                    language,
+                    f"p{number}-{way}",
+                    charts.CARD if number <= CARDS else charts.THIN_CARD,
+                    top_value=top,
+                )
+                for way, curve in (("in", flow.curve_in), ("out", flow.curve_out))
+            ],
         }
 
     cards = [card(number, flow) for number, flow in enumerate(report.pacs, 1)]
@@ -207,22 +250,32 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         "flow": flowmap.layout(report.flow_map),
         "rows_shown": ROWS,
         "findings": sorted(report.findings, key=lambda f: -f.severity.rank),
-        "severities": [(level, sum(f.severity is level for f in report.findings))
-                       for level in reversed(Severity)
-                       if any(f.severity is level for f in report.findings)],
-        "dig": {"traffic": "volume", "pacs": "pacs", "modalities": "modalities",
-                "associations": "associations", "security": "findings", "data": "data"},
+        "severities": [
+            (level, sum(f.severity is level for f in report.findings))
+            for level in reversed(Severity)
+            if any(f.severity is level for f in report.findings)
+        ],
+        "dig": {
+            "traffic": "volume",
+            "pacs": "pacs",
+            "modalities": "modalities",
+            "associations": "associations",
+            "security": "findings",
+            "data": "data",
+        },
         "row_of": row_numbers(report),
         "daily": lambda curve: daily(curve, language),
-        "hourly": lambda curve: hourly(curve),
+        "hourly": hourly,
         "heat": heat_levels(report),
-        "heat_top": max((v for row in report.heat_map.cells for v in row if v is not None),
-                        default=0.0),
+        "heat_top": max(
+            (v for row in report.heat_map.cells for v in row if v is not None), default=0.0
+        ),
         "weekdays": language.weekdays(),
         "contents": contents(language),
         "equipment_rows": equipment_rows(report),
-        "file_rows": sorted(report.coverage.files,
-                            key=lambda f: (not f.problem, not f.unreadable_rows))[:ROWS],
+        "file_rows": sorted(
+            report.coverage.files, key=lambda f: (not f.problem, not f.unreadable_rows)
+        )[:ROWS],
         "forecasts": forecasts(report, curves),
         "inferred_note": inferred_note(report, language),
     }
@@ -239,24 +292,32 @@ def contents(language: Language) -> list[tuple[str, str]]:
     """Return the sections of the page after its first screen: id and name."""
     _ = language.gettext
     return [
-        ("findings", _("Findings")), ("volume", _("All traffic")), ("pacs", _("PACS: in and out")),
-        ("map", _("Flow map")), ("modalities", _("Modalities")), ("hours", _("Hours of the week")),
-        ("top", _("Who sends and who receives")), ("associations", _("Associations")),
-        ("equipment", _("Equipment")), ("software", _("Software")), ("forecast", _("Forecast")),
-        ("data", _("Data quality")), ("method", _("Method")),
+        ("findings", _("Findings")),
+        ("volume", _("All traffic")),
+        ("pacs", _("PACS: in and out")),
+        ("map", _("Flow map")),
+        ("modalities", _("Modalities")),
+        ("hours", _("Hours of the week")),
+        ("top", _("Who sends and who receives")),
+        ("associations", _("Associations")),
+        ("equipment", _("Equipment")),
+        ("software", _("Software")),
+        ("forecast", _("Forecast")),
+        ("data", _("Data quality")),
+        ("method", _("Method")),
     ]
 
 
 def equipment_rows(report: WeeklyReport) -> list[Equipment]:
     """Return the equipment to list: new first, silent next, then the busiest."""
     order = {"new": 0, "silent": 1}
-    return sorted(report.equipment, key=lambda item: (
-        order.get(item.state, 2), -(item.bytes_in + item.bytes_out)))[:2 * ROWS]
+    return sorted(
+        report.equipment,
+        key=lambda item: (order.get(item.state, 2), -(item.bytes_in + item.bytes_out)),
+    )[: 2 * ROWS]
 
 
-def forecasts(
-    report: WeeklyReport, curves: Sequence[tuple[str, Curve]]
-) -> list[tuple[str, Curve]]:
+def forecasts(report: WeeklyReport, curves: Sequence[tuple[str, Curve]]) -> list[tuple[str, Curve]]:
     """Return every series that the page has a forecast, or a reason for none, of."""
     found = [(curve.title, curve) for _, curve in curves]
     for flow in report.pacs[:ROWS]:
@@ -268,13 +329,14 @@ def forecasts(
 
 def inferred_note(report: WeeklyReport, language: Language) -> Markup:
     """Return the line that explains the asterisk, where one can occur."""
-    inferred = any(item.party.basis in ("association", "traffic") for item in (
-        *report.equipment, *report.senders.rows, *report.receivers.rows,
-        *report.imaging_senders.rows, *report.imaging_receivers.rows))
-    if not inferred:
+    rankings = (report.senders, report.receivers, report.imaging_senders, report.imaging_receivers)
+    parties = [item.party for item in report.equipment]
+    parties += [row.party for ranking in rankings for row in ranking.rows]
+    if not any(party.basis in ("association", "traffic") for party in parties):
         return Markup()
     return Markup('<p class="note">* {}</p>').format(
-        language.gettext("inferred from traffic or associations, not from the inventory"))
+        language.gettext("inferred from traffic or associations, not from the inventory")
+    )
 
 
 def heat_levels(report: WeeklyReport) -> list[list[int | None]]:
@@ -284,8 +346,13 @@ def heat_levels(report: WeeklyReport) -> list[list[int | None]]:
     if highest <= 0:
         return [[None if v is None else 0 for v in row] for row in cells]
     # The eye reads area and darkness by their root: a linear ramp hides the quiet hours.
-    return [[None if v is None else 0 if v <= 0 else 1 + min(6, int((v / highest) ** 0.5 * 7))
-             for v in row] for row in cells]
+    return [
+        [
+            None if v is None else 0 if v <= 0 else 1 + min(6, int((v / highest) ** 0.5 * 7))
+            for v in row
+        ]
+        for row in cells
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +363,8 @@ class HourRow:
     seen: float | None
     previous: float | None
     mean: float | None
-    low80: float | None
-    high80: float | None
-    low95: float | None
-    high95: float | None
+    range80: tuple[float, float]
+    range95: tuple[float, float]
     future: bool
 
 
@@ -318,13 +383,17 @@ def hourly(curve: Curve) -> list[HourRow]:
         band = curve.forecast if future else curve.expected
         at = (moment - band.start) // charts.HOUR if band else -1
         inside = band is not None and 0 <= at < len(band.mean)
-        rows.append(HourRow(
-            moment, None if future else seen[index],
-            previous[index] if index < len(previous) else None,
-            *((band.mean[at], band.lower80[at], band.upper80[at], band.lower95[at],
-               band.upper95[at]) if band is not None and inside else (None,) * 5),
-            future,
-        ))
+        rows.append(
+            HourRow(
+                start=moment,
+                seen=None if future else seen[index],
+                previous=previous[index] if index < len(previous) else None,
+                mean=band.mean[at] if band and inside else None,
+                range80=(band.lower80[at], band.upper80[at]) if band and inside else (0.0, 0.0),
+                range95=(band.lower95[at], band.upper95[at]) if band and inside else (0.0, 0.0),
+                future=future,
+            )
+        )
     return rows
 
 
@@ -349,9 +418,13 @@ def daily(curve: Curve, language: Language) -> list[DayRow]:
         return sum(there) if there else None
 
     return [
-        DayRow(rows[0].start, total([r.seen for r in rows]), total([r.previous for r in rows]),
-               total([r.mean for r in rows]),
-               sum(r.seen is None and not r.future for r in rows))
+        DayRow(
+            rows[0].start,
+            total([r.seen for r in rows]),
+            total([r.previous for r in rows]),
+            total([r.mean for r in rows]),
+            sum(r.seen is None and not r.future for r in rows),
+        )
         for rows in (hours[a:b] for a, b in zip(starts, [*starts[1:], len(hours)], strict=True))
     ]
 

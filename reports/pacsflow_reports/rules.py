@@ -43,23 +43,34 @@ RULES: dict[str, Text] = {
     "device-new": Text(
         N_("%(host)s took part in imaging traffic for the first time"),
         (N_("First seen: %(first)s"), N_("Connections: %(connections)s, peers: %(peers)s")),
-        N_("Confirm that it was expected and write it into the inventory; if nobody knows it, find "
-           "the switch port and take it off the network."),
+        N_(
+            "Confirm that it was expected and write it into the inventory; if nobody knows it, "
+            "find the switch port and take it off the network."
+        ),
     ),
     "rejects-high": Text(
-        N_("%(percent)s of associations were rejected"), _RATE,
-        N_("Compare calling and called AE titles with the PACS's configuration; look for a device "
-           "that was renamed or moved."),
+        N_("%(percent)s of associations were rejected"),
+        _RATE,
+        N_(
+            "Compare calling and called AE titles with the PACS's configuration; look for a device "
+            "that was renamed or moved."
+        ),
     ),
     "aborts-high": Text(
-        N_("%(percent)s of associations were aborted"), _RATE,
-        N_("See which pairs abort and at what time; time-outs and full archives are the usual "
-           "causes."),
+        N_("%(percent)s of associations were aborted"),
+        _RATE,
+        N_(
+            "See which pairs abort and at what time; time-outs and full archives are the usual "
+            "causes."
+        ),
     ),
     "failures-high": Text(
-        N_("%(percent)s of associations carried failed responses"), _RATE,
-        N_("Look the status codes up in PS3.4 of the service; A7xx means out of resources, A9xx "
-           "and Cxxx that the PACS could not understand the object."),
+        N_("%(percent)s of associations carried failed responses"),
+        _RATE,
+        N_(
+            "Look the status codes up in PS3.4 of the service; A7xx means out of resources, A9xx "
+            "and Cxxx that the PACS could not understand the object."
+        ),
     ),
     "loss-high": Text(
         N_("The sensor missed %(percent)s of the bytes"),
@@ -67,17 +78,22 @@ RULES: dict[str, Text] = {
         N_("Check the sensor's packet drops and the mirror port's load."),
     ),
     "sensor-gap": Text(
-        N_("No data for %(hours)s"), (N_("From %(start)s to %(end)s"),),
+        N_("No data for %(hours)s"),
+        (N_("From %(start)s to %(end)s"),),
         N_("Find out whether the sensor, the mirror port or the log rotation stood still."),
     ),
     "outside": Text(
-        N_("DICOM in the clear with %(host)s, outside the site"), (N_("%(bytes)s this week"),),
-        N_("Stop it at the firewall unless it is a known partner; then use TLS or a VPN and write "
-           "the partner into the inventory."),
+        N_("DICOM in the clear with %(host)s, outside the site"),
+        (N_("%(bytes)s this week"),),
+        N_(
+            "Stop it at the firewall unless it is a known partner; then use TLS or a VPN and write "
+            "the partner into the inventory."
+        ),
     ),
 }
 NOTICE = Text(
-    N_("Zeek notice %(note)s from %(host)s"), None,
+    N_("Zeek notice %(note)s from %(host)s"),
+    None,
     N_("docs/notices.md says what %(note)s means and what to do."),
 )
 
@@ -128,7 +144,8 @@ def finding_said(finding: Finding, language: Language) -> Finding:
         return replace(
             finding,
             title=say(text.title) % values,
-            evidence=finding.evidence if text.evidence is None
+            evidence=finding.evidence
+            if text.evidence is None
             else tuple(say(line) % values for line in text.evidence),
             action=say(text.action) % values,
         )
@@ -153,11 +170,18 @@ def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
         return replace(status, reason=reason or said(status.reason, language))
 
     def curve(made: Curve, title: str = "") -> Curve:
-        return replace(made, title=title or made.title, reason=said(made.reason, language),
-                       verdict=said(made.verdict, language))
+        return replace(
+            made,
+            title=title or made.title,
+            reason=said(made.reason, language),
+            verdict=said(made.verdict, language),
+        )
 
-    keys = {report.traffic.title: "traffic", report.imaging.title: "imaging",
-            report.communications.title: "communications"}
+    keys = {
+        report.traffic.title: "traffic",
+        report.imaging.title: "imaging",
+        report.communications.title: "communications",
+    }
     cover = report.coverage
     return replace(
         report,
@@ -167,13 +191,21 @@ def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
         traffic=curve(report.traffic, _("All traffic")),
         communications=curve(report.communications, _("Communications")),
         imaging=curve(report.imaging, _("Imaging traffic")),
-        incidents=tuple(replace(item, series=keys.get(item.series, item.series))
-                        for item in report.incidents),
-        pacs=tuple(replace(flow, curve_in=curve(flow.curve_in), curve_out=curve(flow.curve_out))
-                   for flow in report.pacs),
-        modalities=tuple(replace(item, curve=curve(item.curve)) if item.curve else item
-                         for item in report.modalities),
-        coverage=replace(cover, sampling_note=said(cover.sampling_note, language),
-                         byte_basis=said(cover.byte_basis, language),
-                         notes=tuple(said(note, language) for note in cover.notes)),
+        incidents=tuple(
+            replace(item, series=keys.get(item.series, item.series)) for item in report.incidents
+        ),
+        pacs=tuple(
+            replace(flow, curve_in=curve(flow.curve_in), curve_out=curve(flow.curve_out))
+            for flow in report.pacs
+        ),
+        modalities=tuple(
+            replace(item, curve=curve(item.curve)) if item.curve else item
+            for item in report.modalities
+        ),
+        coverage=replace(
+            cover,
+            sampling_note=said(cover.sampling_note, language),
+            byte_basis=said(cover.byte_basis, language),
+            notes=tuple(said(note, language) for note in cover.notes),
+        ),
     )

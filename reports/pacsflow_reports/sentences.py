@@ -98,23 +98,30 @@ class Teller:
         """Return the areas' names as they stand inside a sentence."""
         _ = self._
         return {
-            "traffic": _("traffic"), "pacs": _("PACS"), "modalities": _("modalities"),
-            "associations": _("associations"), "security": _("security"), "data": _("data quality"),
+            "traffic": _("traffic"),
+            "pacs": _("PACS"),
+            "modalities": _("modalities"),
+            "associations": _("associations"),
+            "security": _("security"),
+            "data": _("data quality"),
         }
 
     def state(self) -> list[str]:
         """Say which areas need action or a look, and how many are well."""
         _, report = self._, self.report
         if not report.coverage.hours_with_data:
-            return [self._say(
-                _("%(NO)s for this week: nothing was seen in any of its %(hours)s hours"),
-                NO=_("There is no data"),
-                hours=self.language.number(report.coverage.hours_expected),
-            )]
+            return [
+                self._say(
+                    _("%(NO)s for this week: nothing was seen in any of its %(hours)s hours"),
+                    NO=_("There is no data"),
+                    hours=self.language.number(report.coverage.hours_expected),
+                )
+            ]
         names = self.area_names()
         by_status: dict[Status, list[str]] = {status: [] for status in Status}
         for area in report.status:
             by_status[area.status].append(names.get(area.area, area.area))
+
         def verb(areas: list[str], one: str, several: str) -> str:
             # Some areas are plural words by themselves.
             plural = len(areas) > 1 or areas[0] in (names["modalities"], names["associations"])
@@ -132,16 +139,28 @@ class Teller:
                 clauses.append(self.strong(_("nothing needs action")))
             clauses.append(self._say(template, AREAS=self.language.listing(look, most=6)))
         if not act and not look and good:
-            clauses.append(self._say(_("%(WELL)s in every area that could be judged")
-                                     if unknown else _("%(WELL)s in every area"),
-                                     WELL=_("all is well")))
+            clauses.append(
+                self._say(
+                    _("%(WELL)s in every area that could be judged")
+                    if unknown
+                    else _("%(WELL)s in every area"),
+                    WELL=_("all is well"),
+                )
+            )
         elif good:
-            clauses.append(self._say(
-                verb(good, N_("%(areas)s is well"), N_("%(areas)s are well")),
-                areas=self.language.listing(good, most=6)))
+            clauses.append(
+                self._say(
+                    verb(good, N_("%(areas)s is well"), N_("%(areas)s are well")),
+                    areas=self.language.listing(good, most=6),
+                )
+            )
         if unknown:
-            clauses.append(self._say(_("nothing can be said about %(areas)s for want of data"),
-                                     areas=self.language.listing(unknown, most=6)))
+            clauses.append(
+                self._say(
+                    _("nothing can be said about %(areas)s for want of data"),
+                    areas=self.language.listing(unknown, most=6),
+                )
+            )
         return clauses
 
     def traffic(self) -> list[str]:
@@ -158,18 +177,24 @@ class Teller:
         if report.coverage.sampled:
             template = (
                 _("imaging moved an estimated %(VOLUME)s, judged from samples")
-                if imaging else _("the network moved an estimated %(VOLUME)s, judged from samples")
+                if imaging
+                else _("the network moved an estimated %(VOLUME)s, judged from samples")
             )
         elif imaging:
-            template = language.ngettext("imaging moved %(VOLUME)s in %(count)s communication",
-                                         "imaging moved %(VOLUME)s in %(count)s communications",
-                                         number.value)
+            template = language.ngettext(
+                "imaging moved %(VOLUME)s in %(count)s communication",
+                "imaging moved %(VOLUME)s in %(count)s communications",
+                number.value,
+            )
         else:
-            template = language.ngettext("the network moved %(VOLUME)s in %(count)s communication",
-                                         "the network moved %(VOLUME)s in %(count)s communications",
-                                         number.value)
-        text = self._say(template, VOLUME=language.bytes(volume.value),
-                         count=language.number(number.value))
+            template = language.ngettext(
+                "the network moved %(VOLUME)s in %(count)s communication",
+                "the network moved %(VOLUME)s in %(count)s communications",
+                number.value,
+            )
+        text = self._say(
+            template, VOLUME=language.bytes(volume.value), count=language.number(number.value)
+        )
         interval = language.interval(volume) if report.coverage.sampled else ""
         if interval:
             text += f" ({self.plain(interval)})"
@@ -181,15 +206,22 @@ class Teller:
         ranking = report.imaging_receivers.rows
         if report.pacs:
             busiest = max(report.pacs, key=lambda flow: flow.bytes_in.value)
-            clauses.append(self._say(
-                _("%(NAME)s took in %(volume_in)s and gave out %(volume_out)s"),
-                NAME=party_name(busiest.party),
-                volume_in=language.bytes(busiest.bytes_in.value),
-                volume_out=language.bytes(busiest.bytes_out.value)))
+            clauses.append(
+                self._say(
+                    _("%(NAME)s took in %(volume_in)s and gave out %(volume_out)s"),
+                    NAME=party_name(busiest.party),
+                    volume_in=language.bytes(busiest.bytes_in.value),
+                    volume_out=language.bytes(busiest.bytes_out.value),
+                )
+            )
         elif ranking:
-            clauses.append(self._say(_("%(NAME)s received the most, %(volume)s"),
-                                     NAME=party_name(ranking[0].party),
-                                     volume=language.bytes(ranking[0].bytes.value)))
+            clauses.append(
+                self._say(
+                    _("%(NAME)s received the most, %(volume)s"),
+                    NAME=party_name(ranking[0].party),
+                    volume=language.bytes(ranking[0].bytes.value),
+                )
+            )
         return clauses
 
     def _comparison(self, now: float, before: float | None) -> str:
@@ -201,8 +233,10 @@ class Teller:
         ratio = now / before
         percent = self.language.percent(abs(ratio - 1) * 100, 0)
         if ratio >= 2:
-            return self._say(_("%(TIMES)s as much as the week before"),
-                             TIMES=self.language.number(ratio, 1) + "\u00a0×")
+            return self._say(
+                _("%(TIMES)s as much as the week before"),
+                TIMES=self.language.number(ratio, 1) + "\u00a0×",
+            )
         if ratio >= 1.01:
             return self._say(_("%(PERCENT)s more than the week before"), PERCENT=percent)
         if ratio <= 0.99:
@@ -222,12 +256,19 @@ class Teller:
                 "traffic left its forecast range %(ONCE)s, on %(when)s, with %(seen)s where "
                 "%(expected)s was expected",
                 "traffic left its forecast range %(TIMES)s, farthest on %(when)s, with %(seen)s "
-                "where %(expected)s was expected", len(incidents))
-            clauses.append(self._say(
-                template, ONCE=_("once"),
-                TIMES=self._count("%(count)s time", "%(count)s times", len(incidents)),
-                when=when, seen=language.bytes(worst.bytes_seen),
-                expected=language.bytes(worst.bytes_expected)))
+                "where %(expected)s was expected",
+                len(incidents),
+            )
+            clauses.append(
+                self._say(
+                    template,
+                    ONCE=_("once"),
+                    TIMES=self._count("%(count)s time", "%(count)s times", len(incidents)),
+                    when=when,
+                    seen=language.bytes(worst.bytes_seen),
+                    expected=language.bytes(worst.bytes_expected),
+                )
+            )
         elif forecast:
             clauses.append(self._say(_("every hour stayed within reach of its forecast")))
         elif report.coverage.hours_with_data:
@@ -235,12 +276,21 @@ class Teller:
         new = [item for item in report.equipment if item.state == "new"]
         silent = [item for item in report.equipment if item.state == "silent"]
         if new:
-            clauses.append(self._say(language.ngettext(
-                "%(NAMES)s is new", "%(NAMES)s are new", len(new)), NAMES=self._names(new)))
+            clauses.append(
+                self._say(
+                    language.ngettext("%(NAMES)s is new", "%(NAMES)s are new", len(new)),
+                    NAMES=self._names(new),
+                )
+            )
         if silent:
-            clauses.append(self._say(language.ngettext(
-                "%(NAMES)s fell silent", "%(NAMES)s fell silent", len(silent)),
-                NAMES=self._names(silent)))
+            clauses.append(
+                self._say(
+                    language.ngettext(
+                        "%(NAMES)s fell silent", "%(NAMES)s fell silent", len(silent)
+                    ),
+                    NAMES=self._names(silent),
+                )
+            )
         if not new and not silent and report.equipment:
             clauses.append(_("no equipment came or fell silent"))
         return clauses or [_("nothing to compare")]
@@ -261,20 +311,30 @@ class Teller:
             return [_("there is no forecast yet")]
         unit = curve.observed.unit
         peak = max(range(len(band.mean)), key=band.mean.__getitem__)
-        template = (_("about %(TOTAL)s of imaging is expected") if curve is report.imaging
-                    else _("about %(TOTAL)s is expected"))
+        template = (
+            _("about %(TOTAL)s of imaging is expected")
+            if curve is report.imaging
+            else _("about %(TOTAL)s is expected")
+        )
         clauses = [self._say(template, TOTAL=language.amount(sum(band.mean), unit))]
-        clauses.append(self._say(
-            _("the busiest hour should be %(when)s with %(peak)s (95 %%: %(range)s)"),
-            when=language.moment(band.start + peak * HOUR),
-            peak=language.amount(band.mean[peak], unit),
-            range=language.range(band.lower95[peak], band.upper95[peak], unit)))
+        clauses.append(
+            self._say(
+                _("the busiest hour should be %(when)s with %(peak)s (95 %%: %(range)s)"),
+                when=language.moment(band.start + peak * HOUR),
+                peak=language.amount(band.mean[peak], unit),
+                range=language.range(band.lower95[peak], band.upper95[peak], unit),
+            )
+        )
         reached = [note for note in report.capacity if note.reached is not None]
         if reached:
             first = min(reached, key=lambda note: note.reached or band.start)
-            clauses.append(self._say(_("%(NAME)s may reach its capacity on %(when)s"),
-                                     NAME=shorten(first.name),
-                                     when=language.moment(first.reached)))
+            clauses.append(
+                self._say(
+                    _("%(NAME)s may reach its capacity on %(when)s"),
+                    NAME=shorten(first.name),
+                    when=language.moment(first.reached),
+                )
+            )
         if curve.suits is False:
             clauses.append(_("take it with care, as it has not done better than last week's hours"))
         return clauses
@@ -288,14 +348,25 @@ class Teller:
         if not report.findings:
             return [_("nothing, no finding asks for it")]
         if not serious:
-            return [self._say(_("nothing pressing, though %(COUNT)s can be read below"),
-                              COUNT=self._count("%(count)s minor finding",
-                                                "%(count)s minor findings", len(report.findings)))]
+            return [
+                self._say(
+                    _("nothing pressing, though %(COUNT)s can be read below"),
+                    COUNT=self._count(
+                        "%(count)s minor finding", "%(count)s minor findings", len(report.findings)
+                    ),
+                )
+            ]
         top = max(serious, key=lambda f: f.severity.rank)
         action = prose(top.action or top.title).rstrip(".")
         text = f"{self.strong(prose(top.title).rstrip('.'))}: {self.plain(action)}"
         rest = len(serious) - 1
         if not rest:
             return [text]
-        return [text, self._count("%(count)s more finding asks for attention",
-                                  "%(count)s more findings ask for attention", rest)]
+        return [
+            text,
+            self._count(
+                "%(count)s more finding asks for attention",
+                "%(count)s more findings ask for attention",
+                rest,
+            ),
+        ]

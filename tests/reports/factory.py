@@ -48,19 +48,44 @@ ZONE = "Europe/Berlin"
 START = datetime(2026, 11, 15, 23, tzinfo=UTC)  # Monday 00:00 in Berlin
 END = START + 168 * HOUR
 GB, TB = 1e9, 1e12
-SHAPE = [.05, .04, .04, .05, .06, .12, .35, .75, .95, 1., .98, .92, .7, .8, .9, .85, .7, .5, .35,
-         .28, .2, .16, .12, .08]
+SHAPE = [
+    0.05,
+    0.04,
+    0.04,
+    0.05,
+    0.06,
+    0.12,
+    0.35,
+    0.75,
+    0.95,
+    1.0,
+    0.98,
+    0.92,
+    0.7,
+    0.8,
+    0.9,
+    0.85,
+    0.7,
+    0.5,
+    0.35,
+    0.28,
+    0.2,
+    0.16,
+    0.12,
+    0.08,
+]
 OUTAGE = range(76, 81)
 
 
-def _values(rng: random.Random, level: float, *, hours: int = 168, noise: float = .12,
-            night: bool = False) -> list[float]:
+def _values(
+    rng: random.Random, level: float, *, hours: int = 168, noise: float = 0.12, night: bool = False
+) -> list[float]:
     made = []
     for hour in range(hours):
         weekend = (hour // 24) % 7 >= 5
-        base = SHAPE[hour % 24] * (.28 if weekend else 1)
+        base = SHAPE[hour % 24] * (0.28 if weekend else 1)
         if night and hour % 24 in (2, 3, 4):
-            base += .8
+            base += 0.8
         made.append(round(level * base * math.exp(rng.gauss(0, noise))))
     return made
 
@@ -69,239 +94,518 @@ def _band(start: datetime, values: list[float], grow: float = 0.0) -> Band:
     def scaled(width: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
         low = tuple(max(0.0, v * (1 - width * (1 + grow * i / 168))) for i, v in enumerate(values))
         return low, tuple(v * (1 + width * (1 + grow * i / 168)) for i, v in enumerate(values))
-    low80, up80 = scaled(.22)
-    low95, up95 = scaled(.36)
+
+    low80, up80 = scaled(0.22)
+    low95, up95 = scaled(0.36)
     return Band(start, tuple(values), low80, up80, low95, up95)
 
 
-def curve(rng: random.Random, title: str, level: float, *, unit: str = "bytes",
-          forecast: bool = True, gaps: bool = True, night: bool = False,
-          burst: range | None = None, noise: float = .12) -> Curve:
-    quiet = _values(rng, level, noise=.02, night=night)
+def curve(
+    rng: random.Random,
+    title: str,
+    level: float,
+    *,
+    unit: str = "bytes",
+    forecast: bool = True,
+    gaps: bool = True,
+    night: bool = False,
+    burst: range | None = None,
+    noise: float = 0.12,
+) -> Curve:
+    quiet = _values(rng, level, noise=0.02, night=night)
     seen: list[float | None] = list(_values(rng, level, noise=noise, night=night))
     for hour in burst or ():
-        seen[hour] = level * (1.1 + .05 * (hour % 3))
+        seen[hour] = level * (1.1 + 0.05 * (hour % 3))
     if gaps:
         for hour in OUTAGE:
             seen[hour] = None
     return Curve(
-        title=title, observed=Hours(title, unit, START, tuple(seen)),
-        previous=Hours(title, unit, START - 168 * HOUR,
-                       tuple(_values(rng, level * .93, noise=noise, night=night))),
+        title=title,
+        observed=Hours(title, unit, START, tuple(seen)),
+        previous=Hours(
+            title,
+            unit,
+            START - 168 * HOUR,
+            tuple(_values(rng, level * 0.93, noise=noise, night=night)),
+        ),
         expected=_band(START, quiet) if forecast else None,
-        forecast=_band(END, [v * 1.03 for v in quiet], .5) if forecast else None,
+        forecast=_band(END, [v * 1.03 for v in quiet], 0.5) if forecast else None,
         model="ARIMA(2,0,1)(0,1,0)168" if forecast else "",
-        verdict=("The weekly shape repeats well; the model beats last week's hours on 4 of 5 weeks "
-                 "held back.") if forecast else "",
-        suits=True if forecast else None, mase=.81 if forecast else None,
-        mase_naive168=.97 if forecast else None, coverage95=.94 if forecast else None,
+        verdict=(
+            "The weekly shape repeats well; the model beats last week's hours on 4 of 5 weeks "
+            "held back."
+        )
+        if forecast
+        else "",
+        suits=True if forecast else None,
+        mase=0.81 if forecast else None,
+        mase_naive168=0.97 if forecast else None,
+        coverage95=0.94 if forecast else None,
         reason="" if forecast else "5 days of history are there, 8 are needed.",
     )
 
 
-def party(number: int, role: str = "pacs", modality: str = "", basis: str = "association",
-          name: str | None = None) -> Party:
-    prefix = {"pacs": "PACS", "modality": modality, "workstation": "WS",
-              "worklist": "RIS"}.get(role, "HOST")
+def party(
+    number: int,
+    role: str = "pacs",
+    modality: str = "",
+    basis: str = "association",
+    name: str | None = None,
+) -> Party:
+    prefix = {"pacs": "PACS", "modality": modality, "workstation": "WS", "worklist": "RIS"}.get(
+        role, "HOST"
+    )
     label = name if name is not None else f"{prefix}-{number:02d}"
     block = {"pacs": 10, "modality": 20, "workstation": 30}.get(role, 40)
-    return Party(f"10.{block}.{number // 250}.{number % 250 + 1}", label, role, modality, "Main site",
-                 (label.replace("-", ""),), basis)
+    return Party(
+        f"10.{block}.{number // 250}.{number % 250 + 1}",
+        label,
+        role,
+        modality,
+        "Main site",
+        (label.replace("-", ""),),
+        basis,
+    )
 
 
 def ranking(rng: random.Random, parties: list[Party], total: float, others: int) -> Ranking:
     rest, rows = total, []
     for item in parties:
-        part = rest * rng.uniform(.18, .3)
+        part = rest * rng.uniform(0.18, 0.3)
         rest -= part
-        rows.append(Ranked(item, int(part / 3e7), 100 * part / total * .9, Estimate(part),
-                           100 * part / total, part * rng.uniform(.7, 1.3)))
+        rows.append(
+            Ranked(
+                item,
+                int(part / 3e7),
+                100 * part / total * 0.9,
+                Estimate(part),
+                100 * part / total,
+                part * rng.uniform(0.7, 1.3),
+            )
+        )
     return Ranking(tuple(rows), int(total / 3e7), total, others)
 
 
-KINDS = [("CT", 3.1), ("MR", 2.2), ("MG", .9), ("XA", .7), ("CR", .4), ("DX", .5), ("US", .35),
-         ("NM", .1), ("PT", .2)]
+KINDS = [
+    ("CT", 3.1),
+    ("MR", 2.2),
+    ("MG", 0.9),
+    ("XA", 0.7),
+    ("CR", 0.4),
+    ("DX", 0.5),
+    ("US", 0.35),
+    ("NM", 0.1),
+    ("PT", 0.2),
+]
 
 
 def findings(pacs: list[Party], modalities: list[Party], unknown: Party) -> tuple[Finding, ...]:
     return (
-        Finding("unencrypted_external", Severity.CRITICAL, "security",
-                "Images left the hospital without encryption",
-                ("PACS-01 sent 14.2 GB to 203.0.113.77 on port 11112",
-                 "41 associations, calling AE RESEARCH, none inside TLS"),
-                "Stop the route on the firewall, ask the owner of AE RESEARCH, and move the transfer "
-                "to DICOM over TLS or the VPN.",
-                START + 50 * HOUR, START + 53 * HOUR, (pacs[0], unknown), 41,
-                tuple(f"CkQ{n:03d}x8fjq2" for n in range(41)), "dicom_external_cleartext"),
-        Finding("modality_silent", Severity.HIGH, "modalities",
-                f"{modalities[0].name} stopped sending",
-                ("Last image on Thursday at 16:20; it sends every 9 minutes on other working days",
-                 "The host still answers: 212 connections to the worklist since"),
-                "Look for a full local disk or a changed destination on the scanner, then call its "
-                "vendor.", START + 88 * HOUR, END, (modalities[0],)),
-        Finding("rejects_rising", Severity.MEDIUM, "associations",
-                "Association rejects are rising",
-                ("312 of 4,120 associations rejected (7.6 %), 41 the week before",
-                 "Reason: called AE title not recognised; 290 of them call PACS_OLD"),
-                "Find the equipment that still calls PACS_OLD and give it the new AE title.",
-                START + 8 * HOUR, START + 130 * HOUR, tuple(modalities[2:9]), 312),
-        Finding("prefetch_late", Severity.LOW, "pacs",
-                "The nightly prefetch runs into the morning",
-                ("It ended at 07:50 on three days, 40 minutes after work begins",),
-                "Start the prefetch an hour earlier or spread it over two PACS.",
-                START + 26 * HOUR, START + 80 * HOUR, tuple(pacs[:2])),
-        Finding("clock_skew", Severity.INFO, "data", "Two sensors disagree by 1.4 seconds",
-                ("Median difference over 8,112 connections that both saw",),
-                "Point both sensors to the same NTP server."),
+        Finding(
+            "unencrypted_external",
+            Severity.CRITICAL,
+            "security",
+            "Images left the hospital without encryption",
+            (
+                "PACS-01 sent 14.2 GB to 203.0.113.77 on port 11112",
+                "41 associations, calling AE RESEARCH, none inside TLS",
+            ),
+            "Stop the route on the firewall, ask the owner of AE RESEARCH, and move the transfer "
+            "to DICOM over TLS or the VPN.",
+            START + 50 * HOUR,
+            START + 53 * HOUR,
+            (pacs[0], unknown),
+            41,
+            tuple(f"CkQ{n:03d}x8fjq2" for n in range(41)),
+            "dicom_external_cleartext",
+        ),
+        Finding(
+            "modality_silent",
+            Severity.HIGH,
+            "modalities",
+            f"{modalities[0].name} stopped sending",
+            (
+                "Last image on Thursday at 16:20; it sends every 9 minutes on other working days",
+                "The host still answers: 212 connections to the worklist since",
+            ),
+            "Look for a full local disk or a changed destination on the scanner, then call its "
+            "vendor.",
+            START + 88 * HOUR,
+            END,
+            (modalities[0],),
+        ),
+        Finding(
+            "rejects_rising",
+            Severity.MEDIUM,
+            "associations",
+            "Association rejects are rising",
+            (
+                "312 of 4,120 associations rejected (7.6 %), 41 the week before",
+                "Reason: called AE title not recognised; 290 of them call PACS_OLD",
+            ),
+            "Find the equipment that still calls PACS_OLD and give it the new AE title.",
+            START + 8 * HOUR,
+            START + 130 * HOUR,
+            tuple(modalities[2:9]),
+            312,
+        ),
+        Finding(
+            "prefetch_late",
+            Severity.LOW,
+            "pacs",
+            "The nightly prefetch runs into the morning",
+            ("It ended at 07:50 on three days, 40 minutes after work begins",),
+            "Start the prefetch an hour earlier or spread it over two PACS.",
+            START + 26 * HOUR,
+            START + 80 * HOUR,
+            tuple(pacs[:2]),
+        ),
+        Finding(
+            "clock_skew",
+            Severity.INFO,
+            "data",
+            "Two sensors disagree by 1.4 seconds",
+            ("Median difference over 8,112 connections that both saw",),
+            "Point both sensors to the same NTP server.",
+        ),
     )
 
 
-def hospital(*, pacs: int = 50, hosts: int = 2000, simulated: bool = True, seed: int = 7,
-             forecast: bool = True) -> WeeklyReport:
+def hospital(
+    *,
+    pacs: int = 50,
+    hosts: int = 2000,
+    simulated: bool = True,
+    seed: int = 7,
+    forecast: bool = True,
+) -> WeeklyReport:
     """A hospital with `pacs` PACS endpoints among `hosts` hosts."""
     rng = random.Random(seed)
     servers = [party(n, basis="inventory" if n < 4 else "association") for n in range(1, pacs + 1)]
-    scanners = [party(n, "modality", KINDS[n % len(KINDS)][0]) for n in
-                range(min(60, max(3, hosts // 30)))]
+    scanners = [
+        party(n, "modality", KINDS[n % len(KINDS)][0]) for n in range(min(60, max(3, hosts // 30)))
+    ]
     stations = [party(n, "workstation") for n in range(min(40, max(2, hosts // 50)))]
     worklist = party(1, "worklist", name="RIS-01")
     unknown = Party("203.0.113.77", "", "unknown", "", "", (), "traffic", local=False)
 
     flows = []
     for number, item in enumerate(servers):
-        level = 40 * GB / (number + 1) ** .9
+        level = 40 * GB / (number + 1) ** 0.9
         into = curve(rng, f"{item.name}, in", level, forecast=forecast)
-        out = curve(rng, f"{item.name}, out", level * .7, night=number == 0, forecast=forecast)
+        out = curve(rng, f"{item.name}, out", level * 0.7, night=number == 0, forecast=forecast)
         in_sum = sum(v or 0 for v in into.observed.values)
         out_sum = sum(v or 0 for v in out.observed.values)
-        flows.append(PacsFlow(item, Estimate(in_sum), Estimate(out_sum), in_sum * .91,
-                              out_sum * 1.07, into, out,
-                              ranking(rng, scanners[:3], in_sum, 5).rows,
-                              ranking(rng, stations[:3], out_sum, 5).rows))
+        flows.append(
+            PacsFlow(
+                item,
+                Estimate(in_sum),
+                Estimate(out_sum),
+                in_sum * 0.91,
+                out_sum * 1.07,
+                into,
+                out,
+                ranking(rng, scanners[:3], in_sum, 5).rows,
+                ranking(rng, stations[:3], out_sum, 5).rows,
+            )
+        )
     imaging = sum(f.bytes_in.value + f.bytes_out.value for f in flows)
 
-    nodes = [MapNode(n, item, layer, rng.uniform(1, 9) * GB, rng.uniform(1, 9) * GB)
-             for n, (item, layer) in enumerate(
-                 [(s, 0) for s in scanners] + [(s, 1) for s in servers] + [(s, 2) for s in stations])]
+    nodes = [
+        MapNode(n, item, layer, rng.uniform(1, 9) * GB, rng.uniform(1, 9) * GB)
+        for n, (item, layer) in enumerate(
+            [(s, 0) for s in scanners] + [(s, 1) for s in servers] + [(s, 2) for s in stations]
+        )
+    ]
     first, last = len(scanners), len(scanners) + len(servers)
-    edges = []
-    for n in range(first):
-        edges.append(MapEdge(n, first + min(int(rng.expovariate(.4)), len(servers) - 1),
-                             rng.lognormvariate(0, 1.1) * 80 * GB, rng.randint(50, 4000)))
-    for n in range(last, len(nodes)):
-        for _ in range(2):
-            edges.append(MapEdge(first + min(int(rng.expovariate(.5)), len(servers) - 1), n,
-                                 rng.lognormvariate(0, .9) * 50 * GB, rng.randint(50, 4000)))
+    edges = [
+        MapEdge(
+            n,
+            first + min(int(rng.expovariate(0.4)), len(servers) - 1),
+            rng.lognormvariate(0, 1.1) * 80 * GB,
+            rng.randint(50, 4000),
+        )
+        for n in range(first)
+    ]
+    edges += [
+        MapEdge(
+            first + min(int(rng.expovariate(0.5)), len(servers) - 1),
+            n,
+            rng.lognormvariate(0, 0.9) * 50 * GB,
+            rng.randint(50, 4000),
+        )
+        for n in [*range(last, len(nodes)), *range(last, len(nodes))]
+    ]
     if len(servers) > 1:
         edges.append(MapEdge(first, first + 1, 300 * GB, 900))
     edges = list({(e.source, e.target): e for e in edges}.values())
-    nodes = [replace(n, bytes_in=sum(e.bytes for e in edges if e.target == n.id),
-                     bytes_out=sum(e.bytes for e in edges if e.source == n.id)) for n in nodes]
+    nodes = [
+        replace(
+            n,
+            bytes_in=sum(e.bytes for e in edges if e.target == n.id),
+            bytes_out=sum(e.bytes for e in edges if e.source == n.id),
+        )
+        for n in nodes
+    ]
 
     total = sum(level for _, level in KINDS)
     week = [SHAPE[h] * 40 * GB for h in range(24)]
-    heat = tuple(tuple(None if d == 3 and h in (4, 5, 6, 7, 8) else
-                       v * (.28 if d >= 5 else 1) * rng.uniform(.85, 1.15)
-                       for h, v in enumerate(week)) for d in range(7))
-    equipment = [Equipment(item, "active", END - HOUR, START - 900 * HOUR, ("storage", "query"),
-                           (item.modality,) if item.modality else ("CT", "MR"),
-                           rng.uniform(1, 90) * GB, rng.uniform(1, 90) * GB, 400, 7)
-                 for item in [*servers, *scanners, *stations, worklist]]
-    equipment += [Equipment(party(90, "modality", "US", name="US-NEW-3"), "new", END - 5 * HOUR,
-                            START + 33 * HOUR, ("storage",), ("US",), 0, 3 * GB, 51, 1),
-                  Equipment(scanners[1], "silent", START + 88 * HOUR, START - 900 * HOUR,
-                            ("storage",), ("MR",), 0, 0, 0, 0)]
+    heat = tuple(
+        tuple(
+            None
+            if d == 3 and h in (4, 5, 6, 7, 8)
+            else v * (0.28 if d >= 5 else 1) * rng.uniform(0.85, 1.15)
+            for h, v in enumerate(week)
+        )
+        for d in range(7)
+    )
+    equipment = [
+        Equipment(
+            item,
+            "active",
+            END - HOUR,
+            START - 900 * HOUR,
+            ("storage", "query"),
+            (item.modality,) if item.modality else ("CT", "MR"),
+            rng.uniform(1, 90) * GB,
+            rng.uniform(1, 90) * GB,
+            400,
+            7,
+        )
+        for item in [*servers, *scanners, *stations, worklist]
+    ]
+    equipment += [
+        Equipment(
+            party(90, "modality", "US", name="US-NEW-3"),
+            "new",
+            END - 5 * HOUR,
+            START + 33 * HOUR,
+            ("storage",),
+            ("US",),
+            0,
+            3 * GB,
+            51,
+            1,
+        ),
+        Equipment(
+            scanners[1],
+            "silent",
+            START + 88 * HOUR,
+            START - 900 * HOUR,
+            ("storage",),
+            ("MR",),
+            0,
+            0,
+            0,
+            0,
+        ),
+    ]
     burst = range(100, 104)
     return WeeklyReport(
-        title="Medical-image traffic", site="St. Example University Hospital", zone=ZONE,
-        week="2026-W47", first_day=date(2026, 11, 16), last_day=date(2026, 11, 22),
-        start=START, end=END,
-        coverage=Coverage(168, 163, (Gap(START + 76 * HOUR, START + 81 * HOUR, 5),), 12_412_903, 3,
-                          48_112_000, ("zeek",), False, "",
-                          "IP bytes of conn.log, both directions, headers included",
-                          tuple(SourceFile(
-                              f"conn.2026-11-{16 + n // 24:02d}-{n % 24:02d}-00-00.log.gz", "zeek-tsv",
-                              f"{n:064x}", 12_000_000 + n, 74_000 + n, 3 if n == 17 else 0,
-                              START + n * HOUR, START + (n + 1) * HOUR,
-                              "" if n != 17 else "3 rows have too few columns",
-                              () if n != 17 else ("line 8112: 3 of 21 columns",))
-                              for n in range(163)),
-                          ("The sensor saw both directions of 99.2 % of the connections.",)),
-        totals=Totals(Estimate(412_903), Estimate(imaging * 2.4), Estimate(imaging * 2.4 / 900),
-                      Estimate(61_204), Estimate(imaging), hosts, len(equipment),
-                      imaging * 2.3, imaging * .94, 401_233, 58_900),
+        title="Medical-image traffic",
+        site="St. Example University Hospital",
+        zone=ZONE,
+        week="2026-W47",
+        first_day=date(2026, 11, 16),
+        last_day=date(2026, 11, 22),
+        start=START,
+        end=END,
+        coverage=Coverage(
+            168,
+            163,
+            (Gap(START + 76 * HOUR, START + 81 * HOUR, 5),),
+            12_412_903,
+            3,
+            48_112_000,
+            ("zeek",),
+            False,
+            "",
+            "IP bytes of conn.log, both directions, headers included",
+            tuple(
+                SourceFile(
+                    f"conn.2026-11-{16 + n // 24:02d}-{n % 24:02d}-00-00.log.gz",
+                    "zeek-tsv",
+                    f"{n:064x}",
+                    12_000_000 + n,
+                    74_000 + n,
+                    3 if n == 17 else 0,
+                    START + n * HOUR,
+                    START + (n + 1) * HOUR,
+                    "" if n != 17 else "3 rows have too few columns",
+                    () if n != 17 else ("line 8112: 3 of 21 columns",),
+                )
+                for n in range(163)
+            ),
+            ("The sensor saw both directions of 99.2 % of the connections.",),
+        ),
+        totals=Totals(
+            Estimate(412_903),
+            Estimate(imaging * 2.4),
+            Estimate(imaging * 2.4 / 900),
+            Estimate(61_204),
+            Estimate(imaging),
+            hosts,
+            len(equipment),
+            imaging * 2.3,
+            imaging * 0.94,
+            401_233,
+            58_900,
+        ),
         traffic=curve(rng, "All traffic", 300 * GB, forecast=forecast, burst=burst),
         communications=curve(rng, "Communications", 5200, unit="connections", forecast=forecast),
-        imaging=curve(rng, "Imaging traffic", 130 * GB, forecast=forecast, burst=burst,
-                      night=True),
+        imaging=curve(rng, "Imaging traffic", 130 * GB, forecast=forecast, burst=burst, night=True),
         pacs=tuple(flows),
-        modalities=tuple(ModalityFlow(kind, rng.randint(1, 14), Estimate(level * TB),
-                                      int(level * 5000), 100 * level / total,
-                                      level * TB * rng.uniform(.8, 1.2),
-                                      curve(rng, kind, level * 12 * GB, forecast=forecast))
-                         for kind, level in KINDS),
-        senders=ranking(rng, [*servers[:6], worklist, unknown, *scanners[:4]], imaging * 2.4,
-                        hosts - 12),
+        modalities=tuple(
+            ModalityFlow(
+                kind,
+                rng.randint(1, 14),
+                Estimate(level * TB),
+                int(level * 5000),
+                100 * level / total,
+                level * TB * rng.uniform(0.8, 1.2),
+                curve(rng, kind, level * 12 * GB, forecast=forecast),
+            )
+            for kind, level in KINDS
+        ),
+        senders=ranking(
+            rng, [*servers[:6], worklist, unknown, *scanners[:4]], imaging * 2.4, hosts - 12
+        ),
         receivers=ranking(rng, [*servers[:4], *stations[:8]], imaging * 2.4, hosts - 12),
         imaging_senders=ranking(rng, scanners[:12], imaging, 40),
         imaging_receivers=ranking(rng, [*servers[:6], *stations[:6]], imaging, 40),
-        pairs=PairRanking(tuple(RankedPair(a, b, "dicom", 1200, 4.2, Estimate(200 * GB), 3.1)
-                                for a in scanners[:6] for b in servers[:3]), 412_903,
-                          imaging * 2.4, 9000),
+        pairs=PairRanking(
+            tuple(
+                RankedPair(a, b, "dicom", 1200, 4.2, Estimate(200 * GB), 3.1)
+                for a in scanners[:6]
+                for b in servers[:3]
+            ),
+            412_903,
+            imaging * 2.4,
+            9000,
+        ),
         flow_map=FlowMap(tuple(nodes), tuple(edges), 4, 9, 2 * GB),
         heat_map=HeatMap(ZONE, "bytes", heat),
         associations=Associations(
             61_204,
-            (Count("accepted", 60_801, 99.3, 58_000), Count("rejected", 312, .5, 41),
-             Count("no_reply", 91, .15, 80)),
-            (Count("released", 60_412, 98.7), Count("aborted", 402, .7), Count("closed", 390, .6)),
-            (Count("C-STORE", 9_120_331, 91), Count("C-FIND", 412_000, 4.1),
-             Count("C-MOVE", 61_000, .6), Count("C-ECHO", 32_000, .3)),
-            (Count("success", 9_500_000, 97), Count("pending", 200_000, 2),
-             Count("failure", 2_412, .03)),
+            (
+                Count("accepted", 60_801, 99.3, 58_000),
+                Count("rejected", 312, 0.5, 41),
+                Count("no_reply", 91, 0.15, 80),
+            ),
+            (
+                Count("released", 60_412, 98.7),
+                Count("aborted", 402, 0.7),
+                Count("closed", 390, 0.6),
+            ),
+            (
+                Count("C-STORE", 9_120_331, 91),
+                Count("C-FIND", 412_000, 4.1),
+                Count("C-MOVE", 61_000, 0.6),
+                Count("C-ECHO", 32_000, 0.3),
+            ),
+            (
+                Count("success", 9_500_000, 97),
+                Count("pending", 200_000, 2),
+                Count("failure", 2_412, 0.03),
+            ),
             (Count("0xA700", 2000, 83), Count("0xC000", 412, 17)),
             (Count("storage", 48_000, 78), Count("query", 9_000, 15), Count("worklist", 4_000, 7)),
-            (Count("Explicit VR Little Endian", 40_000, 66),
-             Count("JPEG 2000 Image Compression (Lossless Only)", 20_000, 33)),
-            (Count("midstream", 44, .1), Count("malformed", 2, .01)),
-            tuple(AePair(s.ae_titles[0], servers[n % len(servers)].ae_titles[0], s,
-                         servers[n % len(servers)], 900 - n, n % 3, n % 2, 90_000 - n * 37,
-                         n % 5, 90 * GB / (n + 1), 12.4 + n) for n, s in enumerate(scanners)),
-            tuple(AssociationRow(START + n * 3 * HOUR, f"CkQ{n:03d}x8fjq2", scanners[n % len(scanners)],
-                                 servers[0], scanners[n % len(scanners)].ae_titles[0], "PACS_OLD",
-                                 "rejected", "closed", "rejected", .2, 0.0, 0, "dicom.log")
-                  for n in range(40)),
-            11.2, 84.0, 9_120_331, 58_900),
+            (
+                Count("Explicit VR Little Endian", 40_000, 66),
+                Count("JPEG 2000 Image Compression (Lossless Only)", 20_000, 33),
+            ),
+            (Count("midstream", 44, 0.1), Count("malformed", 2, 0.01)),
+            tuple(
+                AePair(
+                    s.ae_titles[0],
+                    servers[n % len(servers)].ae_titles[0],
+                    s,
+                    servers[n % len(servers)],
+                    900 - n,
+                    n % 3,
+                    n % 2,
+                    90_000 - n * 37,
+                    n % 5,
+                    90 * GB / (n + 1),
+                    12.4 + n,
+                )
+                for n, s in enumerate(scanners)
+            ),
+            tuple(
+                AssociationRow(
+                    START + n * 3 * HOUR,
+                    f"CkQ{n:03d}x8fjq2",
+                    scanners[n % len(scanners)],
+                    servers[0],
+                    scanners[n % len(scanners)].ae_titles[0],
+                    "PACS_OLD",
+                    "rejected",
+                    "closed",
+                    "rejected",
+                    0.2,
+                    0.0,
+                    0,
+                    "dicom.log",
+                )
+                for n in range(40)
+            ),
+            11.2,
+            84.0,
+            9_120_331,
+            58_900,
+        ),
         equipment=tuple(equipment),
-        software=(Software("1.2.276.0.7230010.3.0.3.6.7", "OFFIS_DCMTK_367", tuple(scanners[:9]),
-                           False),
-                  Software("1.2.840.113619.6.408", "GE_CT_1", tuple(scanners[:3]), False),
-                  Software("1.2.826.0.1.3680043.9.3811.3.0.4", "PYNETDICOM_304", (unknown,), True)),
+        software=(
+            Software("1.2.276.0.7230010.3.0.3.6.7", "OFFIS_DCMTK_367", tuple(scanners[:9]), False),
+            Software("1.2.840.113619.6.408", "GE_CT_1", tuple(scanners[:3]), False),
+            Software("1.2.826.0.1.3680043.9.3811.3.0.4", "PYNETDICOM_304", (unknown,), True),
+        ),
         findings=findings(servers, scanners, unknown),
-        incidents=(Incident("Imaging traffic", START + 100 * HOUR, START + 104 * HOUR, "more",
-                            560 * GB, 31 * GB, 11.2, (servers[0], unknown)),),
+        incidents=(
+            Incident(
+                "Imaging traffic",
+                START + 100 * HOUR,
+                START + 104 * HOUR,
+                "more",
+                560 * GB,
+                31 * GB,
+                11.2,
+                (servers[0], unknown),
+            ),
+        ),
         status=(
             AreaStatus("traffic", Status.LOOK, "4 hours far above the forecast on Friday"),
             AreaStatus("pacs", Status.GOOD, f"All {pacs} answered; input 9 % up"),
-            AreaStatus("modalities", Status.ACT, f"{scanners[0].name} has sent nothing since "
-                       "Thursday"),
+            AreaStatus(
+                "modalities", Status.ACT, f"{scanners[0].name} has sent nothing since Thursday"
+            ),
             AreaStatus("associations", Status.LOOK, "Rejects rose from 41 to 312"),
             AreaStatus("security", Status.ACT, "Images left the hospital unencrypted"),
             AreaStatus("data", Status.GOOD, "163 of 168 hours seen"),
         ),
         capacity=(CapacityNote("Core link A", 450 * GB, 201 * GB, None, ""),),
         provenance=Provenance(
-            "0.1.0", END + 6 * HOUR, "pacsflow report logs/ -o week.html --site-tz Europe/Berlin",
+            "0.1.0",
+            END + 6 * HOUR,
+            "pacsflow report logs/ -o week.html --site-tz Europe/Berlin",
             (("site-tz", ZONE), ("history", "8 weeks")),
-            (("Python", "3.11.2"), ("statsmodels", "0.15.0")), simulated, False),
+            (("Python", "3.11.2"), ("statsmodels", "0.15.0")),
+            simulated,
+            False,
+        ),
     )
 
 
 def small() -> WeeklyReport:
     """A clinic with two PACS, little history and no forecast."""
     report = hospital(pacs=2, hosts=40, simulated=False, forecast=False, seed=3)
-    return replace(report, site="Clinic by the Sea", incidents=(), findings=(), status=tuple(
-        AreaStatus(s.area, Status.GOOD, "Nothing unusual") for s in report.status))
+    return replace(
+        report,
+        site="Clinic by the Sea",
+        incidents=(),
+        findings=(),
+        status=tuple(AreaStatus(s.area, Status.GOOD, "Nothing unusual") for s in report.status),
+    )
 
 
 NO_HOURS: tuple[float | None, ...] = (None,) * 168
@@ -309,8 +613,9 @@ EMPTY_RANKING = Ranking((), 0, 0.0, 0)
 
 
 def _flat(title: str, unit: str, values: tuple[float | None, ...]) -> Curve:
-    return Curve(title, Hours(title, unit, START, values),
-                 reason="No history is there; 8 days are needed.")
+    return Curve(
+        title, Hours(title, unit, START, values), reason="No history is there; 8 days are needed."
+    )
 
 
 def empty() -> WeeklyReport:
@@ -319,18 +624,42 @@ def empty() -> WeeklyReport:
     zero = Estimate(0.0)
     return replace(
         base,
-        coverage=Coverage(168, 0, (Gap(START, END, 168),), 0, 0, 0, (), False, "", "", (
-            SourceFile("conn.log", "zeek-tsv", "0" * 64, 0, 0, 0, None, None,
-                       "the file is empty"),)),
+        coverage=Coverage(
+            168,
+            0,
+            (Gap(START, END, 168),),
+            0,
+            0,
+            0,
+            (),
+            False,
+            "",
+            "",
+            (
+                SourceFile(
+                    "conn.log", "zeek-tsv", "0" * 64, 0, 0, 0, None, None, "the file is empty"
+                ),
+            ),
+        ),
         totals=Totals(zero, zero, zero, zero, zero, 0, 0),
         traffic=_flat("All traffic", "bytes", NO_HOURS),
         communications=_flat("Communications", "connections", NO_HOURS),
         imaging=_flat("Imaging traffic", "bytes", NO_HOURS),
-        pacs=(), modalities=(), senders=EMPTY_RANKING, receivers=EMPTY_RANKING,
-        imaging_senders=EMPTY_RANKING, imaging_receivers=EMPTY_RANKING,
-        pairs=PairRanking((), 0, 0.0, 0), flow_map=FlowMap((), ()),
-        heat_map=HeatMap(ZONE, "bytes", ((None,) * 24,) * 7), associations=None, equipment=(),
-        software=(), findings=(), incidents=(), capacity=(),
+        pacs=(),
+        modalities=(),
+        senders=EMPTY_RANKING,
+        receivers=EMPTY_RANKING,
+        imaging_senders=EMPTY_RANKING,
+        imaging_receivers=EMPTY_RANKING,
+        pairs=PairRanking((), 0, 0.0, 0),
+        flow_map=FlowMap((), ()),
+        heat_map=HeatMap(ZONE, "bytes", ((None,) * 24,) * 7),
+        associations=None,
+        equipment=(),
+        software=(),
+        findings=(),
+        incidents=(),
+        capacity=(),
         status=tuple(AreaStatus(s.area, Status.UNKNOWN, "No data") for s in base.status),
     )
 
@@ -344,10 +673,19 @@ def one_row() -> WeeklyReport:
     ranks = Ranking((Ranked(a, 1, 100.0, one, 100.0),), 1, 1234.0, 0)
     return replace(
         base,
-        coverage=Coverage(168, 1, (Gap(START, START + 34 * HOUR, 34),
-                                   Gap(START + 35 * HOUR, END, 133)), 1, 0, 0, ("zeek",), False),
+        coverage=Coverage(
+            168,
+            1,
+            (Gap(START, START + 34 * HOUR, 34), Gap(START + 35 * HOUR, END, 133)),
+            1,
+            0,
+            0,
+            ("zeek",),
+            False,
+        ),
         totals=Totals(Estimate(1), one, Estimate(9), Estimate(0), Estimate(0.0), 2, 0),
-        traffic=_flat("All traffic", "bytes", values), senders=ranks,
+        traffic=_flat("All traffic", "bytes", values),
+        senders=ranks,
         receivers=replace(ranks, rows=(Ranked(b, 1, 100.0, one, 100.0),)),
         pairs=PairRanking((RankedPair(a, b, "ssl", 1, 100.0, one, 100.0),), 1, 1234.0, 0),
     )
@@ -356,12 +694,28 @@ def one_row() -> WeeklyReport:
 def no_dicom() -> WeeklyReport:
     """Plenty of traffic, none of it imaging."""
     base, void = hospital(pacs=2, hosts=300, simulated=False), empty()
-    return replace(base, pacs=(), modalities=(), associations=None, equipment=(), software=(),
-                   imaging=void.imaging, flow_map=void.flow_map, imaging_senders=EMPTY_RANKING,
-                   imaging_receivers=EMPTY_RANKING, incidents=(), findings=(),
-                   heat_map=void.heat_map, totals=replace(
-                       base.totals, imaging_bytes=Estimate(0.0), imaging_communications=Estimate(0),
-                       imaging_hosts=0, previous_imaging_bytes=0.0))
+    return replace(
+        base,
+        pacs=(),
+        modalities=(),
+        associations=None,
+        equipment=(),
+        software=(),
+        imaging=void.imaging,
+        flow_map=void.flow_map,
+        imaging_senders=EMPTY_RANKING,
+        imaging_receivers=EMPTY_RANKING,
+        incidents=(),
+        findings=(),
+        heat_map=void.heat_map,
+        totals=replace(
+            base.totals,
+            imaging_bytes=Estimate(0.0),
+            imaging_communications=Estimate(0),
+            imaging_hosts=0,
+            previous_imaging_bytes=0.0,
+        ),
+    )
 
 
 def sampled() -> WeeklyReport:
@@ -369,35 +723,69 @@ def sampled() -> WeeklyReport:
     base = hospital(pacs=4, hosts=200, simulated=False)
 
     def guess(value: float) -> Estimate:
-        return Estimate(value, value * .94, value * 1.063, 4112)
+        return Estimate(value, value * 0.94, value * 1.063, 4112)
 
     return replace(
-        base, associations=None,
-        coverage=replace(base.coverage, sampled=True, origins=("sflow",),
-                         sampling_note="1 in 1,000 on two agents; 41,220 samples."),
-        totals=replace(base.totals, bytes=guess(base.totals.bytes.value),
-                       imaging_bytes=guess(base.totals.imaging_bytes.value)),
-        pacs=tuple(replace(f, bytes_in=guess(f.bytes_in.value), bytes_out=guess(f.bytes_out.value))
-                   for f in base.pacs),
-        imaging_senders=replace(base.imaging_senders, rows=tuple(
-            replace(r, bytes=guess(r.bytes.value)) for r in base.imaging_senders.rows)),
+        base,
+        associations=None,
+        coverage=replace(
+            base.coverage,
+            sampled=True,
+            origins=("sflow",),
+            sampling_note="1 in 1,000 on two agents; 41,220 samples.",
+        ),
+        totals=replace(
+            base.totals,
+            bytes=guess(base.totals.bytes.value),
+            imaging_bytes=guess(base.totals.imaging_bytes.value),
+        ),
+        pacs=tuple(
+            replace(f, bytes_in=guess(f.bytes_in.value), bytes_out=guess(f.bytes_out.value))
+            for f in base.pacs
+        ),
+        imaging_senders=replace(
+            base.imaging_senders,
+            rows=tuple(replace(r, bytes=guess(r.bytes.value)) for r in base.imaging_senders.rows),
+        ),
     )
 
 
 def huge() -> WeeklyReport:
     """100,000 hosts."""
     base = hospital(pacs=50, hosts=100_000)
-    many = tuple(Equipment(Party(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"host-{n}", "other"),
-                           "active", END, START, bytes_in=float(n)) for n in range(100_000))
+    many = tuple(
+        Equipment(
+            Party(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", f"host-{n}", "other"),
+            "active",
+            END,
+            START,
+            bytes_in=float(n),
+        )
+        for n in range(100_000)
+    )
     return replace(base, equipment=many)
 
 
 EVIL = (
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)",
-    "</title></style></script><h1>x", "{{ 7*7 }}{% raw %}", "\u202egnp.exe\u2066\u200f",
-    "a\x00b\x07c\x1b[31m\r\nX: y", "Z\u0335" + "\u0335" * 400, "=cmd|' /C calc'!A0",
-    "javascript:alert(1)", "<!--/weeks--><a href=//evil>", "\ud800lone", "\u2028\u2029\ufeff\u200b",
-    "%(NAME)s %s %d {0}", "W" * 10_000, "מחשב רנטגן", "&amp;&lt;&#60;", "-->", "]]>",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</title></style></script><h1>x",
+    "{{ 7*7 }}{% raw %}",
+    "\u202egnp.exe\u2066\u200f",
+    "a\x00b\x07c\x1b[31m\r\nX: y",
+    "Z\u0335" + "\u0335" * 400,
+    "=cmd|' /C calc'!A0",
+    "javascript:alert(1)",
+    "<!--/weeks--><a href=//evil>",
+    "\ud800lone",
+    "\u2028\u2029\ufeff\u200b",
+    "%(NAME)s %s %d {0}",
+    "W" * 10_000,
+    "מחשב רנטגן",
+    "&amp;&lt;&#60;",
+    "-->",
+    "]]>",
 )
 
 
@@ -410,48 +798,101 @@ def hostile() -> WeeklyReport:
         return EVIL[next(turn) % len(EVIL)]
 
     def spoil(p: Party) -> Party:
-        return replace(p, name=evil(), modality=evil(), site=evil(), ae_titles=(evil(),),
-                       role=evil() if next(turn) % 3 == 0 else p.role)
+        return replace(
+            p,
+            name=evil(),
+            modality=evil(),
+            site=evil(),
+            ae_titles=(evil(),),
+            role=evil() if next(turn) % 3 == 0 else p.role,
+        )
 
     def spoil_ranking(r: Ranking) -> Ranking:
         return replace(r, rows=tuple(replace(x, party=spoil(x.party)) for x in r.rows))
 
     assert base.associations is not None
     return replace(
-        base, title=evil(), site=evil(),
+        base,
+        title=evil(),
+        site=evil(),
         pacs=tuple(replace(f, party=spoil(f.party)) for f in base.pacs),
         modalities=tuple(replace(m, modality=evil()) for m in base.modalities),
-        senders=spoil_ranking(base.senders), receivers=spoil_ranking(base.receivers),
+        senders=spoil_ranking(base.senders),
+        receivers=spoil_ranking(base.receivers),
         imaging_senders=spoil_ranking(base.imaging_senders),
         imaging_receivers=spoil_ranking(base.imaging_receivers),
-        pairs=replace(base.pairs, rows=tuple(
-            replace(r, source=spoil(r.source), destination=spoil(r.destination), service=evil())
-            for r in base.pairs.rows)),
-        flow_map=replace(base.flow_map, nodes=tuple(
-            replace(n, party=spoil(n.party)) for n in base.flow_map.nodes)),
+        pairs=replace(
+            base.pairs,
+            rows=tuple(
+                replace(r, source=spoil(r.source), destination=spoil(r.destination), service=evil())
+                for r in base.pairs.rows
+            ),
+        ),
+        flow_map=replace(
+            base.flow_map,
+            nodes=tuple(replace(n, party=spoil(n.party)) for n in base.flow_map.nodes),
+        ),
         associations=replace(
             base.associations,
-            pairs=tuple(replace(x, calling_ae=evil(), called_ae=evil(), orig=spoil(x.orig))
-                        for x in base.associations.pairs),
-            notable=tuple(replace(x, calling_ae=evil(), called_ae=evil(), uid=evil(), why=evil())
-                          for x in base.associations.notable),
-            failure_codes=tuple(Count(text, 1, 1.0) for text in EVIL)),
-        equipment=tuple(replace(e, party=spoil(e.party), services=(evil(),), modalities=(evil(),))
-                        for e in base.equipment),
-        software=tuple(replace(s, impl_uid=evil(), impl_version=evil(),
-                               parties=tuple(map(spoil, s.parties))) for s in base.software),
-        findings=tuple(replace(f, title=f"{evil()} stopped", evidence=(evil(), evil()),
-                               action=evil(), id=evil(), area=evil(), rows=(evil(),),
-                               source=evil(), parties=tuple(map(spoil, f.parties)))
-                       for f in base.findings for _ in EVIL),
+            pairs=tuple(
+                replace(x, calling_ae=evil(), called_ae=evil(), orig=spoil(x.orig))
+                for x in base.associations.pairs
+            ),
+            notable=tuple(
+                replace(x, calling_ae=evil(), called_ae=evil(), uid=evil(), why=evil())
+                for x in base.associations.notable
+            ),
+            failure_codes=tuple(Count(text, 1, 1.0) for text in EVIL),
+        ),
+        equipment=tuple(
+            replace(e, party=spoil(e.party), services=(evil(),), modalities=(evil(),))
+            for e in base.equipment
+        ),
+        software=tuple(
+            replace(s, impl_uid=evil(), impl_version=evil(), parties=tuple(map(spoil, s.parties)))
+            for s in base.software
+        ),
+        findings=tuple(
+            replace(
+                f,
+                title=f"{evil()} stopped",
+                evidence=(evil(), evil()),
+                action=evil(),
+                id=evil(),
+                area=evil(),
+                rows=(evil(),),
+                source=evil(),
+                parties=tuple(map(spoil, f.parties)),
+            )
+            for f in base.findings
+            for _ in EVIL
+        ),
         status=tuple(replace(s, reason=evil()) for s in base.status),
-        coverage=replace(base.coverage, files=tuple(
-            replace(f, name=evil(), problem=evil(), examples=(evil(),))
-            for f in base.coverage.files[:40]), notes=tuple(EVIL), byte_basis=evil()),
-        provenance=replace(base.provenance, command=" ".join(EVIL),
-                           options=tuple((t, t) for t in EVIL), versions=((evil(), evil()),)),
+        coverage=replace(
+            base.coverage,
+            files=tuple(
+                replace(f, name=evil(), problem=evil(), examples=(evil(),))
+                for f in base.coverage.files[:40]
+            ),
+            notes=tuple(EVIL),
+            byte_basis=evil(),
+        ),
+        provenance=replace(
+            base.provenance,
+            command=" ".join(EVIL),
+            options=tuple((t, t) for t in EVIL),
+            versions=((evil(), evil()),),
+        ),
     )
 
 
-ALL = {"hospital": hospital, "small": small, "empty": empty, "one_row": one_row,
-       "no_dicom": no_dicom, "sampled": sampled, "huge": huge, "hostile": hostile}
+ALL = {
+    "hospital": hospital,
+    "small": small,
+    "empty": empty,
+    "one_row": one_row,
+    "no_dicom": no_dicom,
+    "sampled": sampled,
+    "huge": huge,
+    "hostile": hostile,
+}

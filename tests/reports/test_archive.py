@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 def week(number: int, imaging: float = 4e12) -> WeeklyReport:
     base = factory.small()
-    return replace(base, week=f"2026-W{number:02d}",
-                   totals=replace(base.totals, imaging_bytes=Estimate(imaging)))
+    return replace(
+        base,
+        week=f"2026-W{number:02d}",
+        totals=replace(base.totals, imaging_bytes=Estimate(imaging)),
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -64,8 +67,13 @@ def test_other_files_and_broken_summaries_do_no_harm(tmp_path: Path) -> None:
     index = write_archive(week(46), tmp_path).index.read_text()
     assert 'href="2026-W45.html"' in index
     assert (tmp_path / "notes.html").read_text() == "mine"
-    for text in ("[]", '{"findings": 3, "status": 7, "hours_expected": "x"}', "{", '{"bytes": NaN}',
-                 '{"findings": {"high": "<b>"}, "status": {"traffic": []}, "incidents": null}'):
+    for text in (
+        "[]",
+        '{"findings": 3, "status": 7, "hours_expected": "x"}',
+        "{",
+        '{"bytes": NaN}',
+        '{"findings": {"high": "<b>"}, "status": {"traffic": []}, "incidents": null}',
+    ):
         (tmp_path / "2026-W45.json").write_text(text)
         assert 'href="2026-W45.html"' in write_archive(week(46), tmp_path).index.read_text()
 
@@ -107,7 +115,7 @@ def test_a_pdf_beside_the_page(tmp_path: Path) -> None:
 def test_without_a_browser_printing_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pacsflow.errors import ToolError  # noqa: PLC0415
+    from pacsflow.errors import ToolError
 
     monkeypatch.setenv("PACSFLOW_CHROMIUM", str(tmp_path / "none"))
     with pytest.raises(ToolError, match="install the package chromium"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WIDTHS = (360, 414, 600, 768, 1000, 1280, 1440, 1920, 2560)
-KINDS = [kind for kind in factory.ALL if kind not in {"huge"}]
+KINDS = [kind for kind in factory.ALL if kind != "huge"]
 A4_WIDTH, A4_HEIGHT = 688, 1002
 """The printable part of an A4 page in CSS pixels: 210 - 28 mm by 297 - 31 mm."""
 
@@ -23,7 +23,9 @@ class Opened:
     """A page in the browser, with what it said and asked for."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, **options}
+        )
         self.page = self.context.new_page()
         self.trouble: list[str] = []
         self.requests: list[str] = []
@@ -94,17 +96,26 @@ def test_all_is_readable_without_scripts(opened: Callable[..., Opened]) -> None:
     assert one.page.locator("button, input").count() == 0
 
 
-@pytest.mark.parametrize(("kind", "lang", "scheme", "width"), [
-    ("ward", "en", "light", 1280), ("ward", "pt-BR", "dark", 1280), ("ward", "en", "light", 360),
-    ("small", "en", "dark", 2560), ("empty", "en", "light", 1280), ("one_row", "en", "dark", 360),
-    ("no_dicom", "pt-BR", "light", 1280), ("sampled", "en", "light", 1280),
-    ("hostile", "en", "light", 1280),
-])
+@pytest.mark.parametrize(
+    ("kind", "lang", "scheme", "width"),
+    [
+        ("ward", "en", "light", 1280),
+        ("ward", "pt-BR", "dark", 1280),
+        ("ward", "en", "light", 360),
+        ("small", "en", "dark", 2560),
+        ("empty", "en", "light", 1280),
+        ("one_row", "en", "dark", 360),
+        ("no_dicom", "pt-BR", "light", 1280),
+        ("sampled", "en", "light", 1280),
+        ("hostile", "en", "light", 1280),
+    ],
+)
 def test_axe_finds_nothing(
     opened: Callable[..., Opened], kind: str, lang: str, scheme: str, width: int
 ) -> None:
-    one = opened(kind, lang, color_scheme=scheme, viewport={"width": width, "height": 900},
-                 bypass_csp=True)
+    one = opened(
+        kind, lang, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True
+    )
     assert violations(one.page) == []
 
 
@@ -125,9 +136,12 @@ def press(page: Any, *keys: str) -> None:
 
 
 def focused(page: Any) -> str:
-    return str(page.evaluate(
-        "(document.activeElement.className.baseVal ?? document.activeElement.className)"
-        " + ' ' + document.activeElement.tagName + ' ' + document.activeElement.id"))
+    return str(
+        page.evaluate(
+            "(document.activeElement.className.baseVal ?? document.activeElement.className)"
+            " + ' ' + document.activeElement.tagName + ' ' + document.activeElement.id"
+        )
+    )
 
 
 def tab_to(page: Any, selector: str, most: int = 400) -> None:
@@ -172,8 +186,12 @@ def test_everything_works_with_the_keyboard_alone(opened: Callable[..., Opened])
     press(page, "Enter")
     head = page.locator("#equipment-table th:nth-child(8)")
     assert head.get_attribute("aria-sort") == "descending"
-    values = [float(v) for v in page.eval_on_selector_all(
-        "#equipment-table tbody td:nth-child(8)", "cells => cells.map(c => c.dataset.v)")]
+    values = [
+        float(v)
+        for v in page.eval_on_selector_all(
+            "#equipment-table tbody td:nth-child(8)", "cells => cells.map(c => c.dataset.v)"
+        )
+    ]
     assert values == sorted(values, reverse=True)
     press(page, "Enter")
     assert head.get_attribute("aria-sort") == "ascending"
@@ -186,7 +204,8 @@ def test_a_focused_element_is_seen(opened: Callable[..., Opened]) -> None:
         outline = page.evaluate(
             "(() => { const s = getComputedStyle(document.activeElement);"
             " return document.activeElement === document.body || parseFloat(s.outlineWidth) >= 2"
-            " && s.outlineStyle !== 'none'; })()")
+            " && s.outlineStyle !== 'none'; })()"
+        )
         assert outline, focused(page)
 
 
@@ -229,9 +248,12 @@ def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
         assert right <= A4_WIDTH + 1
         assert inside == "avoid"
     assert too_wide(page) == []
-    wide = page.evaluate("""width => [...document.querySelectorAll("table")]
+    wide = page.evaluate(
+        """width => [...document.querySelectorAll("table")]
       .filter((t) => t.getClientRects().length && t.getBoundingClientRect().right > width + 2)
-      .map((t) => t.id + " " + t.getBoundingClientRect().right)""", A4_WIDTH)
+      .map((t) => t.id + " " + t.getBoundingClientRect().right)""",
+        A4_WIDTH,
+    )
     assert wide == []
     heads = page.evaluate("""() => [...document.querySelectorAll("thead:not(.sr)")]
       .filter((t) => t.getClientRects().length).map((t) => getComputedStyle(t).display)""")
@@ -241,7 +263,7 @@ def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
 def test_the_archive_index_is_quiet_accessible_and_fits(
     opened: Callable[..., Opened], tmp_path: Path
 ) -> None:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     for number in (44, 45, 46, 47):
         report = replace(factory.hospital(pacs=2, hosts=40), week=f"2026-W{number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -79,8 +80,9 @@ def test_hours_without_data_are_hatched_and_zero_is_not() -> None:
 
 
 def test_a_wild_upper_bound_leaves_the_plot_and_not_the_week() -> None:
-    high = Band(START + timedelta(hours=4), (5.0,) * 4, (4.0,) * 4, (6.0,) * 4, (0.0,) * 4,
-                (1e12,) * 4)
+    high = Band(
+        START + timedelta(hours=4), (5.0,) * 4, (4.0,) * 4, (6.0,) * 4, (0.0,) * 4, (1e12,) * 4
+    )
     made = curve([1.0, 10.0, 2.0, 3.0], forecast=high)
     assert charts.axis_top(made) == 15.0
     assert charts.curve_chart(made, Language(), "x").hours == 8
@@ -99,7 +101,7 @@ def test_a_week_of_169_hours_has_seven_days_on_the_sites_clock() -> None:
     made = Curve("t", Hours("t", "bytes", start, (1.0,) * 169))
     chart = charts.curve_chart(made, Language("en", "Europe/Berlin"), "x")
     assert len(chart.days) == 7
-    widths = [b.at - a.at for a, b in zip(chart.days, chart.days[1:], strict=False)]
+    widths = [b.at - a.at for a, b in pairwise(chart.days)]
     assert max(widths) - min(widths) < 0.2
     assert chart.right - chart.days[-1].at > widths[0] * 1.03
 
@@ -112,21 +114,26 @@ def test_a_flow_map_keeps_bytes_as_widths_and_draws_inside_its_frame() -> None:
         if ribbon.width > 0.8:
             assert ribbon.width / ribbon.bytes == pytest.approx(scale, rel=0.1)
     for box in made.boxes:
-        assert 0 <= box.y
+        assert box.y >= 0
         assert box.y + box.height <= made.height
     by_layer: dict[int, list[tuple[float, float]]] = {}
     for box in made.boxes:
         by_layer.setdefault(box.layer, []).append((box.y, box.y + box.height))
     for spans in by_layer.values():
         spans.sort()
-        assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), "boxes overlap"
+        assert all(a[1] <= b[0] for a, b in pairwise(spans)), "boxes overlap"
 
 
 def test_a_flow_map_of_loops_and_ways_back_is_drawn() -> None:
     party = factory.party(1)
     nodes = tuple(MapNode(n, party, n % 3, 1.0, 1.0) for n in range(6))
-    edges = (MapEdge(0, 1, 5.0, 1), MapEdge(1, 4, 5.0, 1), MapEdge(2, 0, 5.0, 1),
-             MapEdge(1, 1, 5.0, 1), MapEdge(5, 2, 0.0, 1))
+    edges = (
+        MapEdge(0, 1, 5.0, 1),
+        MapEdge(1, 4, 5.0, 1),
+        MapEdge(2, 0, 5.0, 1),
+        MapEdge(1, 1, 5.0, 1),
+        MapEdge(5, 2, 0.0, 1),
+    )
     made = layout(FlowMap(nodes, edges))
     assert [ribbon.back for ribbon in made.ribbons].count(True) == 3
     assert made.hidden_edges == 1

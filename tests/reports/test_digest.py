@@ -13,16 +13,28 @@ def test_text_has_coverage_five_sentences_and_a_line_an_area() -> None:
     lines = text.splitlines()
     assert lines[0] == "Medical-image traffic – 2026-W47"
     assert "*** Simulated data. Nothing on this page was measured in a hospital. ***" in lines
-    order = [text.index(word) for word in ("Coverage: 97.0 %", "\nState:", "\nTraffic:",
-                                           "\nChanges:", "\nNext week:", "\nTo do:",
-                                           "Status by area", "▲ Security: Act")]
+    order = [
+        text.index(word)
+        for word in (
+            "Coverage: 97.0 %",
+            "\nState:",
+            "\nTraffic:",
+            "\nChanges:",
+            "\nNext week:",
+            "\nTo do:",
+            "Status by area",
+            "▲ Security: Act",
+        )
+    ]
     assert order == sorted(order)
     assert all(len(line) <= 78 for line in lines)
 
 
 def test_sentences_follow_the_data() -> None:
-    said = {kind: render_digest(factory.ALL[kind]()).replace("\u00a0", " ").replace("\n  ", " ")
-            for kind in ("hospital", "small", "empty", "one_row", "no_dicom", "sampled")}
+    said = {
+        kind: render_digest(factory.ALL[kind]()).replace("\u00a0", " ").replace("\n  ", " ")
+        for kind in ("hospital", "small", "empty", "one_row", "no_dicom", "sampled")
+    }
     assert len({text.split("Status by area")[0] for text in said.values()}) == len(said)
     assert "Modalities and security need action" in said["hospital"]
     assert "US-NEW-3 is new; MR-01 fell silent" in said["hospital"]

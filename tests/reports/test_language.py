@@ -16,8 +16,13 @@ from pacsflow_reports.language import NBSP, Language, languages
 
 HERE = Path(pacsflow_reports.__file__).parent
 METHODS = [("templates/**.jinja", "jinja2"), ("**.py", "python")]
-OPTIONS = {"templates/**.jinja": {"newstyle_gettext": "true", "trim_blocks": "true",
-                                  "lstrip_blocks": "true"}}
+OPTIONS = {
+    "templates/**.jinja": {
+        "newstyle_gettext": "true",
+        "trim_blocks": "true",
+        "lstrip_blocks": "true",
+    }
+}
 KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2), "_count": (1, 2)}
 HOLES = re.compile(r"%\((\w+)\)s")
 
@@ -55,12 +60,22 @@ def test_a_third_language_is_one_folder_and_an_unknown_one_is_refused() -> None:
         Language("tlh")
 
 
-@pytest.mark.parametrize(("value", "english", "portuguese"), [
-    (None, "–", "–"), (0, "0 B", "0 B"), (999, "999 B", "999 B"), (1000, "1.00 kB", "1,00 kB"),
-    (999_499, "999 kB", "999 kB"), (999_600, "1.00 MB", "1,00 MB"), (4.214e12, "4.21 TB", "4,21 TB"),
-    (42.14e12, "42.1 TB", "42,1 TB"), (-5e9, "−5.00 GB", "−5,00 GB"),
-    (2.5e21, "2,500 EB", "2.500 EB"), (float("nan"), "–", "–"),
-])
+@pytest.mark.parametrize(
+    ("value", "english", "portuguese"),
+    [
+        (None, "–", "–"),
+        (0, "0 B", "0 B"),
+        (999, "999 B", "999 B"),
+        (1000, "1.00 kB", "1,00 kB"),
+        (999_499, "999 kB", "999 kB"),
+        (999_600, "1.00 MB", "1,00 MB"),
+        (4.214e12, "4.21 TB", "4,21 TB"),
+        (42.14e12, "42.1 TB", "42,1 TB"),
+        (-5e9, "−5.00 GB", "−5,00 GB"),
+        (2.5e21, "2,500 EB", "2.500 EB"),
+        (float("nan"), "–", "–"),
+    ],
+)
 def test_bytes_have_three_digits_in_decimal_units(
     value: float | None, english: str, portuguese: str
 ) -> None:
@@ -68,10 +83,18 @@ def test_bytes_have_three_digits_in_decimal_units(
     assert Language("pt-BR").bytes(value).replace(NBSP, " ") == portuguese
 
 
-@pytest.mark.parametrize(("now", "before", "said"), [
-    (112, 100, "+12 %"), (92, 100, "−8 %"), (100.2, 100, "± 0 %"), (1500, 100, "× 15"),
-    (5, 0, ""), (5, None, ""), (None, 5, ""),
-])
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (112, 100, "+12 %"),
+        (92, 100, "−8 %"),
+        (100.2, 100, "± 0 %"),
+        (1500, 100, "× 15"),
+        (5, 0, ""),
+        (5, None, ""),
+        (None, 5, ""),
+    ],
+)
 def test_changes(now: float | None, before: float | None, said: str) -> None:
     assert Language().change(now, before).replace(NBSP, " ") == said
 
@@ -84,10 +107,20 @@ def test_percent_never_rounds_something_to_nothing() -> None:
     assert language.percent(99.5) == f"100{NBSP}%" or language.percent(99.5) == f"99{NBSP}%"
 
 
-@pytest.mark.parametrize(("seconds", "said"), [
-    (0.2, "0.20 s"), (3.21, "3.2 s"), (59, "59 s"), (60, "1 min"), (125, "2 min 5 s"),
-    (3600, "1 h"), (15_060, "4 h 11 min"), (90_000, "1 d 1 h"), (None, "–"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "0.20 s"),
+        (3.21, "3.2 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (15_060, "4 h 11 min"),
+        (90_000, "1 d 1 h"),
+        (None, "–"),
+    ],
+)
 def test_durations(seconds: float | None, said: str) -> None:
     assert Language().duration(seconds).replace(NBSP, " ") == said
 
@@ -99,7 +132,9 @@ def test_times_are_on_the_sites_clock_and_a_day_ends_at_24() -> None:
     assert portuguese.moment(start) == "qua 18 nov, 20:00"
     assert english.span(start, start + timedelta(hours=4)) == "Thu 19 Nov, 00:00–04:00"
     assert english.span(start, start + timedelta(hours=24)) == "Thu 19 Nov, 00:00–24:00"
-    assert english.span(start, start + timedelta(hours=30)) == "Thu 19 Nov, 00:00 – Fri 20 Nov, 06:00"
+    assert (
+        english.span(start, start + timedelta(hours=30)) == "Thu 19 Nov, 00:00 – Fri 20 Nov, 06:00"
+    )
     assert Language("en", "Mars/Olympus").moment(start) == "Wed 18 Nov, 23:00"
 
 
@@ -107,9 +142,12 @@ def test_dates_say_what_they_share_once() -> None:
     english, portuguese = Language(), Language("pt-BR")
     assert english.dates(date(2026, 11, 16), date(2026, 11, 22)) == "16 – 22 November 2026"
     assert english.dates(date(2026, 11, 30), date(2026, 12, 6)) == "30 November – 6 December 2026"
-    assert english.dates(date(2026, 12, 28), date(2027, 1, 3)) == "28 December 2026 – 3 January 2027"
+    assert (
+        english.dates(date(2026, 12, 28), date(2027, 1, 3)) == "28 December 2026 – 3 January 2027"
+    )
     assert portuguese.dates(date(2026, 12, 28), date(2027, 1, 3)) == (
-        "28 de dezembro de 2026 – 3 de janeiro de 2027")
+        "28 de dezembro de 2026 – 3 de janeiro de 2027"
+    )
 
 
 def test_a_day_of_23_hours_begins_at_its_own_midnight() -> None:

@@ -22,8 +22,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VOID = {"meta", "link", "br", "img", "input"}
-SECTIONS = ["week", "findings", "volume", "pacs", "map", "modalities", "hours", "top",
-            "associations", "equipment", "software", "forecast", "data", "method"]
+SECTIONS = [
+    "week",
+    "findings",
+    "volume",
+    "pacs",
+    "map",
+    "modalities",
+    "hours",
+    "top",
+    "associations",
+    "equipment",
+    "software",
+    "forecast",
+    "data",
+    "method",
+]
 
 
 class Page(HTMLParser):
@@ -41,7 +55,7 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         self._in = tag
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the name is the base class's
         self._in = ""
 
     def handle_data(self, data: str) -> None:
@@ -150,9 +164,21 @@ def test_the_same_report_gives_the_same_page() -> None:
 
 def test_questions_are_answered_in_order_on_the_first_screen() -> None:
     html = page_of("hospital")
-    places = [html.index(text) for text in (
-        "Simulated data.</b>", 'class="quality', ">State<", ">Traffic<", ">Changes<",
-        ">Next week<", ">To do<", "Status by area", 'id="imaging-w"', 'id="findings"')]
+    places = [
+        html.index(text)
+        for text in (
+            "Simulated data.</b>",
+            'class="quality',
+            ">State<",
+            ">Traffic<",
+            ">Changes<",
+            ">Next week<",
+            ">To do<",
+            "Status by area",
+            'id="imaging-w"',
+            'id="findings"',
+        )
+    ]
     assert places == sorted(places)
 
 
@@ -162,11 +188,17 @@ def test_only_simulated_data_is_marked_as_such_and_on_every_printed_page() -> No
     assert '@top-center{content:"Dados\\000020simulados\\00002e"' in page_of("hospital", "pt-BR")
 
 
-@pytest.mark.parametrize(("kind", "said"), [
-    ("empty", "There is no data"), ("no_dicom", "no imaging traffic"),
-    ("sampled", "estimated from samples"), ("one_row", "1.23 kB"),
-    ("huge", "and 99,700 more"), ("small", "5 days of history are there, 8 are needed"),
-])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("empty", "There is no data"),
+        ("no_dicom", "no imaging traffic"),
+        ("sampled", "estimated from samples"),
+        ("one_row", "1.23 kB"),
+        ("huge", "and 99,800 more"),
+        ("small", "5 days of history are there, 8 are needed"),
+    ],
+)
 def test_odd_weeks_say_so(kind: str, said: str) -> None:
     assert said in page_of(kind).replace("\u00a0", " ")
 
@@ -175,11 +207,20 @@ def test_portuguese_leaves_no_english_behind() -> None:
     words = re.compile(r"\b(the|and|week|bytes an|hour|seen|forecast|sender|rows|shown|none)\b")
     report = replace(factory.hospital(pacs=2, hosts=60), findings=(), status=(), capacity=())
     report = replace(report, coverage=replace(report.coverage, notes=(), byte_basis="", files=()))
-    plain = [replace(c, verdict="") for c in (report.traffic, report.imaging,
-                                              report.communications)]
-    report = replace(report, traffic=plain[0], imaging=plain[1], communications=plain[2], pacs=(),
-                     modalities=(), title="T", site="S",
-                     provenance=replace(report.provenance, options=(), command=""))
+    plain = [
+        replace(c, verdict="") for c in (report.traffic, report.imaging, report.communications)
+    ]
+    report = replace(
+        report,
+        traffic=plain[0],
+        imaging=plain[1],
+        communications=plain[2],
+        pacs=(),
+        modalities=(),
+        title="T",
+        site="S",
+        provenance=replace(report.provenance, options=(), command=""),
+    )
     page = Page(render_html(report, lang="pt-BR"))
     said = [text.strip() for text in page.text if words.search(text)]
     assert not said
@@ -190,9 +231,17 @@ def test_portuguese_leaves_no_english_behind() -> None:
 
 def test_findings_speak_the_pages_language_with_its_numbers_and_clock() -> None:
     party = factory.party(1)
-    finding = Finding("outside", Severity.HIGH, "security", "DICOM in the clear with X", ("1 b",),
-                      "Stop it", parties=(party,), source="outside",
-                      params=(("host", "X<b>"), ("bytes", "1412000000")))
+    finding = Finding(
+        "outside",
+        Severity.HIGH,
+        "security",
+        "DICOM in the clear with X",
+        ("1 b",),
+        "Stop it",
+        parties=(party,),
+        source="outside",
+        params=(("host", "X<b>"), ("bytes", "1412000000")),
+    )
     other = replace(finding, id="never-heard-of", title="Something else")
     report = replace(factory.small(), findings=(finding, other))
     html = render_html(report, lang="pt-BR").replace("\u00a0", " ")
@@ -206,8 +255,12 @@ def test_findings_speak_the_pages_language_with_its_numbers_and_clock() -> None:
 def test_title_logo_and_links(tmp_path: Path) -> None:
     logo = tmp_path / "logo.svg"
     logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
-    html = render_html(factory.small(), title="Radiology & <i>more", logo=logo,
-                       links=WeekLinks("index.html", "2026-W46.html"))
+    html = render_html(
+        factory.small(),
+        title="Radiology & <i>more",
+        logo=logo,
+        links=WeekLinks("index.html", "2026-W46.html"),
+    )
     assert "<h1>Radiology &amp; &lt;i&gt;more</h1>" in html
     assert '<img src="data:image/svg+xml;base64,' in html
     assert "img-src data:;" in html
@@ -230,7 +283,7 @@ def test_every_chart_has_title_description_and_a_table_behind_it() -> None:
     assert len(tables) >= 50 + 4
     for table in tables | {"map-table"}:
         assert f'<table id="{table}"' in html
-        body = html[html.index(f'<table id="{table}"'):]
+        body = html[html.index(f'<table id="{table}"') :]
         assert body.index("<tr") < body.index("</table>")
 
 

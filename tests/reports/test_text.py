@@ -11,18 +11,21 @@ from hypothesis import strategies as st
 from pacsflow_reports.text import CAP, neutralise, prose, shorten
 
 
-@pytest.mark.parametrize(("given_", "shown"), [
-    ("CT-1 Room 3", "CT-1 Room 3"),
-    ("Ünïcödé 放射線", "Ünïcödé 放射線"),
-    ("a\x00b\x1b[31m", r"a\x00b\x1b[31m"),
-    ("line\r\nnext", r"line\x0d\x0anext"),
-    ("\u202egnp.exe", r"\u202egnp.exe"),
-    ("\u2066x\u2069", r"\u2066x\u2069"),
-    ("lone\ud800", r"lone\ud800"),
-    ("\u200b\ufeff", r"\u200b\ufeff"),
-    ("\U000e0041", r"\ue0041"),
-    ("4.2\u00a0TB", "4.2\u00a0TB"),
-])
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        ("CT-1 Room 3", "CT-1 Room 3"),
+        ("Ünïcödé 放射線", "Ünïcödé 放射線"),
+        ("a\x00b\x1b[31m", r"a\x00b\x1b[31m"),
+        ("line\r\nnext", r"line\x0d\x0anext"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\u2066x\u2069", r"\u2066x\u2069"),
+        ("lone\ud800", r"lone\ud800"),
+        ("\u200b\ufeff", r"\u200b\ufeff"),
+        ("\U000e0041", r"\ue0041"),
+        ("4.2\u00a0TB", "4.2\u00a0TB"),
+    ],
+)
 def test_what_hides_or_turns_text_becomes_visible(given_: str, shown: str) -> None:
     assert neutralise(given_) == shown
 
