@@ -235,3 +235,20 @@ def test_shared_captures_total_as_tshark_totals_them(shared_data: Path, tshark: 
         found = re.search(r"<>\s*[\d.Dur]+\s*\|\s*(\d+)\s*\|\s*(\d+)", told)
         assert found, told
         assert sums == (int(found[1]), int(found[2])), path.name
+
+
+def test_of_a_long_association_the_last_row_counts(ledger: Ledger, write: Write) -> None:
+    fields = {
+        "ts": "time", "uid": "string", "id.orig_h": "addr", "id.resp_h": "addr",
+        "duration": "interval", "end": "string", "store_rq": "count",
+    }  # fmt: skip
+    start = f"{T0}.0\tC1\t10.0.0.1\t10.0.0.2"
+    write(
+        "a/dicom.log",
+        tsv([f"{start}\t600\t-\t5", f"{start}\t1200\t-\t9"], path="dicom", fields=fields),
+    )
+    write("b/dicom.log", tsv([f"{start}\t1500\treleased\t12"], path="dicom", fields=fields))
+    ledger.add(find([ledger.folder.parent / "a", ledger.folder.parent / "b"]).sources)
+    with ledger.connect() as connection:
+        rows = connection.sql('SELECT "end", store_rq FROM associations').fetchall()
+    assert rows == [("released", 12)]

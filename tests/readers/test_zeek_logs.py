@@ -292,3 +292,13 @@ def test_fast_and_slow_way_agree(write: Write) -> None:
     assert fast == slow[:-1]
     assert slow[-1]["uid"] == "Cé"
     assert CONN_ROW["uid"] == "C1"
+
+
+def test_what_the_writer_escaped_is_what_json_says(write: Write) -> None:
+    """Measured on Zeek 8.0.10: a backslash doubled, other bytes as \\xhh, a lone - as \\x2d."""
+    titles = ["D\\\\E", "\\x2d", "\\x28empty)", "a\\x2cb", "\\xc3\\xa9", "\\x1b[0m"]
+    rows, _ = rows_of(write("dicom.log", dicom_log(titles)))
+    wanted = ["D\\E", "-", "(empty)", "a,b", "é", "\\x1b[0m"]
+    assert [row["calling_ae"] for row in rows] == wanted
+    slow, _ = rows_of(write("slow/dicom.log", dicom_log([*titles, "ü"])))
+    assert [row["calling_ae"] for row in slow] == [*wanted, "ü"]

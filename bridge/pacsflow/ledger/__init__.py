@@ -43,6 +43,11 @@ ALONE = 4
 LARGE = 5_000_000
 """Files of this mean size, bytes, go to the processes one by one, smaller ones in batches."""
 BATCH = 16
+LAST_OF_EACH = """
+    SELECT * FROM every QUALIFY uid IS NULL OR row_number() OVER (
+        PARTITION BY uid, ts ORDER BY "end" IS NULL, duration DESC NULLS LAST) = 1
+"""
+"""Of a long association dicom.log has a row every few minutes; the last one tells it all."""
 TOGETHER = 64
 """So many small sources are written to the journal at once; each is still whole or not there."""
 
@@ -238,6 +243,8 @@ class Ledger:
                 rows = connection.read_parquet(files, hive_partitioning=False)
             else:
                 rows = connection.from_arrow(schema.empty_table())
+            if table == "associations":
+                rows = rows.query("every", LAST_OF_EACH)
             rows.create_view(table)
         return connection
 

@@ -38,6 +38,26 @@ def escape_controls(text: str) -> str:
     return CONTROL.sub(encoded, text)
 
 
+ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
+
+
+def unescape(text: str) -> str:
+    r"""Return what Zeek's ASCII writer escaped as it was, controls still as ``\xHH``.
+
+    The writer puts ``\\`` for a backslash and ``\xHH`` for bytes that would not be plain text.
+    """
+    if "\\" not in text:
+        return text
+
+    def plain(match: re.Match[str]) -> str:
+        if match.group(1) is None:
+            return "\\"
+        raw = bytes.fromhex(match.group(1).replace("\\x", ""))
+        return escape_controls(raw.decode("utf-8", "backslashreplace"))
+
+    return ESCAPES.sub(plain, text)
+
+
 def to_time(value: str | float) -> int:
     """Return microseconds since 1970 UTC from epoch seconds or ISO 8601 text."""
     text = str(value)

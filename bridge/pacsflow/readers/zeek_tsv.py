@@ -27,6 +27,7 @@ from pacsflow.readers.values import (
     converter,
     to_address,
     to_text,
+    unescape,
 )
 
 if TYPE_CHECKING:
@@ -222,13 +223,15 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
         _within(micro, int(EARLIEST) * 1_000_000, int(LATEST) * 1_000_000 - 1)
         return micro.cast(kind)
     if kind == TEXTS:
-        lists = pc.split_pattern(column, header.set_separator)
+        lists = _unescaped(pc.split_pattern(column, header.set_separator))
         empty = pc.fill_null(pc.equal(column, header.empty), fill_value=False)
         return pc.if_else(empty, pa.scalar([], TEXTS), lists) if pc.any(empty).as_py() else lists
     if name in ADDRESSES:
         encoded = column.dictionary_encode()
         canonical = pa.array([to_address(value) for value in encoded.dictionary.to_pylist()])
         return pc.take(canonical, encoded.indices).cast(pa.string())
+    if pa.types.is_string(kind):
+        return _unescaped(column)
     if pa.types.is_int32(kind):
         _within(column, 0, 65535)
     elif pa.types.is_int64(kind):
@@ -238,6 +241,17 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
             raise ValueError("not finite")
         _within(column, 0, LONGEST if name == "duration" else float("inf"))
     return column
+
+
+def _unescaped(column: pa.Array) -> pa.Array:
+    """Undo the writer's escapes in a column of texts or of lists of texts, where it has any."""
+    texts = column.flatten() if pa.types.is_list(column.type) else column
+    if not pc.any(pc.match_substring(texts, "\\")).as_py():
+        return column
+    values = column.to_pylist()
+    if pa.types.is_list(column.type):
+        return pa.array([v and [unescape(t) for t in v] for v in values], column.type)
+    return pa.array([v and unescape(v) for v in values], column.type)
 
 
 def _within(column: pa.Array, low: float, high: float) -> None:
@@ -296,7 +310,8 @@ def _value(
         if name in lists:
             if cell == header.empty:
                 return []
-            return [to_text(item) for item in cell.split(header.set_separator)]
-        return convert(cell)
+            return [unescape(to_text(item)) for item in cell.split(header.set_separator)]
+        value = convert(cell)
+        return unescape(value) if convert is to_text else value
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
