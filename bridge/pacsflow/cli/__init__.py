@@ -50,6 +50,7 @@ def _register() -> None:
     from pacsflow.cli import (  # noqa: F401, PLC0415 - after `app` is there
         dicom,
         doctor,
+        explore,
         export,
         forecast,
         frames,

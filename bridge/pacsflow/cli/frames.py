@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
@@ -12,21 +13,13 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.common import Format, FormatOption, NumberOption, emit, errors, progress
 from pacsflow.errors import InputError, PacsflowError, UsageError
-from pacsflow.hourly import connect
-from pacsflow.readers import Quality, Source, find, read
-from pacsflow.readers.schemas import FRAMES, ZEEK_LOGS
+from pacsflow.explore import rank_stream
+from pacsflow.readers import CaptureOptions, Quality, Source, find, read
+from pacsflow.readers.schemas import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COLUMNS = {
-    "protocol": "protocol",
-    "hw-source": "hw_source",
-    "hw-destination": "hw_destination",
-    "vlan": "vlan",
-    "length": "length",
-    "info": "info",
-}
 SHOWN = {
     "frames": (
         "ts", "protocol", "id.orig_h", "id.resp_h", "hw_source", "hw_destination", "vlan",
@@ -94,27 +87,40 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
         errors().print(f"not read: {problem}", style="yellow", markup=False)
 
 
-def top_frames(inputs: list[str] | None, by: str, number: int, dicom: bool, how: Format) -> None:
+def top_frames(
+    inputs: list[str] | None,
+    by: str,
+    number: int,
+    dicom: bool,
+    how: Format,
+    capture: CaptureOptions | None = None,
+) -> None:
     """Rank frames by one of their own columns."""
     sources = [s for s in sources_of(inputs) if s.log == "frames"]
     if not sources:
         raise UsageError(f"--by {by} ranks frames: give captures or tables of frames, not logs")
-    column = COLUMNS[by]
-    stream = pa.RecordBatchReader.from_batches(FRAMES, (b for _, b in _batches(sources)))
-    where = "service = 'dicom' OR lower(protocol) = 'dicom'" if dicom else "TRUE"
-    with connect() as connection:
-        connection.register("frames", stream)
-        found = connection.execute(
-            f"""SELECT {column}, count(*), sum(length)::BIGINT, sum(sampling_rate * length)::BIGINT,
-                       sum(count(*)) OVER ()
-                FROM frames WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"""
-        ).fetchmany(number)
+    if capture is not None:
+        sources = [replace(source, capture=capture) for source in sources]
+    with progress("reading") as update:
+        done = 0
+
+        def told(source: Source, quality: Quality) -> None:
+            nonlocal done
+            done += 1
+            update(done, len(sources))
+            if quality.unreadable:
+                text = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
+                errors().print(text, style="yellow", markup=False)
+
+        ranked = rank_stream(sources, by, number, dicom=dicom, told=told)
+    # six decimals for people, all there are for programs
     rows = [
-        [rank, row[0], row[1], 100 * row[1] / float(row[4]), row[2], row[3]]
-        for rank, row in enumerate(found, 1)
+        [rank, value, frames, f"{percent:.6f}" if how is Format.TABLE else percent, *octets]
+        for rank, (value, frames, percent, *octets) in enumerate(ranked.rows, 1)
     ]
     columns = ["rank", by, "frames", "percent", "bytes", "estimated_bytes"]
-    emit(f"Top {by}, of {'DICOM' if dicom else 'all'} frames", columns, rows, how)
+    what = "DICOM" if dicom else "all"
+    emit(f"Top {by}, of {what} {ranked.total:,} frames", columns, rows, how)
 
 
 @app.command(rich_help_panel="Look")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -56,6 +57,17 @@ LEDGER_COLUMNS = {
 }
 
 
+NINE = {By.SOURCE, By.DESTINATION, By.TIME}
+"""Columns that the ledger and a table of frames both have."""
+
+
+def are_tables(inputs: list[str] | None, ledger: Path | None) -> bool:
+    """Say whether the inputs are tables of frames and nothing else."""
+    files = [Path(given) for given in inputs or ()]
+    tables = all(file.suffix.lower() in {".xlsx", ".csv"} and file.is_file() for file in files)
+    return bool(files) and ledger is None and tables
+
+
 def who(party: Party) -> str:
     """Return a host's name, or its first AE title."""
     return party.name or (party.ae_titles[0] if party.ae_titles else "")
@@ -77,16 +89,17 @@ def top(
 
     By source, destination, pair, service and time every input is ranked; by the other columns of
     a capture (protocol, hw-source, hw-destination, vlan, length, info) captures and tables of
-    frames are.
+    frames are. In a table of frames (.xlsx, .csv) every row counts as one, and the most frequent
+    come first.
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
-    if by not in LEDGER_COLUMNS:
+    capture = CaptureOptions(sampling_rate, inventory=inventory)
+    if by not in LEDGER_COLUMNS or (by in NINE and are_tables(inputs, ledger)):
         from pacsflow.cli.frames import top_frames  # noqa: PLC0415 - only where frames are asked
 
-        top_frames(inputs, by.value, number, dicom, how)
+        top_frames(inputs, by.value, number, dicom, how, capture)
         return
-    capture = CaptureOptions(sampling_rate, inventory=inventory)
     with asked(inputs, ledger, inventory, origin, capture) as question:
         columns, rows = _ranked(question, by, number, dicom)
     emit(f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic", columns, rows, how)

@@ -176,9 +176,15 @@ def _batches(
     for source in sources:
         quality = Quality()
         if source.format is Format.TABLE:
-            yield from spreadsheet.read(source.path, quality, columns=columns)
+            yield from spreadsheet.read(
+                source.path,
+                quality,
+                columns=columns,
+                start=source.capture.start,
+                sampling_rate=source.capture.sampling_rate or 1,
+            )
         else:
-            yield from (batch for _, batch in read(source, quality))
+            yield from (batch for log, batch in read(source, quality) if log == "frames")
         if told is not None:
             told(source, quality)
 
