@@ -3,8 +3,9 @@ local stats = require("stats")
 
 local windows = {}
 
+-- A slash would open a submenu: the division slash looks the same.
 local MENU = {
-  associations = "Associations", endpoints = "PACS endpoints", io = "Input//output per PACS",
+  associations = "Associations", endpoints = "PACS endpoints", io = "Input\226\136\149output per PACS",
   talkers = "Top talkers", operations = "Operations",
 }
 

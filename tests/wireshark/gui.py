@@ -1,0 +1,142 @@
+"""Drives the real Wireshark under a virtual screen; run as a script it makes the docs' pictures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAMS = ("Xvfb", "wireshark", "xdotool", "import")
+# As the menu sorts them.
+WINDOWS = (
+    "Associations", "Input/output per PACS", "Operations", "PACS endpoints", "Top talkers",
+)  # fmt: skip
+PATIENCE = 60.0
+
+
+class Screen:
+    """One Wireshark with one capture on a screen of its own."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self.environment = environment
+        self.log = log
+
+    def call(self, *command: str) -> str:
+        """Run an X program; what it prints is empty where it fails."""
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def window(self, name: str) -> str:
+        """Wait for a window whose title holds `name`; return its id."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            found = self.call("xdotool", "search", "--onlyvisible", "--name", name)
+            if found:
+                return found.splitlines()[-1]
+            time.sleep(0.3)
+        raise TimeoutError(f"no window {name!r}: {self.log.read_text()[-2000:]}")
+
+    def key(self, *keys: str) -> None:
+        """Press keys, one after the other, in the window that has the focus."""
+        for key in keys:
+            self.call("xdotool", "key", key)
+            time.sleep(0.5)
+
+    def picture(self, window: str, path: Path) -> None:
+        """Save what the window shows."""
+        self.call("import", "-window", window, str(path))
+
+    def open_table(self, main: str, title: str) -> str:
+        """Open Tools > PACS flow > title and return the window's id."""
+        self.call("xdotool", "windowfocus", main)
+        self.key("Escape", "alt+t", "Up", "Right", *["Down"] * WINDOWS.index(title), "Return")
+        return self.window(f"PACS flow: {title}")
+
+    def click(self, window: str, x: int, y: int) -> None:
+        """Click into a window."""
+        self.call("xdotool", "mousemove", "--window", window, str(x), str(y), "click", "1")
+        time.sleep(1.0)
+
+
+@contextmanager
+def wireshark(capture: Path, *arguments: str) -> Iterator[tuple[Screen, str]]:
+    """Start Wireshark with the plugin and profile installed; give the screen and its window."""
+    from pacsflow.install_wireshark import install_wireshark
+
+    with tempfile.TemporaryDirectory(prefix="pacsflow-gui-") as home:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PACSFLOW_")}
+        environment |= {"HOME": home, "QT_QPA_PLATFORM": "xcb", "XDG_RUNTIME_DIR": home}
+        environment.pop("XDG_CONFIG_HOME", None)
+        before = os.environ.get("HOME")
+        os.environ["HOME"] = home
+        try:
+            install_wireshark(profile=True)
+        finally:
+            if before is not None:
+                os.environ["HOME"] = before
+        log = Path(home) / "log"
+        read, write = os.pipe()
+        screen_command = [
+            "Xvfb",
+            "-noreset",
+            "-displayfd",
+            str(write),
+            "-screen",
+            "0",
+            "1500x950x24",
+        ]
+        options: dict[str, Any] = {"env": environment, "stdout": subprocess.DEVNULL}
+        server = subprocess.Popen(
+            screen_command, pass_fds=[write], stderr=subprocess.DEVNULL, **options
+        )
+        os.close(write)
+        with os.fdopen(read) as number:
+            environment["DISPLAY"] = ":" + number.readline().strip()
+        with log.open("wb") as errors:
+            command = ["wireshark", "-C", "PACS flow", *arguments, "-r", str(capture)]
+            program = subprocess.Popen(command, stderr=errors, **options)
+            try:
+                screen = Screen(environment, log)
+                main = screen.window(capture.name)
+                screen.call("xdotool", "windowsize", main, "1480", "920")
+                screen.call("xdotool", "windowmove", main, "0", "0")
+                time.sleep(3.0)
+                yield screen, main
+            finally:
+                for process in (program, server):
+                    process.terminate()
+                    process.wait()
+
+
+def main(capture: Path, folder: Path) -> None:
+    """Save pictures of the main window and of the five tables."""
+    with wireshark(capture) as (screen, window):
+        screen.picture("root", folder / "wireshark-frames.png")
+        for title in WINDOWS:
+            table = screen.open_table(window, title)
+            screen.call("xdotool", "windowsize", table, "1250", "330")
+            screen.call("xdotool", "windowmove", table, "60", "200")
+            time.sleep(1.5)
+            name = title.lower().replace("/", "-").replace(" ", "-")
+            screen.picture(table, folder / f"wireshark-{name}.png")
+            if title == "Associations":
+                # "Filter first row" sets the display filter of the main window.
+                screen.click(table, 905, 308)
+                time.sleep(2.0)
+                screen.picture("root", folder / "wireshark-filtered.png")
+            screen.call("xdotool", "windowfocus", table)
+            screen.key("Escape")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
