@@ -49,6 +49,7 @@ def _register() -> None:
     """Import every command's module, which registers it."""
     from pacsflow.cli import (  # noqa: F401, PLC0415 - after `app` is there
         dicom,
+        digest,
         doctor,
         explore,
         export,
