@@ -25,8 +25,9 @@ ORDERS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (3, 1))
 _MOST = 5
 _LONG = 30
 _EDGE = 0.9995
-_ROUNDS = 8
+_ROUNDS = 5
 _LEAST = 12
+_REMEMBERED = 336
 _STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1))
 
 
@@ -145,11 +146,12 @@ class _Search:
         errors = _innovations(self.x, ar, ma)
         loss = float(np.sum(errors[self.seen] ** 2))
         for _ in range(_ROUNDS):
-            lagged = lfilter([1.0], np.r_[1.0, ma], np.stack([self.x, errors]))
-            slopes = np.stack(
-                [np.r_[np.zeros(i), lagged[0, : self.x.size - i]] for i in range(1, ar.size + 1)]
-                + [np.r_[np.zeros(j), lagged[1, : self.x.size - j]] for j in range(1, ma.size + 1)]
-            )
+            lagged = lfilter([1.0], [1.0, *ma.tolist()], np.stack([self.x, errors]))
+            slopes = np.zeros((ar.size + ma.size, self.x.size))
+            for lag in range(1, ar.size + 1):
+                slopes[lag - 1, lag:] = lagged[0, :-lag]
+            for lag in range(1, ma.size + 1):
+                slopes[ar.size + lag - 1, lag:] = lagged[1, :-lag]
             gram = slopes @ slopes.T
             gram[np.diag_indices_from(gram)] *= 1 + 1e-9
             try:
@@ -167,7 +169,7 @@ class _Search:
                 break
             gained = loss - new_loss
             ar, ma, errors, loss = new_ar, new_ma, trial, new_loss
-            if gained < 1e-5 * loss:
+            if gained < 1e-4 * loss:
                 break
         return ar, ma
 
@@ -193,19 +195,32 @@ def _yule_walker(x: Floats, order: int) -> Floats:
 
 
 def _innovations(x: Floats, ar: Floats, ma: Floats) -> Floats:
-    return np.asarray(lfilter(np.r_[1.0, -ar], np.r_[1.0, ma], x))
+    return np.asarray(lfilter([1.0, *(-ar).tolist()], [1.0, *ma.tolist()], x))
 
 
 def _inside(coefficients: Floats, sign: float) -> Floats:
     """Shrink a lag polynomial until all its roots lie outside the unit circle."""
-    if not coefficients.size:
+    if _stable([sign * value for value in coefficients.tolist()]):
         return coefficients
     if not np.all(np.isfinite(coefficients)):
         return np.zeros_like(coefficients)
-    largest = np.abs(np.roots(np.r_[1.0, sign * coefficients])).max(initial=0.0)
+    polynomial = np.concatenate([[1.0], sign * coefficients])
+    largest = np.abs(np.roots(polynomial)).max(initial=0.0)
     if largest <= _EDGE:
         return coefficients
     return np.asarray(coefficients * (_EDGE / largest) ** np.arange(1, coefficients.size + 1))
+
+
+def _stable(polynomial: list[float]) -> bool:
+    """Say whether 1 + c1 z + c2 z^2 + ... has all roots beyond 1 / edge (Schur-Cohn step-down)."""
+    row = [value / _EDGE ** (i + 1) for i, value in enumerate(polynomial)]
+    while row:
+        last = row[-1]
+        if not -1.0 < last < 1.0:
+            return False
+        scale = 1.0 - last * last
+        row = [(a - last * b) / scale for a, b in zip(row[:-1], row[-2::-1], strict=True)]
+    return True
 
 
 def _model(x: Floats, p: int, q: int) -> Any:  # noqa: ANN401  statsmodels has no types
@@ -251,6 +266,10 @@ def rolling(arma: Arma, x: Floats, origins: NDArray[np.int64], horizon: int) -> 
     """
     if arma.p + arma.q == 0 or not len(x):
         return np.zeros((origins.size, horizon))
+    if origins.size == 1:
+        # The state forgets: what is older than two weeks does not move a forecast.
+        begin = max(0, int(origins[0]) - _REMEMBERED)
+        x, origins = x[begin : int(origins[0])], origins - begin
     filtered, model = _filtered(arma, x)
     states = filtered.predicted_state[:, origins]
     transition, design = model.ssm["transition"], model.ssm["design"][0]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _CAUTION = 1.2
 """Widening where no week could be held back (measured: docs/forecasting.md)."""
 _FLOOR = 0.05
+_APART = 6
+_ENOUGH_WEEKS = 8
+_DOUBT = 1.25
 _SMOOTH = ((-2, 0.25), (-1, 0.5), (0, 1.0), (1, 0.5), (2, 0.25))
 
 
@@ -81,23 +84,41 @@ def ratios(scale: Floats, first: int, errors: Floats, origins: NDArray[np.int64]
     return np.asarray(np.abs(errors) / scale[hour])
 
 
+def persistence(errors: Floats) -> float:
+    """Return the autocorrelation (about zero) of errors six hours apart, 0 to 1.
+
+    A level that is off stays off, so that a week of errors says little more than one of them.
+    """
+    early, late = errors[:, :-_APART], errors[:, _APART:]
+    both = np.isfinite(early) & np.isfinite(late)
+    if not both.any():
+        return 1.0
+    products = float(np.sum(early[both] * late[both]))
+    squares = float(np.sum(early[both] ** 2) + np.sum(late[both] ** 2)) / 2
+    return min(1.0, max(0.0, products / squares)) if squares > 0 else 0.0
+
+
 def calibrate(y: Floats, first: int, errors: Floats, origins: NDArray[np.int64]) -> Widths:
     """Return interval widths from held-back `errors`, shape ``(origins, horizon)``.
 
     Where fewer than a week of hours was held back, the weekly (or daily) differences of the
-    history stand in for the errors, widened.
+    history stand in for the errors, widened. Where errors persist, few weeks have shown but few of
+    them: up to eight weeks of history the intervals are wider by the persistence.
     """
     scale = hour_scale(y, first)
     found = ratios(scale, first, errors, origins)[np.isfinite(errors)] if errors.size else errors
-    caution = 1.0
+    caution, path = 1.0, errors
     if found.size < WEEK:
         period = WEEK if len(y) >= WEEK + DAY else DAY
         change = y[period:] - y[:-period]
+        path = change[None, :]
         places = np.arange(period, len(y))
         found = ratios(scale, first, change[:, None], places)[np.isfinite(change)].ravel()
         caution = _CAUTION
     if not found.size:
         return Widths(scale, 1.3, 2.0)
+    few = max(0.0, (_ENOUGH_WEEKS - len(y) / WEEK) / (_ENOUGH_WEEKS - 1))
+    caution = max(caution, 1.0 + _DOUBT * float(np.sqrt(persistence(path))) * few**2)
     q80, q95 = np.quantile(found, [0.80, 0.95])
     return Widths(scale, float(q80) * caution, float(q95) * caution)
 

@@ -50,7 +50,7 @@ class FittedSmoothedWeek:
     @property
     def name(self) -> str:
         """ARIMA(p,0,q)(0,1,1)168: seasonal exponential smoothing is its moving-average part."""
-        return f"ARIMA({self.arma.p},0,{self.arma.q})(0,1,1)168"
+        return f"ARIMA({self.arma.p},0,{self.arma.q})(0,1,1)168, theta {self.theta}"
 
     def paths(self, y: Floats, origins: Ints, horizon: int) -> Floats:
         """Add the forecast distance from the smoothed week to it."""
@@ -224,6 +224,6 @@ class Plain:
         return f"plain{self.d}"
 
     def fit(self, y: Floats, *, exact: bool) -> FittedPlain:
-        """Choose the order."""
+        """Choose the order: step by step for the forecast, from the usual ones for trials."""
         x = np.diff(y) if self.d else y - np.nanmean(y)
-        return FittedPlain(fit_arma(x, stepwise=True, exact=exact), self.d)
+        return FittedPlain(fit_arma(x, stepwise=exact, exact=exact), self.d)

@@ -358,6 +358,8 @@ def to_json_value(value: object) -> Any:  # noqa: ANN401  JSON is any of six typ
         return [to_json_value(item) for item in value.tolist()]
     if isinstance(value, (list, tuple)):
         return [to_json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json_value(item) for key, item in value.items()}
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, np.generic):

@@ -1,0 +1,263 @@
+"""Benchmark of the forecasts: accuracy, coverage and time against naive and statsforecast.
+
+    python tests/bench/bench_forecasting.py             # everything, as the bars say
+    python tests/bench/bench_forecasting.py --quick     # fewer origins and series, to see that it runs
+
+Prints the tables of docs/forecasting.md and ends with 1 where a bar is missed. The anchors run in
+an environment of their own (.bench/anchors: statsforecast 2.1 needs pandas below 3), which is made
+on first use; their slow answers (AutoARIMA) are kept in .bench/answers.jsonl by the values asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from pacsflow.forecasting import Forecast, forecast_many
+from pacsflow.forecasting.csv_input import read_series_csv
+from pacsflow.series import HourlySeries
+from pacsflow.simulator import hospital, hourly_series
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / ".bench"
+ANCHORS = PLACE / "anchors"
+ANSWERS = PLACE / "answers.jsonl"
+UK = ROOT.parent / "shared" / "data" / "series" / "uk_academic_backbone_hourly.csv"
+NEEDS = ("statsforecast==2.1.0", "pandas<3", "pmdarima==2.1.1")
+WEEK = 168
+HISTORIES = {192: 16, 336: 16, 672: 12, 1344: 8}
+"""Hours of history, and the number of origins, spread evenly over each series."""
+RIVALS = ("naive168", "AutoARIMA24", "MSTL", "MSTL-AutoARIMA")
+KEPT = ("AutoARIMA24",)
+MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+BEST_OF, TIMED, SAMPLED = 1.02, 200, 4
+
+
+def environment() -> Path:
+    """Return the Python of the anchors' environment, making it on first use."""
+    python = ANCHORS / "bin" / "python"
+    stamp = ANCHORS / "needs.txt"
+    if not stamp.exists() or stamp.read_text() != "\n".join(NEEDS):
+        venv.create(ANCHORS, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *NEEDS], check=True)
+        stamp.write_text("\n".join(NEEDS))
+    return python
+
+
+def ask(jobs: list[dict], cores: int) -> list[dict]:
+    """Let the anchors answer, on as many processes as there are cores."""
+    kept = {}
+    if ANSWERS.exists():
+        for line in ANSWERS.read_text().splitlines():
+            answer = json.loads(line)
+            kept[answer["key"]] = answer
+    for job in jobs:
+        told = json.dumps([NEEDS, job["model"], job["horizon"], job["values"]])
+        job["key"] = hashlib.sha256(told.encode()).hexdigest()
+    open_jobs = [job for job in jobs if job["key"] not in kept]
+    script = Path(__file__).with_name("forecasting_anchors.py")
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+    def run(part: list[dict]) -> list[dict]:
+        lines = "\n".join(json.dumps(job) for job in part)
+        done = subprocess.run(
+            [environment(), "-W", "ignore", script], input=lines, env=one_thread,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
+        )  # fmt: skip
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    with ThreadPoolExecutor(cores) as pool:
+        answers = [
+            a for part in pool.map(run, (open_jobs[i::cores] for i in range(cores))) for a in part
+        ]
+    by_id = {(job["id"], job["model"]): job["key"] for job in jobs}
+    with ANSWERS.open("a") as file:
+        for answer in answers:
+            answer["key"] = by_id[answer["id"], answer["model"]]
+            kept[answer["key"]] = answer
+            if answer["model"].startswith(KEPT):
+                file.write(json.dumps(answer) + "\n")
+    return [kept[job["key"]] | {"id": job["id"], "model": job["model"]} for job in jobs]
+
+
+def taylor() -> np.ndarray:
+    """Return pmdarima's half-hourly demand, summed to hours."""
+    job = json.dumps({"id": "taylor", "dataset": "taylor"})
+    script = Path(__file__).with_name("forecasting_anchors.py")
+    done = subprocess.run(
+        [environment(), script], input=job, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return np.array(json.loads(done.stdout)["values"]).reshape(-1, 2).sum(axis=1)
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Return the values with gaps filled from the week before: the anchors take no gap."""
+    out = values.copy()
+    for place in np.flatnonzero(~np.isfinite(out)):
+        out[place] = out[place - WEEK] if place >= WEEK else np.nanmean(values)
+    return out
+
+
+def the_series() -> dict[str, HourlySeries]:
+    """Return what the bars are about."""
+    found = {"demand": HourlySeries("demand", "MWh", MONDAY, taylor())}
+    simulated = hourly_series(hospital(), weeks=15, start=datetime(2025, 3, 3, 3, tzinfo=UTC))
+    imaging = simulated["imaging"]  # the last week holds the newcomer and the night of copying
+    found["hospital"] = HourlySeries(
+        "hospital", "bytes", imaging.start, imaging.values[: 14 * WEEK]
+    )
+    if UK.exists():
+        found["UK backbone"] = read_series_csv(UK, zone="Europe/London").series
+    else:
+        print(f"{UK.name} is not here: its cells are left out", file=sys.stderr)
+    return found
+
+
+def accuracy(every: dict[str, HourlySeries], quick: bool, cores: int) -> bool:
+    """Print MASE and coverage cell by cell; return whether every bar is reached."""
+    cells, pasts, jobs = [], [], []
+    for name, series in every.items():
+        whole = filled(series.values)
+        for hours, count in HISTORIES.items():
+            points = np.linspace(hours, len(series) - WEEK, 4 if quick else count).round()
+            for point in points.astype(int).tolist():
+                cells.append((name, hours, point))
+                start = series.start + (point - hours) * (series.end - series.start) / len(series)
+                past = series.values[point - hours : point]
+                pasts.append(HourlySeries(f"{name} {point}", series.unit, start, past))
+                for model in ("AutoARIMA24-approximate", "MSTL", "MSTL-AutoARIMA"):
+                    job = {"id": f"{name}|{hours}|{point}", "model": model, "horizon": WEEK}
+                    jobs.append(job | {"values": whole[point - hours : point].tolist()})
+    made = forecast_many(pasts)
+    answers = {(a["id"], a["model"]): a for a in ask(jobs, cores)}
+    table: dict[tuple[str, int], dict[str, list[float]]] = {}
+    for (name, hours, point), past, ours in zip(cells, pasts, made, strict=True):
+        actual = every[name].values[point : point + WEEK]
+        whole = filled(every[name].values)[point - hours : point]
+        scale = float(np.mean(np.abs(whole[24:] - whole[:-24])))
+        row = table.setdefault((name, hours), {})
+
+        def score(model: str, mean: np.ndarray, row=row, actual=actual, scale=scale) -> None:
+            row.setdefault(model, []).append(float(np.nanmean(np.abs(actual - mean))) / scale)
+
+        assert isinstance(ours, Forecast), past.name
+        seen = np.isfinite(actual)
+        inside = (actual >= ours.lower95) & (actual <= ours.upper95)
+        row.setdefault("coverage", []).append(float(inside[seen].mean()))
+        score("ours", ours.mean)
+        score("naive168", whole[-WEEK:])
+        for model in ("AutoARIMA24-approximate", "MSTL", "MSTL-AutoARIMA"):
+            answer = answers[f"{name}|{hours}|{point}", model]
+            if "mean" in answer:
+                mean, low, high = (np.array(answer[k]) for k in ("mean", "lower95", "upper95"))
+                score(model.removesuffix("-approximate"), mean)
+                held = ((actual >= low) & (actual <= high))[seen]
+                row.setdefault(f"{model} coverage", []).append(float(held.mean()))
+    return report(table)
+
+
+def report(table: dict[tuple[str, int], dict[str, list[float]]]) -> bool:
+    """Print the table and say which bars are missed."""
+    print(
+        "\nMASE (scale: mean absolute 24-hour difference), 168 hours ahead; coverage in percent\n"
+    )
+    print(
+        "| series | history | origins | ours | naive 168 | AutoARIMA 24 | MSTL (AutoETS) "
+        "| MSTL (AutoARIMA) | ours / best | coverage 95 | coverage MSTL (AutoARIMA) |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    better = missed = wide = 0
+    for (name, hours), row in table.items():
+        mean = {model: float(np.mean(values)) for model, values in row.items()}
+        ratio = mean["ours"] / min(mean[m] for m in RIVALS if m in mean)
+        covered = 100 * mean["coverage"]
+        better += ratio < 1
+        missed += ratio > BEST_OF
+        wide += not 92 <= covered <= 98
+        others = " | ".join(f"{mean.get(m, float('nan')):.3f}" for m in RIVALS)
+        print(
+            f"| {name} | {hours} h | {len(row['ours'])} | {mean['ours']:.3f} | {others} "
+            f"| {ratio:.3f} | {covered:.1f} | {100 * mean['MSTL-AutoARIMA coverage']:.1f} |"
+        )
+    cells = len(table)
+    overall = 100 * float(np.mean([np.mean(row["coverage"]) for row in table.values()]))
+    print(
+        f"\n{cells} cells: no worse than the best of the rivals within 2 % in {cells - missed}, "
+        f"better in {better}; coverage between 92 and 98 in {cells - wide}, {overall:.1f} overall"
+    )
+    return not missed and better > cells / 2 and not wide
+
+
+def speed(quick: bool, cores: int) -> bool:
+    """Time our whole forecast of many series against one fit of MSTL with AutoARIMA to each."""
+    number = 24 if quick else TIMED
+    every: list[HourlySeries] = []
+    seed = 1
+    while len(every) < number:
+        made = hourly_series(hospital(seed), weeks=9, start=datetime(2025, 3, 3, 3, tzinfo=UTC))
+        every += [
+            HourlySeries(f"{seed} {name}", s.unit, s.start, s.values[: 8 * WEEK])
+            for name, s in made.items()
+        ]
+        seed += 1
+    every = every[:number]
+    forecast_many(every[:6], workers=cores)
+    begin = time.perf_counter()
+    forecast_many(every, workers=cores)
+    ours = time.perf_counter() - begin
+    jobs = [
+        {"id": s.name, "model": "MSTL-AutoARIMA", "horizon": WEEK, "fit_only": True}
+        | {"values": filled(s.values).tolist()}
+        for s in every
+    ]
+    environment()
+    begin = time.perf_counter()
+    walls = [a["wall"] for a in ask(jobs, cores)]
+    whole = time.perf_counter() - begin
+    theirs = sum(walls) / cores  # without its imports
+    sample = [
+        job | {"model": "AutoARIMA24", "horizon": 1} for job in jobs[: 1 if quick else SAMPLED]
+    ]
+    slow = [a["wall"] for a in ask(sample, cores)]
+    print(
+        f"\n{number} series of 8 weeks on {cores} cores: ours, selected, calibrated and forecast, "
+        f"{ours:.1f} s; MSTL with AutoARIMA, one fit each, {theirs:.1f} s ({whole:.1f} s with "
+        f"start and imports): ours / theirs {ours / theirs:.2f}. AutoARIMA season 24: "
+        f"{np.mean(slow):.0f} s a series ({len(slow)} measured), so about "
+        f"{np.mean(slow) * number / cores:.0f} s: ours / theirs "
+        f"{ours / (np.mean(slow) * number / cores):.4f}"
+    )
+    return ours <= theirs
+
+
+def main() -> int:
+    """Run the parts; 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--part", choices=("accuracy", "speed", "all"), default="all")
+    options = parser.parse_args()
+    PLACE.mkdir(exist_ok=True)
+    environment()
+    cores = len(os.sched_getaffinity(0))
+    good = True
+    if options.part != "speed":
+        good &= accuracy(the_series(), options.quick, cores)
+    if options.part != "accuracy":
+        good &= speed(options.quick, cores)
+    print("all bars reached" if good else "bars missed: see above")
+    return 0 if good or options.quick else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
