@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .language import N_
 from .phrases import said
+from .sentences import party_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,10 +92,121 @@ RULES: dict[str, Text] = {
         ),
     ),
 }
+_UNKNOWN_SENDER = Text(
+    N_("%(host)s is in no inventory and stores objects"),
+    None,
+    N_("Add the device to the inventory, or find out who puts images into the PACS."),
+)
+NOTICES: dict[str, Text] = {
+    "External_Association": Text(
+        N_("DICOM with the outside: %(host)s"),
+        None,
+        N_(
+            "If the peer is a partner, put its network into Site::local_nets or the traffic into a "
+            "VPN with TLS; if nobody knows it, block it at the border and find out since when."
+        ),
+    ),
+    "Cleartext_Across_Sites": Text(
+        N_("DICOM in the clear between sites, from %(host)s"),
+        None,
+        N_("Use TLS (port 2762) or a tunnel between the sites."),
+    ),
+    "AE_Title_Guessing": Text(
+        N_("%(host)s tried several AE titles"),
+        None,
+        N_("Several rejected pairs are somebody trying; look at what else the host does."),
+    ),
+    "Find_Enumeration": Text(
+        N_("%(host)s asked for very many studies"),
+        None,
+        N_(
+            "Ask who runs it: migrations and research exports do this and are announced; "
+            "otherwise somebody draws up a list of patients."
+        ),
+    ),
+    "Bulk_Retrieval": Text(
+        N_("%(host)s fetched very many objects"),
+        None,
+        N_(
+            "Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
+            "move_destinations)."
+        ),
+    ),
+    "Move_To_Unknown_Destination": Text(
+        N_("%(host)s had images sent to an unknown destination"),
+        None,
+        N_(
+            "Find the AE title in the PACS's configuration; one that nobody can explain is a way "
+            "out."
+        ),
+    ),
+    "New_Peer": Text(
+        N_("%(host)s had an association with a new peer"),
+        None,
+        N_(
+            "A new device should be in the inventory; if it is not announced, look at what it "
+            "asked for."
+        ),
+    ),
+    "AE_Title_On_Several_Hosts": Text(
+        N_("One AE title calls from several hosts, among them %(host)s"),
+        None,
+        N_(
+            "Compare orig_impl_uid in dicom.log: the same software suggests a clone, another one a "
+            "stranger."
+        ),
+    ),
+    "Association_Flood": Text(
+        N_("%(host)s requested very many associations"),
+        None,
+        N_(
+            "A client that opens one association for each image does so, and so does a denial of "
+            "service; compare with the PACS's limit."
+        ),
+    ),
+    "Echo_Scan": Text(
+        N_("%(host)s sent C-ECHO to many endpoints"),
+        None,
+        N_("Monitoring systems do; name those in a Notice::policy hook, and look into any other."),
+    ),
+    "Store_From_Unknown_Sender": _UNKNOWN_SENDER,
+    "Unknown_Store_Sender": _UNKNOWN_SENDER,
+    "Part10_In_Data_Set": Text(
+        N_("%(host)s sent the preamble of a file inside a message"),
+        None,
+        N_(
+            "See which software sends it (orig_impl_uid), and look at the preamble of what arrived."
+        ),
+    ),
+    "Executable_In_DICOM_File": Text(
+        N_("A DICOM file that is a program as well, from %(host)s"),
+        None,
+        N_("Treat it as malware: isolate the file, keep it, do not open it, find its origin."),
+    ),
+    "Cleartext_Credentials": Text(
+        N_("%(host)s sent a user name and a passcode in the clear"),
+        None,
+        N_("Use TLS for this device, then new credentials."),
+    ),
+    "Malformed": Text(
+        N_("%(host)s sent malformed DICOM"),
+        None,
+        N_(
+            "One sender with one software is a defect to report to its vendor; a host that appears "
+            "for the first time with malformed PDUs is not."
+        ),
+    ),
+    "Reserved_Bits_Set": Text(
+        N_("%(host)s sets reserved bytes"),
+        None,
+        N_("Some old devices do not clear them; a device that never did and now does has changed."),
+    ),
+}
+"""What the notices of the Zeek package say, by name; docs/zeek-notices.md says more."""
 NOTICE = Text(
     N_("Zeek notice %(note)s from %(host)s"),
     None,
-    N_("docs/notices.md says what %(note)s means and what to do."),
+    N_("docs/zeek-notices.md says what %(note)s means and what to do."),
 )
 
 PERCENTS = {"percent", "limit"}
@@ -132,10 +244,16 @@ def known(finding: Finding) -> bool:
 
 def finding_said(finding: Finding, language: Language) -> Finding:
     """Return `finding` in `language`; where its rule is not known, or a value lacks, as it is."""
-    text = RULES.get(finding.id) or (NOTICE if finding.id.startswith("notice-") else None)
+    text = RULES.get(finding.id)
+    if finding.id.startswith("notice-"):
+        text = NOTICES.get(finding.id.removeprefix("notice-"), NOTICE)
     if text is None:
         return finding
     values = {name: _value(name, value, language) for name, value in finding.params}
+    if not values.get("host", "-"):
+        values["host"] = language.gettext("an unknown host")
+    elif finding.parties and values.get("host") == finding.parties[0].address:
+        values["host"] = party_name(finding.parties[0])
     for name, moment in (("start", finding.start), ("end", finding.end)):
         if moment is not None:
             values.setdefault(name, language.moment(moment))

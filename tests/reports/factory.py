@@ -667,7 +667,7 @@ def empty() -> WeeklyReport:
 def one_row() -> WeeklyReport:
     """A single connection in the whole week."""
     base = empty()
-    values = tuple(1234.0 if h == 34 else 0.0 for h in range(168))
+    values = tuple(1234.0 if h == 34 else None for h in range(168))
     a, b = party(1, "other", name=""), party(2, "other", name="")
     one = Estimate(1234.0)
     ranks = Ranking((Ranked(a, 1, 100.0, one, 100.0),), 1, 1234.0, 0)
