@@ -131,17 +131,14 @@ end
 function tracker:lost(c, d)
   local a = c.assoc
   if not a.confirmed then
-    if c.presumed or a.untagged == nil and a.id then
-      c.assoc_unsure = true
-    end
     -- It only looked like DICOM: nothing of it is kept.
-    local id_holder = a.id and a
-    if id_holder then
-      local fresh = association.new(a.start_frame, a.ts)
-      a.counts, a.flags, a.offered, a.rq = fresh.counts, {}, {}, nil
+    if a.id then
+      a.counts, a.flags, a.offered = association.new().counts, {}, {}
     else
       c.assoc = nil
     end
+    stream.start(c.a, nil)
+    stream.start(c.b, nil)
     if c.syn and not c.past_start then
       self:foreign(c)
     end
