@@ -252,3 +252,14 @@ def test_of_a_long_association_the_last_row_counts(ledger: Ledger, write: Write)
     with ledger.connect() as connection:
         rows = connection.sql('SELECT "end", store_rq FROM associations').fetchall()
     assert rows == [("released", 12)]
+
+
+def test_a_file_that_did_not_change_is_not_read_again(
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pacsflow.ledger as module
+
+    sources = find([write("conn.log", tsv([{}]))]).sources
+    ledger.add(sources)
+    monkeypatch.setattr(module, "fingerprint", lambda *_: pytest.fail("it was read"))
+    assert len(ledger.add(sources).known) == 1

@@ -60,7 +60,10 @@ def demo(
             file.write(told + "\n")
     sys.stdout.write(f"{logs.resolve()}\n")
     if not no_report:
-        ingest([str(logs)], folder / "ledger")
+        ready = folder / "ledger" / "demo-is-in"
+        if not ready.is_file():
+            ingest([str(logs)], folder / "ledger")
+            ready.touch()
         report(
             ledger=folder / "ledger",
             inventory=logs / "inventory.tsv",

@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import LedgerError, PacsflowError
 from pacsflow.hourly import connect
 from pacsflow.ledger.journal import Entry, Journal
-from pacsflow.ledger.staging import Fingerprint, Staged, fingerprint, is_replaceable, stage
+from pacsflow.ledger.staging import (
+    Fingerprint,
+    Staged,
+    fingerprint,
+    is_replaceable,
+    stage,
+    stamp,
+)
 from pacsflow.ledger.tables import TABLES
 
 if TYPE_CHECKING:
@@ -168,6 +175,9 @@ class Ledger:
         for source in sources:
             path = str(source.path.resolve())
             old = by_path.get(path)
+            if old is not None and old.stamp == stamp(source.path):
+                known.append(source)
+                continue
             try:
                 print_ = fingerprint(source.path, old.size if old and is_replaceable(source) else 0)
             except PacsflowError as error:
@@ -273,4 +283,5 @@ def _entry(staged: Staged, replaces: str, *, simulated: bool) -> Entry:
         simulated=simulated,
         files=tuple(staged.files),
         replaces=replaces,
+        stamp=staged.fingerprint.stamp,
     )

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS sources (
     sha256 TEXT PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
     rows INTEGER NOT NULL, unreadable INTEGER NOT NULL, examples TEXT NOT NULL,
     notes TEXT NOT NULL, first TEXT, last TEXT, added TEXT NOT NULL, simulated INTEGER NOT NULL,
-    files TEXT NOT NULL, replaces TEXT NOT NULL, committed INTEGER NOT NULL
+    files TEXT NOT NULL, replaces TEXT NOT NULL, stamp TEXT NOT NULL,
+    committed INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS problems (
     path TEXT PRIMARY KEY, problem TEXT NOT NULL, seen TEXT NOT NULL
@@ -47,6 +48,8 @@ class Entry:
     simulated: bool
     files: tuple[str, ...]
     replaces: str = ""
+    stamp: str = ""
+    """Size and time of change of the file as it lay on disk, to know it again without reading."""
 
 
 class Journal:
@@ -82,12 +85,12 @@ class Journal:
             (
                 e.sha256, e.path, e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
                 json.dumps(e.notes), _text(e.first), _text(e.last), e.added.isoformat(),
-                int(e.simulated), json.dumps(e.files), e.replaces, 0,
+                int(e.simulated), json.dumps(e.files), e.replaces, e.stamp, 0,
             )
             for e in entries
         ]  # fmt: skip
         with self._database() as database:
-            marks = ",".join("?" * 15)
+            marks = ",".join("?" * 16)
             database.executemany(f"INSERT OR REPLACE INTO sources VALUES ({marks})", values)
 
     def commit(self, entries: Sequence[Entry]) -> None:
@@ -118,7 +121,7 @@ class Journal:
         with self._database() as database:
             rows = database.execute(
                 "SELECT sha256, path, kind, size, rows, unreadable, examples, notes, first, last,"
-                " added, simulated, files, replaces FROM sources WHERE committed = ?"
+                " added, simulated, files, replaces, stamp FROM sources WHERE committed = ?"
                 " ORDER BY first, path",
                 (int(committed),),
             ).fetchall()
@@ -138,6 +141,7 @@ class Journal:
                 bool(row[11]),
                 tuple(json.loads(row[12])),
                 row[13],
+                row[14],
             )
             for row in rows
         ]

@@ -29,12 +29,14 @@ EPOCH = date(1970, 1, 1)
 class Fingerprint:
     """A source's content: SHA-256 of its bytes after decompression, and their number.
 
-    `prefix` is the hash of the first `prefix_size` bytes, where those were asked for.
+    `prefix` is the hash of the first `prefix_size` bytes, where those were asked for; `stamp` is
+    taken before the file is read, so that a change while reading shows.
     """
 
     sha256: str
     size: int
     prefix: str = ""
+    stamp: str = ""
 
 
 @dataclass(slots=True)
@@ -49,10 +51,19 @@ class Staged:
     last: datetime | None = None
 
 
+def stamp(path: Path) -> str:
+    """Return size and time of change of a file on disk; empty where it cannot be asked."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 def fingerprint(path: Path, prefix_size: int = 0) -> Fingerprint:
     """Hash a file's content, gzip undone, so that a log and its packed copy are the same."""
     whole = hashlib.sha256()
-    prefix, size = "", 0
+    prefix, size, stamped = "", 0, stamp(path)
     with opened(path) as file:
         while chunk := file.read(1 << 20):
             if prefix_size and size < prefix_size <= size + len(chunk):
@@ -61,7 +72,7 @@ def fingerprint(path: Path, prefix_size: int = 0) -> Fingerprint:
                 prefix = part.hexdigest()
             whole.update(chunk)
             size += len(chunk)
-    return Fingerprint(whole.hexdigest(), size, prefix)
+    return Fingerprint(whole.hexdigest(), size, prefix, stamped)
 
 
 def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | PacsflowError:
