@@ -17,12 +17,26 @@ PHRASES = (
     # forecasts
     N_("%(there)s hours with data are too few: a forecast needs %(needed)s (one week)."),
     N_(
-        "%(model)s: the history is too short to hold hours back, so nothing tells yet how good it "
-        "is."
+        "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "
+        "it is."
     ),
     N_("%(model)s suits: %(gain)s %% better than last week's values."),
-    N_("No ARIMA model suits: the report shows last week's values instead."),
-    N_("No ARIMA model suits: the report shows yesterday's values instead."),
+    N_(
+        "%(model)s is not proven to suit: %(loss)s %% worse than last week's values, no more than "
+        "chance does, so it is kept for what it does on most series."
+    ),
+    N_(
+        "%(model)s does not suit: it is no better than last week's values, which the report shows "
+        "instead."
+    ),
+    N_(
+        "%(model)s does not suit: it is %(loss)s %% worse than last week's values, which the "
+        "report shows instead."
+    ),
+    N_(
+        "%(model)s does not suit: the report shows yesterday's values instead, which are %(gain)s "
+        "%% better than last week's."
+    ),
     # data quality
     N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
@@ -39,6 +53,10 @@ PHRASES = (
     N_("bytes of whole frames, estimated from sFlow samples"),
 )
 
+OPTIONS = (N_("latest"), N_("the one that covers most hours"), N_("yes"), N_("no"))
+MODELS = (N_("day types"), N_("Fourier terms"), N_("seasonal naive"))
+
+_MEAN = re.compile(r"[Mm]ean of (.+) and (.+)")
 _HOLE = re.compile(r"%\\\(([a-z]+)\\\)s")
 
 
@@ -55,9 +73,32 @@ def said(text: str, language: Language) -> str:
     for pattern, phrase in _patterns():
         found = pattern.fullmatch(text)
         if found:
-            values = {name: _number(value, language) for name, value in found.groupdict().items()}
+            values = {
+                name: model_said(value, language) if name == "model" else _number(value, language)
+                for name, value in found.groupdict().items()
+            }
             template = language.gettext(phrase)
             return template % values if "%" in phrase else template
+    return text
+
+
+def option_said(text: str, language: Language) -> str:
+    """Return the value of an option in `language`, where it is a word and not a name."""
+    return language.gettext(text) if text in OPTIONS else text
+
+
+def model_said(text: str, language: Language) -> str:
+    """Return the name of a model, or of the mean of several, in `language`."""
+    _ = language.gettext
+    found = _MEAN.fullmatch(text)
+    if found:
+        parts = [part for part in re.split(r", (?=\D)", found[1]) if part]
+        mean = _("mean of %(models)s") % {
+            "models": language.listing([*parts, found[2]], most=len(parts) + 1)
+        }
+        text = mean[:1].upper() + mean[1:] if text[:1] == "M" else mean
+    for word in MODELS:
+        text = text.replace(word, _(word))
     return text
 
 

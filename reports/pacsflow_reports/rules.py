@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .language import N_
-from .phrases import said
+from .phrases import model_said, option_said, said
 from .sentences import party_name
 
 if TYPE_CHECKING:
@@ -293,6 +293,7 @@ def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
             title=title or made.title,
             reason=said(made.reason, language),
             verdict=said(made.verdict, language),
+            model=model_said(made.model, language),
         )
 
     keys = {
@@ -300,9 +301,13 @@ def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
         report.imaging.title: "imaging",
         report.communications.title: "communications",
     }
-    cover = report.coverage
+    cover, made_by = report.coverage, report.provenance
     return replace(
         report,
+        provenance=replace(
+            made_by,
+            options=tuple((name, option_said(value, language)) for name, value in made_by.options),
+        ),
         title=said(report.title, language),
         findings=findings,
         status=tuple(map(light, report.status)),
