@@ -254,7 +254,8 @@ class Ledger:
             else:
                 rows = connection.from_arrow(schema.empty_table())
             if table == "associations":
-                rows = rows.query("every", LAST_OF_EACH)
+                rows.create_view("every")
+                rows = connection.sql(LAST_OF_EACH)
             rows.create_view(table)
         return connection
 
