@@ -1,7 +1,7 @@
 """Benchmark of the forecasts: accuracy, coverage and time against naive and statsforecast.
 
     python tests/bench/bench_forecasting.py             # everything, as the bars say
-    python tests/bench/bench_forecasting.py --quick     # fewer origins and series, to see that it runs
+    python tests/bench/bench_forecasting.py --quick     # fewer origins and series
 
 Prints the tables of docs/forecasting.md and ends with 1 where a bar is missed. The anchors run in
 an environment of their own (.bench/anchors: statsforecast 2.1 needs pandas below 3), which is made
@@ -148,8 +148,9 @@ def accuracy(every: dict[str, HourlySeries], quick: bool, cores: int) -> bool:
         scale = float(np.mean(np.abs(whole[24:] - whole[:-24])))
         row = table.setdefault((name, hours), {})
 
-        def score(model: str, mean: np.ndarray, row=row, actual=actual, scale=scale) -> None:
-            row.setdefault(model, []).append(float(np.nanmean(np.abs(actual - mean))) / scale)
+        def score(model: str, mean: np.ndarray) -> None:
+            error = float(np.nanmean(np.abs(actual - mean)))  # noqa: B023  called at once
+            row.setdefault(model, []).append(error / scale)  # noqa: B023
 
         assert isinstance(ours, Forecast), past.name
         seen = np.isfinite(actual)

@@ -7,11 +7,12 @@ It imports nothing of pacsflow: statsforecast 2.1 needs pandas below 3, pacsflow
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
 
-def model_of(name):
+def model_of(name: str) -> Any:
     """Return the anchor called `name`, configured as a careful user of statsforecast would."""
     from statsforecast.models import MSTL, AutoARIMA
 
@@ -26,14 +27,14 @@ def model_of(name):
     raise SystemExit(f"no anchor is called {name}")
 
 
-def taylor():
+def taylor() -> list[float]:
     """Return the half-hourly demand that pmdarima carries, two weeks a row of its source."""
     from pmdarima.datasets import load_taylor
 
     return [float(v) for v in load_taylor()]
 
 
-def main():
+def main() -> None:
     """Answer every job; a failure of an anchor is an answer, too."""
     for line in sys.stdin:
         job = json.loads(line)

@@ -68,6 +68,9 @@ def examine(y: Floats, first: int) -> Condition:
             f"The series has been zero for its last {silent} hours: it is taken to have stopped."
         )
         return Condition(y, first, 0.0, notes=tuple(notes))
+    if alive.size == 1:
+        notes.append("One hour alone is not zero; it is not expected again.")
+        return Condition(y, first, 0.0, notes=tuple(notes))
     begin = int(alive[0])
     if np.isfinite(y[:begin]).sum() >= WEEK:
         y, first = y[begin:], first + begin

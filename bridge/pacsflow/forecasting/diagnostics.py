@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pacsflow.forecasting.models import Fitted
     from pacsflow.forecasting.values import Floats
 
-_LAGS = 2 * WEEK
+_LAGS = WEEK + DAY
 
 
 def adf(x: Floats) -> UnitRoot | None:
