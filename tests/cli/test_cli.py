@@ -282,3 +282,17 @@ def test_doctor_names_what_is_missing(
     assert rows["pacsflow"]["state"] == "ok"
     assert rows["tshark"]["state"] == "missing"
     assert rows["tshark"]["how_to_get_it"] == "apt-get install tshark"
+
+
+def test_tables_with_relative_times_want_a_start(
+    capsys: pytest.CaptureFixture[str], write: Write
+) -> None:
+    table = write(
+        "a.csv", '"No.","Time","Source","Destination","Length"\n1,0.5,10.0.0.1,10.0.0.2,99\n'
+    )
+    code, _, err = run(capsys, "report", table, "--format", "json", "--no-forecast")
+    assert code == 2
+    assert "--capture-start" in err
+    start = ["--capture-start", "2026-03-02T08:00"]
+    _, out, _ = run(capsys, "report", table, "--format", "json", "--no-forecast", *start)
+    assert json.loads(out)["week"] == "2026-W10"

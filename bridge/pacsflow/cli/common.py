@@ -7,6 +7,7 @@ import io
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,6 +64,14 @@ SamplingOption = Annotated[
 KeylogOption = Annotated[
     Path | None, typer.Option("--keylog", help="TLS key log, to see associations inside TLS.")
 ]
+StartOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--capture-start",
+        formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
+        help="When a table of frames begins (UTC), where its times are seconds since then.",
+    ),
+]
 OriginOption = Annotated[
     str,
     typer.Option(
@@ -93,6 +102,17 @@ WHOLE = {
 }  # fmt: skip
 """Columns that are useless when cut; a terminal too narrow for them folds the others."""
 PIPE_WIDTH = 160
+
+
+def capture_options(
+    sampling_rate: int | None = None,
+    keylog: Path | None = None,
+    inventory: Path | None = None,
+    start: datetime | None = None,
+) -> CaptureOptions:
+    """Return what the user said of captures and tables that these do not say themselves."""
+    begun = start.replace(tzinfo=UTC) if start else None
+    return CaptureOptions(sampling_rate, keylog, inventory, begun)
 
 
 def errors() -> Console:

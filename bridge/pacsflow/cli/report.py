@@ -21,6 +21,8 @@ from pacsflow.cli.common import (
     LedgerOption,
     OriginOption,
     SamplingOption,
+    StartOption,
+    capture_options,
     emit,
     errors,
     inventory_of,
@@ -125,6 +127,7 @@ def report(
     top: Annotated[int, typer.Option(min=1, max=100, help="Rows in the top tables.")] = 10,
     sampling_rate: SamplingOption = None,
     keylog: KeylogOption = None,
+    capture_start: StartOption = None,
     config: ConfigOption = None,
     fail_on: FailOption = None,
     how: Annotated[
@@ -141,7 +144,7 @@ def report(
         week=week, zone=site_tz, title=title, site=site, origin=origin,
         forecasts=not no_forecast, top=top,
     )  # fmt: skip
-    capture = CaptureOptions(sampling_rate, keylog, inventory)
+    capture = capture_options(sampling_rate, keylog, inventory, capture_start)
     made = build(inputs, ledger, inventory, config, options, capture)
     if how is ReportFormat.JSON:
         sys.stdout.write(orjson.dumps(to_json_value(made), option=orjson.OPT_INDENT_2).decode())
@@ -190,6 +193,7 @@ def ingest(
     inventory: InventoryOption = None,
     sampling_rate: SamplingOption = None,
     keylog: KeylogOption = None,
+    capture_start: StartOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default all cores.")
     ] = None,
@@ -203,7 +207,7 @@ def ingest(
     """
     if not inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
-    found = find(inputs, CaptureOptions(sampling_rate, keylog, inventory))
+    found = find(inputs, capture_options(sampling_rate, keylog, inventory, capture_start))
     book = Ledger(ledger, create=True)
     with progress("reading") as update:
         added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)

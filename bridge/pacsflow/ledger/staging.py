@@ -99,6 +99,12 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
         else:
             for _ in _traffic_rows(staged, writers):
                 pass
+        if staged.quality.rows and staged.first is None:
+            raise InputError(
+                source.path,
+                "its times are seconds since the capture began, not dates",
+                hint="give --capture-start 2026-03-02T08:00, or export with UTC date and time",
+            )
         if not staged.quality.rows and staged.quality.unreadable:
             problem = f"no row of it can be read; {staged.quality.examples[0]}"
             raise InputError(source.path, problem)
