@@ -224,7 +224,11 @@ local function row_of(self, a, d, title, role, impl_uid, impl_version)
   end
   k.impl_uid, k.impl_version = impl_uid or k.impl_uid, impl_version or k.impl_version
   k.tls = k.tls or a.tls or false
-  k.mac, k.evidence = d.mac, a
+  k.mac = d.mac
+  -- The first to start, whichever ends first.
+  if not k.evidence or a.ts < k.evidence.ts then
+    k.evidence = a
+  end
   return k
 end
 
@@ -237,14 +241,13 @@ function endpoints:rows(a)
   if not a.ac then
     return {}
   end
-  local rows, orig = {}, a.orig
-  if a.orig_role then
-    rows[1] = row_of(self, a, orig, a.calling_ae, role_text(a.orig_role), a.orig_impl_uid,
-      a.orig_impl_version)
-    rows[2] = row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role), a.resp_impl_uid,
-      a.resp_impl_version)
-  end
-  return rows
+  local orig = a.orig
+  return {
+    row_of(self, a, orig, a.calling_ae, role_text(a.orig_role) or "scu", a.orig_impl_uid,
+      a.orig_impl_version),
+    row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role) or "scp", a.resp_impl_uid,
+      a.resp_impl_version),
+  }
 end
 
 -- Category and basis of an endpoint as of now.

@@ -90,11 +90,10 @@ function export.open(directory)
   }, export)
 end
 
-function export:association(a, hosts, ts)
+function export:association(a, hosts)
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, k in ipairs(hosts:rows(a)) do
-    k.ts = ts
     self:endpoint(k, hosts)
   end
 end
@@ -104,11 +103,11 @@ function export:endpoint(k, hosts)
   local category, basis = hosts:category(k)
   local signature = table.concat({
     category, basis, table.concat(k.services, ","), table.concat(k.modalities, ","),
-    k.impl_uid or "", k.impl_version or "", tostring(k.tls),
+    k.impl_uid or "", k.impl_version or "", tostring(k.tls), format("%.6f", k.evidence.ts),
   }, "|")
   if k.written ~= signature then
     k.written = signature
-    self.known:write(rows.known(k, k.ts, category, basis))
+    self.known:write(rows.known(k, category, basis))
   end
 end
 

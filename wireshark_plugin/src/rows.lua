@@ -110,9 +110,10 @@ function rows.dicom(a)
   }
 end
 
-function rows.known(k, ts, category, basis)
+-- ts is that of the first association that shows the endpoint.
+function rows.known(k, category, basis)
   return {
-    ts = ts, host = bytes.address(k.host), port_num = k.port, ae_title = k.title, role = k.role,
+    ts = k.evidence.ts, host = bytes.address(k.host), port_num = k.port, ae_title = k.title, role = k.role,
     category = category, basis = basis, services = k.services, modalities = k.modalities,
     impl_uid = k.impl_uid, impl_version = k.impl_version, tls = k.tls,
     ["local"] = networks.is_local(k.host), evidence_uid = rows.identify(k.evidence),

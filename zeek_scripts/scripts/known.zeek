@@ -25,7 +25,7 @@ export {
 
 	## The columns of known_dicom.log.
 	type KnownInfo: record {
-		## When the endpoint was first seen as it is now.
+		## When the first association began that shows the endpoint.
 		ts:           time        &log;
 		## The host.
 		host:         addr        &log;
@@ -51,7 +51,7 @@ export {
 		tls:          bool        &log &default=F;
 		## Its address is a local one. In the log it is called `local`, which is a keyword here.
 		is_local:     bool        &log &default=F;
-		## The connection that says so.
+		## The connection of that association.
 		evidence_uid: string      &log;
 	};
 
@@ -211,10 +211,11 @@ function merge_row(old: KnownInfo, new: KnownInfo): bool
 		changed = T;
 		}
 
-	if ( old$category != new$category || old$basis != new$basis )
+	# The association that began first, whichever ended first.
+	if ( new$ts < old$ts )
 		{
-		old$category = new$category;
-		old$basis = new$basis;
+		old$ts = new$ts;
+		old$evidence_uid = new$evidence_uid;
 		changed = T;
 		}
 
@@ -266,13 +267,14 @@ event DICOM::endpoint_seen(e: Evidence)
 	local mine = rows[r$host];
 	local key = row_key(r);
 
+	local is_new = T;
+
 	if ( key in mine )
 		{
-		if ( ! merge_row(mine[key], r) )
-			return;
-
-		mine[key]$ts = r$ts;
-		mine[key]$evidence_uid = r$evidence_uid;
+		local old = mine[key];
+		is_new = merge_row(old, r) || old$category != r$category || old$basis != r$basis;
+		old$category = r$category;
+		old$basis = r$basis;
 		}
 	else
 		{
@@ -285,8 +287,19 @@ event DICOM::endpoint_seen(e: Evidence)
 		mine[key] = r;
 		}
 
-	# A copy, for the row goes on changing.
-	Log::write(KNOWN_LOG, copy(mine[key]));
+	# Copies, for the rows go on changing.
+	if ( is_new )
+		Log::write(KNOWN_LOG, copy(mine[key]));
+
+	# What a host is holds for all its rows, except those that the inventory speaks of.
+	local inferred = infer_category(h);
+
+	for ( other, row in mine )
+		if ( row$basis != "inventory" && row$category != inferred )
+			{
+			row$category = inferred;
+			Log::write(KNOWN_LOG, copy(row));
+			}
 	}
 
 # Everything of the evidence that matters to a proxy, except when and in which connection.
