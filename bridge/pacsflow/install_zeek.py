@@ -45,7 +45,7 @@ def install_zeek(destination: Path | None, *, build: bool = True) -> list[Path]:
     analyzer = source / "analyzer"
     written = [*_copy(source / "scripts", scripts), *_copy(analyzer, scripts / "analyzer")]
     if build:
-        written.append(_compile(analyzer, modules / MODULE))
+        written.append(compile_module(analyzer, modules / MODULE))
     return written
 
 
@@ -91,8 +91,8 @@ def _copy(source: Path, target: Path) -> list[Path]:
     ]
 
 
-def _compile(analyzer: Path, module: Path) -> Path:
-    """Compile the grammars into one module."""
+def compile_module(analyzer: Path, module: Path) -> Path:
+    """Compile the grammars into one module and return it; raises `ToolError`."""
     spicyz = locate("spicyz", ZEEK_FOLDERS)
     if spicyz is None:
         raise ToolError(

@@ -48,6 +48,7 @@ def _top(
 def _register() -> None:
     """Import every command's module, which registers it."""
     from pacsflow.cli import (  # noqa: F401, PLC0415 - after `app` is there
+        cross_check,
         dicom,
         digest,
         doctor,

@@ -1,0 +1,54 @@
+"""`cross-check`: whether the Wireshark plugin and the Zeek package tell one story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from pacsflow.cli import FOUND, USABLE, app
+from pacsflow.cli.common import Format, FormatOption, InventoryOption, emit, errors, progress
+
+COLUMNS = ("capture", "log", "where", "field", "plugin", "zeek", "reason")
+
+
+@app.command("cross-check", rich_help_panel="Look")
+def cross_check(
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURES...", help="Captures, pcap or pcapng.")
+    ],
+    inventory: InventoryOption = None,
+    how: FormatOption = Format.TABLE,
+) -> int:
+    """Read captures with the Wireshark plugin and with Zeek, and list where the two differ.
+
+    Compares all fields of dicom.log and known_dicom.log except the connection identifiers; times
+    may differ by a millisecond. Ends with 1 where there is a difference without a known reason.
+    The first run compiles the Zeek package, which takes a minute or two.
+
+    Example: `pacsflow cross-check monday.pcapng`
+    """
+    from pacsflow import cross_check as checking  # noqa: PLC0415 - only here
+    from pacsflow.zeek_export import compiled_package, find_zeek  # noqa: PLC0415 - likewise
+
+    done = []
+    with progress("reading with both") as update:
+        modules = compiled_package(find_zeek())
+        for number, capture in enumerate(captures):
+            update(number, len(captures))
+            done.append(checking.cross_check(capture, inventory=inventory, modules=modules))
+    found = [d for comparison in done for d in comparison.differences]
+    rows = [[getattr(d, column) for column in COLUMNS] for d in found]
+    emit("Differences", COLUMNS, rows, how)
+    unexplained = sum(len(comparison.unexplained) for comparison in done)
+    for reason in checking.REASONS:
+        if any(d.reason == reason.name for d in found):
+            errors().print(Text(f"{reason.name}: {reason.text}", style="dim"))
+    errors().print(
+        f"{len(done)} captures, {sum(c.associations for c in done)} associations, "
+        f"{sum(c.endpoints for c in done)} endpoints, {sum(c.fields for c in done)} fields "
+        f"compared: {unexplained} differences, and {len(found) - unexplained} with a known reason"
+    )
+    return FOUND if unexplained else USABLE

@@ -1,0 +1,265 @@
+"""Compares what the Wireshark plugin and the Zeek package say of one capture, field by field."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import InputError
+from pacsflow.tshark_export import export_logs
+from pacsflow.zeek_export import export_zeek_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Row = dict[str, str]
+"""One row of a log, the cells as they stand in the file."""
+
+UNSET = "-"
+TOLERANCE = 0.001
+"""Seconds that times may differ by."""
+TIMES = {"time", "interval"}
+NOT_COMPARED = {"uid", "evidence_uid"}
+"""Each tool makes connection identifiers of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A Zeek TSV log: Zeek types by field, and rows."""
+
+    types: Mapping[str, str]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a difference is no fault. `name` is what reports show, `text` what it stands for."""
+
+    name: str
+    text: str
+    applies: Callable[[str, str, Row], bool]
+    """Given the log, the field (``row`` for a row that one lacks) and the plugin's row."""
+
+
+REASONS = (
+    Reason(
+        "cut frames",
+        "Frames were captured shorter than they were on the wire, or are samples. Zeek takes a "
+        "segment that is not whole for a gap; the plugin reads what there is of it.",
+        lambda _log, _field, row: bool({"truncated", "sampled"} & _set(row.get("flags", ""))),
+    ),
+    Reason(
+        "one address",
+        "Both ends have one address (a capture made on one loopback address). Zeek 8.0's "
+        "community_id_v1 then orders the ports by their bytes in the machine's order, not the "
+        "network's, and gives another ID than Wireshark and the specification.",
+        lambda log, field, row: (
+            log == "dicom" and field == "community_id" and row["id.orig_h"] == row["id.resp_h"]
+        ),
+    ),
+    Reason(
+        "another port",
+        "The association's start is missing and its port is none that Zeek's analyzer is "
+        "registered for: nothing there tells Zeek to look. The plugin looks at every stream.",
+        lambda _log, field, row: field == "row" and "midstream" in _set(row.get("flags", "")),
+    ),
+)
+"""All differences that are known and stay, each with why; there is no other list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field on which the two tools differ; `field` is ``row`` where one lacks the row.
+
+    `reason` names one of `REASONS`, or is empty: then one of the two is wrong.
+    """
+
+    capture: str
+    log: str
+    where: str
+    field: str
+    plugin: str
+    zeek: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How much was compared, and what differed."""
+
+    capture: str
+    associations: int
+    endpoints: int
+    fields: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def unexplained(self) -> tuple[Difference, ...]:
+        """Return the differences without a reason."""
+        return tuple(d for d in self.differences if not d.reason)
+
+
+def cross_check(
+    capture: Path,
+    *,
+    inventory: Path | None = None,
+    tshark: str | None = None,
+    modules: Path | None = None,
+) -> Comparison:
+    """Read a capture with both tools and compare their rows.
+
+    Parameters
+    ----------
+    capture
+        A capture that both open: pcap or pcapng.
+    inventory
+        The hospital's inventory, given to both.
+    tshark
+        Path of tshark (see `pacsflow.tshark_export.find_tshark`).
+    modules
+        Folder with Zeek's compiled analyzers (see `pacsflow.zeek_export.compiled_package`).
+
+    Raises
+    ------
+    InputError
+        One of the tools cannot read the capture.
+    ToolError
+        One of them is missing.
+    """
+    with tempfile.TemporaryDirectory(prefix="pacsflow-cross-check-") as folder:
+        ours, theirs = Path(folder, "plugin"), Path(folder, "zeek")
+        export_zeek_logs(capture, theirs, inventory=inventory, modules=modules)
+        export_logs(capture, ours, tshark=tshark, inventory=inventory)
+        return compare(capture.name, ours, theirs)
+
+
+def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
+    """Compare the logs in two folders: dicom.log row by row, known_dicom.log by endpoint."""
+    found: list[Difference] = []
+    fields = 0
+    associations = join(last_rows(read_log(plugin / "dicom.log")), read_log(zeek / "dicom.log"))
+    endpoints = _by_endpoint(read_log(plugin / "known_dicom.log"))
+    others = _by_endpoint(read_log(zeek / "known_dicom.log"))
+    keys = sorted(endpoints.keys() | others.keys())
+    types = {
+        "dicom": read_log(plugin / "dicom.log").types,
+        "known_dicom": read_log(plugin / "known_dicom.log").types,
+    }
+    pairs = [("dicom", _who(ours or theirs or {}), ours, theirs) for ours, theirs in associations]
+    pairs += [("known_dicom", " ".join(k), endpoints.get(k), others.get(k)) for k in keys]
+    cut = {
+        (row["id.orig_h"], row["id.resp_h"])
+        for row, _ in associations
+        if row and REASONS[0].applies("dicom", "row", row)
+    }
+    hosts_of_cut = {host for pair in cut for host in pair}
+    for log, where, ours, theirs in pairs:
+        row = ours or theirs or {}
+        if log == "known_dicom" and row["host"] in hosts_of_cut:
+            # What is known of an endpoint is the union over its associations, cut ones among them.
+            row = {**row, "flags": "truncated"}
+        if ours is None or theirs is None:
+            there = ("-", "row") if ours is None else ("row", "-")
+            found.append(Difference(capture, log, where, "row", *there, _reason(log, "row", row)))
+            continue
+        fields += len(types[log]) - 1
+        for field, kind in types[log].items():
+            one, other = ours.get(field, ""), theirs.get(field, "")
+            if field not in NOT_COMPARED and not same(kind, one, other):
+                reason = _reason(log, field, row)
+                found.append(Difference(capture, log, where, field, one, other, reason))
+    return Comparison(capture, len(associations), len(keys), fields, tuple(found))
+
+
+def read_log(path: Path) -> Log:
+    """Return a Zeek TSV log with its cells as they are written; no file is a log without rows.
+
+    The cells are not unescaped: that both tools escape alike is part of what is compared.
+    """
+    if not path.exists():
+        return Log({}, ())
+    names: list[str] = []
+    types: list[str] = []
+    rows = []
+    for number, line in enumerate(path.read_text("utf-8", "replace").split("\n"), 1):
+        cells = line.split("\t")
+        if cells[0] == "#fields":
+            names = cells[1:]
+        elif cells[0] == "#types":
+            types = cells[1:]
+        elif line and not line.startswith("#"):
+            if len(cells) != len(names):
+                raise InputError(path, f"{len(cells)} cells, {len(names)} expected", line=number)
+            rows.append(dict(zip(names, cells, strict=True)))
+    return Log(dict(zip(names, types, strict=True)), rows)
+
+
+def last_rows(log: Log) -> Log:
+    """Drop rows that a later row of the same association replaces."""
+    last = {(row["uid"], row["ts"]): row for row in log.rows}
+    return Log(log.types, tuple(last.values()))
+
+
+def join(plugin: Log, zeek: Log) -> list[tuple[Row | None, Row | None]]:
+    """Pair the rows of two dicom.log by connection and start; None where one lacks the row.
+
+    The connection is told by what a Community ID is made of, so that the IDs themselves can be
+    compared. Rows of one connection that start within a millisecond are one; of those left over,
+    the first goes with the first.
+    """
+    ours, theirs = _by_connection(plugin), _by_connection(last_rows(zeek))
+    pairs: list[tuple[Row | None, Row | None]] = []
+    for connection in ours.keys() | theirs.keys():
+        left, right = ours.get(connection, []), theirs.get(connection, [])
+        rest = []
+        for row in left:
+            match = next((r for r in right if same("time", row["ts"], r["ts"])), None)
+            if match is None:
+                rest.append(row)
+            else:
+                right.remove(match)
+                pairs.append((row, match))
+        pairs += zip(rest, right, strict=False)
+        pairs += [(row, None) for row in rest[len(right) :]]
+        pairs += [(None, row) for row in right[len(rest) :]]
+    return sorted(pairs, key=lambda pair: float((pair[0] or pair[1] or {})["ts"]))
+
+
+def same(kind: str, one: str, other: str) -> bool:
+    """Return whether two cells of a Zeek type say the same."""
+    if one == other:
+        return True
+    if UNSET in {one, other}:
+        return False
+    if kind in TIMES:
+        return abs(float(one) - float(other)) <= TOLERANCE + 1e-7
+    return kind.startswith("set[") and _set(one) == _set(other)
+
+
+def _set(cell: str) -> set[str]:
+    return set() if cell in {"", UNSET} else set(cell.split(","))
+
+
+def _by_connection(log: Log) -> dict[frozenset[tuple[str, str]], list[Row]]:
+    found = defaultdict(list)
+    for row in sorted(log.rows, key=lambda row: float(row["ts"])):
+        ends = {(row[f"id.{side}_h"], row[f"id.{side}_p"]) for side in ("orig", "resp")}
+        found[frozenset(ends)].append(row)
+    return dict(found)
+
+
+def _by_endpoint(log: Log) -> dict[tuple[str, str, str, str], Row]:
+    """Return the last row of each endpoint, which holds all that is known of it."""
+    return {(row["host"], row["port_num"], row["ae_title"], row["role"]): row for row in log.rows}
+
+
+def _who(row: Row) -> str:
+    orig, resp = (f"{row[f'id.{side}_h']}:{row[f'id.{side}_p']}" for side in ("orig", "resp"))
+    return f"{row['ts']} {orig} {resp}"
+
+
+def _reason(log: str, field: str, row: Row) -> str:
+    return next((reason.name for reason in REASONS if reason.applies(log, field, row)), "")

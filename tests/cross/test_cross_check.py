@@ -1,0 +1,161 @@
+"""The Wireshark plugin and the Zeek package say the same of every capture."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import CAPTURES, ROOT
+
+from pacsflow import cross_check as checking
+from pacsflow import tools
+from pacsflow.cli import main
+from pacsflow.errors import ToolError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+sys.path.insert(0, str(ROOT / "tests" / "zeek"))
+
+FIELDS = {
+    "dicom": "ts uid id.orig_h id.orig_p id.resp_h id.resp_p community_id duration end flags",
+    "known_dicom": "ts host port_num ae_title role services evidence_uid",
+}
+TYPES = {
+    "dicom": "time string addr port addr port string interval string set[string]",
+    "known_dicom": "time addr port string string set[string] string",
+}
+DICOM = "100.0005 Cx 10.0.0.1 40000 10.0.0.2 104 1:abc= 1.0 released -"
+KNOWN = "100.0005 10.0.0.2 104 PACS scp query,retrieve Cx"
+
+
+def write(folder: Path, *, dicom: tuple[str, ...] = (DICOM,), known: str = KNOWN) -> Path:
+    folder.mkdir()
+    for name, rows in (("dicom", dicom), ("known_dicom", (known,))):
+        lines = ["#separator \\x09", f"#fields {FIELDS[name]}", f"#types {TYPES[name]}", *rows]
+        text = "\n".join([lines[0], *(line.replace(" ", "\t") for line in lines[1:])]) + "\n"
+        (folder / f"{name}.log").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def modules(tshark: str) -> Path:
+    """Return the folder with Zeek's compiled analyzers; both tools are there."""
+    assert tshark
+    if tools.zeek() is None:
+        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
+    from zeek_package import build_package
+
+    return build_package()
+
+
+def check(capture: Path, modules: Path) -> checking.Comparison:
+    found = checking.cross_check(capture, modules=modules)
+    assert found.unexplained == ()
+    return found
+
+
+@pytest.mark.parametrize(
+    "capture", sorted(CAPTURES.rglob("*.pcap*")), ids=lambda p: f"{p.parent.name}-{p.name}"
+)
+def test_both_say_the_same_of_our_captures(capture: Path, modules: Path) -> None:
+    check(capture, modules)
+
+
+@pytest.mark.parametrize("name", ["hospital_mix.pcapng", "profuzzbench_echo.pcap",
+                                  "profuzzbench_find.pcap"])  # fmt: skip
+def test_both_say_the_same_of_other_captures(name: str, modules: Path, shared_data: Path) -> None:
+    assert check(shared_data / "captures" / name, modules).associations > 0
+
+
+def test_logs_that_agree(tmp_path: Path) -> None:
+    later = DICOM.replace("100.0005 Cx", "100.0012 Cy").replace("1.0", "1.0009")
+    other = KNOWN.replace("query,retrieve Cx", "retrieve,query Cy")
+    plugin = write(tmp_path / "plugin")
+    found = checking.compare("c", plugin, write(tmp_path / "zeek", dicom=(later,), known=other))
+    assert found.differences == ()
+    assert (found.associations, found.endpoints, found.fields) == (1, 1, 9 + 6)
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("end", "released", "aborted"),
+        ("duration", "1.0", "1.0012"),
+        ("community_id", "1:abc=", "1:xyz="),
+        ("flags", "-", "midstream"),
+        ("ts", "100.0005", "100.0016"),
+        ("id.orig_p", "", ""),
+    ],
+)
+def test_each_field_is_compared(tmp_path: Path, field: str, one: str, other: str) -> None:
+    plugin = write(tmp_path / "plugin")
+    names = FIELDS["dicom"].split()
+    cells = DICOM.split()
+    if field == "id.orig_p":  # another connection: neither has the other's row
+        cells[names.index(field)] = "40001"
+        wanted = [("row", "row", "-"), ("row", "-", "row")]
+    else:
+        assert cells[names.index(field)] == one
+        cells[names.index(field)] = other
+        wanted = [(field, one, other)]
+    zeek = write(tmp_path / "zeek", dicom=(" ".join(cells),))
+    found = checking.compare("c", plugin, zeek).unexplained
+    assert sorted((d.field, d.plugin, d.zeek) for d in found) == sorted(wanted)
+
+
+def test_endpoints_are_compared_by_their_last_row(tmp_path: Path) -> None:
+    plugin = write(tmp_path / "plugin")
+    zeek = write(tmp_path / "zeek", known=KNOWN.replace("query,retrieve", "query") + "\n" + KNOWN)
+    assert checking.compare("c", plugin, zeek).differences == ()
+    zeek = write(tmp_path / "other", known=KNOWN + "\n" + KNOWN.replace("query,retrieve", "query"))
+    (found,) = checking.compare("c", plugin, zeek).differences
+    assert (found.log, found.field, found.zeek) == ("known_dicom", "services", "query")
+
+
+def test_of_a_long_association_the_last_row_counts(tmp_path: Path) -> None:
+    plugin = write(tmp_path / "plugin")
+    zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "-"), DICOM))
+    assert checking.compare("c", plugin, zeek).differences == ()
+
+
+def test_a_known_difference_has_its_reason(tmp_path: Path) -> None:
+    cut = DICOM.rsplit(" ", 1)[0] + " truncated"
+    plugin = write(tmp_path / "plugin", dicom=(cut,))
+    zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "incomplete"),))
+    found = checking.compare("c", plugin, zeek)
+    assert {d.field for d in found.differences} == {"end", "flags"}
+    assert {d.reason for d in found.differences} == {"cut frames"}
+    assert found.unexplained == ()
+
+
+def test_every_reason_is_documented() -> None:
+    text = (ROOT / "docs" / "cross-check.md").read_text(encoding="utf-8")
+    for reason in checking.REASONS:
+        assert f"**{reason.name}**: {reason.text}" in " ".join(text.split())
+
+
+def test_exit_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pacsflow.zeek_export.compiled_package", lambda _: tmp_path)
+    monkeypatch.setattr("pacsflow.zeek_export.find_zeek", lambda: tmp_path)
+    plugin = write(tmp_path / "plugin")
+    zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "aborted"),))
+    results = {"same": checking.compare("same", plugin, plugin)}
+    results["other"] = checking.compare("other", plugin, zeek)
+    monkeypatch.setattr(checking, "cross_check", lambda path, **_: results[path.name])
+    assert main(["cross-check", "same"]) == 0
+    capsys.readouterr()
+    assert main(["cross-check", "same", "other", "--format", "csv"]) == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].split(",")[3:] == ["end", "released", "aborted", ""]
+    assert "2 captures, 2 associations, 2 endpoints" in said.err
+
+    def missing() -> Path:
+        raise ToolError("zeek was not found")
+
+    monkeypatch.setattr("pacsflow.zeek_export.find_zeek", missing)
+    assert main(["cross-check", "same"]) == 2
+    assert "zeek was not found" in capsys.readouterr().err
