@@ -451,10 +451,10 @@ local function presume(t, c, d)
   end
 end
 
--- Whether a packet of direction d, whole and without SYN, FIN or RST, is but an acknowledgment or
+-- Whether a whole packet of direction d without SYN, FIN or RST, is but an acknowledgment or
 -- the inside of a data set; then it is counted here and nothing else is to do.
-function tracker:inside(d, seq, flags, length, whole, tvb)
-  if flags % 8 ~= 0 or not whole or d.peer.waiting or self.rate ~= 1 then
+function tracker:inside(d, seq, flags, length, wire)
+  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 then
     return false
   end
   if length > 0 then
@@ -473,7 +473,7 @@ function tracker:inside(d, seq, flags, length, whole, tvb)
       return false
     end
   end
-  d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + tvb:reported_len()
+  d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire
   return true
 end
 
