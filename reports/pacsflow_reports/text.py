@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
-from datetime import date
-from enum import Enum
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ def neutralise(text: str) -> str:
     Plain printable text comes back as it is. Strings over `CAP` characters are cut.
     """
     if len(text) > CAP:
-        text = f"{text[:CAP]}… ({len(text)} characters)"
+        text = f"{text[: CAP - 40]}… ({len(text)} characters)"
     if text.isascii() and text.isprintable():
         return text
     text = _STACKED.sub(r"\1", text)
@@ -56,19 +55,37 @@ def cleaned(value: T) -> T:
     return cast("T", _clean(value))
 
 
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields, none for another type."""
+    names = _FIELDS.get(kind)
+    if names is None:
+        there = dataclasses.is_dataclass(kind)
+        names = tuple(f.name for f in dataclasses.fields(kind)) if there else ()
+        _FIELDS[kind] = names
+    return names
+
+
 def _clean(value: object) -> object:
-    if isinstance(value, str):
-        return value if isinstance(value, Enum) else neutralise(value)
-    if value is None or isinstance(value, (bool, int, float, date)):
+    """Return `value` itself where nothing in it had to change: most of a report is clean."""
+    kind = type(value)
+    if kind is str:
+        return neutralise(cast("str", value))
+    if kind is tuple:
+        items = cast("tuple[object, ...]", value)
+        if items and type(items[0]) is float:
+            return value  # hourly values
+        cleaned_items = tuple(map(_clean, items))
+        same = all(map(operator.is_, cleaned_items, items))
+        return value if same else cleaned_items
+    names = _fields(kind)
+    if not names:
         return value
-    if isinstance(value, tuple):
-        if value and isinstance(value[0], float):
-            return value  # hourly values: nothing to clean
-        return tuple(_clean(item) for item in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _clean(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return type(value)(**fields)
-    return value
+    old = {name: getattr(value, name) for name in names}
+    new = {name: _clean(item) for name, item in old.items()}
+    return value if all(new[name] is old[name] for name in names) else kind(**new)
 
 
 def shorten(text: str, limit: int = 34) -> str:

@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 
 import pacsflow_reports
 from pacsflow.weekly import Estimate
+from pacsflow_reports import language as language_module
 from pacsflow_reports.language import NBSP, Language, languages
 
 HERE = Path(pacsflow_reports.__file__).parent
@@ -165,3 +166,16 @@ def test_estimates_show_their_interval() -> None:
     said = Language("pt-BR").interval(Estimate(9e12, 8.77e12, 9.92e12, 400))
     assert said == f"8,77\u2009–\u20099,92{NBSP}TB"
     assert Language().interval(Estimate(9e12)) == ""
+
+
+def test_a_language_is_added_by_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = HERE / "locale" / "pt_BR" / "LC_MESSAGES" / "pacsflow.po"
+    folder = tmp_path / "locale" / "es" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    text = catalogue.read_text("utf-8").replace("Language: pt_BR", "Language: es")
+    (folder / "pacsflow.po").write_text(text.replace("Situação", "Situación"), "utf-8")
+    monkeypatch.setattr(language_module, "files", lambda _package: tmp_path)
+    assert languages() == ("en", "es")
+    spanish = Language("es")
+    assert spanish.gettext("State") == "Situación"
+    assert spanish.bytes(4.21e12) == f"4,21{NBSP}TB"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacsflow_reports.text import CAP, neutralise, prose, shorten
+from pacsflow_reports.text import CAP, cleaned, neutralise, prose, shorten
+from reports import factory
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_stacked_marks_stay_within_their_line() -> None:
 
 def test_ten_thousand_characters_are_cut_and_said_so() -> None:
     shown = neutralise("W" * 10_000)
-    assert len(shown) < CAP + 40
+    assert len(shown) <= CAP
     assert shown.endswith("(10000 characters)")
     assert len(shorten(shown)) == 34
     assert len(prose(f"host {shown} fell silent")) < 100
@@ -56,3 +58,22 @@ def test_shortening_keeps_both_ends(text: str, limit: int) -> None:
     shown = shorten(text, limit)
     assert len(shown) <= max(limit, 1)
     assert shown[:1] == text[:1]
+
+
+def test_a_whole_report_is_cleaned_and_a_clean_one_is_left_alone() -> None:
+    tame = factory.small()
+    assert cleaned(tame) is tame
+    wild = cleaned(factory.hostile())
+    for text in strings(wild):
+        assert neutralise(text) == text
+    assert wild.findings[0].severity is factory.hostile().findings[0].severity
+
+
+def strings(value: object) -> list[str]:
+    if type(value) is str:
+        return [value]
+    if isinstance(value, tuple):
+        return [text for item in value for text in strings(item)]
+    if dataclasses.is_dataclass(value):
+        return [t for f in dataclasses.fields(value) for t in strings(getattr(value, f.name))]
+    return []
