@@ -71,18 +71,9 @@ def examine(y: Floats, first: int) -> Condition:
     if alive.size == 1:
         notes.append("One hour alone is not zero; it is not expected again.")
         return Condition(y, first, 0.0, notes=tuple(notes))
-    begin = int(alive[0])
-    if np.isfinite(y[:begin]).sum() >= WEEK:
-        y, first = y[begin:], first + begin
-        notes.append(f"The series began {len(y)} hours ago; the zeros before are left out.")
-        there = int(np.isfinite(y).sum())
-        if there < HOURS_NEEDED:
-            return Condition(
-                y,
-                first,
-                missing=f"The series began {len(y)} hours ago ({there} with data): a forecast "
-                f"needs {HOURS_NEEDED} (one week).",
-            )
+    y, first, missing = _from_beginning(y, first, int(alive[0]), notes)
+    if missing:
+        return Condition(y, first, missing=missing)
     y, spikes = _without_spikes(y)
     if spikes:
         notes.append(
@@ -93,6 +84,25 @@ def examine(y: Floats, first: int) -> Condition:
         if np.ptp(seen) == 0:
             return Condition(y, first, float(seen[0]), notes=tuple(notes))
     return Condition(y, first, notes=tuple(notes))
+
+
+def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int, str]:
+    """Leave out a week or more of zeros before the first traffic; say where too little is left."""
+    if np.isfinite(y[:begin]).sum() < WEEK:
+        return y, first, ""
+    y, first = y[begin:], first + begin
+    notes.append(f"The series began {len(y)} hours ago; the zeros before are left out.")
+    there = int(np.isfinite(y).sum())
+    if there >= HOURS_NEEDED:
+        return y, first, ""
+    return (
+        y,
+        first,
+        (
+            f"The series began {len(y)} hours ago ({there} with data): a forecast needs "
+            f"{HOURS_NEEDED} (one week)."
+        ),
+    )
 
 
 def _longest_silence(y: Floats) -> int:

@@ -1,0 +1,97 @@
+"""Anomalies, backtest and capacity: what was, compared with what had been forecast."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from forecasting.shapes import MONDAY, WEEK, series, working_week
+from pacsflow.forecasting import Forecast, anomalies, backtest, capacity_outlook, forecast
+from pacsflow.forecasting.capacity import growth_a_month
+from pacsflow.series import HOUR
+
+
+def test_a_night_of_copying_is_one_incident_with_its_endpoint() -> None:
+    quiet, loud = working_week(4, seed=1), working_week(4, seed=2) / 10
+    night = slice(3 * WEEK + 50, 3 * WEEK + 54)
+    loud[night] += 400
+    parts = [series(quiet, name="CT1"), series(loud, name="WS7")]
+    found = anomalies(series(quiet + loud), parts=parts)
+    first = found[0]
+    assert first.direction == "more"
+    assert first.start == MONDAY + 3 * WEEK * HOUR + timedelta(hours=50)
+    assert first.end == first.start + timedelta(hours=4)
+    assert first.hours == 4
+    assert first.seen - first.expected == pytest.approx(1600, rel=0.15)
+    assert first.endpoints[0][0] == "WS7"
+    assert first.endpoints[0][1] == pytest.approx(1600, rel=0.1)
+    assert first.unlikely > 5
+
+
+def test_silence_in_working_hours_is_less_than_forecast() -> None:
+    y = working_week(4, noise=0.1)
+    y[3 * WEEK + 9 : 3 * WEEK + 16] = 0.0
+    found = anomalies(series(y))
+    assert found[0].direction == "less"
+    assert found[0].hours == 7
+
+
+def test_an_ordinary_week_has_few_hours_outside() -> None:
+    outside = sum(i.hours for i in anomalies(series(working_week(8))))
+    assert outside <= 0.1 * WEEK
+
+
+def test_what_happens_later_does_not_change_what_was_expected() -> None:
+    y = working_week(4)
+    changed = y.copy()
+    changed[3 * WEEK + 100 :] *= 50
+    early = [i for i in anomalies(series(y)) if i.end < MONDAY + (3 * WEEK + 90) * HOUR]
+    same = [i for i in anomalies(series(changed)) if i.end < MONDAY + (3 * WEEK + 90) * HOUR]
+    assert {(i.start, i.expected) for i in early} == {(i.start, i.expected) for i in same}
+
+
+def test_too_short_a_history_has_no_anomalies() -> None:
+    assert anomalies(series(working_week(1))) == []
+
+
+def test_backtest_counts_by_hand() -> None:
+    y = working_week(4)
+    found = backtest(series(y), origins=2, step=WEEK)
+    assert [row.origin for row in found.rows] == [MONDAY + n * WEEK * HOUR for n in (2, 3)]
+    last = found.rows[-1]
+    scale = np.mean(np.abs(y[24 : 3 * WEEK] - y[: 3 * WEEK - 24]))
+    naive = np.mean(np.abs(y[3 * WEEK :] - y[2 * WEEK : 3 * WEEK])) / scale
+    assert last.mase_naive168 == pytest.approx(naive)
+    assert found.mase == pytest.approx(np.mean([row.mase for row in found.rows]))
+    assert "2 forecasts of the past" in found.sentence
+
+
+def test_backtest_of_a_short_series_says_what_is_needed() -> None:
+    found = backtest(series(working_week(1.5)))
+    assert not found.rows
+    assert "too few" in found.sentence
+
+
+def test_capacity_is_reached_when_the_upper_bound_reaches_it() -> None:
+    past = series(working_week(6))
+    made = forecast(past)
+    assert isinstance(made, Forecast)
+    hour = int(np.argmax(made.upper95 >= 60))
+    found = capacity_outlook(past, made, 60.0)
+    assert found.reached == made.start + hour * HOUR
+    assert "reaches the capacity" in found.sentence
+    far = capacity_outlook(past, made, 1e6)
+    assert far.reached is None
+    assert "stays below" in far.sentence
+
+
+def test_growth_a_month_with_its_interval() -> None:
+    rate = 0.02  # a week
+    y = working_week(10, noise=0.05) * (1 + rate) ** np.repeat(np.arange(10), WEEK)
+    middle, low, high = growth_a_month(y) or (0, 0, 0)
+    assert low < 1.02 ** (30 / 7) - 1 < high
+    assert middle == pytest.approx(1.02 ** (30 / 7) - 1, abs=0.02)
+    assert growth_a_month(y[: 5 * WEEK]) is None
+    assert growth_a_month(np.zeros(2000)) is None
