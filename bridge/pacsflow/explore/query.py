@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pacsflow.errors import UsageError
 from pacsflow.hourly import connect
@@ -34,6 +35,14 @@ COLUMNS = {
 """The nine columns of the hospital study by their names on the command line."""
 SHOWN = tuple(COLUMNS.values())
 DICOM = "(service = 'dicom' OR lower(protocol) = 'dicom')"
+COUNTED = pa.schema(
+    [
+        ("value", pa.string()),
+        ("sampling_rate", pa.int64()),
+        ("octets", pa.int64()),
+        ("frames", pa.int64()),
+    ]
+)
 _HOUR = "strftime(date_trunc('hour', ts), '%Y-%m-%dT%H:%MZ')"
 
 
@@ -120,9 +129,14 @@ def _rank(
             ORDER BY frames DESC, value LIMIT ?""",
         [*values, number],
     ).fetchall()
+    return _ranked(by, found)
+
+
+def _ranked(by: str, found: list[tuple[Any, ...]]) -> Ranked:
+    """Return a ranking of rows that end with the number of all frames."""
     total = int(found[0][4]) if found else 0
     rows = tuple(
-        (value, int(frames), 100 * frames / total, int(octets or 0), int(estimated or 0))
+        (value, int(frames), 100 * int(frames) / total, int(octets or 0), int(estimated or 0))
         for value, frames, octets, estimated, _ in found
     )
     return Ranked(by, rows, total)
@@ -162,10 +176,39 @@ def rank_stream(
     """
     _expression(by)
     needed = {COLUMNS[by], "length"} | ({"protocol"} if dicom else set())
-    stream = pa.RecordBatchReader.from_batches(FRAMES, _batches(sources, needed, told))
+    found = (_counted(batch, by, dicom) for batch in _batches(sources, needed, told))
+    schema = COUNTED.set(0, FRAMES.field(COLUMNS[by]).with_name("value"))
+    value = _HOUR.replace("ts", "value") if by == "time" else "value"
     with connect() as connection:
-        connection.register("frames", stream)
-        return _rank(connection, by, number, (), dicom)
+        connection.register("counted", pa.RecordBatchReader.from_batches(schema, found))
+        rows = connection.execute(
+            f"""WITH ranked AS (
+                    SELECT CAST({value} AS VARCHAR) AS value, sum(frames) AS frames,
+                           sum(octets::HUGEINT), sum(octets::HUGEINT * sampling_rate)
+                    FROM counted GROUP BY 1)
+                SELECT *, (SELECT sum(frames) FROM ranked) FROM ranked
+                ORDER BY frames DESC, value LIMIT ?""",
+            [number],
+        ).fetchall()
+    return _ranked(by, rows)
+
+
+def _counted(batch: pa.RecordBatch, by: str, dicom: bool) -> pa.RecordBatch:
+    """Return a batch's values with their frames and bytes, which are far fewer rows."""
+    if dicom:
+        marked = pc.equal(batch["service"], "dicom")
+        named = pc.equal(pc.utf8_lower(batch["protocol"]), "dicom")
+        batch = batch.filter(
+            pc.or_(pc.fill_null(marked, fill_value=False), pc.fill_null(named, fill_value=False))
+        )
+    value = batch[COLUMNS[by]]
+    if by == "time":
+        value = pc.floor_temporal(value, unit="hour")
+    table = pa.table([value, batch["sampling_rate"], batch["length"]], ["value", "rate", "length"])
+    counted = table.group_by(["value", "rate"]).aggregate([("length", "sum"), ([], "count_all")])
+    names = ("value", "rate", "length_sum", "count_all")
+    arrays = [counted[name].combine_chunks() for name in names]
+    return pa.record_batch(arrays, COUNTED.set(0, pa.field("value", value.type)))
 
 
 def _batches(

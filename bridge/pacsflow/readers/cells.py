@@ -14,7 +14,6 @@ from pacsflow.readers.arrays import booleans, integers, strings
 from pacsflow.readers.columns import normalise
 from pacsflow.readers.schemas import FRAMES, TIME
 from pacsflow.readers.values import (
-    COUNT_MAX,
     EARLIEST,
     LATEST,
     escape_controls,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 HOSTS = ("id.orig_h", "id.resp_h")
 TEXTS = ("protocol", "hw_source", "hw_destination", "info")
-NUMBERS = {"length": COUNT_MAX, "vlan": 4095, "id.orig_p": 65535, "id.resp_p": 65535}
+NUMBERS = {"length": 2**31 - 1, "vlan": 4095, "id.orig_p": 65535, "id.resp_p": 65535}
 """Columns that hold whole numbers, and the largest each may have."""
 LONGEST_TEXT = 1024
 
@@ -239,6 +238,14 @@ def _times_one_by_one(column: pa.Array) -> pa.Array:
 
 def _numbers(name: str, column: pa.Array, bad: dict[int, str]) -> pa.Array:
     """Return whole numbers; cells that hold none go to `bad` (an empty length does too)."""
+    try:
+        plain = column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        plain = None
+    if plain is not None and (not plain.null_count or name != "length"):
+        least, most = pc.min_max(plain).as_py().values()
+        if least is None or 0 <= least <= most <= NUMBERS[name]:
+            return plain
     values = _floats(column)
     whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less_equal(values, NUMBERS[name]))
     fits = pc.fill_null(whole, False)

@@ -114,9 +114,15 @@ class Workbook:
 
     def take(self, numbers: pa.Array) -> pa.Array:
         """Return the shared strings of a column of numbers (as text), null where empty."""
-        fits = pc.match_substring_regex(numbers, r"^\d{1,9}$")
-        index = pc.if_else(fits, numbers, pa.scalar(None, pa.string())).cast(pa.int64())
-        index = pc.if_else(pc.less(index, len(self.strings)), index, pa.scalar(None, pa.int64()))
+        try:
+            index = numbers.cast(pa.int32())
+        except pa.ArrowInvalid:
+            fits = pc.match_substring_regex(numbers, r"^\d{1,9}$")
+            index = pc.if_else(fits, numbers, pa.scalar(None, pa.string())).cast(pa.int32())
+        least, most = pc.min_max(index).as_py().values()
+        if most is not None and not 0 <= least <= most < len(self.strings):
+            there = pc.and_(pc.less(index, len(self.strings)), pc.greater_equal(index, 0))
+            index = pc.if_else(there, index, pa.scalar(None, pa.int32()))
         texts = self.strings.take(index)
         return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 

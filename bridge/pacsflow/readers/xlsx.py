@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from pacsflow.readers.quality import Quality
 
 CHUNK = 4 << 20
@@ -37,6 +39,7 @@ HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
 
 _ROW = re.compile(rb"<row[ >].*?</row>|<row [^>]*/>", re.DOTALL)
+_NUMBER = re.compile(rb'<row r="(\d{1,9})"')
 _CELL = re.compile(
     rb'<c r="([A-Z]{1,3})(\d+)"((?: s="\d+")?)((?: t="[a-zA-Z]+")?)>'
     rb"(<v>|<is><t(?: xml:space=\"preserve\")?>)([^<]*)(</v>|</t></is>)</c>"
@@ -167,17 +170,14 @@ class _Pattern:
         self.kinds: dict[str, bytes] = {}
         wanted = {place: name for name, place in asked.items()}
         last = row.find(b">") + 1
-        pattern = rb"<row [^>]*>"
-        for count, cell in enumerate(_CELL.finditer(row)):
+        pattern = rb'<row r="\d+"[^>]*>'
+        for cell in _CELL.finditer(row):
             if cell.start() != last:
                 raise ValueError("a cell of another form")
             last = cell.end()
             letters, _, style, kind, before, _, after = cell.groups()
             name = wanted.get(column_number(letters))
-            number = rb"(\d+)" if count == 0 else rb"\d+"  # the first cell tells the row's number
-            pattern += (
-                rb'<c r="' + letters + number + rb'"' + re.escape(style + kind + b">" + before)
-            )
+            pattern += rb'<c r="' + letters + rb'\d+"' + re.escape(style + kind + b">" + before)
             pattern += (rb"([^<]*)" if name else rb"[^<]*") + re.escape(after) + rb"</c>"
             if name:
                 self.kinds[name] = kind
@@ -185,12 +185,25 @@ class _Pattern:
             raise ValueError("a row of another form")
         self._pattern = re.compile(pattern + rb"</row>")
 
-    def split(self, rows: bytes) -> tuple[list[bytes], dict[str, list[bytes]], bytes]:
+    def split(self, rows: bytes) -> tuple[NDArray[np.int64], dict[str, list[bytes]], bytes]:
         """Return numbers and cells of the rows that are written so, and the other rows."""
         parts = self._pattern.split(rows)
         step = self._pattern.groups + 1
-        cells = {name: parts[i::step] for i, name in enumerate(self.kinds, 2)}
-        return parts[1::step], cells, b"".join(parts[::step])
+        rest = b"".join(parts[::step])
+        cells = {name: parts[i::step] for i, name in enumerate(self.kinds, 1)}
+        numbers = None if rest else _consecutive(rows, len(parts) // step)
+        if numbers is None:
+            found = (_NUMBER.match(row.group()) for row in self._pattern.finditer(rows))
+            numbers = np.array([int(number[1]) if number else 0 for number in found], np.int64)
+        return numbers, cells, rest
+
+
+def _consecutive(rows: bytes, count: int) -> NDArray[np.int64] | None:
+    """Return the rows' numbers where the first and the last say that they follow each other."""
+    first, last = _NUMBER.match(rows), _NUMBER.match(rows, rows.rfind(b"<row "))
+    if first is None or last is None or int(last[1]) - int(first[1]) + 1 != count:
+        return None
+    return np.arange(int(first[1]), int(last[1]) + 1, dtype=np.int64)
 
 
 class _Scanner:
@@ -203,16 +216,16 @@ class _Scanner:
 
     def scan(self, rows: bytes) -> Cells:
         """Return the cells of the rows below the header."""
-        numbers: list[pa.Array] = []
+        numbers: list[NDArray[np.int64]] = []
         columns: dict[str, list[pa.Array]] = {name: [] for name in self.asked}
         rest, used = rows, 0
-        if rows.count(b"<row") != rows.count(b'<row r="'):
+        if not self._last and rows.count(b"<row") != rows.count(b'<row r="'):
             used = MOST_PATTERNS  # rows that do not tell their number must be read in order
         while rest and used < MOST_PATTERNS and (used < len(self._patterns) or self._learn(rest)):
             pattern = self._patterns[used]
             used += 1
             lines, cells, rest = pattern.split(rest)
-            numbers.append(from_bytes(lines).cast(pa.int64()))
+            numbers.append(lines)
             for name, made in columns.items():
                 made.append(
                     self._texts(cells[name], pattern.kinds[name])
@@ -221,7 +234,7 @@ class _Scanner:
                 )
         if rest:
             self._parse(rest, numbers, columns)
-        lines = pa.concat_arrays(numbers).to_numpy(zero_copy_only=False).astype(np.int64)
+        lines = np.concatenate(numbers)
         made_of = {name: pa.concat_arrays(made) for name, made in columns.items()}
         self._last = int(lines.max(initial=self._last))
         below = lines > self.header.row
@@ -261,7 +274,7 @@ class _Scanner:
         return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
     def _parse(
-        self, rows: bytes, numbers: list[pa.Array], columns: dict[str, list[pa.Array]]
+        self, rows: bytes, numbers: list[NDArray[np.int64]], columns: dict[str, list[pa.Array]]
     ) -> None:
         """Append what an XML parser finds in the rows that are not all alike."""
         lines: list[int] = []
@@ -273,7 +286,7 @@ class _Scanner:
             lines.append(number)
             for name, text in told.items():
                 texts[name].append(text)
-        numbers.append(integers(np.array(lines, dtype=np.int64)))
+        numbers.append(np.array(lines, dtype=np.int64))
         for name, made in columns.items():
             made.append(strings(texts[name]))
 
