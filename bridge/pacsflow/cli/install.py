@@ -35,7 +35,8 @@ def zeek(
     no_build: Annotated[bool, typer.Option("--no-build", help="Copy, do not compile.")] = False,
 ) -> None:
     """Install the package for Zeek 8.0 or later, compiled with the Zeek that is there."""
-    from pacsflow.install_zeek import install_zeek  # noqa: PLC0415 - each on its own
+    from pacsflow.install_zeek import install_zeek, next_steps  # noqa: PLC0415 - each on its own
 
     for path in install_zeek(to, build=not no_build):
         sys.stdout.write(f"{path}\n")
+    sys.stderr.write(f"{next_steps(to)}\n")
