@@ -25,6 +25,7 @@ from .render import (
     squeeze,
 )
 from .text import cleaned
+from .words import area_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -289,6 +290,6 @@ def _render_index(
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=content_security_policy(style, script, image=bool(image)),
-        areas=("traffic", "pacs", "modalities", "associations", "security", "data"),
+        areas=area_names(language),
     )
     return squeeze(html)

@@ -10,7 +10,7 @@ from .language import Language
 from .rules import translated
 from .sentences import Teller
 from .text import cleaned, prose
-from .words import words
+from .words import area_names, words
 
 if TYPE_CHECKING:
     from pacsflow.weekly import WeeklyReport
@@ -48,7 +48,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     say = words(language)
     plain = _markdown if markdown else str
     teller = Teller(report, language, (lambda t: f"**{plain(t)}**") if markdown else str, plain)
-    names = teller.area_names()
+    names = area_names(language)
     coverage = report.coverage
     share = (
         100 * coverage.hours_with_data / coverage.hours_expected if coverage.hours_expected else 0.0

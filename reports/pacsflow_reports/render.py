@@ -20,7 +20,7 @@ from .language import Language
 from .rules import known, translated
 from .sentences import Teller, party_name
 from .text import cleaned, prose, shorten
-from .words import words
+from .words import area_names, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -467,7 +467,7 @@ def render_html(
     html = template.render(
         **_context(report, language),
         sentences=[(s.question, Markup(s.answer)) for s in teller.sentences()],  # noqa: S704 - escaped by the teller
-        areas=teller.area_names(),
+        areas=area_names(language),
         logo=image,
         links=links,
         style=Markup(style),  # noqa: S704 - our own file

@@ -11,6 +11,7 @@ from pacsflow.weekly import Severity, Status
 
 from .language import N_
 from .text import prose, shorten
+from .words import area_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,18 +95,6 @@ class Teller:
             "count": self.language.number(number)
         }
 
-    def area_names(self) -> dict[str, str]:
-        """Return the areas' names as they stand inside a sentence."""
-        _ = self._
-        return {
-            "traffic": _("traffic"),
-            "pacs": _("PACS"),
-            "modalities": _("modalities"),
-            "associations": _("associations"),
-            "security": _("security"),
-            "data": _("data quality"),
-        }
-
     def state(self) -> list[str]:
         """Say which areas need action or a look, and how many are well."""
         _, report = self._, self.report
@@ -117,7 +106,7 @@ class Teller:
                     hours=self.language.number(report.coverage.hours_expected),
                 )
             ]
-        names = self.area_names()
+        names = area_names(self.language)
         by_status: dict[Status, list[str]] = {status: [] for status in Status}
         for area in report.status:
             by_status[area.status].append(names.get(area.area, area.area))

@@ -78,3 +78,16 @@ def words(language: Language) -> Callable[[str], str]:
         "less": _("less"),
     }
     return lambda code: said.get(code, code)
+
+
+def area_names(language: Language) -> dict[str, str]:
+    """Return the names of the areas as they stand inside a sentence."""
+    _ = language.gettext
+    return {
+        "traffic": _("traffic"),
+        "pacs": _("PACS"),
+        "modalities": _("modalities"),
+        "associations": _("associations"),
+        "security": _("security"),
+        "data": _("data quality"),
+    }
