@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .language import Language
 
 HOUR = timedelta(hours=1)
+_AS_IS = "\u2063"
+"""Before a clause that begins with a name: names keep their small letters. Never shown."""
 _FIRST = re.compile(r"(?<=^<b>)\w|(?<=^\*\*)\w|^\w")
 
 
@@ -79,7 +81,11 @@ class Teller:
 
     def _join(self, clauses: Sequence[str]) -> str:
         text = "; ".join(clause for clause in clauses if clause)
-        text = _FIRST.sub(lambda found: found[0].upper(), text, count=1)
+        if text.startswith(_AS_IS):
+            text = text.removeprefix(_AS_IS)
+        else:
+            text = _FIRST.sub(lambda found: found[0].upper(), text, count=1)
+        text = text.replace(_AS_IS, "")
         return text if text.endswith((".", "!", "?")) else text + "."
 
     def _say(self, template: str, /, **values: str) -> str:
@@ -88,7 +94,8 @@ class Teller:
             key: self.strong(value) if key.isupper() else self.plain(value)
             for key, value in values.items()
         }
-        return template % filled
+        name_first = template.startswith(("%(NAME)s", "%(NAMES)s"))
+        return (_AS_IS if name_first else "") + template % filled
 
     def _count(self, singular: str, plural: str, number: int) -> str:
         return self.language.ngettext(singular, plural, number) % {
@@ -347,7 +354,7 @@ class Teller:
             ]
         top = max(serious, key=lambda f: f.severity.rank)
         action = prose(top.action or top.title).rstrip(".")
-        text = f"{self.strong(prose(top.title).rstrip('.'))}: {self.plain(action)}"
+        text = f"{_AS_IS}{self.strong(prose(top.title).rstrip('.'))}: {self.plain(action)}"
         rest = len(serious) - 1
         if not rest:
             return [text]

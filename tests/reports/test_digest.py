@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pacsflow_reports import render_digest
@@ -63,3 +65,19 @@ def test_every_week_has_a_digest_in_both_languages(kind: str, markdown: bool) ->
         text = render_digest(factory.ALL[kind](), lang=lang, markdown=markdown)
         assert len(text) < 20_000
         assert "%(" not in text.replace("\\%(", "").replace("%(NAME)s %s", "")
+
+
+def test_names_keep_their_small_letters_where_a_sentence_begins_with_them() -> None:
+    base = factory.small()
+    named = [
+        replace(item, party=replace(item.party, name="us-new"))
+        for item in base.equipment
+        if item.state == "new"
+    ]
+    finding = replace(factory.hospital(pacs=1, hosts=30).findings[1], title="ct1 stopped sending")
+    text = render_digest(
+        replace(base, equipment=tuple(named), findings=(finding,), traffic=factory.empty().traffic)
+    )
+    assert "us-new is new" in text
+    assert "To do: ct1 stopped sending: Look for" in text
+    assert "\u2063" not in text
