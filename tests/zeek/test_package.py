@@ -140,7 +140,7 @@ def test_recorded_logs_have_the_columns_of_the_contract() -> None:
             fields = next(line for line in lines if line.startswith("#fields"))
             assert fields.split("\t")[1:] == wanted, path
             for line in lines:
-                if not line.startswith("#"):
+                if line and not line.startswith("#"):
                     assert line.count("\t") == len(wanted) - 1, path
 
 
