@@ -1,0 +1,42 @@
+"""What comes out of the printer: numbered sheets, marks on each, heads repeated over tables."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pacsflow_reports import find_chromium, html_to_pdf, render_html
+from reports import factory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium: apt-get install chromium"),
+    pytest.mark.skipif(
+        shutil.which("pdftotext") is None, reason="no pdftotext: apt-get install poppler-utils"
+    ),
+]
+
+
+def test_every_sheet_is_numbered_and_marked_and_heads_are_repeated(tmp_path: Path) -> None:
+    page, printed = tmp_path / "week.html", tmp_path / "week.pdf"
+    page.write_text(render_html(factory.hospital(pacs=3, hosts=900)), encoding="utf-8")
+    html_to_pdf(page, printed)
+    text = subprocess.run(
+        ["pdftotext", "-layout", str(printed), "-"], capture_output=True, check=True
+    ).stdout.decode()
+    sheets = text.split("\f")[:-1]
+    assert 8 <= len(sheets) <= 20
+    for number, sheet in enumerate(sheets, 1):
+        assert f"{number} / {len(sheets)}" in sheet
+        assert "Simulated data." in sheet
+        assert "pacsflow · 2026-W47" in sheet
+    listed = [sheet for sheet in sheets if "conn.2026-11-16-" in sheet]
+    assert len(listed) >= 2
+    assert all("SHA-256" in sheet for sheet in listed), "a part of the table has no head"
+    assert "The numbers behind this chart" not in text
+    assert "Filter rows" not in text
