@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pacsflow.simulator.tables import Rows
 
 _CATEGORY = {"other": "unknown"}
+_SITE = "main"
 
 
 @dataclass(eq=False)
@@ -117,13 +118,14 @@ class Memory:
 def inventory_columns(hospital: Hospital) -> list[pa.Array]:
     """Return the columns of the inventory: what the hospital wrote down, without the newcomer.
 
-    Equipment is listed by address, the gateway by its AE title too, offices by their network.
+    Equipment is listed by address, the gateway by its AE title too, offices by their network; all
+    of it stands on one site.
     """
     rows = [
-        (device.address, device.name, device.role, device.modality or None, device.site)
+        (device.address, device.name, device.role, device.modality or None, "main")
         for i, device in enumerate(hospital.devices)
         if device.site not in {"office", "outside"} and i != hospital.newcomer
     ]
-    rows.append(("ae:GATEWAY", "dicom-gw", "gateway", None, "dmz"))
-    rows.append(("10.32.0.0/12", "offices", "other", None, "office"))
+    rows.append(("ae:GATEWAY", "dicom-gw", "gateway", None, "main"))
+    rows.append(("10.32.0.0/12", "offices", "other", None, "main"))
     return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]

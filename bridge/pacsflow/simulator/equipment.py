@@ -34,7 +34,7 @@ class Device:
     modality
         DICOM modality (PS3.3 C.7.3.1.1.1) of a device with role modality, else empty.
     site
-        Building or network zone.
+        Where in the hospital it stands; ``outside`` is not in it.
     ae_title
         Application entity title; empty where the host speaks no DICOM.
     port

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pacsflow.simulator.tables import Rows
 
 
+FINDS, RETRIEVALS = 5000, 200
+"""C-FIND requests and results within ten minutes, C-GET and C-MOVE requests within an hour: the
+thresholds of the Zeek package."""
+
+
 def notices(what: Span, associations: Rows, start_us: int) -> tuple[np.ndarray, list[pa.Array]]:
     """Return when (microseconds) and what notices one day's associations raise.
 
@@ -32,21 +37,36 @@ def notices(what: Span, associations: Rows, start_us: int) -> tuple[np.ndarray, 
     """
     hospital, told = what.hospital, what.story
     raised: list[tuple[int, Rows, str, str]] = []
-    bulk = (associations["orig"] == hospital.index(told.bulk_host)) & (associations["get_rq"] >= 40)
-    if bulk.any():
-        row = associations[bulk][:1]
-        objects = int(row["store_rq"][0])
-        message = f"{hospital.devices[row['orig'][0]].address} retrieved {objects} objects"
-        raised.append((int(end_of(row)[0]), row, "DICOM::Bulk_Retrieval", message))
-    new = (associations["orig"] == hospital.newcomer) & (associations["store_rq"] > 0)
+
+    def notice(rows: Rows, note: str, message: str) -> None:
+        raised.append((int(end_of(rows[:1])[0]), rows[:1], f"DICOM::{note}", message))
+
+    by_bulk_host = associations[associations["orig"] == hospital.index(told.bulk_host)]
+    address = hospital.devices[hospital.index(told.bulk_host)].address
+    asked = by_bulk_host[by_bulk_host["find_rq"] + by_bulk_host["rsp_pending"] >= FINDS]
+    asked = asked[asked["get_rq"] == 0]
+    if len(asked):
+        message = f"{address} sent or got {FINDS} C-FIND requests and results"
+        notice(asked, "Find_Enumeration", message)
+    taken = by_bulk_host[by_bulk_host["get_rq"] > 1]
+    taken = taken[np.cumsum(taken["get_rq"]) >= RETRIEVALS]
+    if len(taken):
+        notice(taken, "Bulk_Retrieval", f"{address} sent {RETRIEVALS} C-GET and C-MOVE requests")
+    device = hospital.devices[hospital.newcomer]
+    new = associations[associations["orig"] == hospital.newcomer]
     since = microseconds(told.newcomer_since)
-    if new.any() and start_us <= since < start_us + 24 * HOUR_US:
-        row = associations[new][:1]
-        device = hospital.devices[hospital.newcomer]
-        raised.append(
-            (int(end_of(row)[0]), row, "DICOM::Unknown_Store_Sender",
-             f"{device.address} ({device.ae_title}) is in no inventory and stores to the PACS")
-        )  # fmt: skip
+    if start_us <= since < start_us + 24 * HOUR_US:
+        stored = new[new["store_rq"] > 0]
+        if len(stored):
+            titles = f"{device.ae_title} to {hospital.devices[stored['resp'][0]].ae_title}"
+            notice(
+                stored,
+                "Store_From_Unknown_Sender",
+                f"objects from {device.address}, which the inventory does not know, {titles}",
+            )
+            pacs = hospital.devices[stored["resp"][0]].address
+            message = f"{pacs} has an association with {device.address} for the first time"
+            notice(stored, "New_Peer", message)
     raised.sort(key=lambda notice: notice[0])
     return np.array([n[0] for n in raised], dtype=np.int64), _columns(what, raised)
 

@@ -47,6 +47,7 @@ class Story:
 
 _BULK_ASSOCIATIONS = 12
 _BULK_IMAGES = 17_500
+_BULK_REQUESTS = 60
 _BULK_IMAGE_BYTES = 526_000
 _BULK_STEP = timedelta(minutes=13)
 
@@ -129,9 +130,10 @@ def _bulk(rng: np.random.Generator, hospital: Hospital, told: Story) -> Rows:
     start = microseconds(told.bulk_start) + np.arange(_BULK_ASSOCIATIONS) * step
     n = _BULK_ASSOCIATIONS
     get = new_associations(
-        start, orig=host, resp=pacs1, profile=profile("get everything"), find_rq=1, get_rq=40,
-        store_rq=_BULK_IMAGES, rsp_success=_BULK_IMAGES + 41, rsp_pending=_BULK_IMAGES,
-        data_orig=9_000, data_resp=_BULK_IMAGES * _BULK_IMAGE_BYTES,
+        start, orig=host, resp=pacs1, profile=profile("get everything"), find_rq=1,
+        get_rq=_BULK_REQUESTS, store_rq=_BULK_IMAGES, rsp_pending=_BULK_IMAGES,
+        rsp_success=_BULK_IMAGES + _BULK_REQUESTS + 1, data_orig=9_000,
+        data_resp=_BULK_IMAGES * _BULK_IMAGE_BYTES,
         duration=step - rng.integers(2 * SECOND, 20 * SECOND, n),
     )  # fmt: skip
     find = new_associations(
