@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,15 +42,16 @@ from pacsflow.forecasting import (
 from pacsflow.forecasting.csv_input import is_series_csv, read_series_csv
 from pacsflow.ledger.series import IMAGING, covered_hours, read_series
 from pacsflow.readers.values import escape_controls
+from pacsflow.series import HourlySeries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pacsflow.cli.common import Question
     from pacsflow.forecasting.values import CapacityOutlook
-    from pacsflow.series import HourlySeries
 
-_BUSY = 10
+_BUSY, _SENDERS = 10, 30
+_MEGABIT = 125_000
 
 
 class Combine(StrEnum):
@@ -103,9 +105,14 @@ def forecast(
     if plot and plot.suffix.lower() not in {".svg", ".png"}:
         raise UsageError(f"{plot.name}: a plot is written as .svg or .png")
     calendar = HolidayCalendar.parse(holidays) if holidays else None
-    series, notes = _gather(
-        inputs, ledger, inventory, origin, zone, column, combine, each=everything
-    )
+    files = [Path(given) for given in inputs or ()]
+    plain = all(f.is_file() and (column or is_series_csv(f)) for f in files)
+    if files and ledger is None and plain:
+        gathered = _from_csv(files, zone, column, combine)
+    else:
+        with asked(inputs, ledger, inventory, origin) as question:
+            gathered = _from_ledger(question, each=everything, senders=unexpected)
+    series, notes = gathered.series, gathered.notes
     for note in notes:
         errors().print(Text(escape_controls(note), style="yellow"))
     if backtest:
@@ -116,13 +123,21 @@ def forecast(
         _emit_backtests(tests, how)
         return
     if unexpected:
-        found = [i for s in series for i in anomalies(s, holidays=calendar, zone=zone)]
+        found = [
+            incident
+            for place, s in enumerate(series)
+            for incident in anomalies(
+                s, holidays=calendar, zone=zone, parts=() if place else gathered.senders
+            )
+        ]
         _emit_incidents(found, how)
         return
     with progress("forecasting") as update:
         made = forecast_many(series, horizon=horizon, holidays=calendar, zone=zone, progress=update)
     outlooks = [
-        capacity_outlook(s, f, capacity or None) if isinstance(f, Forecast) else None
+        capacity_outlook(s, f, capacity or gathered.capacities.get(s.name))
+        if isinstance(f, Forecast)
+        else None
         for s, f in zip(series, made, strict=True)
     ]
     if plot:
@@ -130,34 +145,37 @@ def forecast(
     _emit_forecasts(made, outlooks, how)
 
 
-def _gather(
-    inputs: list[str] | None,
-    ledger: Path | None,
-    inventory: Path | None,
-    origin: str,
-    zone: str,
-    column: str,
-    combine: Combine,
-    *,
-    each: bool,
-) -> tuple[list[HourlySeries], list[str]]:
-    """Return the series to forecast, and what to tell about how they were read."""
-    files = [Path(given) for given in inputs or ()]
-    if (
-        files
-        and ledger is None
-        and (column or all(f.is_file() and is_series_csv(f) for f in files))
-    ):
-        read = [
-            read_series_csv(path, column=column, zone=zone, combine=combine.value) for path in files
-        ]
-        notes = [f"{r.series.name}: {note}" for r in read for note in r.notes]
-        return [r.series for r in read], notes
-    with asked(inputs, ledger, inventory, origin) as question:
-        return list(_from_ledger(question, each=each)), []
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """The series to forecast, and what is known beside them.
+
+    Parameters
+    ----------
+    series
+        In the order in which they are shown.
+    notes
+        What to tell about how they were read.
+    capacities
+        Capacity an hour by name of series, from the inventory.
+    senders
+        Series of the busiest senders, whose sum (nearly) the first series is.
+    """
+
+    series: list[HourlySeries]
+    notes: list[str]
+    capacities: dict[str, float] = field(default_factory=dict)
+    senders: tuple[HourlySeries, ...] = ()
 
 
-def _from_ledger(question: Question, *, each: bool) -> list[HourlySeries]:
+def _from_csv(files: list[Path], zone: str, column: str, combine: Combine) -> _Gathered:
+    read = [
+        read_series_csv(path, column=column, zone=zone, combine=combine.value) for path in files
+    ]
+    notes = [f"{r.series.name}: {note}" for r in read for note in r.notes]
+    return _Gathered([r.series for r in read], notes)
+
+
+def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
     covered = covered_hours(question.connection, question.origin)
 
     def one(name: str, where: str, values: Sequence[object] = ()) -> HourlySeries:
@@ -167,29 +185,39 @@ def _from_ledger(question: Question, *, each: bool) -> list[HourlySeries]:
         )  # fmt: skip
 
     series = [one("imaging traffic", IMAGING)]
+    capacities = {}
+    busy = [question.hosts.party(address) for address in _busiest(question)]
+    parts = tuple(one(p.name or p.address, f"{IMAGING} AND source = ?", [p.address]) for p in busy)
     if not each:
-        return series
+        return _Gathered(series, [], senders=parts if senders else ())
     parties = question.hosts.imaging()
     for party in parties:
         if party.role == "pacs":
             name = party.name or party.address
             series.append(one(f"{name}, in", f"{IMAGING} AND destination = ?", [party.address]))
             series.append(one(f"{name}, out", f"{IMAGING} AND source = ?", [party.address]))
+            item = question.hosts.inventory.find(party.address, party.ae_titles)
+            if item and item.capacity:
+                an_hour = item.capacity * _MEGABIT * 3600
+                capacities |= {f"{name}, in": an_hour, f"{name}, out": an_hour}
     for modality in sorted({party.modality for party in parties if party.modality}):
         devices = [party.address for party in parties if party.modality == modality]
         where = f"{IMAGING} AND list_contains(?, source)"
         series.append(one(modality, where, [devices]))
-    busy = question.connection.execute(
+    for party, part in list(zip(busy, parts, strict=True))[:_BUSY]:
+        if party.role != "pacs":
+            series.append(HourlySeries(f"{part.name}, out", part.unit, part.start, part.values))
+    return _Gathered(series, [], capacities, parts if senders else ())
+
+
+def _busiest(question: Question) -> list[str]:
+    """Return the addresses of those that sent most imaging traffic."""
+    rows = question.connection.execute(
         f"SELECT source FROM traffic WHERE origin = ? AND {IMAGING}"
         " GROUP BY source ORDER BY sum(bytes) DESC, 1 LIMIT ?",
-        [question.origin, _BUSY],
+        [question.origin, _SENDERS],
     ).fetchall()
-    for (address,) in busy:
-        party = question.hosts.party(address)
-        if party.role != "pacs":
-            name = f"{party.name or address}, out"
-            series.append(one(name, f"{IMAGING} AND source = ?", [address]))
-    return series
+    return [row[0] for row in rows]
 
 
 def _plot(
@@ -322,7 +350,7 @@ def _emit_incidents(found: Sequence[Incident], how: Format) -> None:
         _json(list(found))
         return
     columns = ["series", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
-    columns += ["standard deviations"]
+    columns += ["standard deviations", "endpoints"]
     rows = [
         [
             i.series,
@@ -333,6 +361,7 @@ def _emit_incidents(found: Sequence[Incident], how: Format) -> None:
             i.seen,
             i.expected,
             i.unlikely,
+            [f"{name} {amount:+.3g}" for name, amount in i.endpoints],
         ]
         for i in found
     ]
