@@ -1,39 +1,92 @@
 """What somebody should know of a week: one small function a rule, all listed in `RULES`.
 
 A rule takes `Facts` and returns findings; it has an id, an area, thresholds in `Thresholds` and a
-line in docs/findings.md. Rules that a Zeek notice covers stay silent where that notice was raised.
+line in docs/findings.md. Rules that a Zeek notice covers say nothing of the hosts it names.
 """
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pacsflow.findings import notices, operations
+from pacsflow.findings import access, clocks, links, notices, operations, security, silence
 from pacsflow.findings.facts import Facts, Thresholds
+from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pacsflow.weekly import Finding
-
 __all__ = ["RULES", "Facts", "Thresholds", "findings"]
+
+MOST = 25
+"""Findings of one rule at most: an attacker could raise thousands, and hide one among them."""
 
 RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     operations.pacs_silent,
+    silence.pacs_interrupted,
     operations.device_silent,
+    silence.modality_stopped,
     operations.device_new,
     operations.rejects_high,
+    operations.rejects_rising,
     operations.aborts_high,
     operations.failures_high,
     operations.loss_high,
     operations.sensor_gap,
-    operations.outside,
+    links.loss_on_path,
+    links.uncompressed_on_slow_link,
+    links.prefetch_into_morning,
+    clocks.future_rows,
+    clocks.clock_skew,
+    clocks.hours_disagree,
+    security.in_the_clear,
+    security.unknown_sender,
+    security.credentials,
+    security.part10,
+    security.malformed,
+    security.reserved,
+    access.ae_guessing,
+    access.find_enumeration,
+    access.many_retrievals,
+    access.bulk_bytes,
+    access.move_to_unknown,
+    access.new_peer,
+    access.ae_on_several_hosts,
+    access.association_flood,
+    access.echo_scan,
     notices.from_zeek,
 )
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
-    """Return every rule's findings, the most severe first."""
-    found = [finding for rule in RULES for finding in rule(facts)]
+    """Return every rule's findings, the most severe first; a rule that fails is one itself."""
+    found = [finding for rule in RULES for finding in _applied(rule, facts)]
     found.sort(key=lambda f: (-f.severity.rank, f.area, f.id, f.title))
     return tuple(found)
+
+
+def _applied(rule: Callable[[Facts], list[Finding]], facts: Facts) -> list[Finding]:
+    try:
+        found = [finding for finding in rule(facts) if finding.id not in facts.thresholds.off]
+    except Exception as error:  # noqa: BLE001 - one rule that fails must not cost the page
+        logging.getLogger(__name__).warning("rule %s failed: %r", rule.__name__, error)
+        return [
+            Finding(
+                id="rule-failed",
+                severity=Severity.LOW,
+                area="data",
+                title=f"The rule {rule.__name__} could not be applied",
+                evidence=(type(error).__name__,),
+                action="The other rules are not touched; report it to the project.",
+                source=rule.__name__,
+                params=(("name", rule.__name__), ("error", type(error).__name__)),
+            )
+        ]
+    if len(found) <= MOST:
+        return found
+    found.sort(key=lambda f: -f.severity.rank)
+    more, last = len(found) - MOST, found[MOST - 1]
+    note = f"and {more} more of this rule"
+    return [*found[: MOST - 1], replace(last, evidence=(*last.evidence, note),
+                                        count=last.count + more)]  # fmt: skip

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 EVIDENCE = 3
 HIGH = {
-    "Bulk_Retrieval", "Outside_Association", "External_Association", "Executable_In_DICOM",
-    "Part10_In_Dataset", "Cleartext_Credentials", "AE_Guessing", "Unknown_Move_Destination",
-    "Enumeration",
+    "AE_Title_Guessing", "Bulk_Retrieval", "Cleartext_Credentials", "Executable_In_DICOM_File",
+    "External_Association", "Find_Enumeration", "Move_To_Unknown_Destination",
+    "Part10_In_Data_Set",
 }  # fmt: skip
-LOW = {"Malformed", "Reserved_Nonzero", "New_Peer"}
+LOW = {"Malformed", "New_Peer", "Reserved_Bits_Set"}
 """Severities of the package's notices; those that are in neither set are medium."""
 
 
@@ -44,7 +44,7 @@ def from_zeek(facts: Facts) -> list[Finding]:
                 area="security",
                 title=f"Zeek notice {name}" + (f" from {host}" if host else ""),
                 evidence=tuple(dict.fromkeys(m[:300] for m in messages))[:EVIDENCE],
-                action=f"docs/notices.md says what {name} means and what to do.",
+                action=f"docs/zeek-notices.md says what {name} means and what to do.",
                 start=datetime.fromtimestamp(first / 1e6, UTC),
                 end=datetime.fromtimestamp(last / 1e6, UTC),
                 parties=(facts.hosts.party(host),) if host else (),

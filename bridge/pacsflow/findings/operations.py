@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from pacsflow.findings.looking import ask, label, uids
 from pacsflow.weekly import Equipment, Finding, Severity
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
-    from pacsflow.weekly import Party
 
 
-def label(party: Party) -> str:
-    """Return a host as a sentence names it: its name, else its first AE title, with address."""
-    known = party.name or (party.ae_titles[0] if party.ae_titles else "")
-    return f"{known} ({party.address})" if known else party.address
+BEYOND_CHANCE = 3.0
+"""Standard errors by which two shares must differ (test of two proportions)."""
 
 
 def _silent(facts: Facts, *, pacs: bool) -> list[Equipment]:
@@ -87,10 +86,10 @@ def device_new(facts: Facts) -> list[Finding]:
 
 
 def _share(
-    facts: Facts, rule: str, what: str, count: int, limit: float, action: str
+    facts: Facts, rule: str, what: str, count: int, limit: float, action: str, where: str
 ) -> list[Finding]:
     found = facts.associations
-    if found is None or found.total < facts.thresholds.least_associations:
+    if not limit or found is None or found.total < facts.thresholds.least_associations:
         return []
     share = 100.0 * count / found.total
     if share < limit:
@@ -104,6 +103,7 @@ def _share(
             evidence=(f"{count} of {found.total} associations; from {limit:g} % on this is named",),
             action=action,
             count=count,
+            rows=_rows(facts, where),
             source=rule,
             params=(
                 ("percent", f"{share:.1f}"),
@@ -113,6 +113,11 @@ def _share(
             ),
         )
     ]
+
+
+def _rows(facts: Facts, where: str) -> tuple[str, ...]:
+    rows = ask(facts, f"SELECT uid FROM rows WHERE {where} ORDER BY t DESC LIMIT 10")
+    return uids(row[0] for row in rows)
 
 
 def _count(facts: Facts, kind: str, name: str) -> int:
@@ -127,8 +132,51 @@ def rejects_high(facts: Facts) -> list[Finding]:
         facts, "rejects-high", "were rejected", _count(facts, "results", "rejected"),
         facts.thresholds.reject_percent,
         "Compare calling and called AE titles with the PACS's configuration; look for a device "
-        "that was renamed or moved.",
+        "that was renamed or moved.", "result = 'rejected'",
     )  # fmt: skip
+
+
+def rejects_rising(facts: Facts) -> list[Finding]:
+    """Return a finding where the share of rejects rose against the week before, beyond chance."""
+    factor, least = facts.thresholds.reject_rise_factor, facts.thresholds.reject_rise_count
+    found = facts.associations
+    count = _count(facts, "results", "rejected")
+    if not factor or found is None or not found.previous_total or count < max(least, 1):
+        return []
+    query = "SELECT count(*) FROM rows WHERE result = 'rejected'"
+    total, before_total = found.total, found.previous_total
+    before = ask(facts, query, first=-1, last=-1)[0][0]
+    share, before_share = count / total, before / before_total
+    both = (count + before) / (total + before_total)
+    error = math.sqrt(both * (1 - both) * (1 / total + 1 / before_total))
+    rises = share >= factor * before_share and share - before_share > BEYOND_CHANCE * error
+    if min(total, before_total) < facts.thresholds.least_associations or not rises:
+        return []
+    return [
+        Finding(
+            id="rejects-rising",
+            severity=Severity.MEDIUM,
+            area="associations",
+            title=f"Rejected associations rose from {100 * before_share:.1f} % to "
+            f"{100 * share:.1f} %",
+            evidence=(
+                f"{count} of {total} associations, {before} of {before_total} the week before",
+            ),
+            action="Compare calling and called AE titles with the PACS's configuration; look for "
+            "a device that was renamed or moved.",
+            count=count,
+            rows=_rows(facts, "result = 'rejected'"),
+            source="rejects-rising",
+            params=(
+                ("percent", f"{100 * share:.1f}"),
+                ("before_percent", f"{100 * before_share:.1f}"),
+                ("count", str(count)),
+                ("total", str(total)),
+                ("before_count", str(before)),
+                ("before_total", str(before_total)),
+            ),
+        )
+    ]
 
 
 def aborts_high(facts: Facts) -> list[Finding]:
@@ -137,6 +185,7 @@ def aborts_high(facts: Facts) -> list[Finding]:
         facts, "aborts-high", "were aborted", _count(facts, "ends", "aborted"),
         facts.thresholds.abort_percent,
         "See which pairs abort and at what time; time-outs and full archives are the usual causes.",
+        "\"end\" = 'aborted'",
     )  # fmt: skip
 
 
@@ -153,7 +202,7 @@ def failures_high(facts: Facts) -> list[Finding]:
         facts, "failures-high", "carried failed responses", count,
         facts.thresholds.failure_percent,
         "Look the status codes up in PS3.4 of the service; A7xx means out of resources, A9xx and "
-        "Cxxx that the PACS could not understand the object.",
+        "Cxxx that the PACS could not understand the object.", "rsp_failure > 0",
     )  # fmt: skip
 
 
@@ -161,7 +210,7 @@ def loss_high(facts: Facts) -> list[Finding]:
     """Return a finding where Zeek missed a share of the bytes."""
     missed, seen = facts.coverage.missed_bytes, facts.totals.bytes.value
     share = 100.0 * missed / (seen + missed) if seen + missed else 0.0
-    if share < facts.thresholds.missed_percent:
+    if not facts.thresholds.missed_percent or share < facts.thresholds.missed_percent:
         return []
     return [
         Finding(
@@ -193,34 +242,5 @@ def sensor_gap(facts: Facts) -> list[Finding]:
             params=(("hours", str(gap.hours)),),
         )
         for gap in facts.coverage.gaps
-        if gap.hours >= facts.thresholds.gap_hours
-    ]
-
-
-def outside(facts: Facts) -> list[Finding]:
-    """Return one finding a host outside the site that exchanged images in the clear."""
-    rows = facts.part.ask(
-        """SELECT source, destination, sum(bytes)::DOUBLE FROM rows WHERE service = 'dicom'
-           GROUP BY 1, 2 ORDER BY 3 DESC"""
-    )
-    sums: dict[str, float] = {}
-    for source, destination, octets in rows:
-        for host in (source, destination):
-            party = facts.hosts.party(host)
-            if not party.local and party.basis != "inventory":
-                sums[host] = sums.get(host, 0.0) + octets
-    return [
-        Finding(
-            id="outside",
-            severity=Severity.HIGH,
-            area="security",
-            title=f"DICOM in the clear with {label(facts.hosts.party(host))}, outside the site",
-            evidence=(f"{octets:.0f} bytes this week",),
-            action="Stop it at the firewall unless it is a known partner; then use TLS or a VPN "
-            "and write the partner into the inventory.",
-            parties=(facts.hosts.party(host),),
-            source="outside",
-            params=(("host", label(facts.hosts.party(host))), ("bytes", f"{octets:.0f}")),
-        )
-        for host, octets in sorted(sums.items(), key=lambda pair: -pair[1])
+        if 0 < facts.thresholds.gap_hours <= gap.hours
     ]

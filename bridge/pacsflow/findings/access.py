@@ -1,0 +1,532 @@
+"""Rules of who asks for too much, or for what is not theirs: guessing, scans, copying, new ways."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pacsflow.findings.looking import (
+    HISTORY_WEEKS,
+    UNKNOWN,
+    ask,
+    covered,
+    has_learned,
+    iso,
+    label,
+    listed,
+    moment,
+    raised,
+    uids,
+)
+from pacsflow.ledger.series import IMAGING
+from pacsflow.weekly import Finding, Severity
+
+if TYPE_CHECKING:
+    from pacsflow.findings.facts import Facts
+
+_MOST = """
+    SELECT host, arg_max(n, n), arg_max(t, n), count(*) FROM (
+        SELECT host, t, {what} OVER (PARTITION BY host ORDER BY t
+                                     RANGE BETWEEN ? PRECEDING AND CURRENT ROW) AS n
+        FROM ({events})) GROUP BY host HAVING max(n) >= ? ORDER BY 2 DESC, 1
+"""
+"""The most that any host reached within so many seconds, when, and its associations."""
+_SUM = "sum(amount)"
+
+
+def _most(
+    facts: Facts,
+    events: str,
+    within: float,
+    least: float,
+    what: str = _SUM,
+    *,
+    first: int = 0,
+    last: int = 0,
+) -> list[tuple[str, float, float, int]]:
+    query = _MOST.format(what=what, events=events)
+    return ask(facts, query, [within, least], first=first, last=last)
+
+
+def _rows_of(facts: Facts, where: str, host: str, until: float, within: float) -> tuple[str, ...]:
+    query = f"""SELECT uid FROM rows WHERE "id.orig_h" = ? AND t <= ? AND t >= ? AND ({where})
+                ORDER BY t LIMIT 10"""
+    return uids(row[0] for row in ask(facts, query, [host, until, until - within]))
+
+
+def ae_guessing(facts: Facts) -> list[Finding]:
+    """Return one finding a host that was rejected with several pairs of AE titles (PS3.8 9.3.4)."""
+    limit, within = facts.thresholds.guess_pairs, facts.thresholds.guess_hours * 3600
+    if not limit:
+        return []
+    where = "result = 'rejected' AND reject_source = 1 AND reject_reason IN (3, 7)"
+    pair = "coalesce(calling_ae, '') || ' > ' || coalesce(called_ae, '')"
+    events = f'SELECT "id.orig_h" AS host, t, {pair} AS pair FROM rows WHERE {where}'
+    notices = raised(facts, "AE_Title_Guessing")
+    found = []
+    for host, pairs, when, _ in _most(facts, events, within, limit, "count(DISTINCT pair)"):
+        if covered(notices, host):
+            continue
+        titles = ask(
+            facts,
+            f"""SELECT DISTINCT {pair} FROM rows
+                WHERE "id.orig_h" = ? AND t <= ? AND t >= ? AND {where} ORDER BY 1 LIMIT 20""",
+            [host, when, when - within],
+        )
+        party = facts.hosts.party(host)
+        params = (
+            ("host", label(party)),
+            ("number", str(pairs)),
+            ("span_hours", f"{within / 3600:g}"),
+            ("titles", listed(row[0] for row in titles)),
+        )
+        values = dict(params)
+        found.append(
+            Finding(
+                id="ae-guessing",
+                severity=Severity.HIGH,
+                area="security",
+                title=f"{label(party)} tried several AE titles",
+                evidence=(
+                    (
+                        f"{pairs} pairs of AE titles rejected within {values['span_hours']} h: "
+                        f"{values['titles']}"
+                    ),
+                ),
+                action="Several rejected pairs are somebody trying; look at what else the host "
+                "does.",
+                start=moment(when),
+                parties=(party,),
+                count=int(pairs),
+                rows=_rows_of(facts, where, host, when, within),
+                source="ae-guessing",
+                params=params,
+            )
+        )
+    return found
+
+
+_FIND = """
+    SELECT "id.orig_h" AS host, t,
+           (coalesce(find_rq, 0)::DOUBLE
+            + CASE WHEN coalesce(get_rq, 0) + coalesce(move_rq, 0) = 0
+                   THEN coalesce(rsp_pending, 0) ELSE 0 END)
+           * least(1, {within} / greatest(until - t, 1e-6)) AS amount
+    FROM rows WHERE find_rq > 0
+         AND NOT (list_contains(coalesce(services, []), 'worklist')
+                  AND NOT list_contains(coalesce(services, []), 'query'))
+"""
+"""C-FIND requests and their results; of a long association the share that fits the interval.
+Worklist queries of modalities are no enumeration."""
+_RETRIEVE = """
+    SELECT "id.orig_h" AS host, t,
+           (coalesce(get_rq, 0)::DOUBLE + coalesce(move_rq, 0))
+           * least(1, {within} / greatest(until - t, 1e-6)) AS amount
+    FROM rows WHERE get_rq > 0 OR move_rq > 0
+"""
+
+
+def find_enumeration(facts: Facts) -> list[Finding]:
+    """Return one finding a host that asked a PACS for far more than it ever did."""
+    limit, hours = facts.thresholds.find_results, facts.thresholds.find_hours
+    return _far_above(
+        facts, "find-enumeration", "Find_Enumeration", _FIND, limit, hours,
+        "%s asked for very many studies", "C-FIND requests and results",
+        "Ask who runs it: migrations and research exports do this and are announced; otherwise "
+        "somebody draws up a list of patients.", "find_rq > 0",
+    )  # fmt: skip
+
+
+def many_retrievals(facts: Facts) -> list[Finding]:
+    """Return one finding a host that sent far more C-GET and C-MOVE requests than it ever did."""
+    limit, hours = facts.thresholds.retrieve_requests, facts.thresholds.retrieve_hours
+    return _far_above(
+        facts, "bulk-requests", "Bulk_Retrieval", _RETRIEVE, limit, hours,
+        "%s fetched very many objects", "C-GET and C-MOVE requests",
+        "Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
+        "move_destinations).", "get_rq > 0 OR move_rq > 0",
+    )  # fmt: skip
+
+
+def _far_above(
+    facts: Facts,
+    rule: str,
+    notice: str,
+    events: str,
+    limit: float,
+    hours: float,
+    title: str,
+    what: str,
+    action: str,
+    where: str,
+) -> list[Finding]:
+    """Return hosts above `limit` within `hours` and far above their own busiest time before."""
+    if not limit or not hours:
+        return []
+    within = hours * 3600
+    events = events.format(within=float(within))
+    now = _most(facts, events, within, limit)
+    if not now:
+        return []
+    past = {
+        row[0]: row[1] for row in _most(facts, events, within, 0, first=-HISTORY_WEEKS, last=-1)
+    }
+    notices, factor = raised(facts, notice), facts.thresholds.history_factor
+    found = []
+    for host, amount, when, _ in now:
+        before = past.get(host)
+        if covered(notices, host) or (before is not None and amount < factor * before):
+            continue
+        party = facts.hosts.party(host)
+        known = UNKNOWN if before is None else f"{before:.0f}"
+        found.append(
+            Finding(
+                id=rule,
+                severity=Severity.HIGH,
+                area="security",
+                title=title % label(party),
+                evidence=(f"{amount:.0f} {what} within {hours:g} h; its most before: {known}",),
+                action=action,
+                start=moment(when - within),
+                end=moment(when),
+                parties=(party,),
+                count=int(amount),
+                rows=_rows_of(facts, where, host, when, within),
+                source=rule,
+                params=(
+                    ("host", label(party)),
+                    ("number", f"{amount:.0f}"),
+                    ("span_hours", f"{hours:g}"),
+                    ("before_number", known),
+                ),
+            )
+        )
+    return found
+
+
+def _days(
+    facts: Facts, pacs: list[str], least: float
+) -> list[tuple[str, float, float, float | None]]:
+    """Return hosts' busiest 24 hours of bytes from PACS: how much, its last hour, and before."""
+    week = facts.part.week
+    return facts.part.connection.execute(
+        f"""WITH got AS (
+                SELECT destination AS host, hour, epoch(hour)::DOUBLE AS t,
+                       sum(bytes)::DOUBLE AS bytes
+                FROM traffic WHERE origin = ? AND {IMAGING} AND hour >= ? AND hour < ?
+                     AND list_contains(?, source) AND NOT list_contains(?, destination)
+                GROUP BY 1, 2
+            ), days AS (
+                SELECT host, t, hour >= ? AS now, sum(bytes) OVER (
+                    PARTITION BY host ORDER BY t RANGE BETWEEN 82800 PRECEDING AND CURRENT ROW
+                ) AS day FROM got
+            )
+            SELECT host, max(day) FILTER (now), arg_max(t, day) FILTER (now),
+                   max(day) FILTER (NOT now)
+            FROM days GROUP BY host HAVING max(day) FILTER (now) >= ? ORDER BY 2 DESC, 1""",
+        [
+            facts.part.origin, week.shifted(-HISTORY_WEEKS).start, week.end, pacs, pacs,
+            week.start, least,
+        ],
+    ).fetchall()  # fmt: skip
+
+
+def _largest(facts: Facts, host: str, when: float) -> tuple[str, ...]:
+    """Return the associations of the 24 hours up to `when` that brought `host` most."""
+    rows = ask(
+        facts,
+        """SELECT uid FROM rows WHERE t < ? AND until >= ? AND ("id.orig_h" = ? OR "id.resp_h" = ?)
+           ORDER BY CASE WHEN "id.orig_h" = ? THEN data_bytes_resp ELSE data_bytes_orig END
+                    DESC NULLS LAST, t LIMIT 10""",
+        [when + 3600, when - 82800, host, host, host],
+    )
+    return uids(row[0] for row in rows)
+
+
+def bulk_bytes(facts: Facts) -> list[Finding]:
+    """Return one finding a host that got far more bytes from PACS in a day than it ever did.
+
+    From the ledger, so that it needs no dicom.log. PACS and gateways that copy to each other are
+    left out: that is what they do. Before there is a history, nobody knows what is usual here, and
+    the rule is silent.
+    """
+    limit, factor = facts.thresholds.retrieve_bytes, facts.thresholds.history_factor
+    pacs = [party.address for party in facts.hosts.of_role("pacs")]
+    if not limit or not pacs:
+        return []
+    learned = facts.part.week.start - timedelta(days=facts.thresholds.learning_days)
+    oldest = "SELECT 1 FROM traffic WHERE origin = ? AND hour <= ? LIMIT 1"
+    if not facts.part.connection.execute(oldest, [facts.part.origin, learned]).fetchall():
+        return []
+    rows = _days(facts, pacs, limit)
+    notices = raised(facts, "Bulk_Retrieval")
+    found = []
+    for host, octets, when, before in rows:
+        party = facts.hosts.party(host)
+        if covered(notices, host) or (before is not None and octets < factor * before):
+            continue
+        if party.role == "gateway":
+            continue
+        known = UNKNOWN if before is None else f"{before:.0f}"
+        found.append(
+            Finding(
+                id="bulk-retrieval",
+                severity=Severity.HIGH,
+                area="security",
+                title=f"{label(party)} fetched very many objects",
+                evidence=(f"{octets:.0f} bytes from PACS within a day; its most before: {known}",),
+                action="Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
+                "move_destinations).",
+                start=moment(when - 82800),
+                end=moment(when + 3600),
+                parties=(party,),
+                rows=_largest(facts, host, when),
+                source="bulk-retrieval",
+                params=(
+                    ("host", label(party)),
+                    ("bytes", f"{octets:.0f}"),
+                    ("before_bytes", known),
+                ),
+            )
+        )
+    return found
+
+
+def move_to_unknown(facts: Facts) -> list[Finding]:
+    """Return one finding a destination of C-MOVE that nobody had heard of before (PS3.4 C.4.2).
+
+    Known is what the inventory names, what an accepted association used earlier, and what C-MOVE
+    named in the weeks before.
+    """
+    least = facts.thresholds.move_requests
+    if not least or not has_learned(facts):
+        return []
+    week = facts.part.week
+    rows = facts.part.connection.execute(
+        """WITH moves AS (
+               SELECT *, unnest(move_destinations) AS title FROM associations
+               WHERE ts < $end AND move_rq > 0
+           ), asked AS (
+               SELECT title, min(ts) AS first, epoch_us(min(ts)) / 1e6 AS t,
+                      sum(move_rq)::DOUBLE AS number, mode("id.orig_h") AS host,
+                      list(uid ORDER BY ts) FILTER (uid IS NOT NULL)[:20] AS uids
+               FROM moves GROUP BY 1 HAVING min(ts) >= $start AND number >= $least
+           ), titles AS (
+               SELECT title, min(ts) AS since FROM (
+                   SELECT calling_ae AS title, ts FROM associations WHERE result = 'accepted'
+                   UNION ALL
+                   SELECT called_ae, ts FROM associations WHERE result = 'accepted'
+                   UNION ALL SELECT ae_title, ts FROM endpoints)
+               WHERE title IS NOT NULL GROUP BY 1
+           )
+           SELECT asked.title, t, number, host, uids FROM asked LEFT JOIN titles USING (title)
+           WHERE since IS NULL OR since >= first ORDER BY number DESC, 1""",
+        {"start": week.start, "end": week.end, "least": least},
+    ).fetchall()
+    notices = raised(facts, "Move_To_Unknown_Destination")
+    written = {item.match for item in facts.inventory.items}
+    found = []
+    for title, when, number, host, which in rows:
+        if f"ae:{title}" in written or covered(notices, host):
+            continue
+        party = facts.hosts.party(host)
+        found.append(
+            Finding(
+                id="move-to-unknown",
+                severity=Severity.HIGH,
+                area="security",
+                title=f"{label(party)} had images sent to an unknown destination",
+                evidence=(
+                    f"C-MOVE to {title}: {number:.0f} requests, the first {iso(moment(when))}",
+                ),
+                action="Find the AE title in the PACS's configuration; one that nobody can "
+                "explain is a way out.",
+                start=moment(when),
+                parties=(party,),
+                count=int(number),
+                rows=uids(which or ()),
+                source="move-to-unknown",
+                params=(
+                    ("host", label(party)),
+                    ("title", str(title)[:64]),
+                    ("number", f"{number:.0f}"),
+                    ("first", iso(moment(when))),
+                ),
+            )
+        )
+    return found
+
+
+def new_peer(facts: Facts) -> list[Finding]:
+    """Return one finding a host that a PACS accepted for the first time, after learning.
+
+    Only info where both are in the inventory; nothing where the host is new altogether, for then
+    `device_new` says so.
+    """
+    least = facts.thresholds.new_peer_associations
+    pacs = {party.address for party in facts.hosts.of_role("pacs")}
+    if not least or not pacs or not has_learned(facts):
+        return []
+    week, new = facts.part.week, {e.party.address for e in facts.equipment if e.state == "new"}
+    rows = facts.part.connection.execute(
+        """SELECT least("id.orig_h", "id.resp_h"), greatest("id.orig_h", "id.resp_h"), count(*),
+                  epoch_us(min(ts)) / 1e6, list(uid ORDER BY ts) FILTER (uid IS NOT NULL)[:20]
+           FROM associations WHERE ts < ? AND result = 'accepted'
+           GROUP BY 1, 2 HAVING min(ts) >= ? AND count(*) >= ? ORDER BY 3 DESC, 1, 2""",
+        [week.end, week.start, least],
+    ).fetchall()
+    notices = raised(facts, "New_Peer")
+    found = []
+    for a, b, count, first, which in rows:
+        if not {a, b} & pacs or {a, b} & new or covered(notices, a, b):
+            continue
+        archive, peer = (a, b) if a in pacs else (b, a)
+        parties = facts.hosts.party(peer), facts.hosts.party(archive)
+        written = all(party.basis == "inventory" for party in parties)
+        found.append(
+            Finding(
+                id="new-peer",
+                severity=Severity.INFO if written else Severity.LOW,
+                area="security",
+                title=f"{label(parties[1])} had an association with {label(parties[0])} for the "
+                "first time",
+                evidence=(f"{count} associations, the first {iso(moment(first))}",),
+                action="A new device should be in the inventory; if it is not announced, look at "
+                "what it asked for.",
+                start=moment(first),
+                parties=parties,
+                count=int(count),
+                rows=uids(which or ()),
+                source="new-peer",
+                params=(
+                    ("host", label(parties[1])),
+                    ("peer", label(parties[0])),
+                    ("count", str(count)),
+                    ("first", iso(moment(first))),
+                ),
+            )
+        )
+    return found
+
+
+def ae_on_several_hosts(facts: Facts) -> list[Finding]:
+    """Return one finding an AE title that calls from several hosts, one of them new with it."""
+    limit = facts.thresholds.ae_hosts
+    if not limit:
+        return []
+    query = """SELECT calling_ae, list_sort(list_distinct(list("id.orig_h"))) AS hosts,
+                      list(uid ORDER BY t) FILTER (uid IS NOT NULL)[:20]
+               FROM rows WHERE result = 'accepted' AND coalesce(calling_ae, '') <> ''
+                    AND NOT list_contains(?, calling_ae)
+               GROUP BY 1 HAVING count(DISTINCT "id.orig_h") >= ? ORDER BY 1"""
+    shared = list(facts.thresholds.shared_ae_titles)
+    rows = ask(facts, query, [shared, limit])
+    before: dict[str, set[str]] = {}
+    if rows and has_learned(facts):
+        past = ask(facts, query, [shared, 1], first=-12, last=-1)
+        before = {title: set(hosts) for title, hosts, _ in past}
+    notices = raised(facts, "AE_Title_On_Several_Hosts")
+    found = []
+    for title, hosts, which in rows:
+        if set(hosts) <= before.get(title, set()):
+            continue
+        if any(covered(notices, host) for host in hosts):
+            continue
+        parties = tuple(facts.hosts.party(host) for host in hosts[:6])
+        names = listed(map(label, parties)) + (" ..." if len(hosts) > len(parties) else "")
+        found.append(
+            Finding(
+                id="ae-on-several-hosts",
+                severity=Severity.MEDIUM,
+                area="security",
+                title=f"The AE title {title} calls from {len(hosts)} hosts",
+                evidence=(f"Hosts: {names}",),
+                action="Compare orig_impl_uid in dicom.log: the same software suggests a clone, "
+                "another one a stranger.",
+                parties=parties,
+                count=len(hosts),
+                rows=uids(which or ()),
+                source="ae-on-several-hosts",
+                params=(("title", title[:64]), ("count", str(len(hosts))), ("hosts", names)),
+            )
+        )
+    return found
+
+
+def association_flood(facts: Facts) -> list[Finding]:
+    """Return one finding a host that requested very many associations in a short time."""
+    limit, within = facts.thresholds.flood_associations, facts.thresholds.flood_seconds
+    if not limit or not within:
+        return []
+    events = 'SELECT "id.orig_h" AS host, t, 1 AS amount FROM rows'
+    notices = raised(facts, "Association_Flood")
+    return [
+        Finding(
+            id="association-flood",
+            severity=Severity.MEDIUM,
+            area="security",
+            title=f"{label(facts.hosts.party(host))} requested very many associations",
+            evidence=(f"{number:.0f} within {within:g} seconds, up to {iso(moment(when))}",),
+            action="A client that opens one association for each image does so, and so does a "
+            "denial of service; compare with the PACS's limit.",
+            start=moment(when - within),
+            end=moment(when),
+            parties=(facts.hosts.party(host),),
+            count=int(number),
+            rows=_rows_of(facts, "TRUE", host, when, within),
+            source="association-flood",
+            params=(
+                ("host", label(facts.hosts.party(host))),
+                ("number", f"{number:.0f}"),
+                ("span_seconds", f"{within:g}"),
+                ("when", iso(moment(when))),
+            ),
+        )
+        for host, number, when, _ in _most(facts, events, within, limit)
+        if not covered(notices, host)
+    ]
+
+
+def echo_scan(facts: Facts) -> list[Finding]:
+    """Return one finding a host that tried many endpoints, by C-ECHO or without being accepted.
+
+    Endpoints that the host had tried in the weeks before do not count: that is monitoring.
+    """
+    limit, within = facts.thresholds.echo_endpoints, facts.thresholds.echo_hours * 3600
+    if not limit or not within:
+        return []
+    where = "(echo_rq > 0 OR result IN ('rejected', 'no_reply'))"
+    end = """ "id.resp_h" || ' ' || coalesce("id.resp_p", 0)"""
+    week = facts.part.week
+    events = f"""
+        SELECT "id.orig_h" AS host, t, {end} AS endpoint FROM rows WHERE {where}
+        AND "id.orig_h" || ' ' || {end} NOT IN (
+            SELECT "id.orig_h" || ' ' || {end} FROM associations WHERE {where}
+            AND ts < TIMESTAMPTZ '{week.start.isoformat()}')"""
+    notices = raised(facts, "Echo_Scan")
+    return [
+        Finding(
+            id="echo-scan",
+            severity=Severity.MEDIUM,
+            area="security",
+            title=f"{label(facts.hosts.party(host))} sent C-ECHO to many endpoints",
+            evidence=(f"{number} endpoints not tried before, up to {iso(moment(when))}",),
+            action="Monitoring systems do; the week after, the same endpoints are no news. Look "
+            "into any other.",
+            start=moment(when - within),
+            end=moment(when),
+            parties=(facts.hosts.party(host),),
+            count=int(number),
+            rows=_rows_of(facts, where, host, when, within),
+            source="echo-scan",
+            params=(
+                ("host", label(facts.hosts.party(host))),
+                ("number", str(number)),
+                ("when", iso(moment(when))),
+            ),
+        )
+        for host, number, when, _ in _most(
+            facts, events, within, limit, "count(DISTINCT endpoint)"
+        )
+        if not covered(notices, host)
+    ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""How rules ask: associations of a week, what notices cover, and how far the history reaches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pacsflow.findings.facts import Facts
+    from pacsflow.weekly import Party
+
+ROWS = 10
+"""So many log rows a finding names at most."""
+NAMED = 5
+"""So many names (AE titles, hosts) a line of evidence lists at most."""
+HISTORY_WEEKS = 4
+"""A host's own history: so many weeks before the one that is looked at."""
+UNKNOWN = "-"
+"""A value that is not known, in evidence."""
+
+CLEAR = """
+    NOT coalesce(uid IN (SELECT uid FROM tls WHERE uid IS NOT NULL)
+        OR uid IN (SELECT evidence_uid FROM endpoints WHERE tls AND evidence_uid IS NOT NULL)
+        OR "id.resp_h" || ' ' || "id.resp_p" IN
+           (SELECT host || ' ' || port_num FROM endpoints WHERE tls AND port_num IS NOT NULL),
+        FALSE)
+"""
+"""Associations of which nothing says that they are inside TLS: neither ssl.log nor known_dicom.log
+by connection, nor known_dicom.log by the endpoint that was called."""
+
+
+def label(party: Party) -> str:
+    """Return a host as a sentence names it: its name, else its first AE title, with address."""
+    known = party.name or (party.ae_titles[0] if party.ae_titles else "")
+    return f"{known} ({party.address})" if known else party.address
+
+
+def ask(
+    facts: Facts, query: str, values: Sequence[object] = (), *, first: int = 0, last: int = 0
+) -> list[Any]:
+    """Return the rows of a query over associations, named ``rows``, of weeks `first` to `last`.
+
+    Weeks count from the report's own, 0; -1 is the one before. `t` is the start of an association
+    and `until` its end, seconds since the epoch.
+    """
+    start, end = facts.part.week.shifted(first).start, facts.part.week.shifted(last).end
+    head = """WITH rows AS (
+        SELECT *, epoch_us(ts) / 1e6 AS t, epoch_us(ts) / 1e6 + coalesce(duration, 0) AS until
+        FROM associations WHERE ts >= ? AND ts < ?) """
+    return facts.part.connection.execute(head + query, [start, end, *values]).fetchall()
+
+
+def raised(facts: Facts, *names: str) -> list[set[str]]:
+    """Return, for each DICOM notice of these names in the week, the hosts that it names."""
+    week = facts.part.week
+    rows = facts.part.connection.execute(
+        """SELECT DISTINCT src, dst, "id.orig_h", "id.resp_h" FROM notices
+           WHERE ts >= ? AND ts < ? AND list_contains(?, note)""",
+        [week.start, week.end, [f"DICOM::{name}" for name in names]],
+    ).fetchall()
+    return [{host for host in row if host} for row in rows]
+
+
+def covered(notices: Iterable[set[str]], *hosts: str) -> bool:
+    """Say whether one notice names all of `hosts`: then the rule has nothing to add."""
+    return any(named.issuperset(hosts) for named in notices)
+
+
+def history_days(facts: Facts) -> float:
+    """Return how many days before the week associations reach back, 0 where none is older."""
+    week = facts.part.week
+    row = facts.part.connection.execute(
+        "SELECT epoch_us(min(ts)) FROM associations WHERE ts < ?", [week.start]
+    ).fetchall()[0]
+    return (week.start.timestamp() - row[0] / 1e6) / 86400 if row[0] is not None else 0.0
+
+
+def has_learned(facts: Facts) -> bool:
+    """Say whether there is enough history to call something new."""
+    return history_days(facts) >= facts.thresholds.learning_days
+
+
+def moment(seconds: float) -> datetime:
+    """Return seconds since the epoch as UTC; what no calendar holds is its first or last day."""
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
+
+
+def iso(when: datetime) -> str:
+    """Return a time as evidence gives it."""
+    return when.isoformat(timespec="minutes")
+
+
+def listed(names: Iterable[object], most: int = NAMED) -> str:
+    """Return names as a line lists them, the first few of many."""
+    texts = [str(name)[:64] for name in names if name]
+    return ", ".join(texts[:most]) + (" ..." if len(texts) > most else "")
+
+
+def uids(values: Iterable[object]) -> tuple[str, ...]:
+    """Return the first few uids of log rows."""
+    return tuple([str(value) for value in values if value][:ROWS])

@@ -1,0 +1,186 @@
+"""Rules of equipment that fell silent within the week, judged by its own weeks before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from pacsflow.findings.looking import HISTORY_WEEKS, iso, label
+from pacsflow.ledger.series import IMAGING
+from pacsflow.weekly import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.findings.facts import Facts
+
+Week = list[bool | None]
+"""Whether something was active in each part of a week; None where no sensor saw anything."""
+LEAST_WEEKS = 2
+
+
+class Run(NamedTuple):
+    """Consecutive silent parts of a week, of those in which it usually is active."""
+
+    length: int
+    first: int
+    last: int
+    to_the_end: bool
+
+
+def longest_run(now: Week, others: Sequence[Week], *, least: int = LEAST_WEEKS) -> Run:
+    """Return the longest run of silence in `now`.
+
+    Only parts of the week count in which every other week that was seen, and at least `least` of
+    them, was active: what is usual neither night nor weekend can feign. Parts that are not usual,
+    or that no sensor saw, neither count nor end a run.
+    """
+    best, current = Run(0, 0, 0, False), Run(0, 0, 0, False)
+    for i, active in enumerate(now):
+        seen = [other[i] for other in others if i < len(other) and other[i] is not None]
+        if active:
+            current = Run(0, 0, 0, False)
+        if active is None or active or len(seen) < least or not all(seen):
+            continue
+        current = Run(current.length + 1, current.first if current.length else i, i, False)
+        if current.length > best.length:
+            best = current
+    return best._replace(to_the_end=bool(best.length) and best.last == current.last
+                         and best.length == current.length)  # fmt: skip
+
+
+def unusual_run(weeks: Sequence[Week], least: int) -> Run | None:
+    """Return this week's run of silence, the first of `weeks`, if none before was as long."""
+    now, past = weeks[0], [week for week in weeks[1:] if any(a is not None for a in week)]
+    if len(past) < LEAST_WEEKS:
+        return None
+    run = longest_run(now, past)
+    if run.length < least:
+        return None
+    before = max(
+        longest_run(week, [w for w in past if w is not week], least=LEAST_WEEKS - 1).length
+        for week in past
+    )
+    return run if run.length > before else None
+
+
+def _weeks(
+    facts: Facts, addresses: list[str], sides: Sequence[str], hours: int
+) -> dict[str, list[Week]]:
+    """Return for each host the activity of this week and the weeks before, `hours` a part."""
+    starts = [facts.part.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
+    end = facts.part.week.end
+    connection, origin = facts.part.connection, facts.part.origin
+    seen = {
+        row[0]
+        for row in connection.execute(
+            "SELECT epoch(hour)::BIGINT FROM coverage WHERE origin = ? AND hour >= ? AND hour < ?",
+            [origin, starts[-1], end],
+        ).fetchall()
+    }
+    active: dict[str, set[int]] = {address: set() for address in addresses}
+    for side in sides:
+        for host, hour in connection.execute(
+            f"""SELECT {side}, epoch(hour)::BIGINT FROM traffic
+                WHERE origin = ? AND hour >= ? AND hour < ? AND {IMAGING} AND bytes > 0
+                      AND list_contains(?, {side}) GROUP BY 1, 2""",
+            [origin, starts[-1], end, addresses],
+        ).fetchall():
+            active[host].add(hour)
+    parts: list[list[tuple[set[int], bool]]] = []
+    for start in starts:
+        first = int(start.timestamp())
+        week = []
+        for i in range(0, 168, hours):
+            inside = {first + 3600 * (i + h) for h in range(hours)}
+            week.append((inside, 2 * len(inside & seen) > hours))
+        parts.append(week)
+    return {
+        address: [
+            [bool(inside & mine) if there or inside & mine else None for inside, there in week]
+            for week in parts
+        ]
+        for address, mine in active.items()
+    }
+
+
+def pacs_interrupted(facts: Facts) -> list[Finding]:
+    """Return one finding a PACS that was silent for hours in which it never is."""
+    least = facts.thresholds.pacs_silent_hours
+    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
+    pacs = [p.address for p in facts.hosts.of_role("pacs") if p.address not in silent]
+    if not least or not pacs:
+        return []
+    found = []
+    for address, weeks in _weeks(facts, pacs, ("source", "destination"), 1).items():
+        run = unusual_run(weeks, least)
+        if run is None:
+            continue
+        start = facts.part.week.start + timedelta(hours=run.first)
+        end = facts.part.week.start + timedelta(hours=run.last + 1)
+        party = facts.hosts.party(address)
+        found.append(
+            Finding(
+                id="pacs-interrupted",
+                severity=Severity.CRITICAL if run.to_the_end else Severity.HIGH,
+                area="pacs",
+                title=f"{label(party)} sent and received no images for {run.length} hours in which "
+                "it always does",
+                evidence=(f"From {iso(start)} to {iso(end)}",),
+                action="If nobody planned it, ask what happened then; studies may be waiting on "
+                "the modalities.",
+                start=start,
+                end=end,
+                parties=(party,),
+                count=run.length,
+                source="pacs-interrupted",
+                params=(
+                    ("host", label(party)),
+                    ("hours", str(run.length)),
+                    ("start", iso(start)),
+                    ("end", iso(end)),
+                ),
+            )
+        )
+    return found
+
+
+def modality_stopped(facts: Facts) -> list[Finding]:
+    """Return one finding a modality that stopped sending within the week, for good."""
+    least = facts.thresholds.modality_silent_days
+    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
+    devices = [p.address for p in facts.hosts.of_role("modality") if p.address not in silent]
+    if not least or not devices:
+        return []
+    found = []
+    for address, weeks in _weeks(facts, devices, ("source",), 24).items():
+        run = unusual_run(weeks, least)
+        if run is None or not run.to_the_end:
+            continue
+        party = facts.hosts.party(address)
+        last = next((e.last_seen for e in facts.equipment if e.party.address == address), None)
+        told = iso(last) if last else "-"
+        found.append(
+            Finding(
+                id="modality-stopped",
+                severity=Severity.MEDIUM,
+                area="modalities",
+                title=f"{label(party)} has stopped sending images",
+                evidence=(
+                    f"Nothing on {run.length} days on which it always sends",
+                    f"Last imaging traffic: {told}",
+                ),
+                action="Ask whether it is in service; if it is, check its network connection and "
+                "AE setup.",
+                start=last,
+                parties=(party,),
+                count=run.length,
+                source="modality-stopped",
+                params=(
+                    ("host", label(party)),
+                    ("days", str(run.length)),
+                    ("last", told),
+                ),
+            )
+        )
+    return found
