@@ -1347,12 +1347,15 @@ local function constants(a, snap, d)
   return out
 end
 
+-- The fields of a snapshot and their values, kept with it where it is the latest.
 function fields.of(a, snap, d)
   local which = d == a.c.a and "tags_a" or "tags_b"
   local tags = snap[which]
   if not tags then
     tags = constants(a, snap, d)
-    snap[which] = tags
+    if snap == a.snap then
+      snap[which] = tags
+    end
   end
   return tags
 end
@@ -2183,6 +2186,10 @@ function association.snapshot(a, frame)
     if n >= association.MAX_SNAPSHOTS + 16 then
       return last
     end
+  end
+  if last then
+    -- What was worked out for the frames since the last change is not needed again.
+    last.tags_a, last.tags_b, last.ends_a, last.ends_b = nil, nil, nil, nil
   end
   if frames[n] ~= frame then
     n = n + 1
@@ -4389,7 +4396,7 @@ local function ends_of(which, a, snap, d, frame, first_time)
   put("dst_basis", e[6])
   put("pacs_direction", e[7])
   e.tags = tags
-  if first_time then
+  if first_time and snap == a.snap then
     snap[name] = e
   end
   return e

@@ -265,6 +265,10 @@ function association.snapshot(a, frame)
       return last
     end
   end
+  if last then
+    -- What was worked out for the frames since the last change is not needed again.
+    last.tags_a, last.tags_b, last.ends_a, last.ends_b = nil, nil, nil, nil
+  end
   if frames[n] ~= frame then
     n = n + 1
   end

@@ -128,12 +128,15 @@ local function constants(a, snap, d)
   return out
 end
 
+-- The fields of a snapshot and their values, kept with it where it is the latest.
 function fields.of(a, snap, d)
   local which = d == a.c.a and "tags_a" or "tags_b"
   local tags = snap[which]
   if not tags then
     tags = constants(a, snap, d)
-    snap[which] = tags
+    if snap == a.snap then
+      snap[which] = tags
+    end
   end
   return tags
 end

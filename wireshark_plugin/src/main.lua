@@ -179,7 +179,7 @@ local function ends_of(which, a, snap, d, frame, first_time)
   put("dst_basis", e[6])
   put("pacs_direction", e[7])
   e.tags = tags
-  if first_time then
+  if first_time and snap == a.snap then
     snap[name] = e
   end
   return e

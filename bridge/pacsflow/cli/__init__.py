@@ -58,6 +58,7 @@ def _register() -> None:
         frames,
         install,
         inventory,
+        live,
         report,
         simulate,
         traffic,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
@@ -138,10 +140,18 @@ def show(
 ) -> None:
     """Show the rows that concern one host, AE title or connection, from every input.
 
-    Captures give frames, Zeek logs give connections, associations and notices.
+    Captures give frames, Zeek logs give connections, associations and notices. WHAT may also be
+    `association:N`, the N-th association of one capture, frame by frame.
 
     Example: `pacsflow show 10.65.143.6 monday.pcap --dicom`
     """
+    if (one := re.fullmatch(r"association:(\d{1,9})", what)) is not None:
+        from pacsflow.cli.live import show_association  # noqa: PLC0415 - pyshark, for this alone
+
+        if not inputs or len(inputs) != 1:
+            raise UsageError(f"{what} is one of a capture: name that one capture")
+        show_association(Path(inputs[0]), int(one[1]), number, how)
+        return
     wanted = _canonical(what)
     kept: dict[str, list[pa.Table]] = {}
     for log, batch in _batches(sources_of(inputs)):
