@@ -37,6 +37,8 @@ PHRASES = (
         "%(model)s does not suit: the report shows yesterday's values instead, which are %(gain)s "
         "%% better than last week's."
     ),
+    # findings
+    N_("and %(more)s more of this rule"),
     # data quality
     N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "

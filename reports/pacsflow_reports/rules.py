@@ -209,6 +209,159 @@ NOTICE = Text(
     N_("docs/zeek-notices.md says what %(note)s means and what to do."),
 )
 
+_FLAGGED = (N_("%(count)s associations, the first %(first)s"), N_("Software: %(software)s"))
+_CLEAR_BYTES = (N_("%(bytes)s this week"),)
+
+
+def _like(notice: str, *evidence: str, title: str = "", action: str = "") -> Text:
+    """Return the text of a rule that finds what a notice tells, with evidence of its own."""
+    told = NOTICES[notice]
+    return Text(title or told.title, evidence, action or told.action)
+
+
+RULES |= {
+    "pacs-interrupted": Text(
+        N_("%(host)s sent and received no images for %(hours)s in which it always does"),
+        (N_("From %(start)s to %(end)s"),),
+        N_(
+            "If nobody planned it, ask what happened then; studies may be waiting on the "
+            "modalities."
+        ),
+    ),
+    "modality-stopped": Text(
+        N_("%(host)s has stopped sending images"),
+        (
+            N_("Nothing on %(days)s days on which it always sends"),
+            N_("Last imaging traffic: %(last)s"),
+        ),
+        _SILENT.action,
+    ),
+    "rejects-rising": Text(
+        N_("Rejected associations rose from %(before_percent)s to %(percent)s"),
+        (
+            N_(
+                "%(count)s of %(total)s associations, %(before_count)s of %(before_total)s the "
+                "week before"
+            ),
+        ),
+        RULES["rejects-high"].action,
+    ),
+    "loss-on-path": Text(
+        N_("%(percent)s of the bytes between %(host)s and %(peer)s are missing"),
+        (N_("%(missed)s are gaps in TCP streams (missed_bytes)"),),
+        N_(
+            "The rest of the traffic is complete: look at this path's switch ports for errors, "
+            "and whether its return way passes the sensor."
+        ),
+    ),
+    "uncompressed-slow-link": Text(
+        N_("Images travel uncompressed over the slow link of %(host)s"),
+        (
+            N_("%(bytes)s this week, %(syntaxes)s"),
+            N_("At %(capacity)s Mbit/s that is %(link_seconds)s of the whole link"),
+        ),
+        N_(
+            "Let both sides negotiate a lossless compression (JPEG-LS or JPEG 2000 lossless), or "
+            "send at night."
+        ),
+    ),
+    "prefetch-into-morning": Text(
+        N_("The night's copy from %(host)s to %(peer)s ran into the morning"),
+        (N_("On %(days)s days, the first %(first)s; %(bytes)s by then"),),
+        N_(
+            "Begin it earlier, limit it to what is needed, or compress it: it shares the link "
+            "with the first examinations."
+        ),
+    ),
+    "future-rows": Text(
+        N_("%(number)s log rows lie in the future"),
+        (N_("The latest is of %(last)s"),),
+        N_(
+            "Compare the clocks and time zones of the sensors and of this machine with a time "
+            "server (NTP)."
+        ),
+    ),
+    "clock-skew": Text(
+        N_("Two sensors' clocks differ by %(skew_seconds)s"),
+        (N_("%(count)s associations that both saw, joined by Community ID"),),
+        N_("Compare the clocks and time zones of the sensors with a time server (NTP)."),
+    ),
+    "hours-disagree": Text(
+        N_("The hours of %(name)s are those of %(other)s, shifted by %(shift)s h"),
+        (N_("Hourly associations fit far better with that shift than without"),),
+        N_("Look for a log or a capture whose times were written in local time."),
+    ),
+    "cleartext-across-sites": Text(
+        N_("DICOM in the clear between the sites %(here)s and %(there)s"),
+        _CLEAR_BYTES,
+        N_(
+            "Use TLS (port 2762) or a tunnel between the sites; sites that share one wire have "
+            "one name in the inventory."
+        ),
+    ),
+    "unknown-sender": _like(
+        "Store_From_Unknown_Sender",
+        N_("%(objects_number)s objects in %(count)s associations, the first %(first)s"),
+        N_("AE titles: %(titles)s"),
+    ),
+    "cleartext-credentials": _like("Cleartext_Credentials", *_FLAGGED),
+    "part10-in-data-set": _like("Part10_In_Data_Set", *_FLAGGED),
+    "malformed": _like("Malformed", *_FLAGGED),
+    "reserved-bits": _like("Reserved_Bits_Set", *_FLAGGED),
+    "ae-guessing": _like(
+        "AE_Title_Guessing",
+        N_("%(number)s pairs of AE titles rejected within %(span_hours)s: %(titles)s"),
+    ),
+    "find-enumeration": _like(
+        "Find_Enumeration",
+        N_(
+            "%(number)s C-FIND requests and results within %(span_hours)s; its most before: "
+            "%(before_number)s"
+        ),
+    ),
+    "bulk-requests": _like(
+        "Bulk_Retrieval",
+        N_(
+            "%(number)s C-GET and C-MOVE requests within %(span_hours)s; its most before: "
+            "%(before_number)s"
+        ),
+    ),
+    "bulk-retrieval": _like(
+        "Bulk_Retrieval",
+        N_("%(bytes)s from PACS within a day; its most before: %(before_bytes)s"),
+    ),
+    "move-to-unknown": _like(
+        "Move_To_Unknown_Destination",
+        N_("C-MOVE to %(title)s: %(number)s requests, the first %(first)s"),
+    ),
+    "new-peer": _like(
+        "New_Peer",
+        N_("%(count)s associations, the first %(first)s"),
+        title=N_("%(host)s had an association with %(peer)s for the first time"),
+    ),
+    "ae-on-several-hosts": _like(
+        "AE_Title_On_Several_Hosts",
+        N_("Hosts: %(hosts)s"),
+        title=N_("The AE title %(title)s calls from %(count)s hosts"),
+    ),
+    "association-flood": _like(
+        "Association_Flood", N_("%(number)s within %(span_seconds)s, up to %(when)s")
+    ),
+    "echo-scan": _like(
+        "Echo_Scan",
+        N_("%(number)s endpoints not tried before, up to %(when)s"),
+        action=N_(
+            "Monitoring systems do; the week after, the same endpoints are no news. Look into any "
+            "other."
+        ),
+    ),
+    "rule-failed": Text(
+        N_("The rule %(name)s could not be applied"),
+        ("%(error)s",),
+        N_("The other rules are not touched; report it to the project."),
+    ),
+}
+
 PERCENTS = {"percent", "limit"}
 COUNTS = {"count", "total", "connections", "peers", "number", "weeks", "days"}
 BYTES = {"bytes", "missed", "octets"}
@@ -264,7 +417,11 @@ def finding_said(finding: Finding, language: Language) -> Finding:
             title=say(text.title) % values,
             evidence=finding.evidence
             if text.evidence is None
-            else tuple(say(line) % values for line in text.evidence),
+            else (
+                *(say(line) % values for line in text.evidence),
+                # What was added to the rule's own lines: how many more it found.
+                *(said(line, language) for line in finding.evidence[len(text.evidence) :]),
+            ),
             action=say(text.action) % values,
         )
     except (KeyError, TypeError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -20,8 +21,10 @@ def test_every_rule_of_the_findings_has_its_text() -> None:
     found: set[str] = set()
     for path in FINDINGS.glob("*.py"):
         text = path.read_text("utf-8")
-        found |= set(re.findall(r'\bid="([a-z]+(?:-[a-z]+)*)"', text))
-        found |= set(re.findall(r'_(?:share|silence)\(\s*\w+, "([a-z]+(?:-[a-z]+)+)"', text))
+        found |= set(re.findall(r'\bid="([a-z0-9]+(?:-[a-z0-9]+)*)"', text))
+        found |= set(
+            re.findall(r'_(?:share|silence|far_above|flagged)\(\s*\w+, "([a-z0-9-]+)"', text)
+        )
     assert len(found) >= 8
     assert found <= set(RULES), "rules without a text in pacsflow_reports/rules.py"
 
@@ -85,3 +88,22 @@ def test_what_the_forecasts_say_today_is_recognised() -> None:
     assert not isinstance(longer, NotEnoughHistory)
     assert said(longer.verdict.sentence, language) != longer.verdict.sentence
     assert not re.search(r"\b(mean|and|day types|terms)\b", model_said(longer.model, language))
+
+
+def test_every_text_finds_its_values_among_the_rules_own() -> None:
+    checked = 0
+    for path in FINDINGS.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Finding":
+                continue
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
+            rule, params = given.get("id"), given.get("params")
+            if not isinstance(rule, ast.Constant) or not isinstance(params, ast.Tuple):
+                continue
+            names = {pair.elts[0].value for pair in params.elts}  # type: ignore[attr-defined]
+            names |= {name for name in ("start", "end") if name in given}
+            text = RULES[str(rule.value)]
+            said_ = " ".join((text.title, *(text.evidence or ()), text.action))
+            assert set(re.findall(r"%\((\w+)\)s", said_)) <= names, rule.value
+            checked += 1
+    assert checked >= 5
