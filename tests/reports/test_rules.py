@@ -106,4 +106,4 @@ def test_every_text_finds_its_values_among_the_rules_own() -> None:
             said_ = " ".join((text.title, *(text.evidence or ()), text.action))
             assert set(re.findall(r"%\((\w+)\)s", said_)) <= names, rule.value
             checked += 1
-    assert checked >= 5
+    assert checked >= 3
