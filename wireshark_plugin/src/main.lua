@@ -120,6 +120,25 @@ function proto.init()
   reset()
 end
 
+-- A pipe can be read once only, and a live one would have to be waited for. Wireshark itself opens
+-- files alone; tshark's command line tells, where the system does.
+local function can_look_ahead()
+  if gui_enabled() then
+    return true
+  end
+  local line = wanted_fields.command_line()
+  local path = line and wanted_fields.capture(line)
+  if not path or path == "-" then
+    return false
+  end
+  local file = io.open(path, "rb")
+  local regular = file and file:seek("end") and true or false
+  if file then
+    file:close()
+  end
+  return regular
+end
+
 -- Reads the first frames of each file before it is opened; never claims a file.
 local opener = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
   "Reads the beginning of captures for the PACS flow plugin", "rms")
@@ -130,7 +149,7 @@ function opener.read_open(file, capture)
   ahead = nil
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 then
+  if limit > 0 and can_look_ahead() then
     local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
     ahead = fine and found or nil
   end

@@ -35,6 +35,20 @@ function wanted.fields(arguments)
   end
 end
 
+-- The capture that is read, or nil for a live one.
+function wanted.capture(arguments)
+  for i, argument in ipairs(arguments) do
+    if argument == "-r" or argument == "--read-file" then
+      return arguments[i + 1]
+    end
+    local path = argument:match("^%-r(.+)$") or argument:match("^%-%-read%-file=(.+)$")
+    if path then
+      return path
+    end
+  end
+  return nil
+end
+
 -- Whether anything but the script's own arguments names the plugin: a filter or a field.
 function wanted.names_plugin(arguments)
   for i, argument in ipairs(arguments) do
