@@ -22,6 +22,11 @@ export {
 	## counted so far and `end` unset. The last row of a uid holds everything. 0sec is never.
 	option flush_interval = 10min;
 
+	## How long an association may be idle and still be followed: people pause in front of a
+	## viewer for longer than Zeek's tcp_inactivity_timeout, after which the rest of a connection
+	## would look like another one.
+	option idle_timeout = 2 hrs;
+
 	## Elements that a set in the log holds at most.
 	option max_set_size = 32;
 
@@ -464,6 +469,9 @@ function set_session(c: connection, t: Totals)
 		c$dicom = Info($ts=t$begun, $uid=c$uid, $id=c$id);
 		c$dicom_state = State();
 		Conn::register_removal_hook(c, finalize_dicom);
+
+		if ( idle_timeout > tcp_inactivity_timeout )
+			set_inactivity_timeout(c$id, idle_timeout);
 
 		if ( flush_interval > 0sec )
 			schedule flush_interval { DICOM::flush(c) };
