@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test bench lint format lock clean
+.PHONY: help report test bench lab lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,10 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
 	@$(NEED) tshark:tshark
 	@for bench in $$(ls tests/bench/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench || code=1; done; exit $$code
+
+lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures with their truth come out.
+	@$(NEED) Orthanc:orthanc dcmqrscp:dcmtk wlmscpfs:dcmtk dumpcap:tshark editcap:wireshark-common
+	@timeout -k 30 600 $(BIN)/python tests/lab/run.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

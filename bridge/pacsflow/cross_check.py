@@ -41,7 +41,8 @@ class Reason:
     name: str
     text: str
     applies: Callable[[str, str, Row], bool]
-    """Given the log, the field (``row`` for a row that one lacks) and the plugin's row."""
+    """Given the log, the field and the plugin's row; the field is ``row`` for a row that Zeek
+    lacks, and ``no row``, with Zeek's row, for one that the plugin lacks."""
 
 
 REASONS = (
@@ -163,7 +164,8 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
             row = {**row, "flags": "truncated"}
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
-            found.append(Difference(capture, log, where, "row", *there, _reason(log, "row", row)))
+            reason = _reason(log, "row" if ours else "no row", row)
+            found.append(Difference(capture, log, where, "row", *there, reason))
             continue
         fields += len(types[log]) - 1
         for field, kind in types[log].items():

@@ -1,0 +1,137 @@
+"""Starts the real servers on loopback addresses, captures, and ends both: all by process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import images
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NETWORK = "127.0.10.0/24"
+ORTHANC, QRSCP, WORKLIST = "127.0.10.1", "127.0.10.2", "127.0.10.3"
+PORT = 11112
+ORTHANC_PORT, QRSCP_PORT, WORKLIST_PORT, REST_PORT = 4242, 11114, 11115, 18042
+VIEWER, CT = ("127.0.10.21", 11116), ("127.0.10.11", 11117)
+PROGRAMS = ("Orthanc", "dcmqrscp", "wlmscpfs", "dumpcap", "storescu", "editcap")
+
+
+def missing() -> list[str]:
+    """Return the programs that are not there."""
+    return [p for p in PROGRAMS if not shutil.which(p, path=f"{os.environ['PATH']}:/usr/sbin")]
+
+
+def wait_for(address: str, port: int, seconds: float = 60) -> None:
+    """Wait until somebody listens."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as s:
+            if s.connect_ex((address, port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on {address}:{port}")
+
+
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    found = shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin")
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [found or command[0], *command[1:]], stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
+
+
+def _stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+    process.send_signal(how)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[None]:
+    """Run Orthanc, dcmqrscp and wlmscpfs."""
+    settings: dict[str, Any] = {
+        "Name": "lab", "DicomAet": "ORTHANC", "DicomPort": ORTHANC_PORT, "HttpPort": REST_PORT,
+        "StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc"),
+        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomCheckCalledAet": True,
+        "DicomAlwaysAllowStore": True, "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True,
+        "DicomAlwaysAllowMove": True, "Plugins": [], "ConcurrentJobs": 2,
+        "DicomModalities": {"viewer": ["VIEWER", *VIEWER], "ct": ["CT1", *CT]},
+    }  # fmt: skip
+    config = folder / "orthanc.json"
+    config.write_text(json.dumps(settings))
+    (folder / "images").mkdir()
+    (folder / "qrscp.cfg").write_text(
+        f"NetworkTCPPort = {QRSCP_PORT}\nMaxPDUSize = 16384\nMaxAssociations = 8\n"
+        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nQRSCP {folder}/images RW (100, 100mb) ANY\nAETable END\n"
+    )
+    entries = folder / "worklists" / "WORKLIST"
+    entries.mkdir(parents=True)
+    (entries / "lockfile").touch()
+    for number in (1, 2, 3):
+        images.save(images.worklist_entry(number), entries / f"{number}.wl")
+    running = [
+        _start(["Orthanc", str(config)], folder / "orthanc.log"),
+        _start(["dcmqrscp", "-c", str(folder / "qrscp.cfg")], folder / "qrscp.log"),
+        _start(
+            ["wlmscpfs", "-s", "-dfp", str(folder / "worklists"), str(WORKLIST_PORT)],
+            folder / "worklist.log",
+        ),
+    ]
+    try:
+        for address, port in (
+            (ORTHANC, ORTHANC_PORT),
+            ("127.0.0.1", REST_PORT),
+            (QRSCP, QRSCP_PORT),
+            (WORKLIST, WORKLIST_PORT),
+        ):
+            wait_for(address, port)
+        yield
+    finally:
+        for process in running:
+            _stop(process)
+
+
+def statistics() -> dict[str, int]:
+    """Return Orthanc's own counts."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{REST_PORT}/statistics", timeout=20) as answer:
+        told = json.load(answer)
+    return {k: int(told[k]) for k in ("CountInstances", "CountSeries", "TotalUncompressedSize")}
+
+
+@contextmanager
+def captured(path: Path) -> Iterator[None]:
+    """Capture the lab's addresses on the loopback interface into a file."""
+    raw = path.with_suffix(".raw")
+    command = ["dumpcap", "-q", "-i", "lo", "-f", f"tcp and net {NETWORK}", "-w", str(raw)]
+    log = path.with_suffix(".log")
+    process = _start(command, log)
+    end = time.monotonic() + 20
+    while "File:" not in log.read_text("utf-8", "replace"):
+        if time.monotonic() > end or process.poll() is not None:
+            raise TimeoutError(f"dumpcap did not start: {log.read_text('utf-8', 'replace')}")
+        time.sleep(0.1)
+    time.sleep(0.3)
+    try:
+        yield
+        time.sleep(1.5)
+    finally:
+        _stop(process, signal.SIGINT)
+        log.unlink()
+    # Another writer leaves out the machine's name and hardware, which dumpcap notes.
+    subprocess.run(["editcap", "-F", "pcap", str(raw), str(path)], check=True)
+    raw.unlink()

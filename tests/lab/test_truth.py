@@ -1,0 +1,88 @@
+"""What really happened, by the record of the PACS and its clients, is what both taggers say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import CAPTURES, ROOT
+
+from pacsflow import tools
+from pacsflow.cross_check import Log, last_rows, read_log
+from pacsflow.tshark_export import export_logs
+from pacsflow.zeek_export import export_zeek_logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+sys.path.insert(0, str(ROOT / "tests" / "zeek"))
+LAB = CAPTURES / "lab"
+TRUTHS = sorted(LAB.glob("*.json"))
+STORED = {"store": 12, "parallel": 18, "slow": 2, "dies": 1}
+"""Instances that are new to Orthanc after each scenario; in all others none."""
+
+
+def truth_of(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def tagged(tool: str, capture: Path, out: Path, keylog: Path | None) -> Log:
+    if tool == "plugin":
+        export_logs(capture, out, keylog=keylog)
+    else:
+        if tools.zeek() is None:
+            pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
+        from zeek_package import build_package
+
+        export_zeek_logs(capture, out, modules=build_package())
+    return last_rows(read_log(out / "dicom.log"))
+
+
+def said(row: dict[str, str], field: str) -> Any:
+    cell = row[field]
+    if field in {"sop_classes", "transfer_syntaxes", "modalities", "services"}:
+        return sorted(cell.split(","))
+    return int(cell) if cell.isdigit() else cell
+
+
+def row_of(log: Log, wanted: dict[str, Any]) -> dict[str, str]:
+    keys = [k for k in ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p") if k in wanted]
+    found = [row for row in log.rows if all(said(row, k) == wanted[k] for k in keys)]
+    assert len(found) == 1, [[row[k] for k in keys] for row in log.rows]
+    return dict(found[0])
+
+
+@pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("tool", ["plugin", "zeek"])
+def test_what_happened_is_what_the_tagger_says(
+    path: Path, tool: str, tmp_path: Path, tshark: str
+) -> None:
+    assert tshark
+    truth = truth_of(path)
+    keys = path.with_suffix(".keys")
+    if tool == "zeek" and keys.is_file():
+        pytest.skip("inside TLS: Zeek does not decrypt TLS 1.3")
+    log = tagged(tool, path.with_suffix(".pcap"), tmp_path, keys if keys.is_file() else None)
+    assert len(log.rows) == len(truth["associations"])
+    for wanted in truth["associations"]:
+        row = row_of(log, wanted)
+        assert {field: said(row, field) for field in wanted} == wanted
+
+
+@pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.stem)
+def test_the_pacs_has_what_its_clients_say_they_stored(path: Path) -> None:
+    truth = truth_of(path)
+    orthanc = [a for a in truth["associations"] if a["called_ae"] == "ORTHANC"]
+    assert truth["orthanc"]["CountInstances"] == STORED.get(path.stem, 0)
+    if path.stem in STORED:
+        assert sum(a["rsp_success"] - a.get("echo_rq", 0) for a in orthanc) == STORED[path.stem]
+
+
+def test_scenarios_have_captures() -> None:
+    assert len(TRUTHS) == len(list(LAB.glob("*.pcap"))) >= 16
+    sizes = [p.stat().st_size for p in LAB.iterdir()]
+    assert max(sizes) < 300_000
+    assert sum(sizes) < 3_000_000
