@@ -35,7 +35,7 @@ _COMBINATIONS = (
     "smooth0.8+daytypes",
     "daytypes+fourier",
 )
-_MOST_ORIGINS = 8
+_MOST_ORIGINS = 10
 _GAIN = 0.95
 _SURE = 3.5
 _LOSS = 1.1
@@ -110,7 +110,7 @@ def candidates(hours: int, first: int) -> tuple[Model, ...]:
 
 
 def rolling_origin(y: Floats, first: int, horizon: int) -> Rolling:
-    """Let every candidate forecast the later half of `y` from up to eight origins.
+    """Let every candidate forecast the later half of `y` from up to ten origins.
 
     Parameters are estimated before the first origin and again before the middle one; between
     them only the state moves on, so that no forecast has seen what it is judged on.
