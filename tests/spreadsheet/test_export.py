@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import zipfile
@@ -14,9 +15,9 @@ import pytest
 from pacsflow.cli.common import to_csv
 from pacsflow.cli.explore import write_screen
 from pacsflow.errors import UsageError
-from pacsflow.inventory import read_inventory
+from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
-from pacsflow.readers import find
+from pacsflow.readers import CaptureOptions, find
 from pacsflow.simulator import hospital, write_logs
 from pacsflow.spreadsheet_export import write_table, write_workbook
 from pacsflow.week.hosts import Hosts
@@ -157,6 +158,28 @@ def test_what_is_on_the_screen_is_written_in_three_formats(tmp_path: Path) -> No
         write_screen(tmp_path / "a.pdf", header, rows)
     with pytest.raises(UsageError, match="no such folder"):
         write_screen(tmp_path / "b" / "a.csv", header, rows)
+
+
+def test_estimates_from_samples_stand_with_their_interval(tmp_path: Path) -> None:
+    lengths = [1522, 66, 1522, 700, 1522, 1522, 66, 1522, 1522, 1522, 66, 1522]
+    lines = [f"2026-03-02 08:00:{i:02d},DICOM,10.0.0.1,10.0.0.2,{n}" for i, n in enumerate(lengths)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["Time,Protocol,Source,Destination,Length", *lines]) + "\n"
+    )
+    with Ledger.temporary() as ledger:
+        ledger.add(find([tmp_path / "a.csv"], CaptureOptions(sampling_rate=10)).sources)
+        with ledger.connect() as connection:
+            question = Asked(connection, "sflow", Hosts(Inventory(), connection))
+            write_workbook(question, tmp_path / "a.xlsx")  # type: ignore[arg-type]
+    header, row = openpyxl.load_workbook(tmp_path / "a.xlsx")["senders"].iter_rows(values_only=True)
+    told = dict(zip(header, row, strict=True))
+    assert told["samples"] == 12
+    assert told["packets"] == 120
+    assert told["bytes"] == 10 * sum(lengths)
+    error = 1.96 * math.sqrt(sum(n * n for n in lengths)) / sum(lengths)
+    assert told["bytes, upper 95 %"] == pytest.approx(told["bytes"] * math.exp(error), rel=1e-4)
+    assert told["bytes, lower 95 %"] == pytest.approx(told["bytes"] * math.exp(-error), rel=1e-4)
+    assert "communications" not in header  # a count of samples is none of connections
 
 
 def test_an_empty_ledger_gives_headers_alone(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pacsflow.simulator.tables import Rows
 
 _CATEGORY = {"other": "unknown"}
-_SITE = "main"
 
 
 @dataclass(eq=False)
