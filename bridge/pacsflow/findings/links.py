@@ -87,7 +87,7 @@ def uncompressed_on_slow_link(facts: Facts) -> list[Finding]:
         facts,
         """, plain AS (
                SELECT * FROM rows WHERE len(transfer_syntaxes) > 0
-                      AND len(list_filter(transfer_syntaxes, x -> NOT list_contains(?, x))) = 0
+                      AND list_has_all(?, transfer_syntaxes)
            ), ends AS (
                SELECT "id.orig_h" AS host, calling_ae AS title, * FROM plain
                UNION ALL SELECT "id.resp_h", called_ae, * FROM plain

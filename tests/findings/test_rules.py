@@ -1,0 +1,467 @@
+"""Each rule speaks from its threshold on, and not just below it; odd input makes none fail."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pacsflow.errors import InputError
+from pacsflow.findings import MOST, RULES, findings
+from pacsflow.findings.clocks import shift
+from pacsflow.findings.facts import Facts, Thresholds, read_thresholds
+from pacsflow.findings.silence import Week as Activity
+from pacsflow.findings.silence import longest_run, unusual_run
+from pacsflow.inventory import Inventory, Item
+from pacsflow.ledger.tables import TABLES
+from pacsflow.week import dicom, traffic
+from pacsflow.week.hosts import Hosts
+from pacsflow.week.period import Week, parse_week
+from pacsflow.weekly import Coverage, Finding
+
+ROOT = Path(__file__).parents[2]
+WEEK = parse_week("2026-W11", ZoneInfo("UTC"))
+T0 = WEEK.start
+"""Monday 2026-03-09 00:00 UTC."""
+PACS, CT, VIEWER, STRANGER, OUTSIDE = "10.0.0.2", "10.0.0.1", "10.0.0.4", "10.0.0.9", "8.8.4.4"
+Row = dict[str, Any]
+NUMBERS = (
+    "reject_source", "reject_reason", "echo_rq", "store_rq", "find_rq", "get_rq", "move_rq",
+    "rsp_pending", "rsp_failure", "data_pdus", "data_bytes_orig", "data_bytes_resp",
+)  # fmt: skip
+
+
+def at(hours: float) -> datetime:
+    return T0 + timedelta(hours=hours)
+
+
+def assoc(hours: float = 1, n: int = 0, **row: Any) -> Row:
+    base: Row = {
+        "ts": at(hours), "uid": f"C{hours:g}-{n}", "id.orig_h": CT, "id.resp_h": PACS,
+        "id.resp_p": 104, "calling_ae": "CT1", "called_ae": "PACS1", "result": "accepted",
+        "end": "released", "duration": 1.0, **dict.fromkeys(NUMBERS, 0),
+    }  # fmt: skip
+    base.update({name.replace("__", "."): value for name, value in row.items()})
+    return base
+
+
+def old(**row: Any) -> Row:
+    """Return an association of a month before, so that there is a history."""
+    return assoc(-24 * 28, **row)
+
+
+def hourly(source: str, destination: str, octets: int, hours: range | list[int]) -> list[Row]:
+    return [
+        {
+            "hour": at(h), "source": source, "destination": destination, "service": "dicom",
+            "origin": "zeek", "communications": 1, "packets": 1, "bytes": octets, "samples": 0,
+            "missed_bytes": 0, "weight_squares": 0.0,
+        }
+        for h in hours
+    ]  # fmt: skip
+
+
+def facts_of(
+    associations: list[Row] | None = None,
+    flows: list[Row] | None = None,
+    *,
+    inventory: Inventory | None = None,
+    thresholds: Thresholds | None = None,
+    cover: range | None = None,
+    origins: tuple[str, ...] = ("zeek",),
+    **tables: list[Row],
+) -> Facts:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    hours = cover or range(-24 * 28, 168)
+    rows = {
+        "associations": associations or [],
+        "traffic": flows or [],
+        "coverage": [{"hour": at(h), "origin": "zeek", "rows": 1} for h in hours],
+        **tables,
+    }
+    for name, schema in TABLES.items():
+        connection.register(f"_{name}", pa.Table.from_pylist(rows.get(name, []), schema=schema))
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
+    inventory = inventory or Inventory()
+    part = traffic.Slice(connection, "zeek", cast("Week", WEEK))
+    hosts = Hosts(inventory, connection)
+    totals = traffic.totals(part)
+    missed = part.ask("SELECT coalesce(sum(missed_bytes), 0)::BIGINT FROM rows")[0][0]
+    coverage = Coverage(168, 168, (), 1, 0, missed, origins, sampled=False)
+    return Facts(
+        part, hosts, inventory, coverage, totals, dicom.associations(part, hosts),
+        dicom.equipment(part, hosts, at(min(hours))), (), thresholds or Thresholds(),
+    )  # fmt: skip
+
+
+def told(facts: Facts) -> dict[str, Finding]:
+    found = findings(facts)
+    assert "rule-failed" not in {f.id for f in found}, [f for f in found if f.id == "rule-failed"]
+    return {f.id: f for f in found}
+
+
+INVENTORY = Inventory.of(
+    [
+        Item(PACS, "pacs1", "pacs", site="north"),
+        Item(CT, "ct1", "modality", "CT", site="north", capacity=50),
+        Item(VIEWER, "read1", "workstation", site="south"),
+    ]
+)
+
+
+def rejected(pairs: int) -> list[Row]:
+    return [
+        assoc(1 + i, calling_ae=f"X{i}", result="rejected", reject_source=1, reject_reason=3,
+              id__orig_h=STRANGER)
+        for i in range(pairs)
+    ]  # fmt: skip
+
+
+def finds(pending: int, before: int = 0) -> list[Row]:
+    mine: Row = {"id__orig_h": VIEWER, "find_rq": 1, "services": ["query"]}
+    return [old(rsp_pending=before, **mine), assoc(5, rsp_pending=pending, **mine)]
+
+
+def gets(number: int, before: int = 0) -> list[Row]:
+    return [old(id__orig_h=VIEWER, get_rq=before), assoc(5, id__orig_h=VIEWER, get_rq=number)]
+
+
+def flood(number: int) -> list[Row]:
+    return [assoc(2 + i / 36000, i) for i in range(number)]
+
+
+def echoes(number: int, start: float = 3) -> list[Row]:
+    return [assoc(start, i, id__resp_h=f"10.0.1.{i}", echo_rq=1) for i in range(number)]
+
+
+def callers(hosts: int) -> list[Row]:
+    return [old(), *(assoc(4, i, id__orig_h=f"10.0.2.{i}", calling_ae="CR7") for i in range(hosts))]
+
+
+def moves(title: str) -> list[Row]:
+    return [
+        old(calling_ae="READ1", id__orig_h=VIEWER),
+        assoc(9, id__orig_h=VIEWER, calling_ae="READ1", move_rq=1, move_destinations=[title]),
+    ]
+
+
+def plain(octets: int, syntax: str = "ExplicitVRLittleEndian") -> list[Row]:
+    return [assoc(store_rq=9, data_bytes_orig=octets, transfer_syntaxes=[syntax])]
+
+
+def stored(host: str) -> list[Row]:
+    return [assoc(store_rq=1, id__orig_h=host, calling_ae="NEW")]
+
+
+def flagged(flag: str) -> list[Row]:
+    return [assoc(flags=[flag])]
+
+
+def identity(kind: str) -> list[Row]:
+    return [assoc(user_identity=kind)]
+
+
+def rejects(before: int, now: int) -> list[Row]:
+    rows = []
+    for start, count in ((-24 * 7, before), (0, now)):
+        rows += [
+            assoc(start + 1 + i / 100, i, **({"result": "rejected"} if i < count else {}))
+            for i in range(300)
+        ]
+    return rows
+
+
+def twice(seconds: list[float]) -> list[Row]:
+    return [
+        {**assoc(i + 1 + late / 3600, i, community_id=f"1:{i}", data_pdus=i), "uid": f"{sensor}{i}"}
+        for i, late_by in enumerate(seconds)
+        for sensor, late in (("A", 0.0), ("B", late_by))
+    ]
+
+
+SENT = hourly(CT, PACS, 10_000_000, range(-24 * 28, 168))
+NIGHTS = [d * 24 + h for d in range(7) for h in range(1, 8)]
+ALL_WEEK = range(-24 * 21, 168)
+
+CASES: dict[str, tuple[Row, Row]] = {
+    # rule: (what makes it speak, what is just below)
+    "ae-guessing": ({"associations": rejected(4)}, {"associations": rejected(3)}),
+    "find-enumeration": ({"associations": finds(4999)}, {"associations": finds(4998)}),
+    "bulk-requests": ({"associations": gets(200)}, {"associations": gets(199)}),
+    "association-flood": ({"associations": flood(600)}, {"associations": flood(599)}),
+    "echo-scan": ({"associations": echoes(10)}, {"associations": echoes(9)}),
+    "ae-on-several-hosts": ({"associations": callers(3)}, {"associations": callers(2)}),
+    "move-to-unknown": ({"associations": moves("THIEF")}, {"associations": moves("READ1")}),
+    "uncompressed-slow-link": (
+        {"associations": plain(10**9), "inventory": INVENTORY},
+        {"associations": plain(10**9 - 1), "inventory": INVENTORY},
+    ),
+    "unknown-sender": (
+        {"associations": stored(STRANGER), "inventory": INVENTORY},
+        {"associations": stored(CT), "inventory": INVENTORY},
+    ),
+    "part10-in-data-set": (
+        {"associations": flagged("part10_in_dataset")},
+        {"associations": flagged("midstream")},
+    ),
+    "malformed": ({"associations": flagged("malformed")}, {"associations": [assoc()]}),
+    "reserved-bits": (
+        {"associations": flagged("reserved_nonzero")},
+        {"associations": [assoc()]},
+    ),
+    "cleartext-credentials": (
+        {"associations": identity("username_passcode")},
+        {"associations": identity("username")},
+    ),
+    "outside": (
+        {"associations": [assoc(id__orig_h=OUTSIDE)]},
+        {"associations": [assoc(id__orig_h=STRANGER)]},
+    ),
+    "cleartext-across-sites": (
+        {"associations": [assoc(id__orig_h=VIEWER, data_bytes_resp=9)], "inventory": INVENTORY},
+        {"associations": [assoc(data_bytes_orig=9)], "inventory": INVENTORY},
+    ),
+    "new-peer": (
+        {"associations": [old(), assoc(id__orig_h=VIEWER)], "inventory": INVENTORY, "flows": SENT},
+        {"associations": [old(id__orig_h=VIEWER), assoc(id__orig_h=VIEWER)],
+         "inventory": INVENTORY, "flows": SENT},
+    ),
+    "rejects-rising": ({"associations": rejects(10, 40)}, {"associations": rejects(21, 40)}),
+    "clock-skew": (
+        {"associations": twice([30, 31, 30, 32, 30])},
+        {"associations": twice([3, 2, 3, 3, 2])},
+    ),
+    "bulk-retrieval": (
+        {"flows": [*SENT, *hourly(PACS, VIEWER, 10**6, ALL_WEEK),
+                   *hourly(PACS, VIEWER, 10**10, [50])], "inventory": INVENTORY},
+        {"flows": [*SENT, *hourly(PACS, VIEWER, 10**6, ALL_WEEK),
+                   *hourly(PACS, VIEWER, 10**10 - 25 * 10**6, [50])], "inventory": INVENTORY},
+    ),
+    "pacs-interrupted": (
+        {"flows": [r for r in SENT if not at(60) <= r["hour"] < at(64)]},
+        {"flows": [r for r in SENT if not at(60) <= r["hour"] < at(63)]},
+    ),
+    "modality-stopped": (
+        {"flows": [r for r in SENT if r["hour"] < at(120)] + hourly(VIEWER, PACS, 9, ALL_WEEK),
+         "inventory": INVENTORY},
+        {"flows": [r for r in SENT if r["hour"] < at(144)] + hourly(VIEWER, PACS, 9, ALL_WEEK),
+         "inventory": INVENTORY},
+    ),
+    "loss-on-path": (
+        {"flows": [{**r, "missed_bytes": 110_000} for r in hourly(CT, PACS, 10**7, range(100))]
+         + hourly(VIEWER, PACS, 10**8, range(100))},
+        {"flows": [{**r, "missed_bytes": 99_000} for r in hourly(CT, PACS, 10**7, range(100))]
+         + hourly(VIEWER, PACS, 10**8, range(100))},
+    ),
+    "prefetch-into-morning": (
+        {"flows": [*SENT, *hourly(PACS, VIEWER, 2 * 10**8, NIGHTS)], "inventory": INVENTORY},
+        {"flows": [*SENT, *hourly(PACS, VIEWER, 2 * 10**8, [h for h in NIGHTS if h % 24 < 7])],
+         "inventory": INVENTORY},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_speaks_from_its_threshold_on(rule: str) -> None:
+    found = told(facts_of(**CASES[rule][0]))
+    assert rule in found
+    finding = found[rule]
+    assert finding.evidence
+    assert finding.action
+    assert all(isinstance(value, str) for _, value in finding.params)
+    if CASES[rule][0].get("associations"):
+        assert finding.rows, "a finding from dicom.log names its rows"
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_is_silent_just_below(rule: str) -> None:
+    assert rule not in told(facts_of(**CASES[rule][1]))
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_can_be_switched_off(rule: str) -> None:
+    assert rule not in told(facts_of(**CASES[rule][0], thresholds=Thresholds(off=(rule,))))
+
+
+NOTICED = {
+    "ae-guessing": "AE_Title_Guessing", "find-enumeration": "Find_Enumeration",
+    "bulk-requests": "Bulk_Retrieval", "association-flood": "Association_Flood",
+    "echo-scan": "Echo_Scan", "ae-on-several-hosts": "AE_Title_On_Several_Hosts",
+    "move-to-unknown": "Move_To_Unknown_Destination", "new-peer": "New_Peer",
+    "unknown-sender": "Store_From_Unknown_Sender", "part10-in-data-set": "Part10_In_Data_Set",
+    "malformed": "Malformed", "reserved-bits": "Reserved_Bits_Set",
+    "cleartext-credentials": "Cleartext_Credentials", "outside": "External_Association",
+    "cleartext-across-sites": "Cleartext_Across_Sites", "bulk-retrieval": "Bulk_Retrieval",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", NOTICED)
+def test_what_a_notice_says_is_not_said_twice(rule: str) -> None:
+    case = CASES[rule][0]
+    hosts = [r["id.orig_h"] for r in case.get("associations", [])][-1:] or [VIEWER]
+    notice = {
+        "ts": at(10), "uid": "N1", "note": f"DICOM::{NOTICED[rule]}", "msg": "it was so",
+        "id.orig_h": hosts[0], "id.resp_h": PACS, "src": hosts[0], "dst": PACS,
+    }  # fmt: skip
+    found = told(facts_of(**case, notices=[notice]))
+    assert rule not in found
+    assert f"notice-{NOTICED[rule]}" in found
+    other = {**notice, "id.orig_h": "10.9.9.9", "src": "10.9.9.9"}
+    assert rule in told(facts_of(**case, notices=[other])), "a notice of another host hides none"
+
+
+def test_the_names_of_notices_are_those_of_the_zeek_package() -> None:
+    from pacsflow.findings.notices import HIGH, LOW
+
+    text = (ROOT / "zeek_scripts" / "scripts" / "notices.zeek").read_text()
+    body = text[text.index("Notice::Type += {") : text.index("option notice_external")]
+    names = {line.strip(" \t,") for line in body.splitlines() if line.strip().endswith(",")}
+    assert names >= HIGH | LOW
+    assert names >= set(NOTICED.values())
+
+
+def test_tls_is_not_in_the_clear() -> None:
+    case = [assoc(id__orig_h=OUTSIDE, user_identity="username_passcode", id__resp_p=2762)]
+    found = told(facts_of(case))
+    assert {"outside", "cleartext-credentials"} <= set(found)
+    ssl = [{"ts": at(1), "uid": case[0]["uid"], "id.orig_h": OUTSIDE, "id.resp_h": PACS}]
+    assert not {"outside", "cleartext-credentials"} & set(told(facts_of(case, tls=ssl)))
+    known = [{"ts": at(1), "host": PACS, "port_num": 2762, "tls": True}]
+    assert not {"outside", "cleartext-credentials"} & set(told(facts_of(case, endpoints=known)))
+
+
+def test_what_a_host_always_did_is_no_news() -> None:
+    assert "find-enumeration" not in told(facts_of(finds(9000, before=4000)))
+    assert "bulk-requests" not in told(facts_of(gets(900, before=300)))
+    assert "echo-scan" not in told(facts_of([*echoes(12, -24 * 14), *echoes(12)]))
+    before = [{**r, "ts": at(-200), "uid": f"O{i}"} for i, r in enumerate(callers(4))]
+    assert "ae-on-several-hosts" not in told(facts_of([*before, *callers(4)]))
+    always = [old(flags=["reserved_nonzero"]), *flagged("reserved_nonzero")]
+    assert told(facts_of(always))["reserved-bits"].severity.value == "info"
+
+
+def test_a_long_association_counts_by_its_share() -> None:
+    (row,) = finds(20_000)[1:]
+    assert "find-enumeration" in told(facts_of([row]))
+    assert "find-enumeration" not in told(facts_of([{**row, "duration": 86_400.0}]))
+
+
+def test_worklist_queries_are_no_enumeration() -> None:
+    (row,) = finds(90_000)[1:]
+    assert "find-enumeration" not in told(facts_of([{**row, "services": ["worklist"]}]))
+
+
+def test_rows_of_the_future() -> None:
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+
+    def covering(*hours: int) -> list[Row]:
+        return [{"hour": hour + timedelta(hours=h), "origin": "zeek", "rows": 7} for h in hours]
+
+    assert "future-rows" not in told(facts_of(coverage=covering(-1, 0)))
+    found = told(facts_of(coverage=covering(-1, 0, 3)))["future-rows"]
+    assert dict(found.params)["number"] == "7"
+
+
+def test_hours_in_local_time_are_seen_as_shifted() -> None:
+    counts = [1 + (h % 24) ** 2 % 17 + (h // 24) for h in range(168)]
+    rows = [{**r, "communications": counts[i]}
+            for i, r in enumerate(hourly(CT, PACS, 9, range(168)))]  # fmt: skip
+
+    def logged(late: int) -> list[Row]:
+        return [assoc(h + late, n) for h in range(168) if h + late < 168 for n in range(counts[h])]
+
+    assert "hours-disagree" not in told(facts_of(logged(0), rows))
+    found = told(facts_of(logged(3), rows))["hours-disagree"]
+    assert dict(found.params)["shift"] == "+3"
+
+
+def test_runs_of_silence() -> None:
+    busy: Activity = [True] * 10
+    assert longest_run([True, False, False, True], [busy, busy]).length == 2
+    assert longest_run([True, False, None, False], [busy, busy]) == (2, 1, 3, True)
+    nights: Activity = [True, False] * 5
+    assert longest_run([False] * 10, [nights, busy]).length == 5, "unusual parts do not count"
+    assert unusual_run([[False] * 10, busy], 2) is None, "one week is no history"
+    holiday: Activity = [True] * 4 + [False] * 6
+    assert unusual_run([[True] * 7 + [False] * 3, busy, busy], 3) is not None
+    assert unusual_run([[True] * 7 + [False] * 3, busy, busy, holiday], 3) is None
+
+
+def test_an_outage_of_the_sensor_is_not_the_silence_of_a_pacs() -> None:
+    flows = [r for r in SENT if not at(60) <= r["hour"] < at(70)]
+    facts = facts_of(flows=flows, coverage=[
+        {"hour": at(h), "origin": "zeek", "rows": 1} for h in range(-24 * 28, 168)
+        if not 60 <= h < 70])  # fmt: skip
+    assert "pacs-interrupted" not in told(facts)
+
+
+def test_nothing_and_odd_values_make_no_rule_fail() -> None:
+    assert told(facts_of()) == {}
+    nulls = dict.fromkeys(assoc()) | {"ts": at(1), "id.orig_h": CT, "id.resp_h": PACS}
+    huge = assoc(2, store_rq=2**61, find_rq=2**61, get_rq=2**61, duration=-1e300,
+                 rsp_pending=2**61, data_bytes_orig=2**61, data_bytes_resp=2**61,
+                 calling_ae="%(host)s\x1b'; DROP TABLE traffic; --" * 200, move_rq=2**61,
+                 move_destinations=["%s", "'", ""], echo_rq=1, flags=["malformed", ""])  # fmt: skip
+    inf = assoc(3, duration=float("inf"), find_rq=1, get_rq=1)
+    nan = assoc(4, duration=float("nan"), find_rq=1, get_rq=1)
+    told(facts_of([nulls, nulls, huge, huge, inf, nan], hourly(CT, PACS, 2**62, range(9)),
+                  inventory=INVENTORY))  # fmt: skip
+
+
+def test_a_rule_that_fails_is_a_finding_and_no_rule_floods_the_page() -> None:
+    broken = replace(facts_of([assoc()]), part=cast("Any", SimpleNamespace()))
+    failed = [f for f in findings(broken) if f.id == "rule-failed"]
+    assert failed
+    many = [assoc(2, i, id__orig_h=f"10.1.{i // 250}.{i % 250}", flags=["malformed"])
+            for i in range(1000)]  # fmt: skip
+    found = [f for f in findings(facts_of(many)) if f.id == "malformed"]
+    assert len(found) == MOST
+    assert sum(f.count for f in found) == 1000
+
+
+def test_thresholds_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "pacsflow.toml"
+    path.write_text('[findings]\nguess_pairs = 2\nmissed_percent = 0.5\noff = ["outside"]\n')
+    given = read_thresholds(path)
+    assert (given.guess_pairs, given.missed_percent, given.off) == (2, 0.5, ("outside",))
+    assert given.echo_endpoints == Thresholds().echo_endpoints
+    for text in ("guess_pairs = -1", "guess_pairs = true", "off = 3", "nothing = 1", "off = [1]",
+                 "skew_seconds = inf", "guess_pairs = ["):  # fmt: skip
+        path.write_text(f"[findings]\n{text}\n")
+        with pytest.raises(InputError):
+            read_thresholds(path)
+    path.write_text("findings = 3\n")
+    with pytest.raises(InputError):
+        read_thresholds(path)
+
+
+def test_every_threshold_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "findings.md").read_text()
+    for field in fields(Thresholds):
+        value = getattr(Thresholds(), field.name)
+        shown = ", ".join(value) or "none" if isinstance(value, tuple) else f"{value:g}"
+        shown = shown.replace("e+0", "e").replace("e+", "e")
+        assert f"| `{field.name}` | {shown} |" in text, field.name
+
+
+def test_every_rule_is_documented() -> None:
+    text = (ROOT / "docs" / "findings.md").read_text()
+    for rule in [*CASES, "future-rows", "hours-disagree", "sensor-gap", "rule-failed"]:
+        assert f"`{rule}`" in text, rule
+    assert len(RULES) > 30
+
+
+def test_a_pair_of_time_series_that_do_not_vary_has_no_shift() -> None:
+    import numpy as np
+
+    assert shift(np.ones(168), np.ones(168)) == 0
+    assert shift(np.empty(0), np.empty(0)) == 0
