@@ -355,12 +355,18 @@ local FLAGS = {
   "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
 }
 
+-- Whether what one side said is not in the capture: then its silence means nothing.
+local function is_partial(a)
+  local c = a.c
+  return a.flags.sampled or c.a.packets == 0 or c.b.packets == 0
+end
+
 function rows.result(a)
   if a.ac then
     return "accepted"
   elseif a.rejected then
     return "rejected"
-  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 then
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and not is_partial(a) then
     return "no_reply"
   end
   return "unknown"
@@ -372,7 +378,7 @@ function rows.ending(a)
   elseif a.finish then
     return a.finish
   end
-  return a.closed and "closed" or "incomplete"
+  return a.closed and not is_partial(a) and "closed" or "incomplete"
 end
 
 local function split(roles)
@@ -3348,6 +3354,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     -- The other side has what is missing here: it was not captured.
     flush_waiting(self, c, p)
   end
+  if fin then
+    d.fin_at = (seq + length) % MODULUS
+  end
   if fin or reset then
     d.fin = true
     c.fin = true
@@ -3427,6 +3436,13 @@ function tracker:finish(a)
   local c = a.c
   flush_waiting(self, c, c.a)
   flush_waiting(self, c, c.b)
+  for _, d in ipairs({ c.a, c.b }) do
+    -- What was sent before the FIN and never seen.
+    local ahead = d.fin_at and d.next and (d.fin_at - d.next + HALF) % MODULUS - HALF or 0
+    if ahead > 0 then
+      d.missed, d.fin_at = d.missed + ahead, nil
+    end
+  end
   local orig = a.orig or c.tcp_orig or c.a
   a.orig = orig
   local resp = orig.peer
@@ -4267,14 +4283,18 @@ for _, argument in ipairs({ ... }) do
   end
 end
 
+local PREFERENCE = { inventory = true, sampling_rate = true, lookahead = true }
+
 local function setting(name)
   local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
   if value and value ~= "" then
     return value
   end
-  value = proto.prefs[name]
-  if value ~= "" and value ~= 0 then
-    return value
+  if PREFERENCE[name] then
+    value = proto.prefs[name]
+    if value ~= "" and value ~= 0 then
+      return value
+    end
   end
   return nil
 end
@@ -4311,6 +4331,10 @@ end
 
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents.
 local state, samples, ahead, log
+-- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
+local showing = true
+-- Nothing can come of following the connections: no filter, field, table or log asks for it.
+local idle = false
 local pending = {}
 local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
 local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
@@ -4380,7 +4404,7 @@ function opener.read_open(file, capture)
   ahead = nil
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 and can_look_ahead() then
+  if limit > 0 and not idle and can_look_ahead() then
     local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
     ahead = fine and found or nil
   end
@@ -4507,8 +4531,6 @@ end
 local HEAD, LONG_HEAD = 66, 192
 local out = {}
 local highest = 0
--- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
-local showing = true
 
 -- Each frame leaves garbage of Wireshark's own objects, and little lives on: collecting it seldom
 -- saves a tenth of the plugin's time, as long as what lives is small.
@@ -4588,6 +4610,9 @@ end
 local inside = tracker.inside
 
 function proto.dissector(tvb, pinfo, tree)
+  if idle then
+    return
+  end
   local size, frame = tvb:len(), pinfo.number
   local s = tvb:raw(0, size < HEAD and size or HEAD)
   local fresh = true
@@ -4662,6 +4687,7 @@ if not gui_enabled() then
   if is_wanted then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
+    idle = not showing and not export_to and not setting("always")
   end
 end
 

@@ -104,9 +104,11 @@ def speed(folder: Path, rounds: int) -> bool:
     """Compare CPU with and without the plugin, the runs taking turns."""
     capture = folder / "big.pcap"
     big_capture(capture, PACKETS)
+    always = ["-X", "lua_script1:always=1"]
     kinds = {
         "without": (show(*COLUMNS), False),
         "with": (show(*COLUMNS), True),
+        "followed": ([*show(*COLUMNS), *always], True),
         "four tags": (show(*COLUMNS, *TAGS), True),
     }
     best = dict.fromkeys(kinds, float("inf"))
@@ -116,12 +118,15 @@ def speed(folder: Path, rounds: int) -> bool:
     ratio = best["with"] / best["without"]
     fine = report(
         "CPU with / without, the same nine columns",
-        f"{best['with']:.2f}/{best['without']:.2f} = {ratio:.2f}", f"<= {CPU_BAR}", ratio <= CPU_BAR,
+        f"{best['with']:.2f}/{best['without']:.2f} = {ratio:.2f}",
+        f"<= {CPU_BAR}", ratio <= CPU_BAR,
     )  # fmt: skip
-    report(
-        "  and four of its fields printed besides",
-        f"{best['four tags'] / best['without']:.2f}", "", None,
-    )  # fmt: skip
+    # The promise is about what having the plugin costs; these say what using it costs.
+    for kind, label in (
+        ("followed", "  every connection followed, though nothing asks for it"),
+        ("four tags", "  and four of its fields printed besides"),
+    ):
+        report(label, f"{best[kind] / best['without']:.2f}", "", None)
     return fine
 
 

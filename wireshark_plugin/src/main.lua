@@ -36,14 +36,18 @@ for _, argument in ipairs({ ... }) do
   end
 end
 
+local PREFERENCE = { inventory = true, sampling_rate = true, lookahead = true }
+
 local function setting(name)
   local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
   if value and value ~= "" then
     return value
   end
-  value = proto.prefs[name]
-  if value ~= "" and value ~= 0 then
-    return value
+  if PREFERENCE[name] then
+    value = proto.prefs[name]
+    if value ~= "" and value ~= 0 then
+      return value
+    end
   end
   return nil
 end
@@ -80,6 +84,10 @@ end
 
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents.
 local state, samples, ahead, log
+-- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
+local showing = true
+-- Nothing can come of following the connections: no filter, field, table or log asks for it.
+local idle = false
 local pending = {}
 local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
 local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
@@ -149,7 +157,7 @@ function opener.read_open(file, capture)
   ahead = nil
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 and can_look_ahead() then
+  if limit > 0 and not idle and can_look_ahead() then
     local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
     ahead = fine and found or nil
   end
@@ -276,8 +284,6 @@ end
 local HEAD, LONG_HEAD = 66, 192
 local out = {}
 local highest = 0
--- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
-local showing = true
 
 -- Each frame leaves garbage of Wireshark's own objects, and little lives on: collecting it seldom
 -- saves a tenth of the plugin's time, as long as what lives is small.
@@ -357,6 +363,9 @@ end
 local inside = tracker.inside
 
 function proto.dissector(tvb, pinfo, tree)
+  if idle then
+    return
+  end
   local size, frame = tvb:len(), pinfo.number
   local s = tvb:raw(0, size < HEAD and size or HEAD)
   local fresh = true
@@ -431,6 +440,7 @@ if not gui_enabled() then
   if is_wanted then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
+    idle = not showing and not export_to and not setting("always")
   end
 end
 

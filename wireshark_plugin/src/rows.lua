@@ -38,12 +38,18 @@ local FLAGS = {
   "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
 }
 
+-- Whether what one side said is not in the capture: then its silence means nothing.
+local function is_partial(a)
+  local c = a.c
+  return a.flags.sampled or c.a.packets == 0 or c.b.packets == 0
+end
+
 function rows.result(a)
   if a.ac then
     return "accepted"
   elseif a.rejected then
     return "rejected"
-  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 then
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and not is_partial(a) then
     return "no_reply"
   end
   return "unknown"
@@ -55,7 +61,7 @@ function rows.ending(a)
   elseif a.finish then
     return a.finish
   end
-  return a.closed and "closed" or "incomplete"
+  return a.closed and not is_partial(a) and "closed" or "incomplete"
 end
 
 local function split(roles)

@@ -544,6 +544,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     -- The other side has what is missing here: it was not captured.
     flush_waiting(self, c, p)
   end
+  if fin then
+    d.fin_at = (seq + length) % MODULUS
+  end
   if fin or reset then
     d.fin = true
     c.fin = true
@@ -623,6 +626,13 @@ function tracker:finish(a)
   local c = a.c
   flush_waiting(self, c, c.a)
   flush_waiting(self, c, c.b)
+  for _, d in ipairs({ c.a, c.b }) do
+    -- What was sent before the FIN and never seen.
+    local ahead = d.fin_at and d.next and (d.fin_at - d.next + HALF) % MODULUS - HALF or 0
+    if ahead > 0 then
+      d.missed, d.fin_at = d.missed + ahead, nil
+    end
+  end
   local orig = a.orig or c.tcp_orig or c.a
   a.orig = orig
   local resp = orig.peer
