@@ -434,7 +434,10 @@ function finish_row(c: connection, ended: bool)
 
 	local answered = s$swapped ? c$orig$size : c$resp$size;
 
-	if ( info$result == "unknown" && s$requested && answered == 0 && info$data_pdus == 0 )
+	# Of a side without a single packet the capture knows nothing: its silence means nothing.
+	local one_sided = c$orig?$num_pkts && c$resp?$num_pkts && c$orig$num_pkts * c$resp$num_pkts == 0;
+
+	if ( info$result == "unknown" && s$requested && answered == 0 && info$data_pdus == 0 && ! one_sided )
 		info$result = "no_reply";
 
 	if ( s$released )
@@ -443,7 +446,7 @@ function finish_row(c: connection, ended: bool)
 		info$end = "aborted";
 	else if ( s$stopped && ! (info$missed_bytes == 0 && (! info?$flags || "malformed" !in info$flags)) )
 		info$end = "incomplete";
-	else if ( /[FfRr]/ in c$history )
+	else if ( /[FfRr]/ in c$history && ! one_sided )
 		info$end = "closed";
 	else
 		info$end = "incomplete";
