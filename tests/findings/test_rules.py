@@ -23,7 +23,7 @@ from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
 from pacsflow.week import dicom, traffic
 from pacsflow.week.hosts import Hosts
-from pacsflow.week.period import Week, parse_week
+from pacsflow.week.period import parse_week
 from pacsflow.weekly import Coverage, Finding
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def facts_of(
         connection.register(f"_{name}", pa.Table.from_pylist(rows.get(name, []), schema=schema))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
     inventory = inventory or Inventory()
-    part = traffic.Slice(connection, "zeek", cast("Week", WEEK))
+    part = traffic.Slice(connection, "zeek", WEEK)
     hosts = Hosts(inventory, connection)
     totals = traffic.totals(part)
     missed = part.ask("SELECT coalesce(sum(missed_bytes), 0)::BIGINT FROM rows")[0][0]
@@ -390,10 +390,12 @@ def test_runs_of_silence() -> None:
     assert longest_run([True, False, None, False], [busy, busy]) == (2, 1, 3, True)
     nights: Activity = [True, False] * 5
     assert longest_run([False] * 10, [nights, busy]).length == 5, "unusual parts do not count"
-    assert unusual_run([[False] * 10, busy], 2) is None, "one week is no history"
-    holiday: Activity = [True] * 4 + [False] * 6
-    assert unusual_run([[True] * 7 + [False] * 3, busy, busy], 3) is not None
-    assert unusual_run([[True] * 7 + [False] * 3, busy, busy, holiday], 3) is None
+    holiday: Activity = [part < 4 for part in range(10)]
+    now: Activity = [part < 7 for part in range(10)]
+    silent: Activity = [False] * 10
+    assert unusual_run([silent, busy], 2) is None, "one week is no history"
+    assert unusual_run([now, busy, busy], 3) is not None
+    assert unusual_run([now, busy, busy, holiday], 3) is None
 
 
 def test_an_outage_of_the_sensor_is_not_the_silence_of_a_pacs() -> None:
