@@ -185,7 +185,7 @@ def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
         )  # fmt: skip
 
     series = [one("imaging traffic", IMAGING)]
-    capacities = {}
+    capacities: dict[str, float] = {}
     busy = [question.hosts.party(address) for address in _busiest(question)]
     parts = tuple(one(p.name or p.address, f"{IMAGING} AND source = ?", [p.address]) for p in busy)
     if not each:
