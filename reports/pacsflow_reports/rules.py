@@ -78,6 +78,28 @@ RULES: dict[str, Text] = {
         (N_("%(missed)s are gaps in TCP streams (missed_bytes)"),),
         N_("Check the sensor's packet drops and the mirror port's load."),
     ),
+    "traffic-above": Text(
+        N_("Imaging traffic was far above what was forecast"),
+        (
+            N_("%(seen_bytes)s seen, %(expected_bytes)s expected"),
+            N_("Moved most: %(who)s"),
+        ),
+        N_(
+            "Ask those who moved most what they did in these hours; a migration, a backup or a "
+            "full worklist explain most of it."
+        ),
+    ),
+    "traffic-below": Text(
+        N_("Imaging traffic was far below what was forecast"),
+        (
+            N_("%(seen_bytes)s seen, %(expected_bytes)s expected"),
+            N_("Moved most: %(who)s"),
+        ),
+        N_(
+            "Ask whether equipment stood still in these hours, and look at the PACS's own log and "
+            "at the switches between."
+        ),
+    ),
     "sensor-gap": Text(
         N_("No data for %(hours)s"),
         (N_("From %(start)s to %(end)s"),),
@@ -210,6 +232,7 @@ NOTICE = Text(
 )
 
 _FLAGGED = (N_("%(count)s associations, the first %(first)s"), N_("Software: %(software)s"))
+_UNUSUAL = (N_("%(seen_bytes)s seen, %(expected_bytes)s expected"), N_("Moved most: %(who)s"))
 _CLEAR_BYTES = (N_("%(bytes)s this week"),)
 
 
@@ -353,6 +376,22 @@ RULES |= {
         action=N_(
             "Monitoring systems do; the week after, the same endpoints are no news. Look into any "
             "other."
+        ),
+    ),
+    "traffic-above": Text(
+        N_("Imaging traffic was far above what was forecast"),
+        _UNUSUAL,
+        N_(
+            "Ask those who moved most what they did in these hours; a migration, a backup or a "
+            "full worklist explain most of it."
+        ),
+    ),
+    "traffic-below": Text(
+        N_("Imaging traffic was far below what was forecast"),
+        _UNUSUAL,
+        N_(
+            "Ask whether equipment stood still in these hours, and look at the PACS's own log and "
+            "at the switches between."
         ),
     ),
     "rule-failed": Text(

@@ -58,7 +58,7 @@ def test_markdown_keeps_hostile_names_from_becoming_markup() -> None:
             assert line.count("|") - line.count("\\|") == 5
 
 
-@pytest.mark.parametrize("kind", list(factory.ALL))
+@pytest.mark.parametrize("kind", [kind for kind in factory.ALL if kind != "huge"])
 @pytest.mark.parametrize("markdown", [False, True])
 def test_every_week_has_a_digest_in_both_languages(kind: str, markdown: bool) -> None:
     for lang in ("en", "pt-BR"):

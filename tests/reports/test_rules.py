@@ -25,6 +25,7 @@ def test_every_rule_of_the_findings_has_its_text() -> None:
         found |= set(
             re.findall(r'_(?:share|silence|far_above|flagged)\(\s*\w+, "([a-z0-9-]+)"', text)
         )
+        found |= set(re.findall(r'RULE = \{"more": "([a-z-]+)", "less": "[a-z-]+"\}', text))
     assert len(found) >= 8
     assert found <= set(RULES), "rules without a text in pacsflow_reports/rules.py"
 
