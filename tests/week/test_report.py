@@ -188,3 +188,17 @@ def test_the_demo_is_told_as_it_was_simulated(tmp_path: Path) -> None:
     assert made.coverage.unreadable_rows == 0
     assert any(f.id == "device-new" for f in made.findings)
     assert written is not None
+
+
+def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
+    """Three weeks alike, then one hour with a hundred times as much: traffic deserves a look."""
+    rows = [
+        {"uid": f"C{h}", "ts": float(T0 + h * HOUR), "orig_ip_bytes": 10**6 * (1 + h % 24)}
+        for h in range(4 * 168)
+    ]
+    rows[3 * 168 + 60]["orig_ip_bytes"] = 10**9
+    made = report_of(write("conn.log", json_log(rows)), forecasts=True)
+    (finding,) = [f for f in made.findings if f.area == "traffic"]
+    assert finding.id == "traffic-above"
+    assert finding.start == datetime(2026, 3, 25, 12, tzinfo=UTC)
+    assert {s.area: s.status.value for s in made.status}["traffic"] == "look"

@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pacsflow.findings import access, clocks, links, notices, operations, security, silence
+from pacsflow.findings import access, clocks, links, notices, operations, security, silence, unusual
 from pacsflow.findings.facts import Facts, Thresholds
 from pacsflow.weekly import Finding, Severity
 
@@ -55,6 +55,7 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     access.ae_on_several_hosts,
     access.association_flood,
     access.echo_scan,
+    unusual.traffic_unusual,
     notices.from_zeek,
 )
 

@@ -35,6 +35,7 @@ class Thresholds:
     missed_percent: float = 1.0
     missed_least_bytes: float = 10e6
     gap_hours: int = 1
+    incident_deviations: float = 4.0
     pacs_silent_hours: int = 4
     modality_silent_days: int = 2
     slow_link_mbits: float = 100.0
