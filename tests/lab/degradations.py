@@ -1,0 +1,186 @@
+"""What worse captures still tell: recall and precision by field, degradation and tagger.
+
+`python tests/lab/degradations.py` makes the worse versions of the lab's captures, reads them with
+both taggers, holds their rows against what really happened, and writes the tables into
+docs/cross-check.md. `--print` only prints them. Ends with 1 where something was invented.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import degrade
+
+from pacsflow.cross_check import Row, last_rows, read_log
+from pacsflow.tshark_export import export_logs
+from pacsflow.zeek_export import compiled_package, export_zeek_logs, find_zeek
+
+ROOT = Path(__file__).parents[2]
+LAB = ROOT / "tests" / "captures" / "lab"
+PAGE = ROOT / "docs" / "cross-check.md"
+START, END = "<!-- made by tests/lab/degradations.py -->", "<!-- end -->"
+ENDS = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
+SETS = {"sop_classes", "transfer_syntaxes", "services"}
+SAMPLED = {"1 in 10", "1 in 10, cut"}
+NOT_SAID = {"result": "unknown", "end": "incomplete"}
+
+Score = dict[str, list[int]]
+"""By field: how often there was something to tell, how often it was told, and told right."""
+
+
+def scenarios() -> tuple[list[degrade.Frame], list[dict[str, Any]]]:
+    """Return the frames of all scenarios outside TLS, in the order of time, and the truth."""
+    frames: list[degrade.Frame] = []
+    truth: list[dict[str, Any]] = []
+    for path in sorted(LAB.glob("*.json")):
+        if not path.with_suffix(".keys").is_file():
+            frames += degrade.read(path.with_suffix(".pcap"))
+            truth += json.loads(path.read_text(encoding="utf-8"))["associations"]
+    return sorted(frames, key=lambda f: f.time), truth
+
+
+def is_marked(row: Row) -> bool:
+    """Return whether a row says of itself that something is missing."""
+    flags = set(row["flags"].split(","))
+    return (
+        bool(flags & {"truncated", "sampled", "midstream"})
+        or row["missed_bytes"] != "0"
+        or row["end"] == "incomplete"
+    )
+
+
+def judge(field: str, wanted: Any, row: Row) -> tuple[bool, bool]:
+    """Return whether the row tells the field, and whether what it tells is right.
+
+    A count or a set that holds less than there was, in a row that says that something is missing,
+    is a part that is known to be one: not told, and not wrong.
+    """
+    cell = row[field]
+    if cell in {"-", NOT_SAID.get(field)}:
+        return False, False
+    if field in SETS:
+        told = set(cell.split(","))
+        if told < set(wanted) and is_marked(row):
+            return False, False
+        return True, told == set(wanted)
+    if isinstance(wanted, int):
+        if int(cell) < wanted and is_marked(row):
+            return False, False
+        return True, int(cell) == wanted
+    return True, cell == wanted
+
+
+def score(rows: list[Row], truth: list[dict[str, Any]]) -> tuple[Score, list[str]]:
+    """Return the scores by field, and what was told wrongly or of nothing."""
+    scores: Score = defaultdict(lambda: [0, 0, 0])
+    wrong, left = [], list(rows)
+    for wanted in truth:
+        keys = [k for k in ENDS if k in wanted]
+        mine = [r for r in left if all(r[k] == str(wanted[k]) for k in keys)]
+        swapped = {"orig": "resp", "resp": "orig"}
+        other = [
+            r for r in left
+            if all(r[f"id.{swapped[k[3:7]]}{k[7:]}"] == str(wanted[k]) for k in keys)
+        ]  # fmt: skip
+        found = mine or other
+        left = [r for r in left if r not in found]
+        scores["association"][0] += 1
+        if not found:
+            for field in wanted.keys() - set(ENDS):
+                scores[field][0] += 1
+            continue
+        row = found[0]
+        scores["association"][1] += len(found)
+        scores["association"][2] += 1
+        scores["originator"][0] += 1
+        scores["originator"][1] += 1
+        scores["originator"][2] += bool(mine)
+        wrong += [f"association told {len(found)} times"] * (len(found) > 1)
+        wrong += ["originator and responder changed"] * (not mine)
+        for field in wanted.keys() - set(ENDS):
+            told, right = judge(field, wanted[field], row)
+            counts = scores[field]
+            counts[0] += 1
+            counts[1] += told
+            counts[2] += right
+            if told and not right:
+                where = " ".join(str(wanted[k]) for k in keys)
+                wrong.append(f"{field}: {row[field]}, was {wanted[field]} ({where})")
+    scores["association"][1] += len(left)
+    wrong += [f"association that was none: {' '.join(r[k] for k in ENDS)}" for r in left]
+    return scores, wrong
+
+
+def cell(counts: list[int]) -> str:
+    """Return recall and precision in percent."""
+    there, told, right = counts
+    if not there:
+        return ""
+    return f"{100 * right / there:.0f} / {100 * right / told:.0f}" if told else "0 / -"
+
+
+def measure(tools: dict[str, Any]) -> dict[str, dict[str, tuple[Score, list[str]]]]:
+    """Return scores and errors by tagger and degradation."""
+    frames, truth = scenarios()
+    found: dict[str, dict[str, tuple[Score, list[str]]]] = {name: {} for name in tools}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, worsen in degrade.DEGRADATIONS.items():
+            path = degrade.write(Path(scratch) / "worse.pcap", worsen(frames))
+            for tool, run in tools.items():
+                out = Path(scratch) / tool / name
+                run(path, out, 10 if name in SAMPLED else None)
+                found[tool][name] = score(list(last_rows(read_log(out / "dicom.log")).rows), truth)
+    return found
+
+
+def tables(found: dict[str, dict[str, tuple[Score, list[str]]]]) -> str:
+    """Return the tables, as Markdown."""
+    titles = {"plugin": "The Wireshark plugin", "zeek": "The Zeek package"}
+    out = []
+    for tool, by_name in found.items():
+        fields = list(dict.fromkeys(f for scores, _ in by_name.values() for f in sorted(scores)))
+        fields.sort(key=lambda f: (f not in {"association", "originator"}, f))
+        out += [f"### {titles[tool]}", "", f"| field | {' | '.join(by_name)} |"]
+        out += ["|---" * (len(by_name) + 1) + "|"]
+        for field in fields:
+            cells = [cell(scores.get(field, [0, 0, 0])) for scores, _ in by_name.values()]
+            out.append(f"| {field} | {' | '.join(cells)} |")
+        out.append("")
+    return "\n".join(out)
+
+
+def main() -> int:
+    """Measure, and write the page."""
+    modules = compiled_package(find_zeek())
+    found = measure(
+        {
+            "plugin": lambda path, out, rate: export_logs(path, out, sampling_rate=rate),
+            "zeek": lambda path, out, _: export_zeek_logs(path, out, modules=modules),
+        }
+    )
+    made = tables(found)
+    errors = 0
+    for tool, by_name in found.items():
+        for name, (_, wrong) in by_name.items():
+            for line in wrong:
+                errors += 1
+                print(f"{tool}, {name}: {line}")
+    if "--print" in sys.argv:
+        print(made)
+    else:
+        page = PAGE.read_text(encoding="utf-8")
+        before, rest = page.split(START)
+        after = rest.split(END)[1]
+        PAGE.write_text(f"{before}{START}\n\n{made}\n{END}{after}", encoding="utf-8")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
