@@ -1,0 +1,44 @@
+"""Bytes to and from each host: Zeek's conn.log and the frames agree but for the link's headers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import CAPTURES, ROOT
+
+from pacsflow import tools
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+from pacsflow.zeek_export import export_zeek_logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+sys.path.insert(0, str(ROOT / "tests" / "zeek"))
+ETHERNET = 14
+"""Bytes of a frame that conn.log's IP bytes do not have."""
+
+
+@pytest.mark.parametrize("name", ["store", "move", "get", "parallel", "slow", "dies"])
+def test_bytes_of_conn_log_and_of_frames_agree(name: str, tmp_path: Path, tshark: str) -> None:
+    assert tshark
+    if tools.zeek() is None:
+        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
+    from zeek_package import build_package
+
+    capture = CAPTURES / "lab" / f"{name}.pcap"
+    logs = export_zeek_logs(capture, tmp_path, modules=build_package())
+    with Ledger.temporary() as ledger:
+        ledger.add(find([logs.conn, capture]).sources)
+        with ledger.connect() as connection:
+            rows = connection.execute(
+                "SELECT origin, source, destination, sum(packets)::BIGINT, sum(bytes)::BIGINT"
+                " FROM traffic GROUP BY ALL"
+            ).fetchall()
+    found = {origin: {r[1:3]: r[3:] for r in rows if r[0] == origin} for origin, *_ in rows}
+    assert found["zeek"].keys() == found["capture"].keys()
+    assert sum(octets for _, octets in found["zeek"].values()) > 5_000
+    for pair, (packets, octets) in found["zeek"].items():
+        assert found["capture"][pair] == (packets, octets + ETHERNET * packets), pair
