@@ -45,7 +45,7 @@ COVERAGE = pa.schema(
 """Hours in which a source saw something begin or end: what tells zero from no data."""
 
 _PORTS = ", ".join(map(str, DICOM_PORTS))
-_CLAMP = "least(sum({}), 9223372036854775807)::BIGINT"
+_CLAMP = "least(coalesce(sum({}), 0), 9223372036854775807)::BIGINT"
 
 _SERVICE = f"""
     CASE WHEN list_contains(string_split(service, ','), 'dicom') THEN 'dicom'

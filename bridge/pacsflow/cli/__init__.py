@@ -84,6 +84,15 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USABLE
+    except Exception as error:
+        if os.environ.get("PACSFLOW_DEBUG"):
+            raise
+        told = escape_controls(str(error).splitlines()[0][:300]) if str(error) else ""
+        sys.stderr.write(
+            f"pacsflow: this should not have happened: {type(error).__name__}: {told} "
+            "(PACSFLOW_DEBUG=1 shows where; please report it)\n"
+        )
+        return UNUSABLE
     return code if isinstance(code, int) else USABLE
 
 

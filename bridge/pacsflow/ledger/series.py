@@ -30,7 +30,7 @@ def origins(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the origins in the ledger, the one that covers most hours first."""
     rows = connection.execute(
         "SELECT origin FROM coverage GROUP BY origin ORDER BY count(DISTINCT hour) DESC,"
-        " CASE origin WHEN 'zeek' THEN 0 WHEN 'capture' THEN 1 ELSE 2 END"
+        " CASE origin WHEN 'zeek' THEN 0 WHEN 'sflow' THEN 1 ELSE 2 END"
     ).fetchall()
     return [row[0] for row in rows]
 

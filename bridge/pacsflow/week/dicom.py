@@ -108,14 +108,26 @@ def _pairs(part: Slice, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
         part,
         """SELECT coalesce(calling_ae, ''), coalesce(called_ae, ''), mode("id.orig_h"),
                   mode("id.resp_h"), count(*), count(*) FILTER (result = 'rejected'),
-                  count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::BIGINT,
-                  coalesce(sum(rsp_failure), 0)::BIGINT,
+                  count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::DOUBLE,
+                  coalesce(sum(rsp_failure), 0)::DOUBLE,
                   coalesce(sum(data_bytes_orig) + sum(data_bytes_resp), 0)::DOUBLE,
                   median(duration)
            FROM rows GROUP BY 1, 2 ORDER BY 10 DESC, 5 DESC, 1, 2 LIMIT ?""",
         (limit,),
     )
-    return tuple(AePair(r[0], r[1], hosts.party(r[2]), hosts.party(r[3]), *r[4:11]) for r in rows)
+    return tuple(
+        AePair(
+            r[0],
+            r[1],
+            hosts.party(r[2]),
+            hosts.party(r[3]),
+            *r[4:7],
+            int(r[7]),
+            int(r[8]),
+            *r[9:11],
+        )
+        for r in rows
+    )
 
 
 def _notable(part: Slice, hosts: Hosts) -> tuple[AssociationRow, ...]:

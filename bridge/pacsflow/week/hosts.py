@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 CATEGORY_RANK = ("pacs", "worklist", "printer", "gateway", "workstation", "modality")
 
 
+LOCAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+            "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128",
+        ),
+    )
+)  # fmt: skip
+"""Private, shared, loopback and link-local address space, as Zeek takes for local."""
+
+
 @lru_cache(maxsize=65536)
 def is_local(address: str) -> bool:
     """Say whether an address is of private, loopback, link-local or shared address space."""
@@ -24,8 +36,7 @@ def is_local(address: str) -> bool:
         host = ipaddress.ip_address(address)
     except ValueError:
         return True
-    shared = host.version == 4 and host in ipaddress.ip_network("100.64.0.0/10")
-    return host.is_private or host.is_loopback or host.is_link_local or shared
+    return any(host in network for network in LOCAL)
 
 
 @dataclass(slots=True)
