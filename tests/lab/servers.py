@@ -62,7 +62,14 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM
 
 @contextmanager
 def servers(folder: Path) -> Iterator[None]:
-    """Run Orthanc, dcmqrscp and wlmscpfs."""
+    """Run Orthanc, dcmqrscp and wlmscpfs.
+
+    Orthanc listens on all addresses: a service of it that the package started is in the way.
+    """
+    for port in (ORTHANC_PORT, REST_PORT, QRSCP_PORT, WORKLIST_PORT):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                raise OSError(f"something listens on port {port} already, perhaps a service")
     settings: dict[str, Any] = {
         "Name": "lab", "DicomAet": "ORTHANC", "DicomPort": ORTHANC_PORT, "HttpPort": REST_PORT,
         "StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc"),
