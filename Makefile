@@ -21,7 +21,7 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium pdftoppm:poppler-utils \
 		wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick dcmdump:dcmtk dot:graphviz
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-incremental
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
@@ -33,7 +33,7 @@ lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures wit
 	@timeout -k 30 600 $(BIN)/python tests/lab/run.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types.
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy --no-incremental
 
 format: $(VENV)/.dev ## Put the code into the house's form.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

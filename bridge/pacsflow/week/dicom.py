@@ -117,14 +117,17 @@ def _pairs(part: Slice, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
     )
     return tuple(
         AePair(
-            r[0],
-            r[1],
-            hosts.party(r[2]),
-            hosts.party(r[3]),
-            *r[4:7],
-            int(r[7]),
-            int(r[8]),
-            *r[9:11],
+            calling_ae=r[0],
+            called_ae=r[1],
+            orig=hosts.party(r[2]),
+            resp=hosts.party(r[3]),
+            associations=r[4],
+            rejected=r[5],
+            aborted=r[6],
+            objects=int(r[7]),
+            failures=int(r[8]),
+            bytes=r[9],
+            median_seconds=r[10],
         )
         for r in rows
     )
