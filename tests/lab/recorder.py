@@ -44,6 +44,7 @@ class Recorder:
         """Return what pynetdicom wants as ``evt_handlers``."""
         return [
             (evt.EVT_CONN_OPEN, self._opened),
+            (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_PDU_SENT, self._pdu),
             (evt.EVT_PDU_RECV, self._pdu),
             (evt.EVT_DIMSE_SENT, self._sent),
@@ -75,10 +76,15 @@ class Recorder:
         row["_orig"] = assoc.is_requestor
         for side, end in zip(("orig", "resp"), ends, strict=True):
             row[f"id.{side}_h"], row[f"id.{side}_p"] = end[0], end[1]
-        row.update(result="unknown", end="closed", data_bytes_orig=0, data_bytes_resp=0)
+        row.update(result="unknown", end="incomplete", data_bytes_orig=0, data_bytes_resp=0)
         row.update(dict.fromkeys([*REQUESTS.values(), "n_rq"], 0))
         for name in ("success", "warning", "failure", "pending", "cancel"):
             row[f"rsp_{name}"] = 0
+
+    def _closed(self, event: Any) -> None:
+        row = self._row(event)
+        if row.get("end") == "incomplete":
+            row["end"] = "closed"
 
     def _pdu(self, event: Any) -> None:
         row, pdu = self._row(event), event.pdu
