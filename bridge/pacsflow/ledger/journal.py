@@ -57,18 +57,15 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with self._database() as database:
-                version = database.execute("PRAGMA user_version").fetchone()[0]
-                if version > VERSION:
-                    raise LedgerError(
-                        f"{path}: written by a newer pacsflow (format {version}, this one reads "
-                        f"{VERSION}); install that version"
-                    )
-                database.executescript(_TABLES)
-                database.execute(f"PRAGMA user_version = {VERSION}")
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"{path}: not a ledger's journal ({error})") from None
+        with self._database() as database:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise LedgerError(
+                    f"{path}: written by a newer pacsflow (format {version}, this one reads "
+                    f"{VERSION}); install that version"
+                )
+            database.executescript(_TABLES)
+            database.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -76,6 +73,8 @@ class Journal:
         try:
             with database:
                 yield database
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"{self.path}: not a ledger's journal ({error})") from None
         finally:
             database.close()
 
