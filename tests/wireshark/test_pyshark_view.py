@@ -19,10 +19,20 @@ from pacsflow.errors import InputError, ToolError
 from pacsflow.pyshark_view import association_frames, live_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MOVE = CAPTURES / "qr_move_3party.pcapng"
 pytestmark = pytest.mark.usefixtures("tshark")
+
+
+@pytest.fixture(autouse=True)
+def _no_event_loop() -> Iterator[None]:
+    """Playwright leaves its loop running in a worker's main thread; these tests are outside it."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 def test_frames_of_one_association() -> None:
