@@ -135,6 +135,11 @@ def _opened(
         raise ToolError("pyshark cannot run inside an event loop (a notebook): run it in a script")
     import pyshark  # noqa: PLC0415 - takes half a second, and few commands need it
 
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        # pyshark asks for the thread's loop, which is gone once asyncio.run was called in it.
+        asyncio.set_event_loop(asyncio.new_event_loop())
     capture = getattr(pyshark, kind)(
         source,
         use_ek=True,
