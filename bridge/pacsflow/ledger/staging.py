@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,8 +21,6 @@ from pacsflow.readers.schemas import ZEEK_LOGS
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +177,6 @@ class _Writers:
         for writer in self.open.values():
             writer.close()
         return sorted(self.open)
-
-
-def days_between(first: datetime, last: datetime) -> list[date]:
-    """Return every UTC day from `first` to `last`, both included."""
-    day, end = first.astimezone(UTC).date(), last.astimezone(UTC).date()
-    return [day + timedelta(days=i) for i in range((end - day).days + 1)]
 
 
 def is_replaceable(source: Source) -> bool:

@@ -6,16 +6,16 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from pacsflow import tools
 from pacsflow.errors import InputError
-from pacsflow.readers.schemas import FRAMES
+from pacsflow.readers.frame_rows import batch_of
 from pacsflow.readers.values import to_address, to_text, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from pacsflow.readers.quality import Quality
 
@@ -47,7 +47,7 @@ def read(path: Path, quality: Quality, *, tshark: str | None = None) -> Iterator
             for raw in process.stdout or ():
                 _add(raw, rows, quality)
                 if len(rows) == BATCH:
-                    yield _batch(rows, quality)
+                    yield batch_of(rows, quality)
                     rows = []
         except BaseException:
             process.kill()
@@ -56,7 +56,7 @@ def read(path: Path, quality: Quality, *, tshark: str | None = None) -> Iterator
         errors.seek(0)
         told = errors.read(65536).decode("utf-8", "replace")
     _judge(path, code, told, quality, anything=bool(rows or quality.rows))
-    yield _batch(rows, quality)
+    yield batch_of(rows, quality)
 
 
 def _judge(path: Path, code: int, told: str, quality: Quality, *, anything: bool) -> None:
@@ -102,10 +102,3 @@ def _add(raw: bytes, rows: list[tuple[Any, ...]], quality: Quality) -> None:
         )
     except ValueError as error:
         quality.bad_row(int(number), str(error))
-
-
-def _batch(rows: list[tuple[Any, ...]], quality: Quality) -> pa.RecordBatch:
-    quality.rows += len(rows)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(FRAMES)
-    arrays = [pa.array(c, t) for c, t in zip(columns, FRAMES.types, strict=True)]
-    return pa.record_batch(arrays, schema=FRAMES)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import ijson
-import pyarrow as pa
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import opened
-from pacsflow.readers.schemas import FRAMES
+from pacsflow.readers.frame_rows import batch_of
 from pacsflow.readers.values import to_address, to_text, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from pacsflow.readers.quality import Quality
 
@@ -32,14 +33,14 @@ def read(path: Path, quality: Quality) -> Iterator[pa.RecordBatch]:
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
                     quality.bad_row(number, f"packet {number}: {error}")
                 if len(rows) == BATCH:
-                    yield _batch(rows, quality)
+                    yield batch_of(rows, quality)
                     rows = []
         except ijson.JSONError as error:
             problem = f"the JSON is damaged or ends early: {str(error).splitlines()[0][:200]}"
             raise InputError(path, problem, hint="export it again") from None
     if quality.unreadable and not quality.rows and not rows:
         raise InputError(path, f"no frame in it; {quality.examples[0]}")
-    yield _batch(rows, quality)
+    yield batch_of(rows, quality)
 
 
 def _first(layers: dict[str, Any], layer: str, field: str) -> str | None:
@@ -82,10 +83,3 @@ def _row(packet: dict[str, Any]) -> tuple[Any, ...]:
         f"{proto} {stream}" if stream else None,
         "dicom" if "dicom" in protocols else None,
     )
-
-
-def _batch(rows: list[tuple[Any, ...]], quality: Quality) -> pa.RecordBatch:
-    quality.rows += len(rows)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(FRAMES)
-    arrays = [pa.array(c, t) for c, t in zip(columns, FRAMES.types, strict=True)]
-    return pa.record_batch(arrays, schema=FRAMES)

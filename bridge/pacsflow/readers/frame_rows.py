@@ -1,0 +1,20 @@
+"""Puts frames that were read one by one into a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pacsflow.readers.schemas import FRAMES
+
+if TYPE_CHECKING:
+    from pacsflow.readers.quality import Quality
+
+
+def batch_of(rows: list[tuple[Any, ...]], quality: Quality) -> pa.RecordBatch:
+    """Return rows, each in the columns of ``schemas.FRAMES``, as a batch, and count them."""
+    quality.rows += len(rows)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(FRAMES)
+    arrays = [pa.array(c, t) for c, t in zip(columns, FRAMES.types, strict=True)]
+    return pa.record_batch(arrays, schema=FRAMES)
