@@ -352,13 +352,18 @@ rows.KNOWN = {
 }
 
 local FLAGS = {
-  "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
+  "midstream", "malformed", "truncated", "sampled", "one_sided", "reserved_nonzero",
+  "part10_in_dataset",
 }
 
--- Whether what one side said is not in the capture: then its silence means nothing.
+-- Whether no packet of one side is in the capture: what it sent is unknown.
+local function is_one_sided(a)
+  return a.c.a.packets == 0 or a.c.b.packets == 0
+end
+
+-- Whether what one side said may be missing: then its silence means nothing.
 local function is_partial(a)
-  local c = a.c
-  return a.flags.sampled or c.a.packets == 0 or c.b.packets == 0
+  return a.flags.sampled or is_one_sided(a)
 end
 
 function rows.result(a)
@@ -403,6 +408,7 @@ function rows.dicom(a)
   local orig, counts, flags = a.orig, a.counts, {}
   local resp = orig.peer
   a.flags.midstream = not a.rq and not a.ac or nil
+  a.flags.one_sided = is_one_sided(a) or nil
   for _, flag in ipairs(FLAGS) do
     if a.flags[flag] then
       flags[#flags + 1] = flag
@@ -2007,7 +2013,7 @@ function association.request(a, d, body, cut)
   if not named and not (cut and not rq.application_context and pdu.plausible_cut(rq, body)) then
     return false
   end
-  a.orig, a.rq, a.state = d, true, "requested"
+  a.orig, a.rq, a.state = d, true, a.ac and a.state or "requested"
   a.flags.malformed = a.flags.malformed or rq.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut
@@ -3102,8 +3108,9 @@ local function in_sequence(t, c, d, s, length)
   if captured > 0 then
     if not d.kind then
       if d.begins and not c.assoc then
-        -- The first bytes of the whole connection: a request or another protocol.
-        if not (pdu.can_begin(s) and byte(s, 1) == 1) then
+        -- The first bytes of the whole connection: a request, or the acceptance of one that was
+        -- not captured, or another protocol.
+        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
           t:foreign(c)
           return
         end

@@ -380,6 +380,35 @@ test("a request without an answer", function()
   equal(c.log[1]["end"], "incomplete")
 end)
 
+test("of a side without a packet nothing is concluded", function()
+  local c = connection()
+  c.packet(1, "", 2)
+  c.seq[1] = c.seq[1] + 1
+  c.send(1, request())
+  c.packet(1, "", 17)
+  c.t:flush()
+  local row = c.log[1]
+  equal(flag(row, "one_sided"), true)
+  equal(row.result, "unknown")
+  equal(row["end"], "incomplete")
+  -- The acceptor's half alone.
+  c = connection()
+  c.packet(2, "", 18)
+  c.seq[2] = c.seq[2] + 1
+  c.send(2, accept())
+  c.send(2, data(value(3, store_rsp(1, 0))))
+  c.t:flush()
+  equal(flag(c.log[1], "one_sided"), true)
+  equal(c.log[1].rsp_success, 1)
+  equal(c.log[1].store_rq, 0)
+  -- One bare acknowledgment is a packet of the other side.
+  c = connection()
+  c.send(1, request())
+  c.packet(2, "", 16)
+  c.t:flush()
+  equal(flag(c.log[1], "one_sided"), false)
+end)
+
 test("roles follow the acceptor's role selection", function()
   local c = connection()
   c.open()

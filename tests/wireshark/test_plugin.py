@@ -196,6 +196,17 @@ def test_ports_of_other_protocols(run: Run, tmp_path: Path) -> None:
         assert len(run(path, "-Y", "pacsflow").splitlines()) == len(everything)
 
 
+@pytest.mark.parametrize("kept", ["tcp.srcport == 4242", "tcp.dstport == 4242", "tcp"])
+def test_half_a_connection_says_so(run: Run, tmp_path: Path, kept: str) -> None:
+    half = tmp_path / "half.pcap"
+    run(CAPTURES / "lab" / "store.pcap", "-Y", kept, "-F", "pcap", "-w", str(half), plugin=False)
+    run(half, export=str(tmp_path))
+    rows = columns((tmp_path / "dicom.log").read_text())
+    names = next(row for row in rows if row[0] == "#fields")[1:]
+    flags = {row[names.index("flags")] for row in rows if not row[0].startswith("#")}
+    assert flags == ({"-"} if kept == "tcp" else {"one_sided"})
+
+
 @pytest.mark.parametrize("port", ["2762", "11113"])
 def test_inside_tls_with_a_key_log(run: Run, port: str) -> None:
     name = f"tls_store_{port}"

@@ -79,7 +79,7 @@ function association.request(a, d, body, cut)
   if not named and not (cut and not rq.application_context and pdu.plausible_cut(rq, body)) then
     return false
   end
-  a.orig, a.rq, a.state = d, true, "requested"
+  a.orig, a.rq, a.state = d, true, a.ac and a.state or "requested"
   a.flags.malformed = a.flags.malformed or rq.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut

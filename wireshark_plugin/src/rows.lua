@@ -35,13 +35,18 @@ rows.KNOWN = {
 }
 
 local FLAGS = {
-  "midstream", "malformed", "truncated", "sampled", "reserved_nonzero", "part10_in_dataset",
+  "midstream", "malformed", "truncated", "sampled", "one_sided", "reserved_nonzero",
+  "part10_in_dataset",
 }
 
--- Whether what one side said is not in the capture: then its silence means nothing.
+-- Whether no packet of one side is in the capture: what it sent is unknown.
+local function is_one_sided(a)
+  return a.c.a.packets == 0 or a.c.b.packets == 0
+end
+
+-- Whether what one side said may be missing: then its silence means nothing.
 local function is_partial(a)
-  local c = a.c
-  return a.flags.sampled or c.a.packets == 0 or c.b.packets == 0
+  return a.flags.sampled or is_one_sided(a)
 end
 
 function rows.result(a)
@@ -86,6 +91,7 @@ function rows.dicom(a)
   local orig, counts, flags = a.orig, a.counts, {}
   local resp = orig.peer
   a.flags.midstream = not a.rq and not a.ac or nil
+  a.flags.one_sided = is_one_sided(a) or nil
   for _, flag in ipairs(FLAGS) do
     if a.flags[flag] then
       flags[#flags + 1] = flag

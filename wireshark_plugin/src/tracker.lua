@@ -292,8 +292,9 @@ local function in_sequence(t, c, d, s, length)
   if captured > 0 then
     if not d.kind then
       if d.begins and not c.assoc then
-        -- The first bytes of the whole connection: a request or another protocol.
-        if not (pdu.can_begin(s) and byte(s, 1) == 1) then
+        -- The first bytes of the whole connection: a request, or the acceptance of one that was
+        -- not captured, or another protocol.
+        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
           t:foreign(c)
           return
         end
