@@ -126,7 +126,7 @@ export {
 		data_bytes_resp:    count       &log &default=0;
 		## Bytes that Zeek did not see.
 		missed_bytes:       count       &log &default=0;
-		## midstream, malformed, truncated, sampled, reserved_nonzero, part10_in_dataset.
+		## midstream, malformed, truncated, sampled, reserved_nonzero, part10_in_dataset, one_sided.
 		flags:              set[string] &log &optional;
 	};
 
@@ -288,6 +288,17 @@ function flag(info: Info, name: string)
 	add info$flags[name];
 	}
 
+function unflag(info: Info, name: string)
+	{
+	if ( ! info?$flags )
+		return;
+
+	delete info$flags[name];
+
+	if ( |info$flags| == 0 )
+		delete info$flags;
+	}
+
 # Roles of the originator in one accepted context; those of the responder mirror them.
 function add_roles(c: connection, sop_class: string, scu: bool, scp: bool)
 	{
@@ -325,6 +336,12 @@ function add_roles(c: connection, sop_class: string, scu: bool, scp: bool)
 function is_whole(c: connection): bool
 	{
 	return /[SsHh]/ in c$history && (! c?$conn || c$conn$missed_bytes == 0);
+	}
+
+# Not one packet of one of the two sides was seen: what it sent is unknown, and not nothing.
+function is_one_sided(c: connection): bool
+	{
+	return c$orig?$num_pkts && c$resp?$num_pkts && (c$orig$num_pkts == 0 || c$resp$num_pkts == 0);
 	}
 
 # Stops looking at a connection that is no association.
@@ -429,13 +446,17 @@ function finish_row(c: connection, ended: bool)
 	if ( ! s$requested && ! s$accepted )
 		flag(info, "midstream");
 
+	local one_sided = is_one_sided(c);
+
+	if ( one_sided )
+		flag(info, "one_sided");
+	else
+		unflag(info, "one_sided"); # an earlier row of this association may have had it
+
 	if ( ! ended )
 		return;
 
 	local answered = s$swapped ? c$orig$size : c$resp$size;
-
-	# Of a side without a single packet the capture knows nothing: its silence means nothing.
-	local one_sided = c$orig?$num_pkts && c$resp?$num_pkts && c$orig$num_pkts * c$resp$num_pkts == 0;
 
 	if ( info$result == "unknown" && s$requested && answered == 0 && info$data_pdus == 0 && ! one_sided )
 		info$result = "no_reply";

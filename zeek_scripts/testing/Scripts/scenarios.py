@@ -279,6 +279,18 @@ def responder_only() -> list[Conversation]:
 
 
 @scenario
+def responder_later() -> list[Conversation]:
+    """The responder's packets are captured only from the third second on."""
+    c = associated()
+    for _ in range(5):
+        c.wait(0.7).send(0, t.store(PIXELS)).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    released(c)
+    late = c.frames[0][0] + 2
+    c.frames = [f for f in c.frames if f[0] > late or f[1][26:30] == bytes([10, 1, 0, 10])]
+    return [c]
+
+
+@scenario
 def huge_length() -> list[Conversation]:
     """A P-DATA-TF that claims 4 GiB less one byte, and a PDV in it that does, too."""
     c = associated()
