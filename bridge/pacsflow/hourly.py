@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
@@ -44,6 +45,23 @@ COVERAGE = pa.schema(
 )
 """Hours in which a source saw something begin or end: what tells zero from no data."""
 
+CONNECTIONS = pa.schema(
+    [
+        ("ts", pa.timestamp("us", tz="UTC")),
+        ("uid", pa.string()),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        ("source_packets", pa.int64()),
+        ("destination_packets", pa.int64()),
+        ("bytes", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("history", pa.string()),
+    ]
+)
+"""The imaging connections of conn.log, one row each: what findings point to, and with Zeek's
+`history` the one trace of retransmissions. `source` is the originator, `bytes` both ways."""
+
 _PORTS = ", ".join(map(str, DICOM_PORTS))
 _CLAMP = "least(coalesce(sum({}), 0), 9223372036854775807)::BIGINT"
 
@@ -56,11 +74,8 @@ _SERVICE = f"""
          ELSE coalesce(left(lower(proto), 16), 'other') END
 """
 
-# A connection of duration d that begins at t spreads over hours by the share of d in each. The
-# shares are taken as differences of rounded running totals, so that they sum to the whole.
-_CONN = f"""
-    WITH conn AS (
-        SELECT epoch_us(ts) / 1e6 AS t, coalesce(duration, 0) AS d,
+_CONN_ROWS = """
+        SELECT ts, uid, history, epoch_us(ts) / 1e6 AS t, coalesce(duration, 0) AS d,
                "id.orig_h" AS a, "id.resp_h" AS b, "id.resp_p" AS resp_p, proto, service,
                coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
                    OR coalesce(orig_ip_bytes, 0) > 120 AND coalesce(resp_ip_bytes, 0) > 120
@@ -70,6 +85,21 @@ _CONN = f"""
                coalesce(orig_pkts, 0) AS out_packets, coalesce(resp_pkts, 0) AS in_packets,
                coalesce(missed_bytes, 0) AS missed
         FROM rows
+"""
+_CONN_CONNECTIONS = f"""
+    SELECT ts, uid, a AS source, b AS destination, named AS service,
+           out_packets AS source_packets, in_packets AS destination_packets,
+           least(out_bytes::HUGEINT + in_bytes, 9223372036854775807)::BIGINT AS bytes,
+           missed AS missed_bytes, left(history, 64) AS history
+    FROM (SELECT *, {_SERVICE} AS named FROM ({_CONN_ROWS}))
+    WHERE named IN ('{DICOM}', '{DICOM_BY_PORT}')
+    ORDER BY ts
+"""
+
+# A connection of duration d that begins at t spreads over hours by the share of d in each. The
+# shares are taken as differences of rounded running totals, so that they sum to the whole.
+_CONN = f"""
+    WITH conn AS ({_CONN_ROWS}
     ), named AS (
         SELECT *, {_SERVICE} AS named,
                floor(t / 3600)::BIGINT AS first, floor((t + d) / 3600)::BIGINT AS last
@@ -182,13 +212,22 @@ def _engine() -> duckdb.DuckDBPyConnection:
     return engine
 
 
-def hourly(log: str, rows: pa.RecordBatchReader) -> tuple[pa.Table, pa.Table]:
-    """Return the ledger rows (``TRAFFIC``) and covered hours (``COVERAGE``) of one source.
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the rows of one source come to: tables in ``TRAFFIC``, ``COVERAGE``, ``CONNECTIONS``."""
+
+    traffic: pa.Table
+    coverage: pa.Table
+    connections: pa.Table
+
+
+def hourly(log: str, rows: pa.RecordBatchReader) -> Sums:
+    """Return the ledger rows, covered hours and imaging connections of one source.
 
     Parameters
     ----------
     log
-        ``conn`` or ``frames``.
+        ``conn`` or ``frames``; frames have no connections that a log would name.
     rows
         Rows in the columns of ``readers.schemas.CONN`` or ``FRAMES``; read once, as a stream.
         What does not fit in memory is spilled to the temporary folder.
@@ -200,7 +239,10 @@ def hourly(log: str, rows: pa.RecordBatchReader) -> tuple[pa.Table, pa.Table]:
         engine.execute("CREATE OR REPLACE TEMP TABLE rows AS SELECT * FROM incoming")
         traffic = engine.sql(query).to_arrow_table()
         hours = engine.sql(coverage).to_arrow_table()
+        connections = CONNECTIONS.empty_table()
+        if log == "conn":
+            connections = engine.sql(_CONN_CONNECTIONS).to_arrow_table()
     finally:
         engine.unregister("incoming")
         engine.execute("DROP TABLE IF EXISTS rows")
-    return traffic.cast(TRAFFIC), hours.cast(COVERAGE)
+    return Sums(traffic.cast(TRAFFIC), hours.cast(COVERAGE), connections.cast(CONNECTIONS))

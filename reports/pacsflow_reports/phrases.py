@@ -49,6 +49,11 @@ PHRASES = (
         "Some imaging traffic was recognised by its port alone (service dicom?): it is counted as "
         "imaging, and nobody has looked into it."
     ),
+    N_(
+        "This week was added to the ledger by a pacsflow that did not keep connections: nothing is "
+        "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a "
+        "new ledger brings both."
+    ),
     N_("estimated from %(samples)s samples"),
     N_("IP bytes of Zeek's conn.log, headers of IP and TCP included"),
     N_("bytes of whole frames on the wire"),

@@ -277,6 +277,21 @@ RULES |= {
             "and whether its return way passes the sensor."
         ),
     ),
+    "retransmissions-high": Text(
+        N_("%(host)s sent at least %(percent)s of its packets to %(peer)s again"),
+        (
+            N_(
+                "%(low_number)s to %(high_number)s of %(packets_number)s packets, in %(count)s of "
+                "%(total)s connections"
+            ),
+            N_("Windows of zero, the receiver not keeping up: in %(closed_number)s connections"),
+        ),
+        N_(
+            "Without windows of zero look at the switch ports between them for errors, half duplex "
+            "and full queues; with them at the receiver's disks and load. Where nearly every "
+            "packet counts, the mirror port copies each one twice."
+        ),
+    ),
     "uncompressed-slow-link": Text(
         N_("Images travel uncompressed over the slow link of %(host)s"),
         (

@@ -185,7 +185,7 @@ def test_a_move_that_was_begun_is_finished(ledger: Ledger, write: Write) -> None
     )
     assert not isinstance(staged, Exception)
     entry = _entry(staged, "", simulated=False)
-    assert len(entry.files) == 4
+    assert len(entry.files) == 6
     ledger.journal.begin([entry])
     first = ledger.folder / entry.files[0]
     first.parent.mkdir(parents=True)

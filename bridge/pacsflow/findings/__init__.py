@@ -10,7 +10,17 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pacsflow.findings import access, clocks, links, notices, operations, security, silence, unusual
+from pacsflow.findings import (
+    access,
+    clocks,
+    links,
+    notices,
+    operations,
+    retransmissions,
+    security,
+    silence,
+    unusual,
+)
 from pacsflow.findings.facts import Facts, Thresholds
 from pacsflow.weekly import Finding, Severity
 
@@ -35,6 +45,7 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     operations.loss_high,
     operations.sensor_gap,
     links.loss_on_path,
+    retransmissions.retransmissions_high,
     links.uncompressed_on_slow_link,
     links.prefetch_into_morning,
     clocks.future_rows,

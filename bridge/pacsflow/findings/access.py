@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from pacsflow.findings.looking import (
     HISTORY_WEEKS,
+    LARGEST,
     UNKNOWN,
     ask,
     covered,
     has_learned,
     iso,
     label,
+    linked_to,
     listed,
     moment,
     raised,
@@ -280,7 +282,8 @@ def bulk_bytes(facts: Facts) -> list[Finding]:
                 start=moment(when - 82800),
                 end=moment(when + 3600),
                 parties=(party,),
-                rows=_largest(facts, host, when),
+                rows=_largest(facts, host, when)
+                or linked_to(facts, moment(when - 82800), moment(when + 3600), host, order=LARGEST),
                 source="bulk-retrieval",
                 params=(
                     ("host", label(party)),

@@ -46,6 +46,13 @@ def future_rows(facts: Facts) -> list[Finding]:
     if not count:
         return []
     latest = iso(moment(last))
+    which = facts.part.connection.execute(
+        """SELECT uid FROM (
+               SELECT uid, ts FROM connections UNION ALL SELECT uid, ts FROM associations
+               UNION ALL SELECT evidence_uid, ts FROM endpoints)
+           WHERE ts > ? AND uid IS NOT NULL GROUP BY uid ORDER BY max(ts) DESC, uid LIMIT 10""",
+        [until],
+    ).fetchall()
     return [
         Finding(
             id="future-rows",
@@ -56,6 +63,7 @@ def future_rows(facts: Facts) -> list[Finding]:
             action="Compare the clocks and time zones of the sensors and of this machine with a "
             "time server (NTP).",
             count=int(count),
+            rows=uids(row[0] for row in which),
             source="future-rows",
             params=(("number", f"{count:.0f}"), ("last", latest)),
         )
@@ -148,6 +156,7 @@ def hours_disagree(facts: Facts) -> list[Finding]:
            WHERE ts >= ? AND ts < ? GROUP BY 1""",
         [],
     )
+    first = ask(facts, "SELECT uid FROM rows WHERE uid IS NOT NULL ORDER BY t LIMIT 10")
     found = []
     for name, series in others.items():
         hours = shift(own, series)
@@ -161,6 +170,7 @@ def hours_disagree(facts: Facts) -> list[Finding]:
                     f"{hours:+d} h",
                     evidence=("Hourly associations fit far better with that shift than without",),
                     action="Look for a log or a capture whose times were written in local time.",
+                    rows=uids(row[0] for row in first),
                     source="hours-disagree",
                     params=(("name", name), ("other", facts.part.origin), ("shift", f"{hours:+d}")),
                 )

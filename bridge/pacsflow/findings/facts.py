@@ -34,8 +34,11 @@ class Thresholds:
     reject_rise_count: int = 10
     missed_percent: float = 1.0
     missed_least_bytes: float = 10e6
+    retransmit_percent: float = 1.0
+    retransmit_packets: int = 100
     gap_hours: int = 1
     incident_deviations: float = 4.0
+    silent_days: int = 3
     pacs_silent_hours: int = 4
     modality_silent_days: int = 2
     slow_link_mbits: float = 100.0

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import ask, iso, label, listed, moment, uids
+from pacsflow.findings.looking import (
+    GAPS,
+    ask,
+    iso,
+    label,
+    linked,
+    linked_to,
+    listed,
+    moment,
+    uids,
+)
 from pacsflow.ledger.series import IMAGING
 from pacsflow.weekly import Finding, Severity
 
@@ -29,7 +40,6 @@ def loss_on_path(facts: Facts) -> list[Finding]:
     """Return one finding a pair of hosts whose imaging connections lost bytes (missed_bytes).
 
     Where the sensor loses as much of everything, `loss_high` says so, and this rule is silent.
-    Retransmissions are not in the ledger: conn.log's history is not kept.
     """
     limit, least = facts.thresholds.missed_percent, facts.thresholds.missed_least_bytes
     missed, seen = facts.coverage.missed_bytes, facts.totals.bytes.value
@@ -46,11 +56,13 @@ def loss_on_path(facts: Facts) -> list[Finding]:
     found = []
     for a, b, lost, octets in rows:
         share = 100 * lost / (lost + octets)
-        which = ask(
+        which = linked(
             facts,
-            """SELECT uid FROM rows WHERE missed_bytes > 0 AND ("id.orig_h" = ? AND "id.resp_h" = ?
-               OR "id.orig_h" = ? AND "id.resp_h" = ?) ORDER BY missed_bytes DESC LIMIT 10""",
-            [a, b, b, a],
+            facts.part.week.start,
+            facts.part.week.end,
+            "missed > 0 AND ? IN (source, destination) AND ? IN (source, destination)",
+            [a, b],
+            order=GAPS,
         )
         parties = facts.hosts.party(a), facts.hosts.party(b)
         found.append(
@@ -64,7 +76,7 @@ def loss_on_path(facts: Facts) -> list[Finding]:
                 action="The rest of the traffic is complete: look at this path's switch ports for "
                 "errors, and whether its return way passes the sensor.",
                 parties=parties,
-                rows=uids(row[0] for row in which),
+                rows=which,
                 source="loss-on-path",
                 params=(
                     ("percent", f"{share:.1f}"),
@@ -160,7 +172,11 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
             continue
         parties = facts.hosts.party(a), facts.hosts.party(b)
         octets = sum(hours[h][0] for hours in late for h in range(until + 1) if h in hours)
-        first = moment(min(hours[until][1] for hours in late))
+        ends = sorted(hours[until][1] for hours in late)
+        first = moment(ends[0])
+        which = [
+            linked_to(facts, moment(end - until * 3600), moment(end + 3600), a, b) for end in ends
+        ]
         found.append(
             Finding(
                 id="prefetch-into-morning",
@@ -176,6 +192,7 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
                 start=first,
                 parties=parties,
                 count=len(late),
+                rows=uids(uid for some in zip_longest(*which) for uid in some),
                 source="prefetch-into-morning",
                 params=(
                     ("host", label(parties[0])),

@@ -52,6 +52,46 @@ def ask(
     return facts.part.connection.execute(head + query, [start, end, *values]).fetchall()
 
 
+LATEST, FIRST, LARGEST, GAPS = "max(ts) DESC", "min(ts)", "max(bytes) DESC", "max(missed) DESC"
+"""Orders of `linked`."""
+_LINKED = """
+    SELECT uid FROM (
+        SELECT uid, ts, source, destination, bytes, missed_bytes AS missed FROM connections
+        UNION ALL
+        SELECT uid, ts, "id.orig_h", "id.resp_h",
+               coalesce(data_bytes_orig, 0)::DOUBLE + coalesce(data_bytes_resp, 0), missed_bytes
+        FROM associations)
+    WHERE uid IS NOT NULL AND ts >= ? AND ts < ? AND ({where})
+    GROUP BY uid ORDER BY {order}, uid LIMIT {most}
+"""
+
+
+def linked(
+    facts: Facts,
+    start: datetime,
+    end: datetime,
+    where: str = "TRUE",
+    values: Sequence[object] = (),
+    *,
+    order: str = FIRST,
+) -> tuple[str, ...]:
+    """Return the uids of imaging connections and associations, the first few in `order`.
+
+    `where` may ask for ts, source (the originator), destination, bytes and missed.
+    """
+    query = _LINKED.format(where=where, order=order, most=ROWS)
+    rows = facts.part.connection.execute(query, [start, end, *values]).fetchall()
+    return uids(row[0] for row in rows)
+
+
+def linked_to(
+    facts: Facts, start: datetime, end: datetime, *hosts: str, order: str = FIRST
+) -> tuple[str, ...]:
+    """Return the uids of imaging connections on whose sides all of `hosts` are."""
+    where = " AND ".join(["? IN (source, destination)"] * len(hosts)) or "TRUE"
+    return linked(facts, start, end, where, hosts, order=order)
+
+
 def raised(facts: Facts, *names: str) -> list[set[str]]:
     """Return, for each DICOM notice of these names in the week, the hosts that it names."""
     week = facts.part.week

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import ask, label, uids
+from pacsflow.findings.looking import (
+    GAPS,
+    HISTORY_WEEKS,
+    LATEST,
+    ask,
+    label,
+    linked,
+    linked_to,
+    uids,
+)
 from pacsflow.weekly import Equipment, Finding, Severity
 
 if TYPE_CHECKING:
@@ -17,13 +26,16 @@ BEYOND_CHANCE = 3.0
 
 
 def _silent(facts: Facts, *, pacs: bool) -> list[Equipment]:
+    if not facts.thresholds.silent_days:
+        return []
     return [e for e in facts.equipment if e.state == "silent" and (e.party.role == "pacs") == pacs]
 
 
 def pacs_silent(facts: Facts) -> list[Finding]:
     """Return a finding for every PACS that was seen in the weeks before and not in this one."""
     return [
-        _silence(e, "pacs-silent", "pacs", Severity.CRITICAL) for e in _silent(facts, pacs=True)
+        _silence(facts, e, "pacs-silent", "pacs", Severity.CRITICAL)
+        for e in _silent(facts, pacs=True)
     ]
 
 
@@ -31,6 +43,7 @@ def device_silent(facts: Facts) -> list[Finding]:
     """Return a finding for every other device that was seen before and not this week."""
     return [
         _silence(
+            facts,
             e,
             "device-silent",
             "modalities",
@@ -40,7 +53,9 @@ def device_silent(facts: Facts) -> list[Finding]:
     ]
 
 
-def _silence(e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
+def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
+    week = facts.part.week
+    before = week.shifted(-HISTORY_WEEKS).start
     last = e.last_seen.isoformat(timespec="minutes") if e.last_seen else "unknown"
     return Finding(
         id=rule,
@@ -51,6 +66,7 @@ def _silence(e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
         action="Ask whether it is in service; if it is, check its network connection and AE setup.",
         start=e.last_seen,
         parties=(e.party,),
+        rows=linked_to(facts, before, week.start, e.party.address, order=LATEST),
         source=rule,
         params=(("host", label(e.party)), ("last", last)),
     )
@@ -72,6 +88,7 @@ def device_new(facts: Facts) -> list[Finding]:
             "it, find the switch port and take it off the network.",
             start=e.first_seen,
             parties=(e.party,),
+            rows=linked_to(facts, facts.part.week.start, facts.part.week.end, e.party.address),
             source="device-new",
             params=(
                 ("host", label(e.party)),
@@ -81,7 +98,7 @@ def device_new(facts: Facts) -> list[Finding]:
             ),
         )
         for e in facts.equipment
-        if e.state == "new"
+        if e.state == "new" and facts.thresholds.learning_days
     ]
 
 
@@ -220,6 +237,9 @@ def loss_high(facts: Facts) -> list[Finding]:
             title=f"The sensor missed {share:.1f} % of the bytes",
             evidence=(f"{missed} bytes are gaps in TCP streams (missed_bytes)",),
             action="Check the sensor's packet drops and the mirror port's load.",
+            rows=linked(
+                facts, facts.part.week.start, facts.part.week.end, "missed > 0", order=GAPS
+            ),
             source="loss-high",
             params=(("percent", f"{share:.1f}"), ("missed", str(missed))),
         )
@@ -227,7 +247,8 @@ def loss_high(facts: Facts) -> list[Finding]:
 
 
 def sensor_gap(facts: Facts) -> list[Finding]:
-    """Return a finding for every gap in what the sensors saw."""
+    """Return a finding for every gap in what the sensors saw, with the rows on either side."""
+    week = facts.part.week
     return [
         Finding(
             id="sensor-gap",
@@ -238,6 +259,10 @@ def sensor_gap(facts: Facts) -> list[Finding]:
             action="Find out whether the sensor, the mirror port or the log rotation stood still.",
             start=gap.start,
             end=gap.end,
+            rows=(
+                *linked(facts, week.start, gap.start, order=LATEST)[:1],
+                *linked(facts, gap.end, week.end)[:1],
+            ),
             source="sensor-gap",
             params=(("hours", str(gap.hours)),),
         )

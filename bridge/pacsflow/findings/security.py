@@ -12,6 +12,7 @@ from pacsflow.findings.looking import (
     has_learned,
     iso,
     label,
+    linked_to,
     listed,
     moment,
     raised,
@@ -73,7 +74,8 @@ def _clear_pairs(facts: Facts) -> Pairs:
         if (a, b) in seen:
             seen[a, b].bytes = max(octets, seen[a, b].bytes)
         elif (a, b) not in told and (a, b) not in encrypted:
-            seen[a, b] = _Clear(octets, began)
+            which = linked_to(facts, facts.part.week.start, facts.part.week.end, a, b)
+            seen[a, b] = _Clear(octets, began, list(which))
     return seen
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from pacsflow.findings.looking import HISTORY_WEEKS, iso, label
+from pacsflow.findings.looking import HISTORY_WEEKS, LATEST, iso, label, linked_to
 from pacsflow.ledger.series import IMAGING
 from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pacsflow.findings.facts import Facts
 
@@ -104,6 +105,13 @@ def _weeks(
     }
 
 
+def _around(facts: Facts, address: str, start: datetime, end: datetime) -> tuple[str, ...]:
+    """Return the last connections of a host before a silence, and the first after it."""
+    week = facts.part.week
+    before = linked_to(facts, week.shifted(-HISTORY_WEEKS).start, start, address, order=LATEST)
+    return (*before[:5], *linked_to(facts, end, week.end, address)[:5])
+
+
 def pacs_interrupted(facts: Facts) -> list[Finding]:
     """Return one finding a PACS that was silent for hours in which it never is."""
     least = facts.thresholds.pacs_silent_hours
@@ -133,6 +141,7 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
                 end=end,
                 parties=(party,),
                 count=run.length,
+                rows=_around(facts, address, start, end),
                 source="pacs-interrupted",
                 params=(
                     ("host", label(party)),
@@ -175,6 +184,7 @@ def modality_stopped(facts: Facts) -> list[Finding]:
                 start=last,
                 parties=(party,),
                 count=run.length,
+                rows=_around(facts, address, facts.part.week.end, facts.part.week.end),
                 source="modality-stopped",
                 params=(
                     ("host", label(party)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import label
+from pacsflow.findings.looking import LARGEST, label, linked
 from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ def traffic_unusual(facts: Facts) -> list[Finding]:
             start=incident.start,
             end=incident.end,
             parties=incident.parties,
+            rows=linked(
+                facts,
+                incident.start,
+                incident.end,
+                "list_contains(?, source) OR list_contains(?, destination)" if who else "TRUE",
+                [who, who] if who else (),
+                order=LARGEST,
+            ),
             source=RULE[incident.direction],
             params=(
                 ("seen_bytes", f"{incident.bytes_seen:.0f}"),
@@ -44,5 +52,6 @@ def traffic_unusual(facts: Facts) -> list[Finding]:
             ),
         )
         for incident in facts.incidents
-        if incident.unlikely >= facts.thresholds.incident_deviations
+        for who in [[party.address for party in incident.parties]]
+        if 0 < facts.thresholds.incident_deviations <= incident.unlikely
     ]

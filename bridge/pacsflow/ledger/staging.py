@@ -86,14 +86,14 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
             batches = _Remembering(_traffic_rows(staged, writers))
             rows = pa.RecordBatchReader.from_batches(ZEEK_LOGS[source.log], batches)
             try:
-                traffic, coverage = hourly(source.log, rows)
+                sums = hourly(source.log, rows)
             except Exception as error:
                 if batches.error is not None:
                     raise batches.error from None
                 told = str(error).splitlines()[0][:300]
                 raise InputError(source.path, f"cannot be read: {told}") from error
-            writers.write("traffic", traffic)
-            writers.write("coverage", coverage)
+            for table in ("traffic", "coverage", "connections"):
+                writers.write(table, getattr(sums, table))
         else:
             for _ in _traffic_rows(staged, writers):
                 pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.hourly import COVERAGE, TRAFFIC
+from pacsflow.hourly import CONNECTIONS, COVERAGE, TRAFFIC
 from pacsflow.readers.schemas import DICOM, KNOWN_DICOM, NOTICE, SSL
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TABLES: dict[str, pa.Schema] = {
     "traffic": TRAFFIC,
     "coverage": COVERAGE,
+    "connections": CONNECTIONS,
     "associations": DICOM,
     "endpoints": KNOWN_DICOM,
     "notices": NOTICE,
@@ -21,7 +22,8 @@ TABLES: dict[str, pa.Schema] = {
 """``traffic`` is the ledger proper (contract 3); the others keep what the week's page needs."""
 
 OF_LOG = {"dicom": "associations", "known_dicom": "endpoints", "notice": "notices", "ssl": "tls"}
-"""Logs whose rows are kept as they are. conn and frames become ``traffic`` and ``coverage``."""
+"""Logs whose rows are kept as they are. conn and frames become ``traffic`` and ``coverage``, and
+of conn the imaging ``connections`` are kept."""
 
 
 def time_column(table: str) -> str:

@@ -47,10 +47,17 @@ if TYPE_CHECKING:
     from pacsflow.weekly import Associations, Totals
 
 HISTORY_WEEKS = 12
+POINTED_WEEKS = 4
+"""So far back findings point to connections, such as the last of what fell silent."""
 PACS_LIMIT = 50
 MODALITY_LIMIT = 12
 PEERS = 5
 FILES_NAMED = 400
+NO_HISTORY = (
+    "This week was added to the ledger by a pacsflow that did not keep connections: nothing is "
+    "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a new "
+    "ledger brings both."
+)
 AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
 
 
@@ -104,10 +111,13 @@ def build_report(
 def _cut(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
     """Hold the weeks that the report looks at in memory: many small files are slow to ask often."""
     first = week.shifted(-HISTORY_WEEKS).start
-    for table in ("traffic", "coverage", "associations", "endpoints", "notices"):
+    pointed_to = week.shifted(-POINTED_WEEKS).start
+    for table in ("traffic", "coverage", "connections", "associations", "endpoints", "notices"):
         column = "hour" if table in {"traffic", "coverage"} else "ts"
         keep = "TRUE" if table in {"coverage", "endpoints"} else f"{column} >= ? AND {column} < ?"
         values = [] if keep == "TRUE" else [first, week.end]
+        if table == "connections":
+            values = [pointed_to, week.end]
         connection.execute(
             f"CREATE TEMP TABLE cut_{table} AS SELECT * FROM {table} WHERE {keep}", values
         )
@@ -136,7 +146,7 @@ def _build(
     )
     associations = dicom.associations(part, hosts)
     past = [hour for hour in covered if hour < week.end]
-    equipment = dicom.equipment(part, hosts, min(past) if past else None)
+    equipment = dicom.equipment(part, hosts, min(past) if past else None, options.thresholds)
     unusual = incidents(part, hosts, made["imaging"])
     facts = Facts(
         part, hosts, inventory, coverage, totals, associations, equipment, unusual,
@@ -231,8 +241,11 @@ def _coverage(
         notes.append(f"{len(files) - FILES_NAMED} more files were read than are listed.")
     sums = part.ask(
         "SELECT coalesce(sum(missed_bytes), 0)::BIGINT, coalesce(sum(samples), 0)::BIGINT,"
-        f" count(*) FILTER ({IMAGING} AND service = 'dicom?') FROM rows"
+        f" count(*) FILTER ({IMAGING} AND service = 'dicom?'), count(*) FILTER ({IMAGING})"
+        " FROM rows"
     )[0]
+    if part.origin == "zeek" and sums[3] and not _has_connections(part):
+        notes.append(NO_HISTORY)
     if sums[2]:
         notes.append(
             "Some imaging traffic was recognised by its port alone (service dicom?): it is "
@@ -256,6 +269,12 @@ def _coverage(
         files=tuple(files[:FILES_NAMED]),
         notes=tuple(notes),
     )
+
+
+def _has_connections(part: traffic.Slice) -> bool:
+    query = "SELECT 1 FROM connections WHERE ts >= ? AND ts < ? LIMIT 1"
+    found = part.connection.execute(query, [part.week.start, part.week.end]).fetchall()
+    return bool(found)
 
 
 def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pacsflow.findings.facts import Thresholds
 from pacsflow.ledger.series import IMAGING
 from pacsflow.week.traffic import last_seen, percent
 from pacsflow.weekly import AePair, AssociationRow, Associations, Count, Equipment, Software
@@ -25,7 +26,6 @@ OPERATIONS = {
 RESPONSES = ("success", "warning", "failure", "pending", "cancel")
 NOTABLE = 20
 SLOW_SECONDS = 600.0
-SILENT_AFTER_DAYS = 3
 
 
 def _week(part: Slice, query: str, values: tuple[object, ...] = (), *, weeks: int = 0) -> list[Any]:
@@ -174,12 +174,18 @@ def _notable(part: Slice, hosts: Hosts) -> tuple[AssociationRow, ...]:
     )
 
 
-def equipment(part: Slice, hosts: Hosts, history_start: datetime | None) -> tuple[Equipment, ...]:
+def equipment(
+    part: Slice,
+    hosts: Hosts,
+    history_start: datetime | None,
+    thresholds: Thresholds | None = None,
+) -> tuple[Equipment, ...]:
     """Return every known endpoint with its state: active, new or silent this week.
 
-    `new` needs at least a week of history before this one; `silent` a device that was seen on at
-    least `SILENT_AFTER_DAYS` days of the four weeks before.
+    `new` needs `learning_days` of history before the week; `silent` a device that was seen on at
+    least `silent_days` days of the four weeks before.
     """
+    limits = thresholds or Thresholds()
     seen = last_seen(part)
     week = part.week
     sums = {
@@ -209,7 +215,8 @@ def equipment(part: Slice, hosts: Hosts, history_start: datetime | None) -> tupl
                FROM endpoints GROUP BY host"""
         ).fetchall()
     }
-    long_enough = history_start is not None and week.start - history_start >= timedelta(days=7)
+    learned = timedelta(days=min(limits.learning_days, 1e5))
+    long_enough = history_start is not None and week.start - history_start >= learned
     result = []
     for party in hosts.imaging():
         first, last = seen.get(party.address, (None, None))
@@ -222,7 +229,7 @@ def equipment(part: Slice, hosts: Hosts, history_start: datetime | None) -> tupl
             continue
         state = "active"
         if party.address not in sums:
-            state = "silent" if days.get(party.address, 0) >= SILENT_AFTER_DAYS else ""
+            state = "silent" if days.get(party.address, 0) >= max(1, limits.silent_days) else ""
         elif long_enough and first is not None and first >= week.start:
             state = "new"
         if state:

@@ -1,0 +1,102 @@
+"""The rule of retransmissions: what Zeek's connection history says of a path that loses packets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacsflow.findings.looking import label, uids
+from pacsflow.weekly import Finding, Severity
+
+if TYPE_CHECKING:
+    from pacsflow.findings.facts import Facts
+
+AT_LEAST = "CASE WHEN {n} = 0 THEN 0 ELSE least(power(10, {n} - 1), {packets}) END::DOUBLE"
+AT_MOST = "CASE WHEN {n} = 0 THEN 0 ELSE least(power(10, {n}) - 1, {packets}) END::DOUBLE"
+"""Packets that n letters of conn.log's history stand for. Zeek writes t (sent again), w (window of
+zero), g and c when their count reaches 1, 10, 100 and so on (documentation of `Conn::Info$history`,
+Zeek 8.0): n letters are 10^(n-1) packets at least, and 10^n - 1 at most. Capitals are the
+originator's."""
+
+
+def letters(letter: str) -> str:
+    """Return SQL for how often a letter stands in `history`."""
+    return f"(length(history) - length(replace(history, '{letter}', '')))"
+
+
+def _way(sender: str, receiver: str, again: str, closed: str) -> str:
+    n, packets = letters(again), f"{sender}_packets"
+    return f"""
+        SELECT {sender} AS sender, {receiver} AS receiver, uid, ts, {packets} AS packets,
+               {AT_LEAST.format(n=n, packets=packets)} AS low,
+               {AT_MOST.format(n=n, packets=packets)} AS high,
+               ({letters(closed)} > 0)::BIGINT AS closed
+        FROM seen"""
+
+
+_QUERY = f"""
+    WITH seen AS (
+        SELECT * FROM connections WHERE ts >= ? AND ts < ? AND history IS NOT NULL
+    ), ways AS ({_way("source", "destination", "T", "w")}
+        UNION ALL {_way("destination", "source", "t", "W")}
+    )
+    SELECT sender, receiver, sum(packets)::DOUBLE, sum(low), sum(high),
+           count(*) FILTER (low > 0), count(*), sum(closed)::BIGINT,
+           arg_max(uid, low, 10) FILTER (low > 0 AND uid IS NOT NULL)
+    FROM ways GROUP BY 1, 2
+    HAVING sum(low) >= ? AND 100 * sum(low) >= ? * sum(packets)
+    ORDER BY 4 DESC, 1, 2
+"""
+
+
+def retransmissions_high(facts: Facts) -> list[Finding]:
+    """Return one finding a way between two hosts on which a large share was sent again.
+
+    What counts is the least that the histories can mean. Windows of zero in them say that the
+    receiver, rather than the network, could not keep up. Captures have no history.
+    """
+    limit, least = facts.thresholds.retransmit_percent, facts.thresholds.retransmit_packets
+    week = facts.part.week
+    if not limit:
+        return []
+    rows = facts.part.connection.execute(
+        _QUERY, [week.start, week.end, max(least, 1), limit]
+    ).fetchall()
+    found = []
+    for sender, receiver, packets, low, high, touched, all_, closed, which in rows:
+        share = 100 * low / packets if packets else 100.0
+        parties = facts.hosts.party(sender), facts.hosts.party(receiver)
+        found.append(
+            Finding(
+                id="retransmissions-high",
+                severity=Severity.MEDIUM if share >= 4 * limit else Severity.LOW,
+                area="traffic",
+                title=f"{label(parties[0])} sent at least {share:.1f} % of its packets to "
+                f"{label(parties[1])} again",
+                evidence=(
+                    (
+                        f"{low:.0f} to {high:.0f} of {packets:.0f} packets, in {touched} of "
+                        f"{all_} connections"
+                    ),
+                    f"Windows of zero, the receiver not keeping up: in {closed} connections",
+                ),
+                action="Without windows of zero look at the switch ports between them for errors, "
+                "half duplex and full queues; with them at the receiver's disks and load. Where "
+                "nearly every packet counts, the mirror port copies each one twice.",
+                parties=parties,
+                count=int(touched),
+                rows=uids(which or ()),
+                source="retransmissions-high",
+                params=(
+                    ("percent", f"{share:.1f}"),
+                    ("host", label(parties[0])),
+                    ("peer", label(parties[1])),
+                    ("low_number", f"{low:.0f}"),
+                    ("high_number", f"{high:.0f}"),
+                    ("packets_number", f"{packets:.0f}"),
+                    ("count", str(touched)),
+                    ("total", str(all_)),
+                    ("closed_number", str(closed)),
+                ),
+            )
+        )
+    return found
