@@ -85,6 +85,14 @@ def save(ds: Dataset, path: Path) -> Path:
     return path
 
 
+def data_bytes(path: Path) -> int:
+    """Return how much of a file is its data set: what C-STORE sends where nothing is converted."""
+    octets = path.read_bytes()
+    group_length = 128 + 4 + 8  # preamble, prefix, and tag, VR and length of (0002,0000)
+    start = group_length + 4 + int.from_bytes(octets[group_length : group_length + 4], "little")
+    return len(octets) - start
+
+
 def worklist_entry(number: int) -> Dataset:
     """Return a worklist entry, for wlmscpfs."""
     ds = Dataset()

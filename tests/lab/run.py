@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import degrade
 import servers
+from play import Play
 from recorder import public
-from scenarios import SCENARIOS, Play
+from scenarios import SCENARIOS
 
 SLOWER = 1800
 """Pauses of a second become half an hour."""
@@ -39,13 +40,11 @@ def play_one(scenario: Any, out: Path, scratch: Path) -> str:
     after = servers.statistics()
     if name == "slow":
         degrade.write(out / "slow.pcap", degrade.stretch(degrade.read(out / "slow.pcap"), SLOWER))
-    rows = public(play.recorder.truth())
-    for note in ("dcmtk", "killed"):
-        if note in play.notes:
-            rows.append(play.notes.pop(note))
+    rows = public(play.recorder.truth()) + play.told
     truth = {
         "scenario": scenario.__doc__,
         "associations": rows,
+        "of_another_application_context": public(play.recorder.truth(), odd=True),
         "notes": play.notes,
         "orthanc": {key: after[key] - before[key] for key in after},
     }

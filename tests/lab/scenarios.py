@@ -8,25 +8,26 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import images
 import servers as lab
+from dcmtk import dcmtk
+from play import Play, offers, orthanc
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom import sop_class as sop
 from pynetdicom.pdu_primitives import (
     AsynchronousOperationsWindowNegotiation,
     SOPClassExtendedNegotiation,
     UserIdentityNegotiation,
 )
-from recorder import Recorder
+from rejections import rejects, rejects_each, rejects_real
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 FINDS = sop.StudyRootQueryRetrieveInformationModelFind
 PATIENTS = sop.PatientRootQueryRetrieveInformationModelFind
@@ -35,82 +36,10 @@ GETS = sop.StudyRootQueryRetrieveInformationModelGet
 COMMITMENT, MPPS = sop.StorageCommitmentPushModel, sop.ModalityPerformedProcedureStep
 
 
-class Play:
-    """What a scenario works with: the record, and a scratch folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.recorder = folder, Recorder()
-        self.notes: dict[str, Any] = {}
-
-    def associate(
-        self,
-        to: tuple[str, int],
-        called: str,
-        contexts: list[Any],
-        *,
-        calling: str = "CT1",
-        address: str = "127.0.10.11",
-        handlers: list[Any] | None = None,
-        **options: Any,
-    ) -> Any:
-        """Request an association from a host's address."""
-        ae = AE(ae_title=calling)
-        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
-        for context in contexts:
-            ae.add_requested_context(*context) if isinstance(
-                context, tuple
-            ) else ae.add_requested_context(context)
-        return ae.associate(
-            *to,
-            ae_title=called,
-            bind_address=(address, 0),
-            evt_handlers=[*self.recorder.handlers, *(handlers or [])],
-            **options,
-        )
-
-    @contextmanager
-    def scp(
-        self,
-        at: tuple[str, int],
-        title: str,
-        classes: list[Any],
-        handlers: list[Any],
-        ssl_context: Any = None,
-        **settings: Any,
-    ) -> Iterator[Any]:
-        """Run an SCP of pynetdicom that is recorded."""
-        ae = AE(ae_title=title)
-        for name, value in settings.items():
-            setattr(ae, name, value)
-        for each in classes:
-            ae.add_supported_context(*each[0], **each[1]) if isinstance(
-                each, tuple
-            ) else ae.add_supported_context(each)
-        server = ae.start_server(
-            at,
-            block=False,
-            evt_handlers=[*self.recorder.handlers, *handlers],
-            ssl_context=ssl_context,
-        )
-        try:
-            yield server
-        finally:
-            time.sleep(0.3)
-            server.shutdown()
-
-
-def _orthanc() -> tuple[str, int]:
-    return lab.ORTHANC, lab.ORTHANC_PORT
-
-
-def _contexts(modalities: list[str]) -> list[tuple[Any, Any]]:
-    return [(images.KINDS[m][0], images.KINDS[m][1]) for m in modalities]
-
-
 def echo(play: Play) -> None:
     """C-ECHO of pynetdicom to all three servers."""
     for to, called in (
-        (_orthanc(), "ORTHANC"),
+        (orthanc(), "ORTHANC"),
         ((lab.QRSCP, lab.QRSCP_PORT), "QRSCP"),
         ((lab.WORKLIST, lab.WORKLIST_PORT), "WORKLIST"),
     ):
@@ -123,34 +52,17 @@ def echo(play: Play) -> None:
 def store(play: Play) -> None:
     """C-STORE of six modalities in six transfer syntaxes to Orthanc, over two associations."""
     for kinds in (["CT", "MR", "US"], ["CR", "NM", "OT"]):
-        assoc = play.associate(_orthanc(), "ORTHANC", _contexts(kinds))
+        assoc = play.associate(orthanc(), "ORTHANC", offers(kinds))
         for kind in kinds:
             for number in (1, 2):
                 assert assoc.send_c_store(images.image(kind, number)).Status == 0
         assoc.release()
 
 
-def store_dcmtk(play: Play) -> None:
-    """C-STORE of DCMTK's storescu to dcmqrscp, five objects."""
-    paths = [
-        str(images.save(images.image("CT", n, 48), play.folder / f"{n}.dcm")) for n in range(1, 6)
-    ]
-    command = ["storescu", "-v", "-aet", "CT1", "-aec", "QRSCP", lab.QRSCP, str(lab.QRSCP_PORT)]
-    ran = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
-    said = ran.stdout + ran.stderr
-    assert ran.returncode == 0, said
-    play.notes["dcmtk"] = {
-        "calling_ae": "CT1", "called_ae": "QRSCP", "result": "accepted", "end": "released",
-        "store_rq": said.count("Sending Store Request"),
-        "rsp_success": said.count("Received Store Response (Success)"), "rsp_failure": 0,
-        "services": ["storage"], "id.resp_h": lab.QRSCP,
-    }  # fmt: skip
-
-
 def find(play: Play) -> None:
     """C-FIND on the levels patient, study, series and image, and one that is refused."""
     contexts = [FINDS, PATIENTS]
-    assoc = play.associate(_orthanc(), "ORTHANC", contexts, calling="VIEWER", address="127.0.10.21")
+    assoc = play.associate(orthanc(), "ORTHANC", contexts, calling="VIEWER", address="127.0.10.21")
     for model, level, more in (
         (PATIENTS, "PATIENT", {"PatientID": ""}),
         (FINDS, "STUDY", {"PatientID": "LAB1"}),
@@ -195,7 +107,7 @@ def move(play: Play) -> None:
     kept = [(evt.EVT_C_STORE, lambda _: 0x0000)]
     with play.scp(lab.VIEWER, "VIEWER", [sop.CTImageStorage], kept):
         assoc = play.associate(
-            _orthanc(), "ORTHANC", [MOVES], calling="VIEWER", address="127.0.10.21"
+            orthanc(), "ORTHANC", [MOVES], calling="VIEWER", address="127.0.10.21"
         )
         list(assoc.send_c_move(query, "VIEWER", MOVES))
         list(assoc.send_c_move(query, "NOBODY", MOVES))
@@ -207,7 +119,7 @@ def get(play: Play) -> None:
     query = Dataset()
     query.QueryRetrieveLevel, query.StudyInstanceUID = "STUDY", f"{images.ROOT}.1.2"
     assoc = play.associate(
-        _orthanc(),
+        orthanc(),
         "ORTHANC",
         [GETS, sop.MRImageStorage],
         calling="VIEWER",
@@ -231,7 +143,7 @@ def commitment(play: Play) -> None:
         lab.CT, "CT1", [((COMMITMENT,), {"scu_role": False, "scp_role": True})],
         [(evt.EVT_N_EVENT_REPORT, report)],
     ):  # fmt: skip
-        assoc = play.associate(_orthanc(), "ORTHANC", [COMMITMENT])
+        assoc = play.associate(orthanc(), "ORTHANC", [COMMITMENT])
         action = Dataset()
         action.TransactionUID = generate_uid()
         item = Dataset()
@@ -262,22 +174,9 @@ def mpps(play: Play) -> None:
         assoc.release()
 
 
-def rejects(play: Play) -> None:
-    """Associations rejected: wrong called title by Orthanc, both titles and too many by others."""
-    play.associate(_orthanc(), "WRONG", [sop.Verification])
-    at = ("127.0.10.5", lab.PORT)
-    with play.scp(at, "STRICT", [sop.Verification], [], require_called_aet=True,
-                  require_calling_aet=["FRIEND"], maximum_associations=1):  # fmt: skip
-        play.associate(at, "WRONG", [sop.Verification], calling="FRIEND")
-        play.associate(at, "STRICT", [sop.Verification], calling="STRANGER")
-        one = play.associate(at, "STRICT", [sop.Verification], calling="FRIEND")
-        play.associate(at, "STRICT", [sop.Verification], calling="FRIEND")
-        one.release()
-
-
 def aborts(play: Play) -> None:
     """Aborts by the originator, and by the responder in the middle of a C-STORE."""
-    assoc = play.associate(_orthanc(), "ORTHANC", [sop.Verification])
+    assoc = play.associate(orthanc(), "ORTHANC", [sop.Verification])
     assoc.send_c_echo()
     assoc.abort()
 
@@ -287,7 +186,7 @@ def aborts(play: Play) -> None:
 
     at = ("127.0.10.6", lab.PORT)
     with play.scp(at, "ABORTER", [sop.CTImageStorage], [(evt.EVT_C_STORE, abort)]):
-        assoc = play.associate(at, "ABORTER", _contexts(["CT"]))
+        assoc = play.associate(at, "ABORTER", offers(["CT"]))
         assoc.send_c_store(images.image("CT", 1, 32))
         time.sleep(0.3)
 
@@ -334,7 +233,7 @@ def tls(play: Play) -> None:
     classes = [sop.Verification, sop.MRImageStorage]
     with play.scp(at, "SECURE", classes, handlers, ssl_context=server):
         assoc = play.associate(
-            at, "SECURE", [sop.Verification, *_contexts(["MR"])], tls_args=(client, "lab")
+            at, "SECURE", [sop.Verification, *offers(["MR"])], tls_args=(client, "lab")
         )
         assoc.send_c_echo()
         assoc.send_c_store(images.image("MR", 1, 32))
@@ -347,7 +246,7 @@ def parallel(play: Play) -> None:
     def send(number: int) -> None:
         kind = list(images.KINDS)[number]
         assoc = play.associate(
-            _orthanc(), "ORTHANC", _contexts([kind]), calling=f"{kind}{number}",
+            orthanc(), "ORTHANC", offers([kind]), calling=f"{kind}{number}",
             address=f"127.0.10.{11 + number}",
         )  # fmt: skip
         for instance in (11, 12, 13):
@@ -363,7 +262,7 @@ def parallel(play: Play) -> None:
 
 def slow(play: Play) -> None:
     """An association with pauses; `degrade.stretch` makes an hour of it."""
-    assoc = play.associate(_orthanc(), "ORTHANC", [sop.Verification, *_contexts(["CT"])])
+    assoc = play.associate(orthanc(), "ORTHANC", [sop.Verification, *offers(["CT"])])
     for instance in (21, 22):
         assoc.send_c_store(images.image("CT", instance, 32))
         time.sleep(1)
@@ -376,10 +275,11 @@ def dies(play: Play) -> None:
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import images, scenarios, servers
+import images, servers
 from pathlib import Path
+from play import Play, offers
 from pynetdicom import evt
-play = scenarios.Play(Path("."))
+play = Play(Path("."))
 sent = []
 def count(event):
     sent.append(len(event.data))
@@ -387,7 +287,7 @@ def count(event):
         os.kill(os.getpid(), signal.SIGKILL)
 stored = []
 assoc = play.associate((servers.ORTHANC, servers.ORTHANC_PORT), "ORTHANC",
-                       scenarios._contexts(["CT"]), handlers=[(evt.EVT_DATA_SENT, count)])
+                       offers(["CT"]), handlers=[(evt.EVT_DATA_SENT, count)])
 print(assoc.dul.socket.socket.getsockname()[1], flush=True)
 assoc.send_c_store(images.image("CT", 31, 32))
 stored.append(1); sent.clear()
@@ -397,15 +297,15 @@ assoc.send_c_store(images.image("CT", 32, 256))
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert ran.returncode == -signal.SIGKILL, ran.stderr
-    play.notes["killed"] = {
+    play.told.append({
         "id.orig_p": int(ran.stdout), "id.resp_h": lab.ORTHANC, "calling_ae": "CT1",
         "called_ae": "ORTHANC", "result": "accepted", "end": "closed", "store_rq": 2,
         "rsp_success": 1, "ctx_offered": 1, "ctx_accepted": 1,
-    }  # fmt: skip
+    })  # fmt: skip
     time.sleep(0.5)
 
 
 SCENARIOS: tuple[Callable[[Play], None], ...] = (
-    echo, store, store_dcmtk, find, worklist, move, get, commitment, mpps, rejects, aborts,
-    negotiation, tls, parallel, slow, dies,
+    echo, store, dcmtk, find, worklist, move, get, commitment, mpps, rejects, rejects_each,
+    rejects_real, aborts, negotiation, tls, parallel, slow, dies,
 )  # fmt: skip

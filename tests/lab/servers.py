@@ -23,8 +23,12 @@ NETWORK = "127.0.10.0/24"
 ORTHANC, QRSCP, WORKLIST = "127.0.10.1", "127.0.10.2", "127.0.10.3"
 PORT = 11112
 ORTHANC_PORT, QRSCP_PORT, WORKLIST_PORT, REST_PORT = 4242, 11114, 11115, 18042
+SPARE_PORT, MOVER = 11120, ("127.0.10.41", 11118)
 VIEWER, CT = ("127.0.10.21", 11116), ("127.0.10.11", 11117)
-PROGRAMS = ("Orthanc", "dcmqrscp", "wlmscpfs", "dumpcap", "storescu", "editcap")
+PROGRAMS = (
+    "Orthanc", "dcmqrscp", "wlmscpfs", "storescu", "dumpcap", "editcap", "openssl", "prlimit",
+    "setpriv",
+)  # fmt: skip
 
 
 def missing() -> list[str]:
@@ -60,57 +64,78 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM
         process.wait()
 
 
+def orthanc_settings(folder: Path, port: int, rest: int, *, open_to_all: bool = True) -> str:
+    """Write Orthanc's settings; where it is not open to all it takes the known titles only."""
+    settings: dict[str, Any] = {
+        "Name": "lab", "DicomAet": "ORTHANC", "DicomPort": port, "HttpPort": rest,
+        "StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc"),
+        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomCheckCalledAet": True,
+        "Plugins": [], "ConcurrentJobs": 2,
+        "DicomModalities": {"viewer": ["VIEWER", *VIEWER], "ct": ["CT1", *CT]},
+    }  # fmt: skip
+    for what in ("Echo", "Store", "Find", "FindWorklist", "Get", "Move"):
+        settings[f"DicomAlwaysAllow{what}"] = open_to_all
+    path = folder / f"orthanc-{port}.json"
+    path.write_text(json.dumps(settings))
+    return str(path)
+
+
+def qrscp_settings(folder: Path, port: int, associations: int) -> str:
+    """Write the settings of a dcmqrscp that takes so many associations at a time."""
+    images = folder / f"images-{port}"
+    images.mkdir(exist_ok=True)
+    path = folder / f"qrscp-{port}-{associations}.cfg"
+    path.write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = {associations}\n"
+        f"HostTable BEGIN\nmover = (MOVER, {MOVER[0]}, {MOVER[1]})\nHostTable END\n"
+        "VendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nQRSCP {images} RW (100, 100mb) ANY\nAETable END\n"
+    )
+    return str(path)
+
+
+def worklists(folder: Path) -> Path:
+    """Write three worklist entries for the title WORKLIST; return the folder for wlmscpfs."""
+    entries = folder / "worklists" / "WORKLIST"
+    entries.mkdir(parents=True)
+    (entries / "lockfile").touch()
+    for number in (1, 2, 3):
+        images.save(images.worklist_entry(number), entries / f"{number}.wl")
+    return entries.parent
+
+
+@contextmanager
+def server(command: list[str], port: int, log: Path) -> Iterator[None]:
+    """Run one more server, on a port of all addresses."""
+    process = _start(command, log)
+    try:
+        wait_for("127.0.0.1", port)
+        yield
+    finally:
+        if process.poll() is None:
+            _stop(process)
+
+
 @contextmanager
 def servers(folder: Path) -> Iterator[None]:
     """Run Orthanc, dcmqrscp and wlmscpfs.
 
     Orthanc listens on all addresses: a service of it that the package started is in the way.
     """
-    for port in (ORTHANC_PORT, REST_PORT, QRSCP_PORT, WORKLIST_PORT):
+    for port in (ORTHANC_PORT, REST_PORT, QRSCP_PORT, WORKLIST_PORT, SPARE_PORT):
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 raise OSError(f"something listens on port {port} already, perhaps a service")
-    settings: dict[str, Any] = {
-        "Name": "lab", "DicomAet": "ORTHANC", "DicomPort": ORTHANC_PORT, "HttpPort": REST_PORT,
-        "StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc"),
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomCheckCalledAet": True,
-        "DicomAlwaysAllowStore": True, "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True,
-        "DicomAlwaysAllowMove": True, "Plugins": [], "ConcurrentJobs": 2,
-        "DicomModalities": {"viewer": ["VIEWER", *VIEWER], "ct": ["CT1", *CT]},
-    }  # fmt: skip
-    config = folder / "orthanc.json"
-    config.write_text(json.dumps(settings))
-    (folder / "images").mkdir()
-    (folder / "qrscp.cfg").write_text(
-        f"NetworkTCPPort = {QRSCP_PORT}\nMaxPDUSize = 16384\nMaxAssociations = 8\n"
-        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
-        f"AETable BEGIN\nQRSCP {folder}/images RW (100, 100mb) ANY\nAETable END\n"
-    )
-    entries = folder / "worklists" / "WORKLIST"
-    entries.mkdir(parents=True)
-    (entries / "lockfile").touch()
-    for number in (1, 2, 3):
-        images.save(images.worklist_entry(number), entries / f"{number}.wl")
-    running = [
-        _start(["Orthanc", str(config)], folder / "orthanc.log"),
-        _start(["dcmqrscp", "-c", str(folder / "qrscp.cfg")], folder / "qrscp.log"),
-        _start(
-            ["wlmscpfs", "-s", "-dfp", str(folder / "worklists"), str(WORKLIST_PORT)],
-            folder / "worklist.log",
-        ),
-    ]
-    try:
-        for address, port in (
-            (ORTHANC, ORTHANC_PORT),
-            ("127.0.0.1", REST_PORT),
-            (QRSCP, QRSCP_PORT),
-            (WORKLIST, WORKLIST_PORT),
-        ):
-            wait_for(address, port)
+    config = orthanc_settings(folder, ORTHANC_PORT, REST_PORT)
+    archive = qrscp_settings(folder, QRSCP_PORT, 8)
+    lists = ["wlmscpfs", "-s", "-dfp", str(worklists(folder)), str(WORKLIST_PORT)]
+    with (
+        server(["Orthanc", config], ORTHANC_PORT, folder / "orthanc.log"),
+        server(["dcmqrscp", "-c", archive], QRSCP_PORT, folder / "qrscp.log"),
+        server(lists, WORKLIST_PORT, folder / "worklist.log"),
+    ):
+        wait_for("127.0.0.1", REST_PORT)
         yield
-    finally:
-        for process in running:
-            _stop(process)
 
 
 def statistics() -> dict[str, int]:

@@ -17,7 +17,10 @@ from pacsflow.zeek_export import export_zeek_logs
 if TYPE_CHECKING:
     from pathlib import Path
 
-sys.path.insert(0, str(ROOT / "tests" / "zeek"))
+sys.path[:0] = [str(ROOT / "tests" / "zeek"), str(ROOT / "tests" / "lab")]
+
+import degradations
+
 LAB = CAPTURES / "lab"
 TRUTHS = sorted(LAB.glob("*.json"))
 STORED = {"store": 12, "parallel": 18, "slow": 2, "dies": 1}
@@ -41,16 +44,17 @@ def tagged(tool: str, capture: Path, out: Path, keylog: Path | None) -> Log:
     return last_rows(read_log(out / "dicom.log"))
 
 
-def said(row: dict[str, str], field: str) -> Any:
+def said(row: dict[str, str], field: str, like: Any) -> Any:
+    """Return what a row says, as the truth has it; unset fields are None."""
     cell = row[field]
-    if field in {"sop_classes", "transfer_syntaxes", "modalities", "services"}:
-        return sorted(cell.split(","))
-    return int(cell) if cell.isdigit() else cell
+    if cell == "-":
+        return None
+    return sorted(cell.split(",")) if isinstance(like, list) else type(like)(cell)
 
 
 def row_of(log: Log, wanted: dict[str, Any]) -> dict[str, str]:
     keys = [k for k in ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p") if k in wanted]
-    found = [row for row in log.rows if all(said(row, k) == wanted[k] for k in keys)]
+    found = [row for row in log.rows if all(row[k] == str(wanted[k]) for k in keys)]
     assert len(found) == 1, [[row[k] for k in keys] for row in log.rows]
     return dict(found[0])
 
@@ -69,7 +73,10 @@ def test_what_happened_is_what_the_tagger_says(
     assert len(log.rows) == len(truth["associations"])
     for wanted in truth["associations"]:
         row = row_of(log, wanted)
-        assert {field: said(row, field) for field in wanted} == wanted
+        assert {field: said(row, field, wanted[field]) for field in wanted} == wanted
+        assert {field: row[field] for field in degradations.RARE if field not in wanted} == {
+            field: "-" for field in degradations.RARE if field not in wanted
+        }
 
 
 @pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.stem)
@@ -96,9 +103,6 @@ KNOWN_ERRORS = {("plugin", "one direction"): 1, ("zeek", "one direction"): 2,
 @pytest.mark.parametrize("tool", ["plugin", "zeek"])
 def test_worse_captures_invent_nothing(tool: str, tshark: str) -> None:
     assert tshark
-    sys.path.insert(0, str(ROOT / "tests" / "lab"))
-    import degradations
-
     modules = None
     if tool == "zeek":
         if tools.zeek() is None:
