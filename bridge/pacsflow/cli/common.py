@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pacsflow.pseudonyms import Pseudonyms
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -59,6 +61,15 @@ SamplingOption = Annotated[
     int | None,
     typer.Option(
         "--sampling-rate", min=1, help="Captures hold one frame in so many (sflowtool -t)."
+    ),
+]
+PseudonymOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonymise",
+        metavar="KEYFILE",
+        help="Write pseudonyms for addresses, AE titles and names; the same key gives the same "
+        "ones (openssl rand -out KEYFILE 32).",
     ),
 ]
 KeylogOption = Annotated[
@@ -144,14 +155,28 @@ class Opened:
     ledger: Ledger
     problems: tuple[PacsflowError, ...]
     inputs: tuple[str, ...] = ()
+    pseudonyms: Pseudonyms | None = None
+
+
+def key_of(path: Path | None) -> Pseudonyms | None:
+    """Return the pseudonyms of a key file, where one was named."""
+    if path is None:
+        return None
+    from pacsflow.pseudonyms import Pseudonyms  # noqa: PLC0415 - only where it is asked for
+
+    return Pseudonyms.read(path)
 
 
 @contextmanager
 def opened(
-    inputs: list[str] | None, ledger: Path | None, capture: CaptureOptions | None = None
+    inputs: list[str] | None,
+    ledger: Path | None,
+    capture: CaptureOptions | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Iterator[Opened]:
     """Open the ledger that was named, or read the inputs into one that is gone afterwards.
 
+    With `pseudonyms` nothing that is asked of it names anybody.
     Problems of a mixed set are listed on standard error at the end; where nothing could be read,
     the first problem is raised.
     """
@@ -160,7 +185,9 @@ def opened(
             raise UsageError(
                 "give either inputs or --ledger; pacsflow ingest adds inputs to a ledger"
             )
-        yield Opened(Ledger(ledger), ())
+        book = Ledger(ledger)
+        book.pseudonyms = pseudonyms
+        yield Opened(book, (), pseudonyms=pseudonyms)
         return
     if not inputs:
         raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
@@ -180,8 +207,10 @@ def opened(
         if not added.added:
             _list(problems[1:])
             raise problems[0]
+        temporary.pseudonyms = pseudonyms
+        told = pseudonyms.problems(problems) if pseudonyms else problems
         try:
-            yield Opened(temporary, problems, tuple(inputs))
+            yield Opened(temporary, told, tuple(inputs), pseudonyms)
         finally:
             _list(problems)
 
@@ -191,7 +220,9 @@ def _list(problems: Sequence[PacsflowError]) -> None:
         errors().print(Text(f"not read: {escape_controls(str(problem))}", style="yellow"))
 
 
-def inventory_of(path: Path | None, inputs: Sequence[str] = ()) -> Inventory:
+def inventory_of(
+    path: Path | None, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | None = None
+) -> Inventory:
     """Read the inventory that was named, or the one beside the inputs, or return an empty one."""
     if path is None:
         beside = (Path(given) / "inventory.tsv" for given in inputs if Path(given).is_dir())
@@ -201,7 +232,7 @@ def inventory_of(path: Path | None, inputs: Sequence[str] = ()) -> Inventory:
     inventory = read_inventory(path)
     for problem in inventory.problems[:10]:
         errors().print(Text(f"inventory: {problem}", style="yellow"))
-    return inventory
+    return pseudonyms.inventory(inventory) if pseudonyms else inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +251,14 @@ def asked(
     inventory: Path | None,
     origin: str,
     capture: CaptureOptions | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Iterator[Question]:
     """Open what `opened` opens and pick the origin."""
-    with opened(inputs, ledger, capture) as found, found.ledger.connect() as connection:
+    with opened(inputs, ledger, capture, pseudonyms) as found, found.ledger.connect() as connection:
         there = origins(connection)
         if origin and origin not in there:
             raise UsageError(f"no data of origin {origin!r}; there is {', '.join(there) or 'none'}")
-        hosts = Hosts(inventory_of(inventory, inputs or ()), connection)
+        hosts = Hosts(inventory_of(inventory, inputs or (), pseudonyms), connection)
         yield Question(connection, origin or (there[0] if there else "zeek"), hosts)
 
 

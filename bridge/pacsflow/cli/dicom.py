@@ -16,8 +16,10 @@ from pacsflow.cli.common import (
     LedgerOption,
     NumberOption,
     OriginOption,
+    PseudonymOption,
     asked,
     emit,
+    key_of,
 )
 from pacsflow.errors import UsageError
 from pacsflow.ledger.series import IMAGING
@@ -37,6 +39,7 @@ def associations(
     number: NumberOption = 50,
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """List DICOM associations, the latest first: who called whom, what was done, how it ended.
@@ -44,15 +47,16 @@ def associations(
     Example: `pacsflow associations logs/ --result rejected`
     """
     where, values = ["TRUE"], []
+    key = key_of(pseudonymise)
     for condition, given in (
-        ('(? IN ("id.orig_h", "id.resp_h"))', host),
-        ("(? IN (calling_ae, called_ae))", ae),
+        ('(? IN ("id.orig_h", "id.resp_h"))', key.address(host) if key and host else host),
+        ("(? IN (calling_ae, called_ae))", key.title(ae) if key else ae),
         ("result = ?", result),
     ):
         if given:
             where.append(condition)
             values.append(given)
-    with asked(inputs, ledger, inventory, "") as question:
+    with asked(inputs, ledger, inventory, "", pseudonyms=key) as question:
         if not question.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
             raise UsageError(NO_DICOM_LOG)
         found = question.connection.execute(
@@ -80,6 +84,7 @@ def endpoints(
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """List PACS, modalities, workstations and the rest, with where each role is known from.
@@ -89,7 +94,7 @@ def endpoints(
 
     Example: `pacsflow endpoints logs/ --role pacs`
     """
-    with asked(inputs, ledger, inventory, origin) as question:
+    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
         sums = {
             row[0]: row[1:]
             for row in question.connection.execute(

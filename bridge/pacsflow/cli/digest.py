@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, OriginOption
+from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, OriginOption, PseudonymOption
 from pacsflow.cli.report import (
     ConfigOption,
     FailOption,
@@ -34,6 +34,7 @@ def digest(
     no_forecast: Annotated[
         bool, typer.Option("--no-forecast", help="Leave forecasts out.")
     ] = False,
+    pseudonymise: PseudonymOption = None,
     config: ConfigOption = None,
     fail_on: FailOption = None,
 ) -> int:
@@ -44,6 +45,6 @@ def digest(
     from pacsflow_reports import render_digest  # noqa: PLC0415 - Jinja only where it is needed
 
     options = Options(week=week, zone=site_tz, site=site, origin=origin, forecasts=not no_forecast)
-    made = build(inputs, ledger, inventory, config, options)
+    made = build(inputs, ledger, inventory, config, options, pseudonymise=pseudonymise)
     sys.stdout.write(render_digest(made, lang=lang, markdown=markdown).rstrip("\n") + "\n")
     return exit_code(made, fail_on)

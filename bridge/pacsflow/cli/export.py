@@ -18,8 +18,10 @@ from pacsflow.cli.common import (
     InventoryOption,
     LedgerOption,
     OriginOption,
+    PseudonymOption,
     Question,
     asked,
+    key_of,
     to_csv,
 )
 from pacsflow.errors import UsageError
@@ -47,6 +49,7 @@ def export(
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
 ) -> None:
     """Write the hourly ledger rows, associations, endpoints or notices to a file.
 
@@ -62,7 +65,7 @@ def export(
         raise UsageError(f"{out}: expected a name that ends in .xlsx, .csv, .json or .parquet")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: there is no such folder")
-    with asked(inputs, ledger, inventory, origin) as question:
+    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
         if ending == ".xlsx":
             from pacsflow.spreadsheet_export import write_workbook  # noqa: PLC0415 - only here
 

@@ -20,9 +20,11 @@ from pacsflow.cli.common import (
     InventoryOption,
     LedgerOption,
     OriginOption,
+    PseudonymOption,
     asked,
     emit,
     errors,
+    key_of,
     octets,
     progress,
 )
@@ -93,6 +95,7 @@ def forecast(
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Forecast the coming week by the hour, and say how far to trust it.
@@ -110,7 +113,7 @@ def forecast(
     if files and ledger is None and plain:
         gathered = _from_csv(files, zone, column, combine)
     else:
-        with asked(inputs, ledger, inventory, origin) as question:
+        with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
             gathered = _from_ledger(question, each=everything, senders=unexpected)
     series, notes = gathered.series, gathered.notes
     for note in notes:

@@ -13,14 +13,25 @@ import pyarrow.compute as pc
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Format, FormatOption, NumberOption, emit, errors, progress
+from pacsflow.cli.common import (
+    Format,
+    FormatOption,
+    NumberOption,
+    PseudonymOption,
+    emit,
+    errors,
+    key_of,
+    progress,
+)
 from pacsflow.errors import InputError, PacsflowError, UsageError
-from pacsflow.explore import rank_stream
+from pacsflow.explore import COLUMNS, rank_stream
 from pacsflow.readers import CaptureOptions, Quality, Source, find, read
 from pacsflow.readers.schemas import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pacsflow.pseudonyms import Pseudonyms
 
 SHOWN = {
     "frames": (
@@ -96,6 +107,7 @@ def top_frames(
     dicom: bool,
     how: Format,
     capture: CaptureOptions | None = None,
+    key: Pseudonyms | None = None,
 ) -> None:
     """Rank frames by one of their own columns."""
     sources = [s for s in sources_of(inputs) if s.log == "frames"]
@@ -120,6 +132,8 @@ def top_frames(
         [rank, value, frames, f"{percent:.6f}" if how is Format.TABLE else percent, *octets]
         for rank, (value, frames, percent, *octets) in enumerate(ranked.rows, 1)
     ]
+    if key:
+        rows = [[rank, key.cell(COLUMNS[by], cell), *rest] for rank, cell, *rest in rows]
     columns = ["rank", by, "frames", "percent", "bytes", "estimated_bytes"]
     what = "DICOM" if dicom else "all"
     emit(f"Top {by}, of {what} {ranked.total:,} frames", columns, rows, how)
@@ -136,6 +150,7 @@ def show(
     ] = None,
     dicom: Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")] = False,
     number: NumberOption = 100,
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Show the rows that concern one host, AE title or connection, from every input.
@@ -150,9 +165,11 @@ def show(
 
         if not inputs or len(inputs) != 1:
             raise UsageError(f"{what} is one of a capture: name that one capture")
+        if pseudonymise:
+            raise UsageError(f"{what} has no pseudonyms: show the host or AE title instead")
         show_association(Path(inputs[0]), int(one[1]), number, how)
         return
-    wanted = _canonical(what)
+    wanted, key = _canonical(what), key_of(pseudonymise)
     kept: dict[str, list[pa.Table]] = {}
     for log, batch in _batches(sources_of(inputs)):
         rows = pa.Table.from_batches([batch.filter(_matches(log, batch, wanted, dicom))])
@@ -162,9 +179,10 @@ def show(
     if not kept:
         raise UsageError(f"{what}: no row of these inputs has it")
     for log in (name for name in TITLES if name in kept):
-        table = pa.concat_tables(kept[log]).select(list(SHOWN[log])).to_pylist()
-        rows_out = [[_cell(value) for value in row.values()] for row in table]
-        emit(f"{TITLES[log]} of {what}", list(SHOWN[log]), rows_out, how)
+        table = pa.concat_tables(kept[log]).select(list(SHOWN[log]))
+        table = key.table(table) if key else table
+        rows_out = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
+        emit(f"{TITLES[log]} of {'it' if key else what}", list(SHOWN[log]), rows_out, how)
 
 
 def _canonical(what: str) -> str:

@@ -20,22 +20,25 @@ from pacsflow.cli.common import (
     KeylogOption,
     LedgerOption,
     OriginOption,
+    PseudonymOption,
     SamplingOption,
     StartOption,
     capture_options,
     emit,
     errors,
     inventory_of,
+    key_of,
     opened,
     progress,
     shown,
 )
 from pacsflow.errors import InputError, UsageError
 from pacsflow.findings.facts import Thresholds, read_thresholds
+from pacsflow.json_values import to_json_value
 from pacsflow.ledger import Ledger
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.week.options import Options
-from pacsflow.weekly import Severity, WeeklyReport, to_json_value
+from pacsflow.weekly import Severity, WeeklyReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,18 +77,19 @@ def build(
     config: Path | None,
     options: Options,
     capture: CaptureOptions | None = None,
+    pseudonymise: Path | None = None,
 ) -> WeeklyReport:
     """Read, forecast and find, with progress; the whole way from inputs to a `WeeklyReport`."""
     thresholds = read_thresholds(config) if config else Thresholds()
     options = Options(
         week=options.week, zone=options.zone, title=options.title, site=options.site,
         origin=options.origin, forecasts=options.forecasts, thresholds=thresholds,
-        command=_command(), top=options.top,
+        command="pacsflow" if pseudonymise else _command(), top=options.top,
     )  # fmt: skip
     from pacsflow.week.build import build_report  # noqa: PLC0415 - statsmodels takes seconds
 
-    with opened(inputs, ledger, capture) as found:
-        known = inventory_of(inventory, found.inputs)
+    with opened(inputs, ledger, capture, key_of(pseudonymise)) as found:
+        known = inventory_of(inventory, found.inputs, found.pseudonyms)
         with progress("forecasting") as update:
             return build_report(
                 found.ledger, known, options, problems=found.problems, progress=update
@@ -128,6 +132,7 @@ def report(
     sampling_rate: SamplingOption = None,
     keylog: KeylogOption = None,
     capture_start: StartOption = None,
+    pseudonymise: PseudonymOption = None,
     config: ConfigOption = None,
     fail_on: FailOption = None,
     how: Annotated[
@@ -145,7 +150,7 @@ def report(
         forecasts=not no_forecast, top=top,
     )  # fmt: skip
     capture = capture_options(sampling_rate, keylog, inventory, capture_start)
-    made = build(inputs, ledger, inventory, config, options, capture)
+    made = build(inputs, ledger, inventory, config, options, capture, pseudonymise)
     if how is ReportFormat.JSON:
         sys.stdout.write(orjson.dumps(to_json_value(made), option=orjson.OPT_INDENT_2).decode())
         sys.stdout.write("\n")
@@ -240,6 +245,7 @@ def findings(
     week: WeekOption = "",
     site_tz: ZoneOption = "UTC",
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
     config: ConfigOption = None,
     fail_on: FailOption = None,
     how: FormatOption = Format.TABLE,
@@ -249,7 +255,7 @@ def findings(
     Example: `pacsflow findings --ledger /srv/pacsflow --fail-on high || mail -s pacsflow it@...`
     """
     options = Options(week=week, zone=site_tz, origin=origin, forecasts=False)
-    made = build(inputs, ledger, inventory, config, options)
+    made = build(inputs, ledger, inventory, config, options, pseudonymise=pseudonymise)
     columns = ["severity", "area", "title", "evidence", "action", "count", "rule"]
     rows: Sequence[list[object]] = [
         [f.severity.value, f.area, f.title, list(f.evidence), f.action, f.count, f.id]

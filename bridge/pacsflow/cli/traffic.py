@@ -20,10 +20,12 @@ from pacsflow.cli.common import (
     LedgerOption,
     NumberOption,
     OriginOption,
+    PseudonymOption,
     Question,
     SamplingOption,
     asked,
     emit,
+    key_of,
 )
 from pacsflow.ledger.series import IMAGING, read_series
 from pacsflow.readers import CaptureOptions
@@ -83,6 +85,7 @@ def top(
     inventory: InventoryOption = None,
     origin: OriginOption = "",
     sampling_rate: SamplingOption = None,
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
@@ -94,13 +97,13 @@ def top(
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
-    capture = CaptureOptions(sampling_rate, inventory=inventory)
+    capture, key = CaptureOptions(sampling_rate, inventory=inventory), key_of(pseudonymise)
     if by not in LEDGER_COLUMNS or (by in NINE and are_tables(inputs, ledger)):
         from pacsflow.cli.frames import top_frames  # noqa: PLC0415 - only where frames are asked
 
-        top_frames(inputs, by.value, number, dicom, how, capture)
+        top_frames(inputs, by.value, number, dicom, how, capture, key)
         return
-    with asked(inputs, ledger, inventory, origin, capture) as question:
+    with asked(inputs, ledger, inventory, origin, capture, key) as question:
         columns, rows = _ranked(question, by, number, dicom)
     emit(f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic", columns, rows, how)
 
@@ -156,6 +159,7 @@ def series(
     destination: Annotated[str, typer.Option(help="Only to this host.")] = "",
     ledger: LedgerOption = None,
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.CSV,
 ) -> None:
     """Print an hourly series on a regular UTC grid.
@@ -165,12 +169,12 @@ def series(
 
     Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
     """
-    where, values = [IMAGING if dicom else "TRUE"], []
+    where, values, key = [IMAGING if dicom else "TRUE"], [], key_of(pseudonymise)
     for side, host in (("source", source), ("destination", destination)):
         if host:
             where.append(f"{side} = ?")
-            values.append(host)
-    with asked(inputs, ledger, None, origin) as question:
+            values.append(key.address(host) if key else host)
+    with asked(inputs, ledger, None, origin, pseudonyms=key) as question:
         made = read_series(
             question.connection, column.value, column=column.value, where=" AND ".join(where),
             values=values, origin=question.origin,
@@ -199,6 +203,7 @@ def flow_map(
     ledger: LedgerOption = None,
     inventory: InventoryOption = None,
     origin: OriginOption = "",
+    pseudonymise: PseudonymOption = None,
     how: Annotated[
         MapFormat, typer.Option("--format", "-f", help="dot and graphml are for other programs.")
     ] = MapFormat.TABLE,
@@ -207,7 +212,7 @@ def flow_map(
 
     Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
     """
-    with asked(inputs, ledger, inventory, origin) as question:
+    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
         edges = question.connection.execute(
             f"""SELECT source, destination, sum(communications)::BIGINT, sum(packets)::BIGINT,
                        sum(bytes)::BIGINT FROM traffic

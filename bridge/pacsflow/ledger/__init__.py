@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
 
 __all__ = ["Added", "Entry", "Ledger"]
@@ -82,6 +83,8 @@ class Ledger:
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder = folder
+        self.pseudonyms: Pseudonyms | None = None
+        """Set by who asks: what `connect` and `entries` give then names nobody."""
         marker = folder / MARKER
         if not marker.is_file():
             if not create:
@@ -235,7 +238,16 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Return every source that is in the ledger."""
-        return self.journal.entries()
+        entries = self.journal.entries()
+        if self.pseudonyms is None:
+            return entries
+        return [replace(e, path=f"input {e.sha256[:8]}", examples=()) for e in entries]
+
+    def problems(self) -> list[str]:
+        """Return what could not be added, a line each."""
+        if self.pseudonyms is None:
+            return [text for _, text in self.journal.problems()]
+        return ["an input: could not be read" for _ in self.journal.problems()]
 
     def connect(
         self, first: date | None = None, last: date | None = None
@@ -253,6 +265,8 @@ class Ledger:
                 rows = connection.read_parquet(files, hive_partitioning=False)
             else:
                 rows = connection.from_arrow(schema.empty_table())
+            if self.pseudonyms is not None:
+                rows = connection.from_arrow(self.pseudonyms.table(rows.to_arrow_table()))
             if table == "associations":
                 rows.create_view("every")
                 rows = connection.sql(LAST_OF_EACH)

@@ -221,9 +221,7 @@ def _coverage(
         )
         for e in entries
     ]
-    bad = [str(error) for error in problems] or [
-        f"{problem}" for _, problem in ledger.journal.problems()
-    ]
+    bad = [str(error) for error in problems] or ledger.problems()
     for text in bad:
         name, _, problem = text.partition(": ")
         files.append(
@@ -474,5 +472,5 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
         ),
         versions=(("python", platform.python_version()), *libraries),
         simulated=any(entry.simulated for entry in ledger.entries()),
-        pseudonymised=False,
+        pseudonymised=ledger.pseudonyms is not None,
     )
