@@ -371,7 +371,8 @@ function rows.result(a)
     return "accepted"
   elseif a.rejected then
     return "rejected"
-  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and not is_partial(a) then
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and a.end_seen
+    and not is_partial(a) then
     return "no_reply"
   end
   return "unknown"
@@ -383,7 +384,7 @@ function rows.ending(a)
   elseif a.finish then
     return a.finish
   end
-  return a.closed and not is_partial(a) and "closed" or "incomplete"
+  return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end
 
 local function split(roles)
@@ -450,6 +451,282 @@ function rows.known(k, category, basis)
 end
 
 return rows
+end
+
+modules.sflowlog = function(...)
+-- Writes sflow.log: what was received of each sFlow agent and source, what was lost on the way, and
+-- what the counters of its interfaces say, one row an hour.
+--
+-- A row with a source tells of its flow samples, one without of the agent's datagrams. Sequence
+-- numbers, sample pool, drops and counters are told as growth since the source was first seen (or
+-- since the last row), so that rows add up.
+local bytes = require("bytes")
+
+local sflowlog = {}
+sflowlog.__index = sflowlog
+
+local byte = string.byte
+local u32 = bytes.u32
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- Datagrams may overtake one another by so many, and an agent's clock may step back so far (ms).
+local LATE, STEP = 64, 5000
+-- So many sources are followed at a time; then all begin anew.
+local MAX_SOURCES = 65536
+local UNKNOWN = 4294967295
+
+sflowlog.FIELDS = {
+  { "ts", "time" }, { "last", "time" }, { "agent", "addr" }, { "sub_agent", "count" },
+  { "source_type", "count" }, { "source", "count" },
+  -- Datagrams or flow samples that were received; those after the first, the growth of their
+  -- sequence number meanwhile, and how often it began anew.
+  { "received", "count" }, { "followed", "count" }, { "sequence", "count" },
+  { "restarts", "count" },
+  -- Of datagrams: captured twice, ill-formed, cut short by the capture, bytes on the wire.
+  { "duplicates", "count" }, { "malformed", "count" }, { "cut", "count" }, { "bytes", "count" },
+  -- Of samples: without a rate, without a sampled header.
+  { "no_rate", "count" }, { "no_header", "count" },
+  -- The rate declared last, the sum of rates of the samples followed, growth of pool and drops.
+  { "rate", "count" }, { "rates", "count" }, { "pool", "count" }, { "drops", "count" },
+  -- Counter samples, and between the first and the last of them: seconds, growth of the counters,
+  -- and sum of rate x length, of its square, and number of samples that came in or went out.
+  { "counters", "count" }, { "seconds", "interval" },
+  { "in_bytes", "count" }, { "in_packets", "count" }, { "in_sampled", "double" },
+  { "in_squares", "double" }, { "in_samples", "count" },
+  { "out_bytes", "count" }, { "out_packets", "count" }, { "out_sampled", "double" },
+  { "out_squares", "double" }, { "out_samples", "count" },
+}
+
+-- write(row) takes a row.
+function sflowlog.new(write)
+  return setmetatable({ write = write, agents = {}, all = {}, ts = 0, wire = 0 }, sflowlog)
+end
+
+-- Something that has rows: an agent or a source. `row` is nil until there is anything to tell.
+local function entry(log, agent, sub_agent, kind, index)
+  local e = { agent = agent, sub_agent = sub_agent, kind = kind, index = index }
+  log.all[#log.all + 1] = e
+  return e
+end
+
+local function finish(log, e)
+  local row = e.row
+  if row then
+    e.row = nil
+    row.agent, row.sub_agent, row.source_type, row.source = e.agent, e.sub_agent, e.kind, e.index
+    log.write(row)
+  end
+end
+
+local function row_of(log, e)
+  local row, ts = e.row, log.ts
+  if row and row.hour == log.hour then
+    row.last = ts
+    return row
+  end
+  finish(log, e)
+  row = { hour = log.hour, ts = ts, last = ts, received = 0, followed = 0, sequence = 0, restarts = 0 }
+  if e.index then
+    row.no_rate, row.no_header, row.rates, row.pool, row.drops = 0, 0, 0, 0, 0
+  else
+    row.duplicates, row.malformed, row.cut, row.bytes = 0, 0, 0, 0
+  end
+  e.row = row
+  return row
+end
+
+-- Whether the agent began anew: its clock went back, other than by its 32 bits running full.
+local function restarted(e, uptime)
+  local before = e.uptime
+  return before and uptime + STEP < before and before - uptime < HALF
+end
+
+-- Time and bytes on the wire of the frame that is read next.
+function sflowlog:frame(ts, wire)
+  self.ts, self.wire, self.hour = ts, wire, ts - ts % 3600
+end
+
+-- Returns false where the datagram was there already.
+function sflowlog:datagram(agent, sub_agent, sequence, uptime)
+  if #self.all >= MAX_SOURCES then
+    self:flush()
+  end
+  local of_agent = self.agents[agent]
+  if not of_agent then
+    of_agent = {}
+    self.agents[agent] = of_agent
+  end
+  local e = of_agent[sub_agent]
+  if not e then
+    e = entry(self, agent, sub_agent)
+    e.sources, e.recent = {}, {}
+    of_agent[sub_agent] = e
+  end
+  self.of, self.late = e, false
+  local row = row_of(self, e)
+  local place = sequence % LATE
+  if e.recent[place] == sequence and e.recent[place + LATE] == uptime then
+    row.duplicates = row.duplicates + 1
+    return false
+  end
+  e.recent[place], e.recent[place + LATE] = sequence, uptime
+  row.received, row.bytes = row.received + 1, row.bytes + self.wire
+  local ahead = e.sequence and (sequence - e.sequence + HALF) % MODULUS - HALF
+  if ahead and (restarted(e, uptime) or ahead <= -LATE) then
+    row.restarts = row.restarts + 1
+    e.sources, e.recent, ahead = {}, {}, nil
+  elseif ahead then
+    row.followed = row.followed + 1
+    if ahead <= 0 then
+      self.late = true
+      return true
+    end
+    row.sequence = row.sequence + ahead
+  end
+  e.sequence, e.uptime = sequence, uptime
+  return true
+end
+
+local function source(log, kind, index)
+  local sources = log.of.sources
+  local key = kind * MODULUS + index
+  local e = sources[key]
+  if not e then
+    e = entry(log, log.of.agent, log.of.sub_agent, kind, index)
+    log.of.sources[key] = e
+  end
+  log.now = e
+  return e
+end
+
+-- Weights of samples since the last counter sample of their interface.
+local function pending(e)
+  local p = { n_in = 0, sum_in = 0, squares_in = 0, n_out = 0, sum_out = 0, squares_out = 0 }
+  e.pending = p
+  return p
+end
+
+function sflowlog:flow(s, at, expanded, rate)
+  -- Sequence number, source, rate, pool, drops, input, output; expanded, source and interfaces are
+  -- two words each.
+  local c1, c2, c3, c4, kind, i2, i3, i4 = byte(s, at, at + 7)
+  local index, into, out_of = (i2 * 256 + i3) * 256 + i4, nil, nil
+  if expanded then
+    kind, index = u32(s, at + 4), u32(s, at + 8)
+    into = u32(s, at + 24) == 0 and u32(s, at + 28)
+    out_of = u32(s, at + 32) == 0 and u32(s, at + 36)
+    at = at + 4
+  else
+    into, out_of = u32(s, at + 20), u32(s, at + 24)
+  end
+  local p1, p2, p3, p4, d1, d2, d3, d4 = byte(s, at + 12, at + 19)
+  local sequence = ((c1 * 256 + c2) * 256 + c3) * 256 + c4
+  local pool = ((p1 * 256 + p2) * 256 + p3) * 256 + p4
+  local drops = ((d1 * 256 + d2) * 256 + d3) * 256 + d4
+  local e = source(self, kind, index)
+  local row = row_of(self, e)
+  row.received, row.rate = row.received + 1, rate
+  -- Sampled where it came in, or where it went out.
+  self.into, self.out_of = into == index, out_of == index
+  local before = e.sequence
+  if before then
+    local ahead = (sequence - before + HALF) % MODULUS - HALF
+    if ahead > 0 and not self.late then
+      row.followed, row.rates = row.followed + 1, row.rates + rate
+      row.sequence, row.pool = row.sequence + ahead, row.pool + (pool - e.pool) % MODULUS
+      if drops > e.drops then
+        row.drops = row.drops + drops - e.drops
+      end
+    elseif self.late then
+      row.followed, row.rates = row.followed + 1, row.rates + rate
+      return
+    else
+      row.restarts = row.restarts + 1
+    end
+  end
+  e.sequence, e.pool, e.drops = sequence, pool, drops
+end
+
+function sflowlog:header(rate, length)
+  local e = self.now
+  local weight = 1.0 * rate * length
+  if self.into then
+    local p = e.pending or pending(e)
+    p.n_in, p.sum_in, p.squares_in = p.n_in + 1, p.sum_in + weight, p.squares_in + weight * weight
+  elseif self.out_of then
+    local p = e.pending or pending(e)
+    p.n_out, p.sum_out = p.n_out + 1, p.sum_out + weight
+    p.squares_out = p.squares_out + weight * weight
+  end
+end
+
+-- A flow sample of which nothing could be used.
+function sflowlog:unused(rate)
+  local row = row_of(self, self.now)
+  if rate == 0 then
+    row.no_rate = row.no_rate + 1
+  else
+    row.no_header = row.no_header + 1
+  end
+end
+
+-- Growth of a counter that is kept as two halves, or nil where it was reset or is not known.
+local function growth(high, low, before_high, before_low)
+  if high == UNKNOWN and low == UNKNOWN or before_high == UNKNOWN and before_low == UNKNOWN then
+    return nil
+  end
+  local grown = (high - before_high) * MODULUS + (low - before_low)
+  return grown >= 0 and grown < MODULUS * 1048576 and grown or nil
+end
+
+function sflowlog:interface(index, in_high, in_low, in_packets, out_high, out_low, out_packets)
+  local e = source(self, 0, index)
+  local row, before = row_of(self, e), e.counters
+  row.counters = (row.counters or 0) + 1
+  if before and self.late then
+    return
+  end
+  local p = e.pending or pending(e)
+  e.pending = nil
+  if before then
+    local grown_in = growth(in_high, in_low, before[1], before[2])
+    local grown_out = growth(out_high, out_low, before[4], before[5])
+    if grown_in and grown_out then
+      row.seconds = (row.seconds or 0) + (self.ts - before.ts)
+      row.in_bytes = (row.in_bytes or 0) + grown_in
+      row.out_bytes = (row.out_bytes or 0) + grown_out
+      row.in_packets = (row.in_packets or 0) + (in_packets - before[3]) % MODULUS
+      row.out_packets = (row.out_packets or 0) + (out_packets - before[6]) % MODULUS
+      row.in_sampled = (row.in_sampled or 0) + p.sum_in
+      row.in_squares = (row.in_squares or 0) + p.squares_in
+      row.in_samples = (row.in_samples or 0) + p.n_in
+      row.out_sampled = (row.out_sampled or 0) + p.sum_out
+      row.out_squares = (row.out_squares or 0) + p.squares_out
+      row.out_samples = (row.out_samples or 0) + p.n_out
+    end
+  end
+  e.counters = { in_high, in_low, in_packets, out_high, out_low, out_packets, ts = self.ts }
+end
+
+-- Not everything that the datagram announced was there, or well-formed.
+function sflowlog:damaged(cut)
+  local row = row_of(self, self.of)
+  if cut then
+    row.cut = row.cut + 1
+  else
+    row.malformed = row.malformed + 1
+  end
+end
+
+-- Writes all rows and forgets everything.
+function sflowlog:flush()
+  for _, e in ipairs(self.all) do
+    finish(self, e)
+  end
+  self.agents, self.all = {}, {}
+end
+
+return sflowlog
 end
 
 modules.uids = function(...)
@@ -872,6 +1149,7 @@ end
 local WRITE = {
   time = function(v) return format("%.6f", v) end,
   interval = function(v) return format("%.6f", v) end,
+  double = function(v) return format("%.17g", v) end,
   string = text,
   addr = text,
   count = function(v) return format("%d", v) end,
@@ -916,16 +1194,18 @@ return zeeklog
 end
 
 modules.export = function(...)
--- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture.
+-- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture, and sflow.log where
+-- there is sFlow in it.
 local bytes = require("bytes")
 local rows = require("rows")
+local sflowlog = require("sflowlog")
 local uids = require("uids")
 local zeeklog = require("zeeklog")
 
 local export = {}
 export.__index = export
 
-local byte, format, sub = string.byte, string.format, string.sub
+local byte, char, format, sub = string.byte, string.char, string.format, string.sub
 
 local FRAMES = {
   { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
@@ -971,7 +1251,9 @@ local function memo(make)
 end
 
 local address = memo(bytes.address)
-local mac = memo(bytes.mac)
+local number = memo(function(n) return format("%d", n) end)
+-- The first twelve bytes of an Ethernet frame as "source <tab> destination".
+local macs = memo(function(s) return bytes.mac(sub(s, 7, 12)) .. "\t" .. bytes.mac(sub(s, 1, 6)) end)
 -- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
 -- of the conversation, which is the same in both directions.
 local function ends(key)
@@ -993,7 +1275,8 @@ end
 ends = memo(ends)
 
 function export.open(directory)
-  local function log(name, fields)
+  local self = setmetatable({}, export)
+  function self.log(name, fields)
     local path = directory .. "/" .. name .. ".log"
     local out, problem = io.open(path, "wb")
     if not out then
@@ -1002,10 +1285,23 @@ function export.open(directory)
     out:setvbuf("full", 262144)
     return zeeklog.new(out, name, fields)
   end
-  return setmetatable({
-    dicom = log("dicom", rows.DICOM), known = log("known_dicom", rows.KNOWN),
-    frames = log("frames", FRAMES), written = {},
-  }, export)
+  self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.frames = self.log("frames", FRAMES)
+  return self
+end
+
+-- Returns what is to be told of the sFlow datagram in a frame of `wire` bytes (see sflowlog.lua).
+function export:sampling(ts, wire)
+  if not self.sflow then
+    local log = self.log("sflow", sflowlog.FIELDS)
+    self.sflow_file = log
+    self.sflow = sflowlog.new(function(row)
+      row.agent = address(row.agent)
+      log:write(row)
+    end)
+  end
+  self.sflow:frame(ts, wire)
+  return self.sflow
 end
 
 function export:association(a, hosts)
@@ -1045,7 +1341,7 @@ end
 function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
   if out.key then
-    local e = ends(out.key .. string.char(out.proto))
+    local e = ends(out.key .. char(out.proto))
     addresses, proto, flow = e[1], e[2], e[3]
   end
   if not OPEN_INFO[protocol] then
@@ -1053,7 +1349,7 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   end
   local hw = "-\t-"
   if out.link == "ethernet" and #s >= 12 then
-    hw = mac(sub(s, 7, 12)) .. "\t" .. mac(sub(s, 1, 6))
+    hw = macs(sub(s, 1, 12))
   end
   local tags = NO_TAGS
   if a then
@@ -1067,11 +1363,33 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
       .. snap.basis .. "\t" .. format("%d", snap.confidence) .. "\t" .. ready(ends_of[7]) .. "\t"
       .. (truncated and "T" or "F")
   end
+  if ts ~= self.ts then
+    self.ts, self.ts_text = ts, format("%.6f", ts)
+  end
+  local before = "\t" .. text(protocol) .. "\t" .. addresses .. "\t" .. hw .. "\t"
+    .. (out.vlan and number(out.vlan) or "-") .. "\t"
+  local after = "\t" .. text(info) .. "\t" .. number(rate) .. "\t"
+    .. (agent and address(agent) or "-") .. "\t" .. proto .. "\t" .. flow .. "\t"
+    .. (a and "dicom" or "-") .. tags .. "\n"
   self.frames.rows = self.frames.rows + 1
-  self.frames.out:write(format("%.6f", ts), "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
-    out.vlan and format("%d", out.vlan) or "-", "\t", format("%d", wire), "\t", text(info), "\t",
-    format("%d", rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
-    a and "dicom" or "-", tags, "\n")
+  self.frames.out:write(self.ts_text, before, number(wire), after)
+  return before, after
+end
+
+-- A sample of a TCP connection's direction d without tags. Its next one from the same agent says
+-- the same but for time and length.
+function export:sample(ts, h, out, length, rate, agent, d)
+  local link = sub(h, 1, 12)
+  if d.row_rate == rate and d.row_agent == agent and d.row_link == link and d.row_vlan == out.vlan then
+    if ts ~= self.ts then
+      self.ts, self.ts_text = ts, format("%.6f", ts)
+    end
+    self.frames.rows = self.frames.rows + 1
+    self.frames.out:write(self.ts_text, d.row_before, number(length), d.row_after)
+    return
+  end
+  d.row_rate, d.row_agent, d.row_link, d.row_vlan = rate, agent, link, out.vlan
+  d.row_before, d.row_after = self:frame(ts, "TCP", h, out, length, nil, rate, agent)
 end
 
 function export:close(hosts)
@@ -1081,6 +1399,10 @@ function export:close(hosts)
   self.dicom:close()
   self.known:close()
   self.frames:close()
+  if self.sflow then
+    self.sflow:flush()
+    self.sflow_file:close()
+  end
 end
 
 return export
@@ -1670,6 +1992,22 @@ end
 -- IPv6 without a link layer (sFlow v5, enum header_protocol).
 function packet.sampled(protocol, header, length, out)
   if protocol == 1 then
+    -- Most samples by far: Ethernet, IPv4 without options, a whole TCP header.
+    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(header, 13, 24)
+    if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
+      local s1, s2, s3, s4, a1, a2, a3, a4, h, flags = byte(header, 39, 48)
+      local total = l1 * 256 + l2
+      local skip = flags and 20 + (h - h % 16) / 4
+      if flags and skip >= 40 and total >= skip then
+        out.vlan, out.link, out.kind, out.proto, out.key = nil, "ethernet", 0x0800, 6,
+          sub(header, 27, 38)
+        out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+        out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
+        out.flags, out.offset, out.length = flags, 14 + skip, total - skip
+        out.fragment, out.short = false, false
+        return out
+      end
+    end
     return packet.parse(header, length, out)
   end
   out.key, out.proto, out.vlan, out.link, out.kind = nil, nil, nil, "other", nil
@@ -1685,77 +2023,154 @@ return packet
 end
 
 modules.sflow = function(...)
--- Flow samples of an sFlow version 5 datagram: sampled headers, each with its own rate.
+-- Reads an sFlow version 5 datagram: sampled headers, each with its own rate, and counters.
 local bytes = require("bytes")
 
 local sflow = {}
 
-local sub = string.sub
+local byte, sub = string.byte, string.sub
 local u32 = bytes.u32
 
 local MAX_SAMPLES, MAX_RECORDS = 256, 64
+-- An sflow_data type of enterprise 0 is its last byte; those above 1 byte are not read.
+local FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS = 1, 2, 3, 4
 
 -- Whether a UDP payload begins as an sFlow v5 datagram does.
 function sflow.begins(s)
-  return sub(s, 1, 7) == "\0\0\0\5\0\0\0" and (sub(s, 8, 8) == "\1" or sub(s, 8, 8) == "\2")
+  local head = sub(s, 1, 8)
+  return head == "\0\0\0\5\0\0\0\1" or head == "\0\0\0\5\0\0\0\2"
 end
 
-local function header_record(s, at, length, rate, samples, agent)
-  local protocol, frame_length, stripped, size = u32(s, at), u32(s, at + 4), u32(s, at + 8),
-    u32(s, at + 12)
-  -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-  if not size or size + 16 > length or size < 1 or protocol > 15 then
-    return
+-- Generic interface counters: ifIndex, octets as two halves (64 bits are more than a double
+-- holds), packets of all kinds.
+local function interface(s, at)
+  local packets_in = u32(s, at + 32) + u32(s, at + 36) + u32(s, at + 40)
+  local packets_out = u32(s, at + 64) + u32(s, at + 68) + u32(s, at + 72)
+  return u32(s, at), u32(s, at + 24), u32(s, at + 28), packets_in, u32(s, at + 56),
+    u32(s, at + 60), packets_out
+end
+
+local function counters(s, at, stop, expanded, log)
+  local first = at + (expanded and 12 or 8)
+  local records = u32(s, first)
+  if not records or first + 3 > stop then
+    return false
   end
-  samples[#samples + 1] = {
-    index = #samples + 1, rate = rate, length = frame_length, stripped = stripped,
-    protocol = protocol, header = sub(s, at + 16, at + 15 + size), offset = at + 15, agent = agent,
-  }
+  at = first + 4
+  for _ = 1, records < MAX_RECORDS and records or MAX_RECORDS do
+    local format, size = u32(s, at), u32(s, at + 4)
+    if not size or at + 7 + size > stop then
+      return false
+    end
+    if format == 1 and size >= 88 then
+      log:interface(interface(s, at + 8))
+    end
+    at = at + 8 + size
+  end
+  return true
 end
 
--- The sampled headers of a datagram, or nil where its structure is not sFlow's. A sample: index,
--- rate (one in so many), length of the frame on the wire, header, agent (raw address).
-function sflow.samples(s)
+local sample = {}
+
+-- Reads a datagram s of `room` bytes on the wire. take(sample) gets each sampled header: index,
+-- rate (one in so many), length of the frame on the wire, stripped bytes of it, protocol, header,
+-- agent (raw address); the table is the same each time. log, where there is one, is told of
+-- everything else (see sflowlog.lua). Returns how many headers there were, or nil where the
+-- structure is not sFlow's.
+function sflow.read(s, take, log, room)
   if not sflow.begins(s) then
     return nil
   end
-  local address_size = s:byte(8) == 1 and 4 or 16
-  local agent = sub(s, 9, 8 + address_size)
-  local at = 9 + address_size
+  local size = #s
+  local at = byte(s, 8) == 1 and 13 or 25
   -- Sub-agent, sequence number, uptime, number of samples.
   local count = u32(s, at + 12)
   if not count or count > MAX_SAMPLES then
     return nil
   end
+  local agent = sub(s, 9, at - 1)
+  if log and not log:datagram(agent, u32(s, at), u32(s, at + 4), u32(s, at + 8)) then
+    -- Captured twice.
+    return 0
+  end
   at = at + 16
-  local samples = {}
+  local index, complete = 0, 0
+  sample.agent = agent
   for _ = 1, count do
-    local kind, length = u32(s, at), u32(s, at + 4)
-    if not length or at + 7 + length > #s then
-      -- Cut short, or not sFlow at all.
+    local k1, k2, k3, kind, l1, l2, l3, l4 = byte(s, at, at + 7)
+    if not l4 then
       break
     end
-    local body, stop = at + 8, at + 7 + length
-    if kind == 1 or kind == 3 then
-      local expanded = kind == 3
-      local rate = u32(s, body + (expanded and 12 or 8))
+    local stop = at + 7 + ((l1 * 256 + l2) * 256 + l3) * 256 + l4
+    if stop > size then
+      break
+    end
+    local fine = true
+    if k1 + k2 + k3 > 0 then
+      kind = 0
+    end
+    if kind == FLOW or kind == EXPANDED_FLOW then
+      local expanded = kind == EXPANDED_FLOW
+      local body = at + 8
+      local rate_at = body + (expanded and 12 or 8)
+      local r1, r2, r3, r4 = byte(s, rate_at, rate_at + 3)
       local records_at = body + (expanded and 40 or 28)
-      local records = u32(s, records_at)
-      records_at = records_at + 4
-      for _ = 1, math.min(records or 0, MAX_RECORDS) do
-        local format, size = u32(s, records_at), u32(s, records_at + 4)
-        if not size or records_at + 7 + size > stop then
-          break
+      local _, _, high, records = byte(s, records_at, records_at + 3)
+      fine = records_at + 3 <= stop and high == 0 and records <= MAX_RECORDS
+      if fine then
+        local rate = ((r1 * 256 + r2) * 256 + r3) * 256 + r4
+        if log then
+          log:flow(s, body, expanded, rate)
         end
-        if format == 1 and rate and rate > 0 then
-          header_record(s, records_at + 8, size, rate, samples, agent)
+        local headers = 0
+        records_at = records_at + 4
+        for _ = 1, records do
+          -- Format and size; of a sampled header protocol, length, stripped and size of the header.
+          local f1, f2, f3, f4, z1, z2, z3, z4, _, _, _, protocol, n1, n2, n3, n4, _, _, p1, p2,
+            h1, h2, h3, h4 = byte(s, records_at, records_at + 23)
+          local record = z4 and ((z1 * 256 + z2) * 256 + z3) * 256 + z4
+          if not record or records_at + 7 + record > stop then
+            fine = false
+            break
+          end
+          if f4 == 1 and f3 == 0 and f2 == 0 and f1 == 0 then
+            local captured = h4 and ((h1 * 256 + h2) * 256 + h3) * 256 + h4
+            if not captured or captured + 16 > record or captured < 1 or protocol > 15 then
+              fine = false
+            elseif rate > 0 then
+              index, headers = index + 1, headers + 1
+              -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
+              sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
+                p1 * 256 + p2
+              sample.length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
+              sample.header = sub(s, records_at + 24, records_at + 23 + captured)
+              if log then
+                log:header(rate, sample.length)
+              end
+              take(sample)
+            end
+          end
+          records_at = records_at + 8 + record
         end
-        records_at = records_at + 8 + size
+        if log and headers == 0 then
+          log:unused(rate)
+        end
       end
+    elseif log and (kind == COUNTERS or kind == EXPANDED_COUNTERS) then
+      fine = counters(s, at + 8, stop, kind == EXPANDED_COUNTERS, log)
+    end
+    if fine then
+      complete = complete + 1
     end
     at = stop + 1
   end
-  return samples
+  if log and complete < count then
+    log:damaged(size < room)
+  end
+  if complete == 0 and count > 0 and index == 0 then
+    return nil
+  end
+  return index
 end
 
 return sflow
@@ -2832,6 +3247,8 @@ local GENERATION = 16384
 -- Segments that wait for one before them, and their bytes, per direction.
 local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
 local MAX_HOLES = 64
+-- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
+local MAX_WINDOW = 1073741824
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
 
@@ -3367,6 +3784,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if fin or reset then
     d.fin = true
     c.fin = true
+    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
       self.closing[#self.closing + 1] = c
@@ -3434,6 +3852,23 @@ function tracker:replace(c)
   end
 end
 
+-- What was sent in direction d after the last byte that was seen: by its own FIN, or by what the
+-- other side acknowledged when it closed, which may count a FIN. Returns the bytes, and whether
+-- that is known at all.
+local function tail(d)
+  if not d.next then
+    return 0, false
+  end
+  local stop = d.fin_at or d.peer.ack_at_end
+  local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
+  if not ahead or ahead > MAX_WINDOW then
+    return 0, false
+  elseif ahead > 0 and not d.fin_at then
+    ahead = ahead - 1
+  end
+  return ahead > 0 and ahead or 0, true
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -3443,12 +3878,11 @@ function tracker:finish(a)
   local c = a.c
   flush_waiting(self, c, c.a)
   flush_waiting(self, c, c.b)
+  a.end_seen = true
   for _, d in ipairs({ c.a, c.b }) do
-    -- What was sent before the FIN and never seen.
-    local ahead = d.fin_at and d.next and (d.fin_at - d.next + HALF) % MODULUS - HALF or 0
-    if ahead > 0 then
-      d.missed, d.fin_at = d.missed + ahead, nil
-    end
+    local missing, known = tail(d)
+    d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
+    a.end_seen = a.end_seen and known and missing == 0
   end
   local orig = a.orig or c.tcp_orig or c.a
   a.orig = orig
@@ -3456,7 +3890,7 @@ function tracker:finish(a)
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.fin
-  a.silent = not resp.payload
+  a.silent = resp.isn and not resp.payload and resp.missed == 0
   self.endpoints:finished(self.frame, a)
   c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
   if a.confirmed and self.options.on_row then
@@ -3648,15 +4082,17 @@ local function pcapng(file, take, skipped)
   end
 end
 
--- By connection, what a tracker found: a function (key, seconds) -> entry or nil.
-local function index(t)
+-- By connection, what a tracker found: a function (key, seconds) -> entry or nil. Of samples those
+-- that show nothing were not followed: they belong to the connection unless it began after them.
+local function index(t, sampled)
   local found = {}
   for _, a in ipairs(t.list) do
     if a.confirmed then
       local one, other = a.c.a, a.c.b
+      local from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4
+      local to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4
       local entry = {
-        from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
-        to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
+        from = sampled and not a.c.syn and 0 or from, to = sampled and math.huge or to,
         start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
         base = { calling_ae = a.base.calling_ae, called_ae = a.base.called_ae },
       }
@@ -3674,6 +4110,28 @@ local function index(t)
     end
     return nil
   end
+end
+
+-- Whether a sampled header may show what its connection is: the first bytes of a PDU or a command
+-- (see tracker.lua), or a SYN. Most do not: acknowledgments, and the inside of data sets.
+local function may_show(h, known)
+  local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(h, 13, 24)
+  if not p or t1 ~= 8 or t2 ~= 0 or v ~= 0x45 then
+    return true
+  elseif p ~= 6 then
+    return false
+  end
+  local size, flags = byte(h, 47, 48)
+  if not flags or flags % 4 >= 2 then
+    return true
+  end
+  local header = 20 + (size - size % 16) / 4
+  local first = l1 * 256 + l2 > header and byte(h, 15 + header)
+  if first and first <= 7 then
+    return true
+  end
+  local key = sub(h, 27, 38)
+  return known.kept[key] or known.young[key] or known.old[key]
 end
 
 local source = {}
@@ -3711,10 +4169,13 @@ function lookahead.scan(file, limit, sampled)
     end
     packet.parse(s, wire, out)
     if out.proto == 17 and out.length and not out.fragment then
-      for _, sample in ipairs(sflow.samples(sub(s, out.offset + 1, out.offset + out.length)) or {}) do
-        packet.sampled(sample.protocol, sample.header, sample.length, out)
-        feed(samples, sample.header, ts, sample.length, sample.rate)
-      end
+      local datagram = sub(s, out.offset + 1, out.offset + out.length)
+      sflow.read(datagram, function(sample)
+        if sample.protocol ~= 1 or may_show(sample.header, samples) then
+          packet.sampled(sample.protocol, sample.header, sample.length, out)
+          feed(samples, sample.header, ts, sample.length, sample.rate)
+        end
+      end)
     else
       feed(frames, s, ts, wire, 1)
     end
@@ -3727,7 +4188,7 @@ function lookahead.scan(file, limit, sampled)
   end
   frames:flush()
   samples:flush()
-  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples) }
+  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples, true) }
 end
 
 return lookahead
@@ -4487,23 +4948,30 @@ function sample_source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
-local function each_sample(tree, pinfo, s, visible, frame, fresh)
-  local list = sflow.samples(s)
-  if not list then
-    return
-  end
-  for _, sample in ipairs(list) do
-    local h = sample.header
-    packet.sampled(sample.protocol, h, sample.length, sample_out)
-    local out, a, snap, d = sample_out, nil, nil, nil
+local sample_info = {}
+
+-- Returns how many samples there are, or nil where it is no sFlow.
+local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
+  local ts = pinfo.abs_ts
+  sample_info.abs_ts = ts
+  local records = fresh and log and log:sampling(ts, wire) or nil
+  return sflow.read(s, function(sample)
+    local h, out = sample.header, sample_out
+    packet.sampled(sample.protocol, h, sample.length, out)
+    local a, snap, d = nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       if not fresh then
         a, snap = samples:revisit(out.key, frame)
         d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
       else
         sample_source.s = h
-        local there = math.max(0, math.min(#h - out.offset, out.length))
-        d = samples:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, sample_source,
+        local there = #h - out.offset
+        if there < 0 then
+          there = 0
+        elseif there > out.length then
+          there = out.length
+        end
+        d = samples:packet(frame, sample_info, out.key, out.seq, out.ack, out.flags, sample_source,
           out.offset, out.length, there, sample.length, sample.rate)
         a = d.c.assoc
         snap = a and a.id and a.snap
@@ -4525,14 +4993,16 @@ local function each_sample(tree, pinfo, s, visible, frame, fresh)
       end
       sampling(item, sample.rate, sample.length)
     end
-    if log and fresh then
+    if records and d and not tagged then
+      log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
+    elseif records then
       local e = tagged and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
-      log:frame(pinfo.abs_ts, name, h, out, sample.length, nil, sample.rate, sample.agent,
-        tagged and a, snap, e, truncated)
+      log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
+        e, truncated)
     end
-  end
+  end, records, room)
 end
 
 local HEAD, LONG_HEAD = 66, 192
@@ -4594,22 +5064,25 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
       end
     end
   end
-  if log and fresh then
-    local e = snap and ends_of(state, a, snap, d, frame, true)
-    log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-      tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
-    if progress and frame % progress == 0 then
-      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
-    end
-  end
+  local sampled = nil
   if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
-    and not out.fragment then
+    and not out.fragment and sflow.begins(tvb:raw(out.offset, 8)) then
     local there = size - out.offset
     if there > out.length then
       there = out.length
     end
-    if sflow.begins(tvb:raw(out.offset, 8)) then
-      each_sample(tree, pinfo, tvb:raw(out.offset, there), showing and wanted(tree), frame, fresh)
+    sampled = each_sample(tree, pinfo, tvb:raw(out.offset, there), out.length,
+      showing and wanted(tree), frame, fresh, wire)
+  end
+  if log and fresh then
+    -- A datagram of samples is told by its samples; it would be counted on top of them.
+    if not sampled then
+      local e = snap and ends_of(state, a, snap, d, frame, true)
+      log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
+        tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+    end
+    if progress and frame % progress == 0 then
+      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
     end
   end
 end

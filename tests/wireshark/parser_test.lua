@@ -9,6 +9,7 @@ local packet = require("packet")
 local pdu = require("pdu")
 local rows = require("rows")
 local sflow = require("sflow")
+local sflowlog = require("sflowlog")
 local tracker = require("tracker")
 local wanted = require("wanted")
 local zeeklog = require("zeeklog")
@@ -606,19 +607,31 @@ test("sFlow: several samples, expanded, counters, IPv6 agents, cut datagrams", f
     .. flow(7, be32(1001) .. be32(4) .. "zzzz", header("cccc"))
   for _, agent in ipairs({ be32(1) .. "\10\0\0\1", be32(2) .. ("\1"):rep(16) }) do
     local datagram = be32(5) .. agent .. be32(0) .. be32(1) .. be32(99) .. be32(4) .. body
-    local list = sflow.samples(datagram)
-    equal(#list, 3)
-    equal(list[1].rate, 10)
-    equal(list[2].rate, 50)
-    equal(list[3].rate, 7)
-    equal(list[3].header, "cccc")
-    equal(list[2].length, 1518)
-    equal(#list[1].agent, #agent - 4)
+    local list, agent_of = {}, nil
+    local function take(sample)
+      list[#list + 1] = { sample.rate, sample.length, sample.header }
+      agent_of = sample.agent
+    end
+    equal(sflow.read(datagram, take), 3)
+    equal(list[1][1], 10)
+    equal(list[2][1], 50)
+    equal(list[3][1], 7)
+    equal(list[3][3], "cccc")
+    equal(list[2][2], 1518)
+    equal(#agent_of, #agent - 4)
     for n = 0, #datagram - 1 do
-      sflow.samples(datagram:sub(1, n))
+      local rows, log = {}, nil
+      log = sflowlog.new(function(row) rows[#rows + 1] = row end)
+      log:frame(1772438400, n)
+      local there = sflow.read(datagram:sub(1, n), take, log, #datagram)
+      log:flush()
+      -- What is left of it is told of as cut.
+      equal(#rows > 0, n >= #agent + 20)
+      equal(rows[1] and rows[1].cut or 1, 1)
+      equal(there == nil or there <= 3, true)
     end
   end
-  equal(sflow.samples("\0\0\0\4\0\0\0\1" .. ("\0"):rep(40)), nil)
+  equal(sflow.read("\0\0\0\4\0\0\0\1" .. ("\0"):rep(40), error), nil)
 end)
 
 test("logs are escaped as Zeek escapes them", function()

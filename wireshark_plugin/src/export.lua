@@ -1,13 +1,15 @@
--- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture.
+-- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture, and sflow.log where
+-- there is sFlow in it.
 local bytes = require("bytes")
 local rows = require("rows")
+local sflowlog = require("sflowlog")
 local uids = require("uids")
 local zeeklog = require("zeeklog")
 
 local export = {}
 export.__index = export
 
-local byte, format, sub = string.byte, string.format, string.sub
+local byte, char, format, sub = string.byte, string.char, string.format, string.sub
 
 local FRAMES = {
   { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
@@ -53,7 +55,9 @@ local function memo(make)
 end
 
 local address = memo(bytes.address)
-local mac = memo(bytes.mac)
+local number = memo(function(n) return format("%d", n) end)
+-- The first twelve bytes of an Ethernet frame as "source <tab> destination".
+local macs = memo(function(s) return bytes.mac(sub(s, 7, 12)) .. "\t" .. bytes.mac(sub(s, 1, 6)) end)
 -- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
 -- of the conversation, which is the same in both directions.
 local function ends(key)
@@ -75,7 +79,8 @@ end
 ends = memo(ends)
 
 function export.open(directory)
-  local function log(name, fields)
+  local self = setmetatable({}, export)
+  function self.log(name, fields)
     local path = directory .. "/" .. name .. ".log"
     local out, problem = io.open(path, "wb")
     if not out then
@@ -84,10 +89,23 @@ function export.open(directory)
     out:setvbuf("full", 262144)
     return zeeklog.new(out, name, fields)
   end
-  return setmetatable({
-    dicom = log("dicom", rows.DICOM), known = log("known_dicom", rows.KNOWN),
-    frames = log("frames", FRAMES), written = {},
-  }, export)
+  self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.frames = self.log("frames", FRAMES)
+  return self
+end
+
+-- Returns what is to be told of the sFlow datagram in a frame of `wire` bytes (see sflowlog.lua).
+function export:sampling(ts, wire)
+  if not self.sflow then
+    local log = self.log("sflow", sflowlog.FIELDS)
+    self.sflow_file = log
+    self.sflow = sflowlog.new(function(row)
+      row.agent = address(row.agent)
+      log:write(row)
+    end)
+  end
+  self.sflow:frame(ts, wire)
+  return self.sflow
 end
 
 function export:association(a, hosts)
@@ -127,7 +145,7 @@ end
 function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
   if out.key then
-    local e = ends(out.key .. string.char(out.proto))
+    local e = ends(out.key .. char(out.proto))
     addresses, proto, flow = e[1], e[2], e[3]
   end
   if not OPEN_INFO[protocol] then
@@ -135,7 +153,7 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   end
   local hw = "-\t-"
   if out.link == "ethernet" and #s >= 12 then
-    hw = mac(sub(s, 7, 12)) .. "\t" .. mac(sub(s, 1, 6))
+    hw = macs(sub(s, 1, 12))
   end
   local tags = NO_TAGS
   if a then
@@ -149,11 +167,33 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
       .. snap.basis .. "\t" .. format("%d", snap.confidence) .. "\t" .. ready(ends_of[7]) .. "\t"
       .. (truncated and "T" or "F")
   end
+  if ts ~= self.ts then
+    self.ts, self.ts_text = ts, format("%.6f", ts)
+  end
+  local before = "\t" .. text(protocol) .. "\t" .. addresses .. "\t" .. hw .. "\t"
+    .. (out.vlan and number(out.vlan) or "-") .. "\t"
+  local after = "\t" .. text(info) .. "\t" .. number(rate) .. "\t"
+    .. (agent and address(agent) or "-") .. "\t" .. proto .. "\t" .. flow .. "\t"
+    .. (a and "dicom" or "-") .. tags .. "\n"
   self.frames.rows = self.frames.rows + 1
-  self.frames.out:write(format("%.6f", ts), "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
-    out.vlan and format("%d", out.vlan) or "-", "\t", format("%d", wire), "\t", text(info), "\t",
-    format("%d", rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
-    a and "dicom" or "-", tags, "\n")
+  self.frames.out:write(self.ts_text, before, number(wire), after)
+  return before, after
+end
+
+-- A sample of a TCP connection's direction d without tags. Its next one from the same agent says
+-- the same but for time and length.
+function export:sample(ts, h, out, length, rate, agent, d)
+  local link = sub(h, 1, 12)
+  if d.row_rate == rate and d.row_agent == agent and d.row_link == link and d.row_vlan == out.vlan then
+    if ts ~= self.ts then
+      self.ts, self.ts_text = ts, format("%.6f", ts)
+    end
+    self.frames.rows = self.frames.rows + 1
+    self.frames.out:write(self.ts_text, d.row_before, number(length), d.row_after)
+    return
+  end
+  d.row_rate, d.row_agent, d.row_link, d.row_vlan = rate, agent, link, out.vlan
+  d.row_before, d.row_after = self:frame(ts, "TCP", h, out, length, nil, rate, agent)
 end
 
 function export:close(hosts)
@@ -163,6 +203,10 @@ function export:close(hosts)
   self.dicom:close()
   self.known:close()
   self.frames:close()
+  if self.sflow then
+    self.sflow:flush()
+    self.sflow_file:close()
+  end
 end
 
 return export

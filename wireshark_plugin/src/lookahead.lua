@@ -142,15 +142,17 @@ local function pcapng(file, take, skipped)
   end
 end
 
--- By connection, what a tracker found: a function (key, seconds) -> entry or nil.
-local function index(t)
+-- By connection, what a tracker found: a function (key, seconds) -> entry or nil. Of samples those
+-- that show nothing were not followed: they belong to the connection unless it began after them.
+local function index(t, sampled)
   local found = {}
   for _, a in ipairs(t.list) do
     if a.confirmed then
       local one, other = a.c.a, a.c.b
+      local from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4
+      local to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4
       local entry = {
-        from = math.min(one.first_seen or a.ts, other.first_seen or a.ts) - 1e-4,
-        to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4,
+        from = sampled and not a.c.syn and 0 or from, to = sampled and math.huge or to,
         start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
         base = { calling_ae = a.base.calling_ae, called_ae = a.base.called_ae },
       }
@@ -168,6 +170,28 @@ local function index(t)
     end
     return nil
   end
+end
+
+-- Whether a sampled header may show what its connection is: the first bytes of a PDU or a command
+-- (see tracker.lua), or a SYN. Most do not: acknowledgments, and the inside of data sets.
+local function may_show(h, known)
+  local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(h, 13, 24)
+  if not p or t1 ~= 8 or t2 ~= 0 or v ~= 0x45 then
+    return true
+  elseif p ~= 6 then
+    return false
+  end
+  local size, flags = byte(h, 47, 48)
+  if not flags or flags % 4 >= 2 then
+    return true
+  end
+  local header = 20 + (size - size % 16) / 4
+  local first = l1 * 256 + l2 > header and byte(h, 15 + header)
+  if first and first <= 7 then
+    return true
+  end
+  local key = sub(h, 27, 38)
+  return known.kept[key] or known.young[key] or known.old[key]
 end
 
 local source = {}
@@ -205,10 +229,13 @@ function lookahead.scan(file, limit, sampled)
     end
     packet.parse(s, wire, out)
     if out.proto == 17 and out.length and not out.fragment then
-      for _, sample in ipairs(sflow.samples(sub(s, out.offset + 1, out.offset + out.length)) or {}) do
-        packet.sampled(sample.protocol, sample.header, sample.length, out)
-        feed(samples, sample.header, ts, sample.length, sample.rate)
-      end
+      local datagram = sub(s, out.offset + 1, out.offset + out.length)
+      sflow.read(datagram, function(sample)
+        if sample.protocol ~= 1 or may_show(sample.header, samples) then
+          packet.sampled(sample.protocol, sample.header, sample.length, out)
+          feed(samples, sample.header, ts, sample.length, sample.rate)
+        end
+      end)
     else
       feed(frames, s, ts, wire, 1)
     end
@@ -221,7 +248,7 @@ function lookahead.scan(file, limit, sampled)
   end
   frames:flush()
   samples:flush()
-  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples) }
+  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples, true) }
 end
 
 return lookahead

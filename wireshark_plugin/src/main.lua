@@ -233,23 +233,30 @@ function sample_source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
-local function each_sample(tree, pinfo, s, visible, frame, fresh)
-  local list = sflow.samples(s)
-  if not list then
-    return
-  end
-  for _, sample in ipairs(list) do
-    local h = sample.header
-    packet.sampled(sample.protocol, h, sample.length, sample_out)
-    local out, a, snap, d = sample_out, nil, nil, nil
+local sample_info = {}
+
+-- Returns how many samples there are, or nil where it is no sFlow.
+local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
+  local ts = pinfo.abs_ts
+  sample_info.abs_ts = ts
+  local records = fresh and log and log:sampling(ts, wire) or nil
+  return sflow.read(s, function(sample)
+    local h, out = sample.header, sample_out
+    packet.sampled(sample.protocol, h, sample.length, out)
+    local a, snap, d = nil, nil, nil
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       if not fresh then
         a, snap = samples:revisit(out.key, frame)
         d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
       else
         sample_source.s = h
-        local there = math.max(0, math.min(#h - out.offset, out.length))
-        d = samples:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, sample_source,
+        local there = #h - out.offset
+        if there < 0 then
+          there = 0
+        elseif there > out.length then
+          there = out.length
+        end
+        d = samples:packet(frame, sample_info, out.key, out.seq, out.ack, out.flags, sample_source,
           out.offset, out.length, there, sample.length, sample.rate)
         a = d.c.assoc
         snap = a and a.id and a.snap
@@ -271,14 +278,16 @@ local function each_sample(tree, pinfo, s, visible, frame, fresh)
       end
       sampling(item, sample.rate, sample.length)
     end
-    if log and fresh then
+    if records and d and not tagged then
+      log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
+    elseif records then
       local e = tagged and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
-      log:frame(pinfo.abs_ts, name, h, out, sample.length, nil, sample.rate, sample.agent,
-        tagged and a, snap, e, truncated)
+      log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
+        e, truncated)
     end
-  end
+  end, records, room)
 end
 
 local HEAD, LONG_HEAD = 66, 192
@@ -340,22 +349,25 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
       end
     end
   end
-  if log and fresh then
-    local e = snap and ends_of(state, a, snap, d, frame, true)
-    log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-      tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
-    if progress and frame % progress == 0 then
-      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
-    end
-  end
+  local sampled = nil
   if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
-    and not out.fragment then
+    and not out.fragment and sflow.begins(tvb:raw(out.offset, 8)) then
     local there = size - out.offset
     if there > out.length then
       there = out.length
     end
-    if sflow.begins(tvb:raw(out.offset, 8)) then
-      each_sample(tree, pinfo, tvb:raw(out.offset, there), showing and wanted(tree), frame, fresh)
+    sampled = each_sample(tree, pinfo, tvb:raw(out.offset, there), out.length,
+      showing and wanted(tree), frame, fresh, wire)
+  end
+  if log and fresh then
+    -- A datagram of samples is told by its samples; it would be counted on top of them.
+    if not sampled then
+      local e = snap and ends_of(state, a, snap, d, frame, true)
+      log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
+        tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+    end
+    if progress and frame % progress == 0 then
+      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
     end
   end
 end

@@ -33,6 +33,7 @@ end
 local WRITE = {
   time = function(v) return format("%.6f", v) end,
   interval = function(v) return format("%.6f", v) end,
+  double = function(v) return format("%.17g", v) end,
   string = text,
   addr = text,
   count = function(v) return format("%d", v) end,
