@@ -6,12 +6,12 @@ The report's package renders these values and computes nothing.
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
 
 SCHEMA_VERSION = 1
 
@@ -431,13 +431,25 @@ class AreaStatus:
 
 @dataclass(frozen=True, slots=True)
 class CapacityNote:
-    """When the forecast's upper bound reaches a capacity from the inventory."""
+    """When the forecast's upper 95 % bound reaches a capacity from the inventory, and growth.
+
+    Growth is that of weekly totals over 30 days, percent, with its 95 % interval; at it the peak
+    reaches the capacity in `months_soon` to `months_late` months.
+    """
 
     name: str
-    capacity_bytes_per_hour: float
+    capacity_bytes_per_hour: float | None
+    """None for all imaging traffic, of which growth alone is told."""
     peak_bytes_per_hour: float
     reached: datetime | None
     sentence: str
+    way: str = ""
+    """in or out of the equipment that `name` names."""
+    growth_percent_month: float | None = None
+    growth_lower: float | None = None
+    growth_upper: float | None = None
+    months_soon: float | None = None
+    months_late: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,20 +504,3 @@ class WeeklyReport:
     capacity: tuple[CapacityNote, ...]
     provenance: Provenance
     schema_version: int = field(default=SCHEMA_VERSION)
-
-
-def to_json_value(value: object) -> Any:  # noqa: ANN401 - JSON is any of six types
-    """Return `value` (dataclass tree) as JSON types; times as ISO 8601 with zone, NaN as null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [to_json_value(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): to_json_value(item) for key, item in value.items()}
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NBSP = "\u00a0"
 NOTHING = "–"
+FAR = 36
+"""Months from which on no number is given."""
 BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -154,6 +156,27 @@ class Language:
         if 0 < value < 0.05:
             return "<" + NBSP + self.number(0.1, 1) + NBSP + "%"
         return self.number(value, digits) + NBSP + "%"
+
+    def signed(self, percent: float) -> str:
+        """Return a change in percent with its sign: ``+3.2 %``."""
+        return ("+" if percent > 0 else "") + self.percent(percent)
+
+    def months(self, soon: float, late: float) -> str:
+        """Return a span of months from now: ``in 5 to 9 months``."""
+        _ = self.gettext
+        first, last = (round(max(1, min(value, FAR + 1))) for value in (soon, late))
+        if first > FAR:
+            return _("in over %(count)s months") % {"count": self.number(FAR)}
+        if last > FAR:
+            return _("in %(soon)s months or more") % {"soon": self.number(first)}
+        if first == last:
+            return self.ngettext("in %(count)s month", "in %(count)s months", first) % {
+                "count": self.number(first)
+            }
+        return _("in %(soon)s to %(late)s months") % {
+            "soon": self.number(first),
+            "late": self.number(last),
+        }
 
     def change(self, now: float | None, before: float | None) -> str:
         """Return how `now` differs from `before`: ``+12 %``; empty where nothing can be said."""

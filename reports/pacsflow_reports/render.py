@@ -73,6 +73,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         bytes=language.bytes,
         number=language.number,
         percent=language.percent,
+        signed=language.signed,
         seconds=language.duration,
         moment=language.moment,
         stamp=language.stamp,
@@ -89,6 +90,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         lang=language,
         amount=language.amount,
         change=language.change,
+        months=language.months,
         span=language.span,
         known=known,
     )

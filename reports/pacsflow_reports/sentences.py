@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,7 @@ from .words import area_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pacsflow.weekly import Equipment, Party, WeeklyReport
+    from pacsflow.weekly import CapacityNote, Equipment, Party, WeeklyReport
 
     from .language import Language
 
@@ -24,6 +25,19 @@ HOUR = timedelta(hours=1)
 _AS_IS = "\u2063"
 """Before a clause that begins with a name: names keep their small letters. Never shown."""
 _FIRST = re.compile(r"(?<=^<b>)\w|(?<=^\*\*)\w|^\w")
+
+
+NEAR = 0.7
+"""From this share of its capacity on a link is named among the five sentences."""
+SOON_MONTHS = 6
+
+
+def _used(note: CapacityNote) -> float:
+    return note.peak_bytes_per_hour / (note.capacity_bytes_per_hour or 1)
+
+
+def _soon(note: CapacityNote) -> float:
+    return math.inf if note.months_soon is None else note.months_soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,19 +335,44 @@ class Teller:
                 range=language.range(band.lower95[peak], band.upper95[peak], unit),
             )
         )
-        reached = [note for note in report.capacity if note.reached is not None]
-        if reached:
-            first = min(reached, key=lambda note: note.reached or band.start)
-            clauses.append(
-                self._say(
-                    _("%(NAME)s may reach its capacity on %(when)s"),
-                    NAME=shorten(first.name),
-                    when=language.moment(first.reached),
-                )
-            )
+        clauses += self._capacity()
         if curve.suits is False:
             clauses.append(_("take it with care, as it has not done better than last week's hours"))
         return clauses
+
+    def _capacity(self) -> list[str]:
+        """Say which link may fill first, where one is near it."""
+        _, language = self._, self.language
+        links = [note for note in self.report.capacity if note.capacity_bytes_per_hour]
+        reached = [note for note in links if note.reached is not None]
+        if reached:
+            first = min(reached, key=lambda note: str(note.reached))
+            return [
+                self._say(
+                    _("the link of %(NAME)s may be full on %(when)s"),
+                    NAME=shorten(first.name),
+                    when=language.moment(first.reached),
+                )
+            ]
+        fullest = max(links, key=_used, default=None)
+        if fullest is not None and _used(fullest) >= NEAR:
+            return [
+                self._say(
+                    _("the link of %(NAME)s may carry up to %(PERCENT)s of its capacity"),
+                    NAME=shorten(fullest.name),
+                    PERCENT=language.percent(100 * _used(fullest), 0),
+                )
+            ]
+        soonest = min(links, key=_soon, default=None)
+        if soonest is not None and _soon(soonest) <= SOON_MONTHS:
+            return [
+                self._say(
+                    _("at its growth the link of %(NAME)s is full %(when)s"),
+                    NAME=shorten(soonest.name),
+                    when=language.months(soonest.months_soon or 0, soonest.months_late or 0),
+                )
+            ]
+        return []
 
     def to_do(self) -> list[str]:
         """Say the most pressing action and how many wait behind it."""

@@ -19,7 +19,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pacsflow.weekly import to_json_value
+from pacsflow.json_values import to_json_value
 from pacsflow_reports import languages, render_html
 from pacsflow_reports.render import environment
 from reports import factory

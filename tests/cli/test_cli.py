@@ -296,3 +296,18 @@ def test_tables_with_relative_times_want_a_start(
     start = ["--capture-start", "2026-03-02T08:00"]
     _, out, _ = run(capsys, "report", table, "--format", "json", "--no-forecast", *start)
     assert json.loads(out)["week"] == "2026-W10"
+
+
+def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow import simulator
+    from pacsflow.cli.simulate import demo
+
+    demo(tmp_path, weeks=1, scale=0.02, no_report=True)
+    marker = json.loads((tmp_path / "logs" / "SIMULATED").read_text())
+    assert marker["simulated"] is marker["complete"] is True
+    monkeypatch.setattr(simulator, "write_logs", None)
+    demo(tmp_path, weeks=1, scale=0.02, no_report=True)  # the same again is not written again
+    with pytest.raises(TypeError):
+        demo(tmp_path, weeks=1, scale=0.02, seed=2, no_report=True)

@@ -583,7 +583,12 @@ def hospital(
             AreaStatus("security", Status.ACT, "Images left the hospital unencrypted"),
             AreaStatus("data", Status.GOOD, "163 of 168 hours seen"),
         ),
-        capacity=(CapacityNote("Core link A", 450 * GB, 201 * GB, None, ""),),
+        capacity=(
+            CapacityNote("Imaging traffic", None, 812 * GB, None, "", "", 3.1, 0.4, 5.9),
+            CapacityNote("PACS-01", 450 * GB, 351 * GB, None, "", "in", 3.4, 1.1, 5.8, 4.4, 22.7),
+            CapacityNote("PACS-01", 450 * GB, 201 * GB, None, "", "out", 0.2, -2.0, 2.4),
+            CapacityNote("US-03", 4.5 * GB, 0.3 * GB, None, "", "out"),
+        ),
         provenance=Provenance(
             "0.1.0",
             END + 6 * HOUR,

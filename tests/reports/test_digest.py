@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pacsflow.weekly import CapacityNote
 from pacsflow_reports import render_digest
 from reports import factory
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def test_text_has_coverage_five_sentences_and_a_line_an_area() -> None:
@@ -45,6 +50,31 @@ def test_sentences_follow_the_data() -> None:
     assert "moved 1.23 kB in 1 communication," in said["one_row"]
     assert "no imaging traffic was seen among it" in said["no_dicom"]
     assert "an estimated" in said["sampled"]
+
+
+@pytest.mark.parametrize(
+    ("peak", "reached", "soon", "english", "portuguese"),
+    [
+        (60, None, None, "", ""),
+        (69, None, 7.0, "", ""),
+        (70, None, None, "the link of core may carry up to 70 % of its capacity",
+         "o enlace de core pode levar até 70 % da sua capacidade"),
+        (110, factory.END + 9 * factory.HOUR, None, "the link of core may be full on Mon",
+         "o enlace de core pode ficar cheio em seg 23"),
+        (50, None, 2.6, "at its growth the link of core is full in 3 to 9 months",
+         "no ritmo do seu crescimento, o enlace de core fica cheio em 3 a 9 meses"),
+    ],
+)  # fmt: skip
+def test_a_link_that_fills_is_told(
+    peak: float, reached: datetime | None, soon: float | None, english: str, portuguese: str
+) -> None:
+    note = CapacityNote("core", 100.0, peak, reached, "", "in", 5.0, 1.0, 9.0, soon, soon and 9.4)
+    growth = CapacityNote("imaging", None, 9e9, None, "", "", 5.0, 1.0, 9.0)
+    report = replace(factory.hospital(pacs=2, hosts=40), capacity=(growth, note))
+    for lang, clause, word in (("en", english, "link"), ("pt-BR", portuguese, "enlace")):
+        said = render_digest(report, lang=lang).split("Status")[0].split("Situação por")[0]
+        said = said.replace("\u00a0", " ").replace("\n  ", " ")
+        assert clause in said if clause else word not in said
 
 
 def test_markdown_keeps_hostile_names_from_becoming_markup() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +24,15 @@ class LogFormat(StrEnum):
 
     TSV = "tsv"
     JSON = "json"
+
+
+def _marked(marker: Path) -> dict[str, Any]:
+    """Return what the marker of simulated logs says; nothing where it says nothing."""
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @app.command(rich_help_panel="Main")
@@ -48,16 +58,16 @@ def demo(
     logs, marker = folder / "logs", folder / "logs" / "SIMULATED"
     if folder.exists() and any(folder.iterdir()) and not marker.is_file():
         raise UsageError(f"{folder}: has files that are no demo; name a new or an empty folder")
-    told = f"seed {seed}, {weeks} weeks, scale {scale:g}, {how.value}"
-    if not (marker.is_file() and told in marker.read_text(encoding="utf-8")):
+    asked = {"seed": seed, "weeks": weeks, "scale": scale, "format": how.value, "complete": True}
+    if not asked.items() <= _marked(marker).items():
         for old in (logs, folder / "ledger"):
             shutil.rmtree(old, ignore_errors=True)
         with progress("simulating") as update:
             write_logs(
                 hospital(seed, scale=scale), logs, weeks=weeks, format=how.value, progress=update
             )
-        with marker.open("a", encoding="utf-8") as file:
-            file.write(told + "\n")
+        whole = _marked(marker) | {"complete": True}
+        marker.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{logs.resolve()}\n")
     if not no_report:
         ready = folder / "ledger" / "demo-is-in"

@@ -17,8 +17,8 @@ from pacsflow.forecasting.values import (
     Score,
     UnitRoot,
     Verdict,
-    to_json_value,
 )
+from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.anomalies import anomalies, incidents

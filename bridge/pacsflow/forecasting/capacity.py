@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _LEAST_WEEKS = 6
 _MOST_MISSING = 0.1
 _WEEKS_A_MONTH = 30 / 7
-_FAR_MONTHS = 36
+FAR_MONTHS = 36
+"""What is farther away is told as more than this."""
 
 
 def capacity_outlook(
@@ -64,11 +65,15 @@ def capacity_outlook(
         f"Weekly totals change by {100 * rate:+.0f} % a month (95 % interval {100 * low:+.0f} to "
         f"{100 * high:+.0f} %)."
     )
+    soon = late = None
     if capacity and reached is None and low > 0:
         soon, late = _months(peak, capacity, high), _months(peak, capacity, low)
-        sentences.append(f"At this growth the capacity is reached in {soon} to {late} months.")
+        sentences.append(
+            f"At this growth the capacity is reached in {_told(soon)} to {_told(late)} months."
+        )
+    told = " ".join(sentences)
     return CapacityOutlook(
-        capacity, peak, reached, 100 * rate, 100 * low, 100 * high, " ".join(sentences)
+        capacity, peak, reached, 100 * rate, 100 * low, 100 * high, told, soon, late
     )
 
 
@@ -97,6 +102,9 @@ def growth_a_month(values: Floats) -> tuple[float, float, float] | None:
     return mid, low, high
 
 
-def _months(peak: float, capacity: float, rate: float) -> str:
-    months = math.log(capacity / max(peak, 1e-12)) / math.log1p(max(rate, 1e-9))
-    return f"{months:.0f}" if months <= _FAR_MONTHS else f"more than {_FAR_MONTHS}"
+def _months(peak: float, capacity: float, rate: float) -> float:
+    return math.log(capacity / max(peak, 1e-12)) / math.log1p(max(rate, 1e-9))
+
+
+def _told(months: float) -> str:
+    return f"{months:.0f}" if months <= FAR_MONTHS else f"more than {FAR_MONTHS}"

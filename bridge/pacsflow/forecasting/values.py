@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -348,22 +346,7 @@ class CapacityOutlook:
     growth_lower: float | None
     growth_upper: float | None
     sentence: str
-
-
-def to_json_value(value: object) -> Any:  # noqa: ANN401  JSON is any of six types
-    """Return a value of this module as JSON types: arrays as lists, NaN as null, times ISO 8601."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, np.ndarray):
-        return [to_json_value(item) for item in value.tolist()]
-    if isinstance(value, (list, tuple)):
-        return [to_json_value(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): to_json_value(item) for key, item in value.items()}
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, np.generic):
-        return to_json_value(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+    months_soon: float | None = None
+    months_late: float | None = None
+    """After so many months the growth, at its bounds, brings the peak to the capacity; None where
+    it is reached in the forecast, or the growth may be none."""

@@ -15,7 +15,7 @@ from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
 from pacsflow.ledger.series import IMAGING, covered_hours, origins, read_series
 from pacsflow.series import HOUR
-from pacsflow.week import dicom, traffic
+from pacsflow.week import capacity, dicom, traffic
 from pacsflow.week.curves import Made, Request, curves
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
@@ -138,8 +138,9 @@ def _build(
     coverage = _coverage(ledger, part, covered, there, inventory, problems)
     totals = traffic.totals(part)
     pacs_sums, modality_sums = _pacs_sums(part, hosts), _modality_sums(part, hosts)
+    linked = _linked_equipment(part, hosts, inventory) if options.forecasts else []
     made = curves(
-        _requests(part, covered, pacs_sums, modality_sums),
+        _requests(part, covered, pacs_sums, modality_sums, linked),
         week,
         forecasts=options.forecasts,
         progress=progress,
@@ -186,7 +187,7 @@ def _build(
         findings=found,
         incidents=unusual,
         status=_status(found, coverage, totals, associations, bool(pacs_sums)),
-        capacity=(),
+        capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
     )
 
@@ -341,6 +342,7 @@ def _requests(
     covered: set[datetime],
     pacs: list[tuple[Party, _Flow]],
     modalities: list[tuple[str, list[str], _Flow]],
+    linked: list[Party],
 ) -> list[Request]:
     week = part.week
     past = [hour for hour in covered if week.shifted(-HISTORY_WEEKS).start <= hour < week.end]
@@ -360,8 +362,8 @@ def _requests(
         one("communications", "Communications", "TRUE", column="communications"),
         one("imaging", "Imaging traffic", IMAGING),
     ]
-    for party, _ in pacs:
-        name = party.name or (party.ae_titles[0] if party.ae_titles else party.address)
+    for party in [*(party for party, _ in pacs), *linked]:
+        name = _name(party)
         for side, word in (("destination", "in"), ("source", "out")):
             found.append(
                 one(f"{party.address} {word}", f"{name}, {word}", f"{IMAGING} AND {side} = ?",
@@ -372,6 +374,43 @@ def _requests(
             one(f"modality {name}", name, f"{IMAGING} AND list_contains(?, source)", [devices])
         )
     return found
+
+
+def _name(party: Party) -> str:
+    return party.name or (party.ae_titles[0] if party.ae_titles else party.address)
+
+
+def _linked_equipment(part: traffic.Slice, hosts: Hosts, inventory: Inventory) -> list[Party]:
+    """Return equipment other than PACS with a capacity in the inventory, the busiest of it."""
+    if not any(item.capacity for item in inventory.items):
+        return []
+    rows = part.ask(
+        f"""SELECT h, sum(bytes)::DOUBLE FROM (
+                SELECT source h, bytes FROM rows WHERE {IMAGING}
+                UNION ALL SELECT destination, bytes FROM rows WHERE {IMAGING})
+            GROUP BY 1 ORDER BY 2 DESC, 1"""
+    )
+    parties = [hosts.party(row[0]) for row in rows]
+    with_capacity = [p for p in parties if p.role != "pacs" and capacity.capacity_of(p, inventory)]
+    return with_capacity[: capacity.DEVICES]
+
+
+def _links(
+    made: dict[str, Made],
+    pacs: list[tuple[Party, _Flow]],
+    linked: list[Party],
+    inventory: Inventory,
+) -> list[capacity.Link]:
+    return [
+        capacity.Link(
+            _name(party),
+            way,
+            made[f"{party.address} {way}"],
+            capacity.capacity_of(party, inventory),
+        )
+        for party in [*(party for party, _ in pacs), *linked]
+        for way in ("in", "out")
+    ]
 
 
 def _pacs(

@@ -31,11 +31,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A series, its curve, and the forecast of the week made from what was known before it."""
+    """A series, its curve, and its forecasts: of the week from before it, and of what comes."""
 
     series: HourlySeries
     curve: Curve
     expected: Forecast | None
+    coming: Forecast | None = None
 
 
 def curves(
@@ -68,6 +69,7 @@ def curves(
             request.series,
             _curve(request, week, expected, coming),
             expected if isinstance(expected, Forecast) else None,
+            coming if isinstance(coming, Forecast) else None,
         )
         for request, expected, coming in zip(
             requests, made[: len(requests)], made[len(requests) :], strict=True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pacsflow import sampling
 from pacsflow.ledger.series import IMAGING
 from pacsflow.weekly import (
     Estimate,
@@ -53,17 +54,11 @@ class Slice:
 
 
 def estimate(value: float, samples: float = 0, squares: float = 0) -> Estimate:
-    """Return a total with its 95 % interval where it was estimated from samples.
-
-    Notes
-    -----
-    With w = rate x length of each sample, the relative error is 1.96 sqrt(sum w^2) / sum w and the
-    interval value x exp(+-error) (see docs/method.md; Phaal and Panchen for the packet count).
-    """
-    if not samples:
+    """Return a total with its 95 % interval where it was estimated from samples."""
+    if not samples or value <= 0:
         return Estimate(value)
-    error = 1.96 * math.sqrt(squares) / value if value else 0.0
-    return Estimate(value, value * math.exp(-error), value * math.exp(error), int(samples))
+    total = sampling.from_sums(value, squares, int(samples))
+    return Estimate(total.value, total.lower, total.upper, total.samples)
 
 
 _SUMS = "sum(bytes)::DOUBLE, sum(samples)::DOUBLE, sum(weight_squares)"
@@ -81,17 +76,12 @@ def totals(part: Slice) -> Totals:
     hosts = "SELECT count(DISTINCT h) FROM (SELECT source h FROM rows WHERE {0} UNION ALL"
     hosts += " SELECT destination FROM rows WHERE {0})"
     had = bool(before[9])
-    packets_error = 1.96 / math.sqrt(now[1]) if now[1] else 0.0
-    packets = now[4] or 0.0
+    packets, samples = now[4] or 0.0, now[1] or 0
     return Totals(
         communications=Estimate(now[3] or 0.0, samples=int(now[1] or 0) or None),
         bytes=estimate(now[0] or 0.0, now[1] or 0, now[2] or 0.0),
-        packets=Estimate(
-            packets,
-            packets * math.exp(-packets_error) if packets_error else None,
-            packets * math.exp(packets_error) if packets_error else None,
-            int(now[1] or 0) or None,
-        ),
+        # The ledger keeps the squares of bytes; those of packets are taken to be of one rate.
+        packets=estimate(packets, samples, packets**2 / samples if samples else 0),
         imaging_communications=Estimate(now[5] or 0.0, samples=int(now[7] or 0) or None),
         imaging_bytes=estimate(now[6] or 0.0, now[7] or 0, now[8] or 0.0),
         hosts=part.ask(hosts.format("TRUE"))[0][0],
