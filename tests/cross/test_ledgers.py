@@ -42,3 +42,27 @@ def test_bytes_of_conn_log_and_of_frames_agree(name: str, tmp_path: Path, tshark
     assert sum(octets for _, octets in found["zeek"].values()) > 5_000
     for pair, (packets, octets) in found["zeek"].items():
         assert found["capture"][pair] == (packets, octets + ETHERNET * packets), pair
+
+
+@pytest.mark.parametrize("name", ["store", "rejects", "parallel", "aborts"])
+def test_what_both_tools_saw_is_one_association(name: str, tmp_path: Path, tshark: str) -> None:
+    assert tshark
+    if tools.zeek() is None:
+        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
+    from zeek_package import build_package
+
+    capture = CAPTURES / "lab" / f"{name}.pcap"
+    logs = export_zeek_logs(capture, tmp_path, modules=build_package())
+    told = []
+    for inputs in ([logs.dicom], [capture], [logs.dicom, capture]):
+        with Ledger.temporary() as ledger:
+            ledger.add(find(inputs).sources)
+            with ledger.connect() as connection:
+                told.append(
+                    connection.execute(
+                        'SELECT "id.orig_p", result, "end", store_rq, data_bytes_orig'
+                        " FROM associations ORDER BY ALL"
+                    ).fetchall()
+                )
+    assert told[0] == told[1] == told[2]
+    assert told[0]

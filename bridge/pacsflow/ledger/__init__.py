@@ -51,11 +51,22 @@ ALONE = 4
 LARGE = 5_000_000
 """Files of this mean size, bytes, go to the processes one by one, smaller ones in batches."""
 BATCH = 16
-LAST_OF_EACH = """
-    SELECT * FROM every QUALIFY uid IS NULL OR row_number() OVER (
-        PARTITION BY uid, ts ORDER BY "end" IS NULL, duration DESC NULLS LAST) = 1
+SAME_START = 10_000
+"""Microseconds within which two tools may say that one association began."""
+ONCE_EACH = f"""
+    WITH last AS (
+        SELECT * FROM every QUALIFY uid IS NULL OR row_number() OVER (
+            PARTITION BY uid, ts ORDER BY "end" IS NULL, duration DESC NULLS LAST) = 1
+    )
+    SELECT * FROM last
+    WINDOW flow AS (PARTITION BY "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"
+                    ORDER BY ts, uid)
+    QUALIFY NOT coalesce(
+        uid <> lag(uid) OVER flow
+        AND epoch_us(ts) - lag(epoch_us(ts)) OVER flow < {SAME_START}, FALSE)
 """
-"""Of a long association dicom.log has a row every few minutes; the last one tells it all."""
+"""Of a long association dicom.log has a row every few minutes; the last one tells it all. What a
+sensor and a capture both saw has two, with a uid of each; one is enough."""
 TOGETHER = 64
 """So many small sources are written to the journal at once; each is still whole or not there."""
 
@@ -269,7 +280,7 @@ class Ledger:
                 rows = connection.from_arrow(self.pseudonyms.table(rows.to_arrow_table()))
             if table == "associations":
                 rows.create_view("every")
-                rows = connection.sql(LAST_OF_EACH)
+                rows = connection.sql(ONCE_EACH)
             rows.create_view(table)
         return connection
 
