@@ -1610,8 +1610,15 @@ function fields.limit(is_wanted)
       fields.skip[f[1]] = true
     end
   end
+  fields.ends_wanted = false
+  for _, key in ipairs({ "src_tag", "src_name", "src_basis", "dst_tag", "dst_name", "dst_basis",
+                         "pacs_direction" }) do
+    fields.ends_wanted = fields.ends_wanted or not fields.skip[key]
+  end
 end
 fields.skip = {}
+-- Whether what is told of the two ends is to be shown.
+fields.ends_wanted = true
 
 function fields.register(proto)
   local all = {}
@@ -2477,6 +2484,10 @@ function association.accept(a, d, peer, body, cut)
         add_sop(a, uid)
       end
       local role = uid and ac.roles[uid] or { scu = true, scp = false }
+      if not uid and next(ac.roles) then
+        -- The request was not seen: nothing tells whose the roles are.
+        role, a.roles_unknown = { scu = false, scp = false }, true
+      end
       local known = uid and uids.sop_classes[uid]
       if known then
         local of = a.orig_services[known[2]] or {}
@@ -2887,7 +2898,7 @@ end
 
 -- The rows of known_dicom.log that a finished association gives or changes.
 function endpoints:rows(a)
-  if not a.ac then
+  if not a.ac or a.roles_unknown then
     return {}
   end
   local orig = a.orig
@@ -4316,15 +4327,47 @@ function wanted.capture(arguments)
   return nil
 end
 
+-- The arguments in which a filter or a field can stand.
+local function asking(arguments)
+  local i = 0
+  return function()
+    repeat
+      i = i + 1
+      local argument, before = arguments[i], arguments[i - 1]
+    until not argument or not (before == "-X" or argument:find("^%-X") or before == "-r"
+      or before == "-w")
+    return arguments[i]
+  end
+end
+
 -- Whether anything but the script's own arguments names the plugin: a filter or a field.
 function wanted.names_plugin(arguments)
-  for i, argument in ipairs(arguments) do
-    if argument:find("pacsflow", 1, true) and arguments[i - 1] ~= "-X"
-      and not argument:find("^%-X") and arguments[i - 1] ~= "-r" and arguments[i - 1] ~= "-w" then
+  for argument in asking(arguments) do
+    if argument:find("pacsflow", 1, true) then
       return true
     end
   end
   return false
+end
+
+-- Whether anything names the protocol itself and not only fields of it.
+function wanted.names_protocol(arguments)
+  for argument in asking(arguments) do
+    if (argument .. " "):find("pacsflow[^.]") then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether every frame is dissected once, and only to print its fields.
+function wanted.one_pass(arguments)
+  for _, argument in ipairs(arguments) do
+    if argument:find("^%-[2RYzw]") or argument:find("^%-%-r") then
+      return false
+    end
+  end
+  return true
 end
 
 -- The command line of this process, or nil where the system does not tell it.
@@ -4886,15 +4929,41 @@ function opener.seek_read()
 end
 register_filehandler(opener)
 
+-- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
+local raw, size_of, add, referenced = Tvb.raw, Tvb.len, TreeItem.add, TreeItem.referenced
+
+local function attribute(name)
+  local get
+  return function(object)
+    if not get then
+      local meta = debug and debug.getmetatable(object)
+      local getters = meta and rawget(meta, "__getters")
+      get = getters and getters[name] or function(o)
+        return o[name]
+      end
+    end
+    return get(object)
+  end
+end
+local number_of, is_visited = attribute("number"), attribute("visited")
+
+-- In one pass of tshark the tree is the same for every frame.
+local always_wanted = false
+-- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
+-- can show or match it, it is left out.
+local item_wanted = true
 local own = nil
 local function wanted(tree)
+  if always_wanted then
+    return true
+  end
   own = own or Dissector.get("pacsflow")
-  return tree:referenced(own)
+  return referenced(tree, own)
 end
 
 local function add_all(item, tags)
   for i = 1, #tags, 2 do
-    item:add(tags[i], tags[i + 1])
+    add(item, tags[i], tags[i + 1])
   end
 end
 
@@ -4928,9 +4997,11 @@ local function ends_of(which, a, snap, d, frame, first_time)
 end
 
 local function tag(tree, which, a, snap, d, frame, first_time, truncated)
-  local item = tree:add(proto)
+  local item = item_wanted and add(tree, proto) or tree
   add_all(item, fields.of(a, snap, d))
-  add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  if fields.ends_wanted then
+    add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  end
   if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
   end
@@ -5093,14 +5164,14 @@ function proto.dissector(tvb, pinfo, tree)
   if idle then
     return
   end
-  local size, frame = tvb:len(), pinfo.number
-  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local size, frame = size_of(tvb), number_of(pinfo)
+  local s = raw(tvb, 0, size < HEAD and size or HEAD)
   local fresh = true
   if frame > highest then
     highest = frame
   else
     -- With a read filter in two passes, frames that it drops share their number with the next.
-    fresh = not pinfo.visited
+    fresh = not is_visited(pinfo)
   end
   if fresh and not log then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
@@ -5167,6 +5238,8 @@ if not gui_enabled() then
   if is_wanted then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
+    always_wanted = wanted_fields.one_pass(line)
+    item_wanted = wanted_fields.names_protocol(line)
     idle = not showing and not export_to and not setting("always")
   end
 end

@@ -128,6 +128,10 @@ function association.accept(a, d, peer, body, cut)
         add_sop(a, uid)
       end
       local role = uid and ac.roles[uid] or { scu = true, scp = false }
+      if not uid and next(ac.roles) then
+        -- The request was not seen: nothing tells whose the roles are.
+        role, a.roles_unknown = { scu = false, scp = false }, true
+      end
       local known = uid and uids.sop_classes[uid]
       if known then
         local of = a.orig_services[known[2]] or {}

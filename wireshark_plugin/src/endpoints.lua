@@ -238,7 +238,7 @@ end
 
 -- The rows of known_dicom.log that a finished association gives or changes.
 function endpoints:rows(a)
-  if not a.ac then
+  if not a.ac or a.roles_unknown then
     return {}
   end
   local orig = a.orig

@@ -54,7 +54,8 @@ function rows.result(a)
     return "accepted"
   elseif a.rejected then
     return "rejected"
-  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and not is_partial(a) then
+  elseif a.rq and a.rq_whole and a.silent and a.counts.data_pdus == 0 and a.end_seen
+    and not is_partial(a) then
     return "no_reply"
   end
   return "unknown"
@@ -66,7 +67,7 @@ function rows.ending(a)
   elseif a.finish then
     return a.finish
   end
-  return a.closed and not is_partial(a) and "closed" or "incomplete"
+  return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end
 
 local function split(roles)

@@ -16,6 +16,8 @@ local GENERATION = 16384
 -- Segments that wait for one before them, and their bytes, per direction.
 local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
 local MAX_HOLES = 64
+-- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
+local MAX_WINDOW = 1073741824
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
 
@@ -551,6 +553,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if fin or reset then
     d.fin = true
     c.fin = true
+    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
       self.closing[#self.closing + 1] = c
@@ -618,6 +621,23 @@ function tracker:replace(c)
   end
 end
 
+-- What was sent in direction d after the last byte that was seen: by its own FIN, or by what the
+-- other side acknowledged when it closed, which may count a FIN. Returns the bytes, and whether
+-- that is known at all.
+local function tail(d)
+  if not d.next then
+    return 0, false
+  end
+  local stop = d.fin_at or d.peer.ack_at_end
+  local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
+  if not ahead or ahead > MAX_WINDOW then
+    return 0, false
+  elseif ahead > 0 and not d.fin_at then
+    ahead = ahead - 1
+  end
+  return ahead > 0 and ahead or 0, true
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -627,12 +647,11 @@ function tracker:finish(a)
   local c = a.c
   flush_waiting(self, c, c.a)
   flush_waiting(self, c, c.b)
+  a.end_seen = true
   for _, d in ipairs({ c.a, c.b }) do
-    -- What was sent before the FIN and never seen.
-    local ahead = d.fin_at and d.next and (d.fin_at - d.next + HALF) % MODULUS - HALF or 0
-    if ahead > 0 then
-      d.missed, d.fin_at = d.missed + ahead, nil
-    end
+    local missing, known = tail(d)
+    d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
+    a.end_seen = a.end_seen and known and missing == 0
   end
   local orig = a.orig or c.tcp_orig or c.a
   a.orig = orig
@@ -640,7 +659,7 @@ function tracker:finish(a)
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.fin
-  a.silent = not resp.payload
+  a.silent = resp.isn and not resp.payload and resp.missed == 0
   self.endpoints:finished(self.frame, a)
   c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
   if a.confirmed and self.options.on_row then
