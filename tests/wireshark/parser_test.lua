@@ -694,6 +694,12 @@ test("fields that the command line cannot show are left out", function()
   equal(wanted.fields({ "tshark", "-T", "fields", "-e", "_ws.col.Operation" }), nil)
   equal(wanted.names_plugin({ "tshark", "-X", "lua_script:pacsflow.lua", "-e", "ip.src" }), false)
   equal(wanted.names_plugin({ "tshark", "-Y", "pacsflow" }), true)
+  equal(wanted.names_protocol({ "tshark", "-Y", "pacsflow" }), true)
+  equal(wanted.names_protocol({ "tshark", "-Y", "pacsflow && tcp" }), true)
+  equal(wanted.names_protocol({ "tshark", "-e", "pacsflow.assoc.id", "-X", "lua_script:pacsflow" }),
+    false)
+  equal(wanted.one_pass({ "tshark", "-T", "fields", "-e", "pacsflow.assoc.id" }), true)
+  equal(wanted.one_pass({ "tshark", "-2", "-T", "fields" }), false)
 end)
 
 print(string.format("%d passed, %d failed", passed, failed))

@@ -57,8 +57,15 @@ function fields.limit(is_wanted)
       fields.skip[f[1]] = true
     end
   end
+  fields.ends_wanted = false
+  for _, key in ipairs({ "src_tag", "src_name", "src_basis", "dst_tag", "dst_name", "dst_basis",
+                         "pacs_direction" }) do
+    fields.ends_wanted = fields.ends_wanted or not fields.skip[key]
+  end
 end
 fields.skip = {}
+-- Whether what is told of the two ends is to be shown.
+fields.ends_wanted = true
 
 function fields.register(proto)
   local all = {}

@@ -171,15 +171,41 @@ function opener.seek_read()
 end
 register_filehandler(opener)
 
+-- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
+local raw, size_of, add, referenced = Tvb.raw, Tvb.len, TreeItem.add, TreeItem.referenced
+
+local function attribute(name)
+  local get
+  return function(object)
+    if not get then
+      local meta = debug and debug.getmetatable(object)
+      local getters = meta and rawget(meta, "__getters")
+      get = getters and getters[name] or function(o)
+        return o[name]
+      end
+    end
+    return get(object)
+  end
+end
+local number_of, is_visited = attribute("number"), attribute("visited")
+
+-- In one pass of tshark the tree is the same for every frame.
+local always_wanted = false
+-- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
+-- can show or match it, it is left out.
+local item_wanted = true
 local own = nil
 local function wanted(tree)
+  if always_wanted then
+    return true
+  end
   own = own or Dissector.get("pacsflow")
-  return tree:referenced(own)
+  return referenced(tree, own)
 end
 
 local function add_all(item, tags)
   for i = 1, #tags, 2 do
-    item:add(tags[i], tags[i + 1])
+    add(item, tags[i], tags[i + 1])
   end
 end
 
@@ -213,9 +239,11 @@ local function ends_of(which, a, snap, d, frame, first_time)
 end
 
 local function tag(tree, which, a, snap, d, frame, first_time, truncated)
-  local item = tree:add(proto)
+  local item = item_wanted and add(tree, proto) or tree
   add_all(item, fields.of(a, snap, d))
-  add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  if fields.ends_wanted then
+    add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
+  end
   if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
   end
@@ -378,14 +406,14 @@ function proto.dissector(tvb, pinfo, tree)
   if idle then
     return
   end
-  local size, frame = tvb:len(), pinfo.number
-  local s = tvb:raw(0, size < HEAD and size or HEAD)
+  local size, frame = size_of(tvb), number_of(pinfo)
+  local s = raw(tvb, 0, size < HEAD and size or HEAD)
   local fresh = true
   if frame > highest then
     highest = frame
   else
     -- With a read filter in two passes, frames that it drops share their number with the next.
-    fresh = not pinfo.visited
+    fresh = not is_visited(pinfo)
   end
   if fresh and not log then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
@@ -452,6 +480,8 @@ if not gui_enabled() then
   if is_wanted then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
+    always_wanted = wanted_fields.one_pass(line)
+    item_wanted = wanted_fields.names_protocol(line)
     idle = not showing and not export_to and not setting("always")
   end
 end

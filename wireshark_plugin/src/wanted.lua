@@ -49,15 +49,47 @@ function wanted.capture(arguments)
   return nil
 end
 
+-- The arguments in which a filter or a field can stand.
+local function asking(arguments)
+  local i = 0
+  return function()
+    repeat
+      i = i + 1
+      local argument, before = arguments[i], arguments[i - 1]
+    until not argument or not (before == "-X" or argument:find("^%-X") or before == "-r"
+      or before == "-w")
+    return arguments[i]
+  end
+end
+
 -- Whether anything but the script's own arguments names the plugin: a filter or a field.
 function wanted.names_plugin(arguments)
-  for i, argument in ipairs(arguments) do
-    if argument:find("pacsflow", 1, true) and arguments[i - 1] ~= "-X"
-      and not argument:find("^%-X") and arguments[i - 1] ~= "-r" and arguments[i - 1] ~= "-w" then
+  for argument in asking(arguments) do
+    if argument:find("pacsflow", 1, true) then
       return true
     end
   end
   return false
+end
+
+-- Whether anything names the protocol itself and not only fields of it.
+function wanted.names_protocol(arguments)
+  for argument in asking(arguments) do
+    if (argument .. " "):find("pacsflow[^.]") then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether every frame is dissected once, and only to print its fields.
+function wanted.one_pass(arguments)
+  for _, argument in ipairs(arguments) do
+    if argument:find("^%-[2RYzw]") or argument:find("^%-%-r") then
+      return false
+    end
+  end
+  return true
 end
 
 -- The command line of this process, or nil where the system does not tell it.
