@@ -45,6 +45,12 @@ COVERAGE = pa.schema(
 )
 """Hours in which a source saw something begin or end: what tells zero from no data."""
 
+OF_FRAMES = (
+    "ts", "protocol", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "length",
+    "sampling_rate", "agent", "proto", "flow", "service",
+)  # fmt: skip
+"""The columns of frames that `hourly` asks for."""
+
 CONNECTIONS = pa.schema(
     [
         ("ts", pa.timestamp("us", tz="UTC")),
@@ -142,11 +148,13 @@ _CONN_COVERAGE = """
     ) GROUP BY h ORDER BY h
 """
 
+# An agent may sample every frame: its rate is 1 then.
+_SAMPLED = "coalesce(sampling_rate > 1, FALSE) OR agent IS NOT NULL"
 # A conversation belongs to the side that was seen first; it is DICOM when one of its frames was.
 _FRAMES = f"""
     WITH known AS (
-        SELECT row_number() OVER () AS n, * FROM rows WHERE "id.orig_h" IS NOT NULL
-               AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
+        SELECT row_number() OVER () AS n, *, {_SAMPLED} AS sampled FROM rows
+        WHERE "id.orig_h" IS NOT NULL AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
     ), flows AS (
         SELECT flow, min(n) AS first, bool_or(service = 'dicom') AS is_dicom,
                arg_min("id.orig_h", n) AS a, arg_min("id.orig_p", n) AS a_p,
@@ -166,21 +174,21 @@ _FRAMES = f"""
            "id.orig_h" AS source, "id.resp_h" AS destination,
            coalesce(services.service, CASE WHEN lower(known.protocol) = 'dicom' THEN 'dicom' END,
                     known.service, left(lower(known.protocol), 64), 'other') AS service,
-           CASE WHEN sampling_rate > 1 THEN 'sflow' ELSE 'capture' END AS origin,
-           count(*) FILTER (known.flow IS NULL OR n = first OR sampling_rate > 1)::BIGINT
+           CASE WHEN sampled THEN 'sflow' ELSE 'capture' END AS origin,
+           count(*) FILTER (known.flow IS NULL OR n = first OR sampled)::BIGINT
                AS communications,
            {_CLAMP.format("sampling_rate::HUGEINT")} AS packets,
            {_CLAMP.format("sampling_rate::HUGEINT * length")} AS bytes,
-           count(*) FILTER (sampling_rate > 1)::BIGINT AS samples, 0::BIGINT AS missed_bytes,
-           coalesce(sum(power(sampling_rate::DOUBLE * length, 2)) FILTER (sampling_rate > 1), 0)
+           count(*) FILTER (sampled)::BIGINT AS samples, 0::BIGINT AS missed_bytes,
+           coalesce(sum(power(sampling_rate::DOUBLE * length, 2)) FILTER (sampled), 0)
                AS weight_squares
     FROM known LEFT JOIN services USING (flow)
     GROUP BY ALL
     ORDER BY hour, source, destination, service, origin
 """
-_FRAMES_COVERAGE = """
+_FRAMES_COVERAGE = f"""
     SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour,
-           CASE WHEN sampling_rate > 1 THEN 'sflow' ELSE 'capture' END AS origin,
+           CASE WHEN {_SAMPLED} THEN 'sflow' ELSE 'capture' END AS origin,
            count(*)::BIGINT AS rows
     FROM rows WHERE ts IS NOT NULL GROUP BY ALL ORDER BY hour, origin
 """

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 Z = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
-FEWEST = 10
-"""Below so many samples an estimate is marked: its interval is wider than a factor of 1.8."""
+WIDEST = 0.5
+"""An estimate whose interval reaches further from it than by this fraction is marked: it comes from
+too few samples. Of packets it takes 24 samples, of bytes more, as their lengths differ."""
 UNSEEN = 3.0
 """Upper 95 % bound of the mean of a Poisson count of which none was seen (-ln 0.05 = 3.0)."""
 
@@ -58,7 +59,7 @@ class Total:
     @property
     def few(self) -> bool:
         """Whether it comes from too few samples to lean on."""
-        return self.samples is not None and self.samples < FEWEST
+        return self.samples is not None and self.error > WIDEST
 
 
 def exact(value: float) -> Total:

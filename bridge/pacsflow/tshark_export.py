@@ -25,6 +25,8 @@ WRITTEN = re.compile(r"pacsflow: wrote (\d+) dicom, (\d+) known_dicom, (\d+) fra
 PROGRESS = re.compile(r"pacsflow: frame (\d+)")
 # The two columns that the plugin copies; any others would only cost time.
 COLUMNS = 'gui.column.format:"Protocol","%p","Info","%i"'
+# The plugin reads sampled headers itself.
+NO_SAMPLES = "sflow.enable_dissection:FALSE"
 MAX_WARNINGS = 100
 
 
@@ -41,6 +43,8 @@ class ExportedLogs:
     warnings
         What tshark and the plugin had to say, one line each: a capture that was cut short, an
         inventory line that could not be used.
+    sflow
+        What the sFlow agents of the capture say of their sampling; None where there are none.
     """
 
     dicom: Path
@@ -50,6 +54,7 @@ class ExportedLogs:
     known_dicom_rows: int
     frame_rows: int
     warnings: tuple[str, ...]
+    sflow: Path | None = None
 
 
 def plugin_folder() -> Path:
@@ -131,8 +136,11 @@ def export_logs(
     if not capture.is_file():
         raise InputError(capture, "no such file", hint="expected a capture, pcap or pcapng")
     out_dir.mkdir(parents=True, exist_ok=True)
+    sflow = out_dir / "sflow.log"
+    sflow.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="pacsflow-tshark-") as home:
         command = [program, "-n", "-r", str(capture), "-X", f"lua_script:{bundle}", "-o", COLUMNS]
+        command += ["-o", NO_SAMPLES]
         if keylog is not None:
             command += ["-o", f"tls.keylog_file:{keylog.absolute()}"]
         environment = _environment(Path(home), out_dir.absolute(), inventory, sampling_rate)
@@ -159,6 +167,7 @@ def export_logs(
         known_dicom_rows=counts[1],
         frame_rows=counts[2],
         warnings=tuple(warnings),
+        sflow=sflow if sflow.is_file() else None,
     )
 
 

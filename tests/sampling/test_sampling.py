@@ -96,8 +96,10 @@ def test_no_sample_is_not_no_traffic() -> None:
 
 
 def test_few_samples_are_marked() -> None:
-    assert packets(np.full(9, 100)).few
-    assert not packets(np.full(10, 100)).few
+    assert packets(np.full(23, 100)).few
+    assert not packets(np.full(24, 100)).few
+    lengths = np.array([66] * 20 + [1518] * 10)
+    assert octets(np.full(30, 100), lengths).few, "thirty, but three in four bytes are of ten"
     assert not exact(0).few
 
 

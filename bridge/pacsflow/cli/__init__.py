@@ -60,6 +60,7 @@ def _register() -> None:
         inventory,
         live,
         report,
+        sampling,
         simulate,
         traffic,
     )

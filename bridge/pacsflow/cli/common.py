@@ -262,6 +262,16 @@ def asked(
         yield Question(connection, origin or (there[0] if there else "zeek"), hosts)
 
 
+def told_of_samples(question: Question) -> None:
+    """Say on standard error what a reader of estimates has to know, where they are estimates."""
+    if question.origin != "sflow":
+        return
+    from pacsflow.agents import read_sampling  # noqa: PLC0415 - only of sampled traffic
+
+    for note in read_sampling(question.connection).notes():
+        errors().print(Text(f"sampled: {escape_controls(note)}", style="yellow"))
+
+
 def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how: Format) -> None:
     """Write a result to standard output as a table, JSON objects or CSV.
 

@@ -233,6 +233,8 @@ def _told(added: Added, ledger: Path) -> None:
     text += f", {bad:,} unreadable)" if bad else ")"
     text += f", {len(added.known)} were in it already" if added.known else ""
     sys.stdout.write(text + "\n")
+    for entry in [e for e in added.added if e.notes][:10]:
+        errors().print(f"{entry.path}: {shown('; '.join(entry.notes))}", markup=False)
     for entry in [e for e in added.added if e.unreadable][:10]:
         errors().print(f"{entry.path}: {shown(entry.examples)}", style="yellow", markup=False)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import orjson
 import typer
 
+from pacsflow import sampling
 from pacsflow.cli import app
 from pacsflow.cli.common import (
     Format,
@@ -23,13 +24,18 @@ from pacsflow.cli.common import (
     PseudonymOption,
     Question,
     SamplingOption,
+    StartOption,
     asked,
+    capture_options,
     emit,
     key_of,
+    told_of_samples,
 )
-from pacsflow.ledger.series import IMAGING, read_series
-from pacsflow.readers import CaptureOptions
+from pacsflow.ledger.series import IMAGING, SQUARES, estimates, read_series
 from pacsflow.weekly import Party
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
 
@@ -85,6 +91,7 @@ def top(
     inventory: InventoryOption = None,
     origin: OriginOption = "",
     sampling_rate: SamplingOption = None,
+    capture_start: StartOption = None,
     pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
@@ -93,11 +100,13 @@ def top(
     By source, destination, pair, service and time every input is ranked; by the other columns of
     a capture (protocol, hw-source, hw-destination, vlan, length, info) captures and tables of
     frames are. In a table of frames (.xlsx, .csv) every row counts as one, and the most frequent
-    come first.
+    come first. Of samples (sFlow) samples are counted, never communications, and packets and bytes
+    are estimates with their 95 % interval.
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
-    capture, key = CaptureOptions(sampling_rate, inventory=inventory), key_of(pseudonymise)
+    capture = capture_options(sampling_rate, inventory=inventory, start=capture_start)
+    key = key_of(pseudonymise)
     if by not in LEDGER_COLUMNS or (by in NINE and are_tables(inputs, ledger)):
         from pacsflow.cli.frames import top_frames  # noqa: PLC0415 - only where frames are asked
 
@@ -105,7 +114,9 @@ def top(
         return
     with asked(inputs, ledger, inventory, origin, capture, key) as question:
         columns, rows = _ranked(question, by, number, dicom)
-    emit(f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic", columns, rows, how)
+        told_of_samples(question)
+    title = f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic"
+    emit(title, *_narrow(columns, rows, how), how)
 
 
 def _ranked(
@@ -117,7 +128,7 @@ def _ranked(
         f"""WITH rows AS (SELECT * FROM traffic
                           WHERE origin = ? AND {IMAGING if dicom else "TRUE"})
             SELECT {keys}, sum(communications)::BIGINT, sum(packets)::BIGINT, sum(bytes)::BIGINT,
-                   (SELECT sum(communications) FROM rows)::DOUBLE,
+                   {_ERRORS}, (SELECT sum(communications) FROM rows)::DOUBLE,
                    (SELECT sum(bytes) FROM rows)::DOUBLE
             FROM rows GROUP BY {", ".join(str(i + 1) for i in range(width))}
             ORDER BY {width + 3} DESC, {width + 1} DESC, 1 LIMIT ?""",
@@ -128,18 +139,56 @@ def _ranked(
     columns = ["rank"]
     for name in names:
         columns += [name, f"{name}_name", f"{name}_role"] if is_host else [name]
-    columns += ["communications", "percent", "packets", "bytes", "percent_of_bytes"]
+    sampled = question.origin == "sflow"
+    columns += ["samples" if sampled else "communications", "percent"]
+    columns += [*_estimated("packets", sampled), *_estimated("bytes", sampled), "percent_of_bytes"]
+    columns += ["few_samples"] if sampled else []
     rows = []
     for rank, row in enumerate(found, 1):
         cells: list[Any] = [rank]
         for key in row[:width]:
             party = question.hosts.party(key) if is_host else None
             cells += [key, who(party), party.role] if party else [key]
-        began, packets, octets, all_began, all_octets = row[width:]
-        cells += [began, 100 * began / all_began if all_began else 0.0, packets, octets]
-        cells.append(100 * octets / all_octets if all_octets else 0.0)
-        rows.append(cells)
+        began, packets, octets, *sums, all_began, all_octets = row[width:]
+        cells += [began, 100 * began / all_began if all_began else 0.0]
+        share = 100 * octets / all_octets if all_octets else 0.0
+        rows.append([*cells, *_cells(packets, octets, sums, share, sampled=sampled)])
     return columns, rows
+
+
+def _narrow(
+    columns: list[str], rows: list[list[Any]], how: Format
+) -> tuple[list[str], list[list[Any]]]:
+    """Leave out of a table for people the packets' interval: it has no room for both."""
+    if how is not Format.TABLE:
+        return columns, rows
+    keep = [i for i, name in enumerate(columns) if name not in {"lower_packets", "upper_packets"}]
+    return [columns[i] for i in keep], [[row[i] for i in keep] for row in rows]
+
+
+_ERRORS = f"sum({SQUARES['packets']}), sum({SQUARES['bytes']}), sum(samples)::BIGINT"
+
+
+def _estimated(name: str, sampled: bool) -> list[str]:
+    return [name, f"lower_{name}", f"upper_{name}"] if sampled else [name]
+
+
+def _cells(
+    packets: int, octets: int, sums: Sequence[Any], *share: float, sampled: bool
+) -> list[Any]:
+    """Return packets and bytes, as estimates with their intervals and a mark where sampled.
+
+    `sums` are those of `_ERRORS`.
+    """
+    if not sampled:
+        return [packets, octets, *share]
+    cells: list[Any] = []
+    few = True
+    for value, squares in zip((packets, octets), sums[:2], strict=True):
+        total = sampling.from_sums(value, squares, sums[2]) if value and sums[2] else None
+        cells += [value, round(total.lower), round(total.upper)] if total else [value, None, None]
+        few = total is None or total.few
+    return [*cells, *share, few]
 
 
 class Column(StrEnum):
@@ -165,7 +214,8 @@ def series(
     """Print an hourly series on a regular UTC grid.
 
     An empty value (null in JSON) is an hour without data; 0 is an hour in which the sensor
-    watched and nothing passed.
+    watched and nothing passed. Estimates from samples have their 95 % interval, the number of
+    samples, and a mark where those are too few: the interval reaches further than 50 %.
 
     Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
     """
@@ -179,11 +229,26 @@ def series(
             question.connection, column.value, column=column.value, where=" AND ".join(where),
             values=values, origin=question.origin,
         )  # fmt: skip
-    rows = [
-        [hour.isoformat().replace("+00:00", "Z"), None if np.isnan(value) else value]
-        for hour, value in zip(made.hours(), made.values.tolist(), strict=True)
-    ]
-    emit(f"{column.value} an hour", ["hour_utc", column.value], rows, how)
+        sampled = question.origin == "sflow"
+        errors = {}
+        if sampled and column is not Column.COMMUNICATIONS:
+            errors = estimates(
+                question.connection, column.value, where=" AND ".join(where), values=values,
+                origin=question.origin,
+            )  # fmt: skip
+        told_of_samples(question)
+    name = "samples" if sampled and column is Column.COMMUNICATIONS else column.value
+    columns = ["hour_utc", name]
+    if errors:
+        columns += [f"lower_{name}", f"upper_{name}", "samples", "few_samples"]
+    rows = []
+    for hour, value in zip(made.hours(), made.values.tolist(), strict=True):
+        row = [hour.isoformat().replace("+00:00", "Z"), None if np.isnan(value) else value]
+        total = errors.get(hour)
+        if total is not None:
+            row += [round(total.lower), round(total.upper), total.samples, total.few]
+        rows.append(row + [None] * (len(columns) - len(row)))
+    emit(f"{name} an hour", columns, rows, how)
 
 
 class MapFormat(StrEnum):
@@ -215,30 +280,40 @@ def flow_map(
     with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
         edges = question.connection.execute(
             f"""SELECT source, destination, sum(communications)::BIGINT, sum(packets)::BIGINT,
-                       sum(bytes)::BIGINT FROM traffic
+                       sum(bytes)::BIGINT, {_ERRORS} FROM traffic
                 WHERE origin = ? AND {"TRUE" if everything else IMAGING}
                 GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2""",
             [question.origin],
         ).fetchall()
         parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
+        sampled = question.origin == "sflow"
+        told_of_samples(question)
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:
         from pacsflow.graphs import to_dot, to_graphml  # noqa: PLC0415 - only for these formats
 
-        sys.stdout.write((to_dot if how is MapFormat.DOT else to_graphml)(parties, edges))
+        sys.stdout.write(
+            (to_dot if how is MapFormat.DOT else to_graphml)(parties, [edge[:5] for edge in edges])
+        )
         return
+    counted = ["samples" if sampled else "communications"]
+    counted += [*_estimated("packets", sampled), *_estimated("bytes", sampled)]
+    counted += ["few_samples"] if sampled else []
     if how is MapFormat.JSON:
         nodes = [
             {"address": p.address, "name": p.name, "role": p.role, "basis": p.basis}
             | {"modality": p.modality, "ae_titles": p.ae_titles}
             for p in parties.values()
         ]
-        names = ("source", "destination", "communications", "packets", "bytes")
-        links = [dict(zip(names, edge, strict=True)) for edge in edges]
+        names = ["source", "destination", *counted]
+        links = [
+            dict(zip(names, [*e[:3], *_cells(e[3], e[4], e[5:], sampled=sampled)], strict=True))
+            for e in edges
+        ]
         told = orjson.dumps({"nodes": nodes, "edges": links}, option=orjson.OPT_INDENT_2)
         sys.stdout.write(told.decode() + "\n")
         return
     columns = ["source", "source_name", "source_role", "destination", "destination_name"]
-    columns += ["destination_role", "communications", "packets", "bytes"]
+    columns += ["destination_role", *counted]
     rows = [
         [
             e[0],
@@ -247,8 +322,9 @@ def flow_map(
             e[1],
             who(parties[e[1]]),
             parties[e[1]].role,
-            *e[2:],
+            e[2],
+            *_cells(e[3], e[4], e[5:], sampled=sampled),
         ]
         for e in edges
     ]
-    emit("Connections", columns, rows, Format(how.value))
+    emit("Connections", *_narrow(columns, rows, Format(how.value)), Format(how.value))

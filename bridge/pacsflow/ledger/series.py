@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow import sampling
 from pacsflow.series import HOUR, HourlySeries, floor_hour
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+SQUARES = {"bytes": "weight_squares", "packets": "power(packets, 2) / nullif(samples, 0)"}
+"""The sum of w^2 of a ledger row; the packets of one row are taken to be of one rate."""
 IMAGING = "service IN ('dicom', 'dicom?')"
 """Rows of imaging traffic, proven or by port."""
 
@@ -87,3 +90,32 @@ def read_series(
         if np.isfinite(grid[place]):
             grid[place] = value
     return HourlySeries(name, column, first, grid)
+
+
+def estimates(
+    connection: duckdb.DuckDBPyConnection,
+    column: str,
+    *,
+    where: str = "TRUE",
+    values: Sequence[object] = (),
+    origin: str,
+) -> dict[datetime, sampling.Total]:
+    """Return by hour (UTC) the estimate of ``bytes`` or ``packets`` with its 95 % interval.
+
+    Hours without a sample are there where they are covered: nothing seen is not nothing.
+    """
+    rows = connection.execute(
+        f"""SELECT epoch(hour)::BIGINT, sum({column})::DOUBLE, sum({SQUARES[column]}),
+                   sum(samples)::BIGINT, sum(packets)::DOUBLE, sum(bytes)::DOUBLE FROM traffic
+            WHERE origin = ? AND ({where}) GROUP BY hour HAVING sum(samples) > 0""",
+        [origin, *values],
+    ).fetchall()
+    samples = sum(row[3] for row in rows) or 1
+    rate = sum(row[4] for row in rows) / samples
+    length = sum(row[5] for row in rows) / sum(row[4] for row in rows) if rate else 0.0
+    unseen = sampling.nothing_seen(rate, length if column == "bytes" else 1.0)
+    found = dict.fromkeys(covered_hours(connection, origin), unseen)
+    for second, weights, squares, count, _, _ in rows:
+        if weights:
+            found[datetime.fromtimestamp(second, UTC)] = sampling.from_sums(weights, squares, count)
+    return found

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pacsflow.errors import InputError, PacsflowError
-from pacsflow.hourly import DICOM_PORTS, hourly
+from pacsflow.hourly import DICOM_PORTS, OF_FRAMES, hourly
 from pacsflow.ledger.tables import OF_LOG, TABLES, time_column
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.readers.blocks import opened
@@ -130,7 +130,8 @@ class _Remembering:
 
 def _traffic_rows(staged: Staged, writers: _Writers) -> Iterator[pa.RecordBatch]:
     """Yield the rows for `hourly`, and write those of the other logs in passing."""
-    for log, batch in read(staged.source, staged.quality):
+    columns = OF_FRAMES if staged.source.log == "frames" else None
+    for log, batch in read(staged.source, staged.quality, columns):
         _watch_time(staged, batch)
         if log in OF_LOG:
             writers.write(OF_LOG[log], pa.Table.from_batches([_kept(log, batch)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacsflow.hourly import CONNECTIONS, COVERAGE, TRAFFIC
-from pacsflow.readers.schemas import DICOM, KNOWN_DICOM, NOTICE, SSL
+from pacsflow.readers.schemas import DICOM, KNOWN_DICOM, NOTICE, SFLOW, SSL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,10 +18,17 @@ TABLES: dict[str, pa.Schema] = {
     "endpoints": KNOWN_DICOM,
     "notices": NOTICE,
     "tls": SSL,
+    "sampling": SFLOW,
 }
 """``traffic`` is the ledger proper (contract 3); the others keep what the week's page needs."""
 
-OF_LOG = {"dicom": "associations", "known_dicom": "endpoints", "notice": "notices", "ssl": "tls"}
+OF_LOG = {
+    "dicom": "associations",
+    "known_dicom": "endpoints",
+    "notice": "notices",
+    "ssl": "tls",
+    "sflow": "sampling",
+}
 """Logs whose rows are kept as they are. conn and frames become ``traffic`` and ``coverage``, and
 of conn the imaging ``connections`` are kept."""
 

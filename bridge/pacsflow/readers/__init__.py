@@ -18,7 +18,7 @@ from pacsflow.readers.quality import Quality
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -105,14 +105,17 @@ def _should_be_data(path: Path) -> bool:
     return name.endswith((".gz", ".pcap", ".pcapng", ".cap")) or ".log" in name
 
 
-def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch]]:
+def read(
+    source: Source, quality: Quality, columns: Collection[str] | None = None
+) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield ``(log, rows)``: the log's name as in ``schemas.ZEEK_LOGS`` and rows in its columns.
 
+    Where `columns` are given, others of the source's own log may be null.
     Rows that cannot be read are counted in `quality`; a source that cannot be used at all raises
     `InputError`.
     """
     if source.format is Format.ZEEK_TSV:
-        batches = zeek_tsv.read(source.path, source.log, quality)
+        batches = zeek_tsv.read(source.path, source.log, quality, columns)
     elif source.format is Format.ZEEK_JSON:
         batches = zeek_json.read(source.path, source.log, quality)
     elif source.format is Format.WIRESHARK_JSON:
@@ -120,7 +123,7 @@ def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch
     elif source.format is Format.CAPTURE:
         from pacsflow.readers import capture  # noqa: PLC0415 - only where a capture is read
 
-        yield from capture.read(source.path, quality, source.capture)
+        yield from capture.read(source.path, quality, source.capture, columns)
         return
     elif source.format is Format.TABLE:
         from pacsflow.readers import spreadsheet  # noqa: PLC0415 - likewise

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from pacsflow import tools
+from pacsflow.agents import remarks
 from pacsflow.readers import capture_plain, zeek_tsv
 from pacsflow.readers.quality import Quality
-from pacsflow.tshark_export import export_logs
+from pacsflow.readers.values import EARLIEST
+from pacsflow.tshark_export import ExportedLogs, export_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pyarrow as pa
+    from collections.abc import Collection, Iterator
 
     from pacsflow.readers.sniff import CaptureOptions
 
 NO_LUA_AS_ROOT = (4, 4)
 """From this version on, tshark started as root silently loads no Lua script."""
+NO_CLOCK = (
+    "its clock was not set (frames from before 1990): they cannot be put into hours without "
+    "--capture-start 2026-03-02T08:00"
+)
 
 
 def read(
-    path: Path, quality: Quality, options: CaptureOptions
+    path: Path,
+    quality: Quality,
+    options: CaptureOptions,
+    columns: Collection[str] | None = None,
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield ``(log, rows)`` of frames, dicom and known_dicom, as the plugin tags them.
+    """Yield ``(log, rows)`` of frames, dicom, known_dicom and sflow, as the plugin tags them.
 
+    Where `columns` are given, other columns of frames may be null. Where the clock of whatever
+    made the capture was not set, its times count from ``options.start``, and are null without one.
     Raises `InputError` where tshark cannot open the capture, `ToolError` without a tshark.
     """
     tshark = tools.tshark()
@@ -39,18 +53,80 @@ def read(
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
         return
     with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
-        logs = export_logs(
-            path,
-            Path(folder),
-            tshark=str(tshark.path),
-            inventory=options.inventory,
-            sampling_rate=options.sampling_rate,
-            keylog=options.keylog,
-        )
+        logs, timeless = _exported(path, Path(folder), str(tshark.path), options)
+        if timeless:
+            quality.note(NO_CLOCK)
         for warning in logs.warnings:
             quality.note(warning[:300])
-        yield from (("frames", b) for b in zeek_tsv.read(logs.frames, "frames", quality))
+        nameless = 0
+        for batch in zeek_tsv.read(logs.frames, "frames", quality, columns):
+            nameless += batch["id.orig_h"].null_count if logs.sflow else 0
+            yield "frames", _without_time(batch) if timeless else batch
+        if nameless:
+            quality.note(f"{nameless:,} frames without IP addresses, in no host's total")
+        if timeless:
+            return
         for log, part in (("dicom", logs.dicom), ("known_dicom", logs.known_dicom)):
             of_log = Quality()
             yield from ((log, batch) for batch in zeek_tsv.read(part, log, of_log))
             quality.unreadable += of_log.unreadable
+        if logs.sflow is not None:
+            of_log = Quality()
+            found = list(zeek_tsv.read(logs.sflow, "sflow", of_log))
+            for remark in remarks(pa.Table.from_batches(found)):
+                quality.note(remark)
+            yield from (("sflow", batch) for batch in found)
+
+
+def _exported(
+    path: Path, folder: Path, tshark: str, options: CaptureOptions
+) -> tuple[ExportedLogs, bool]:
+    """Return the logs of a capture, and whether their times mean nothing."""
+    logs = _export(path, folder, tshark, options)
+    first = _first(logs.sflow or logs.frames)
+    if first is None or first >= EARLIEST:
+        return logs, False
+    start = options.start.timestamp() if options.start else int(EARLIEST)
+    moved = _moved(path, folder / "moved", Decimal(start) - first)
+    if moved is not None:
+        logs = _export(moved, folder, tshark, options)
+    return logs, options.start is None
+
+
+def _export(path: Path, folder: Path, tshark: str, options: CaptureOptions) -> ExportedLogs:
+    return export_logs(
+        path,
+        folder,
+        tshark=tshark,
+        inventory=options.inventory,
+        sampling_rate=options.sampling_rate,
+        keylog=options.keylog,
+    )
+
+
+def _first(log: Path) -> Decimal | None:
+    """Return the time of a log's first row, seconds since 1970."""
+    with log.open("rb") as rows:
+        for line in rows:
+            if not line.startswith(b"#"):
+                try:
+                    return Decimal(line.split(b"\t", 1)[0].decode("ascii", "replace"))
+                except InvalidOperation:
+                    return None
+    return None
+
+
+def _moved(path: Path, target: Path, seconds: Decimal) -> Path | None:
+    """Write the capture with its times moved by `seconds`; None where that cannot be done."""
+    editcap = shutil.which("editcap")
+    if editcap is None:
+        return None
+    command = [editcap, "-t", f"{seconds:.6f}", str(path.absolute()), str(target)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return target if done.returncode == 0 else None
+
+
+def _without_time(batch: pa.RecordBatch) -> pa.RecordBatch:
+    place = batch.schema.get_field_index("ts")
+    nulls = pa.nulls(batch.num_rows, batch.schema.field(place).type)
+    return batch.set_column(place, batch.schema.field(place), nulls)

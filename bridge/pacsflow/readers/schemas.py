@@ -152,6 +152,31 @@ FRAMES = pa.schema(
 directions of one conversation and null where the source cannot tell; `sampling_rate` is 1 where
 every frame was captured; `service` is `dicom` where the frame was recognised as such."""
 
+SFLOW = pa.schema(
+    [
+        ("ts", TIME),
+        ("last", TIME),
+        ("agent", pa.string()),
+        *(
+            (name, pa.int64())
+            for name in (
+                "sub_agent", "source_type", "source", "received", "followed", "sequence",
+                "restarts", "duplicates", "malformed", "cut", "bytes", "no_rate", "no_header",
+                "rate", "rates", "pool", "drops", "counters",
+            )
+        ),
+        ("seconds", pa.float64()),
+        *(
+            (f"{way}_{name}", pa.float64() if name in {"sampled", "squares"} else pa.int64())
+            for way in ("in", "out")
+            for name in ("bytes", "packets", "sampled", "squares", "samples")
+        ),
+    ]
+)  # fmt: skip
+"""What was received of an sFlow agent (`source` null) or of one of its sources in an hour, and the
+growth of its sequence numbers, sample pool, drops and interface counters meanwhile: docs/sflow.md
+has every column."""
+
 ZEEK_LOGS = {
     "conn": CONN,
     "dicom": DICOM,
@@ -159,6 +184,7 @@ ZEEK_LOGS = {
     "notice": NOTICE,
     "ssl": SSL,
     "frames": FRAMES,
+    "sflow": SFLOW,
 }
 REQUIRED = {
     "conn": ("ts", "id.orig_h", "id.resp_h"),
@@ -167,5 +193,6 @@ REQUIRED = {
     "notice": ("ts", "note"),
     "ssl": ("ts", "id.orig_h", "id.resp_h"),
     "frames": ("ts", "length"),
+    "sflow": ("ts", "last", "agent", "received"),
 }
 """Columns without which a log, or a row of it, says nothing."""

@@ -33,6 +33,7 @@ JSON_SIGNS = (
     ("ssl", {"cipher"}),
     ("ssl", {"ssl_history"}),
     ("frames", {"hw_source"}),
+    ("sflow", {"sub_agent", "received"}),
 )
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from pacsflow.errors import InputError
+from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import Block, blocks
 from pacsflow.readers.schemas import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 from pacsflow.readers.values import (
@@ -31,7 +33,7 @@ from pacsflow.readers.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from pacsflow.readers.quality import Quality
@@ -114,9 +116,12 @@ def _unescape(text: str) -> str:
     return ESCAPED.sub(lambda m: chr(int(m.group(1), 16)), text)
 
 
-def read(path: Path, log: str, quality: Quality) -> Iterator[pa.RecordBatch]:
+def read(
+    path: Path, log: str, quality: Quality, columns: Collection[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of one log in the columns of ``schemas.ZEEK_LOGS[log]``.
 
+    Where `columns` are given, the others may be null: what nobody asks for is not parsed.
     Concatenated logs (a new header in the middle) are read with the header that applies.
     """
     header: Header | None = None
@@ -134,7 +139,7 @@ def read(path: Path, log: str, quality: Quality) -> Iterator[pa.RecordBatch]:
                 continue
             if header is None:
                 raise InputError(path, "expected a #fields line before the rows", line=part.line)
-            yield _rows(part, header, log, quality)
+            yield _rows(part, header, log, quality, columns)
     if header is None:
         raise InputError(path, "expected a Zeek log with a #fields line, found none", line=1)
 
@@ -154,7 +159,9 @@ def _parts(block: Block) -> Iterator[Block]:
         start = end
 
 
-def _rows(block: Block, header: Header, log: str, quality: Quality) -> pa.RecordBatch:
+def _rows(
+    block: Block, header: Header, log: str, quality: Quality, columns: Collection[str] | None
+) -> pa.RecordBatch:
     if b"\r\n" in block.data:
         block = block._replace(data=block.data.replace(b"\r\n", b"\n"))
     clean = (
@@ -162,17 +169,22 @@ def _rows(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
         and block.data.isascii()
         and len(block.data.translate(None, CONTROLS)) == len(block.data)
     )
-    batch = _fast(block, header, log) if clean else None
+    batch = _fast(block, header, log, columns) if clean else None
     if batch is None:
         batch = _slow(block, header, log, quality)
     quality.rows += batch.num_rows
     return batch
 
 
-def _fast(block: Block, header: Header, log: str) -> pa.RecordBatch | None:
+def _fast(
+    block: Block, header: Header, log: str, wanted: Collection[str] | None
+) -> pa.RecordBatch | None:
     """Return the block's rows, or None where anything in it is not as it should be."""
     schema = ZEEK_LOGS[log]
-    there = [name for name in schema.names if name in header.fields]
+    there = [
+        name for name in schema.names
+        if name in header.fields and (wanted is None or name in wanted)
+    ]  # fmt: skip
     kinds = {name: _csv_type(schema.field(name).type) for name in there}
     try:
         table = csv.read_csv(
@@ -219,7 +231,7 @@ def _csv_type(kind: pa.DataType) -> pa.DataType:
 def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> pa.Array:
     """Bring one parsed column to its final type; ValueError where a value is out of bounds."""
     if kind == TIME:
-        micro = pc.cast(pc.multiply(column, pa.scalar(1_000_000, pa.decimal128(8, 0))), pa.int64())
+        micro = _microseconds(column)
         _within(micro, int(EARLIEST) * 1_000_000, int(LATEST) * 1_000_000 - 1)
         return micro.cast(kind)
     if kind == TEXTS:
@@ -228,8 +240,8 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
         return pc.if_else(empty, pa.scalar([], TEXTS), lists) if pc.any(empty).as_py() else lists
     if name in ADDRESSES:
         encoded = column.dictionary_encode()
-        canonical = pa.array([to_address(value) for value in encoded.dictionary.to_pylist()])
-        return pc.take(canonical, encoded.indices).cast(pa.string())
+        canonical = strings([to_address(value) for value in encoded.dictionary.to_pylist()])
+        return pc.take(canonical, encoded.indices)
     if pa.types.is_string(kind):
         return _unescaped(column)
     if pa.types.is_int32(kind):
@@ -241,6 +253,14 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
             raise ValueError("not finite")
         _within(column, 0, LONGEST if name == "duration" else float("inf"))
     return column
+
+
+def _microseconds(column: pa.Array) -> pa.Array:
+    """Return int64 microseconds of a column of `DECIMAL` seconds: its unscaled integers."""
+    words = np.frombuffer(column.buffers()[1], dtype=np.int64)[2 * column.offset :]
+    valid = column.is_valid().buffers()[1] if column.null_count else None
+    data = pa.py_buffer(np.ascontiguousarray(words[: 2 * len(column) : 2]))
+    return pa.Array.from_buffers(pa.int64(), len(column), [valid, data])
 
 
 def _unescaped(column: pa.Array) -> pa.Array:

@@ -1,0 +1,287 @@
+"""What sFlow agents say of their own sampling: losses, true rates, counters beside estimates.
+
+Sequence numbers count what an agent sent: what is missing from them was lost on the way. The sample
+pool counts the packets that might have been sampled: divided by the samples it is the rate that
+there really was. Interface counters count every octet: an estimate from the samples of the same
+interface and time should agree with them. All three are of sFlow version 5 (sflow.org).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from pacsflow.sampling import Total, Z, from_sums, nothing_seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import duckdb
+    import pyarrow as pa
+
+LONGEST_FRAME = 1518
+"""Bytes of a full Ethernet frame: the most that a packet which was not sampled is taken for."""
+PLAUSIBLE = (0.5, 20.0)
+"""A pool that differs from the declared rates by more does not count what was sampled."""
+
+REMARKS = {
+    "malformed": "sFlow datagrams that are not well-formed",
+    "cut": "sFlow datagrams that the capture cut short",
+    "duplicates": "sFlow datagrams that were captured twice, and counted once",
+    "no_rate": "samples with a rate of zero, which say nothing of a total",
+    "no_header": "samples without a sampled header, which name no address",
+}
+"""What cannot be used, by the column that counts it."""
+
+_KEYS = ("agent", "sub_agent", "source_type", "source")
+_SUMS = (
+    "received", "followed", "sequence", "restarts", "duplicates", "malformed", "cut", "bytes",
+    "no_rate", "no_header", "rates", "pool", "drops", "counters", "seconds", "in_bytes",
+    "in_packets", "in_sampled", "in_squares", "in_samples", "out_bytes", "out_packets",
+    "out_sampled", "out_squares", "out_samples",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Datagrams of one agent (and sub-agent): received, and what was wrong with them."""
+
+    agent: str
+    sub_agent: int
+    received: int
+    lost: int
+    restarts: int
+    duplicates: int
+    malformed: int
+    cut: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Flow samples of one source of an agent, most often an interface by its ifIndex.
+
+    Parameters
+    ----------
+    followed
+        Samples after the first: those to which `sequence`, `rates`, `pool` and `drops` refer.
+    rates
+        Sum of the rates that they declare: packets, as estimated.
+    pool
+        Packets that passed meanwhile, as the agent counts them; 0 where it does not.
+    """
+
+    agent: str
+    sub_agent: int
+    source_type: int
+    source: int
+    received: int
+    followed: int
+    sequence: int
+    restarts: int
+    no_rate: int
+    no_header: int
+    rate: int | None
+    rates: int
+    pool: int
+    drops: int
+
+    @property
+    def lost(self) -> int:
+        """Samples that the agent sent and nobody received."""
+        return max(0, self.sequence - self.followed)
+
+    @property
+    def true_rate(self) -> float | None:
+        """Packets in the pool for each sample that was taken; None without a pool."""
+        return self.pool / self.sequence if self.pool and self.sequence else None
+
+    @property
+    def pool_state(self) -> str:
+        """``agrees`` with the samples received, or ``more``, ``less``, ``unfit``, or empty."""
+        if not self.pool or not self.rates or not self.followed:
+            return ""
+        ratio = self.pool / self.rates
+        if not PLAUSIBLE[0] <= ratio <= PLAUSIBLE[1]:
+            return "unfit"
+        if abs(math.log(ratio)) <= Z / math.sqrt(self.followed):
+            return "agrees"
+        return "more" if ratio > 1 else "less"
+
+    @property
+    def passed(self) -> float:
+        """Packets that passed while samples were followed, the best that can be said."""
+        if self.pool_state in {"more", "less"}:
+            return float(self.pool)
+        return self.rates * (self.sequence / self.followed if self.lost else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One direction of an interface: what its counter says and what its samples estimate."""
+
+    agent: str
+    sub_agent: int
+    interface: int
+    way: str
+    """in or out."""
+    seconds: float
+    counted: int
+    """Octets by the interface's counter."""
+    estimate: Total
+
+    @property
+    def state(self) -> str:
+        """``agrees``, ``outside`` the interval, or ``still`` where the counters do not move."""
+        if not self.counted and self.estimate.value:
+            return "still"
+        return "agrees" if self.estimate.lower <= self.counted <= self.estimate.upper else "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Everything that agents said in the hours asked for."""
+
+    agents: tuple[Agent, ...]
+    sources: tuple[Source, ...]
+    interfaces: tuple[Interface, ...]
+
+    @property
+    def lost(self) -> tuple[int, int]:
+        """Samples lost on the way, and samples sent while they were followed."""
+        return sum(s.lost for s in self.sources), sum(s.sequence for s in self.sources)
+
+    @property
+    def low(self) -> float:
+        """By which fraction estimates are too low (too high: below zero)."""
+        passed = sum(s.passed for s in self.sources)
+        return 1 - sum(s.rates for s in self.sources) / passed if passed else 0.0
+
+    def notes(self) -> list[str]:
+        """Return what a reader of an estimate has to know, a sentence each."""
+        return list(_notes(self))
+
+
+def read_sampling(
+    connection: duckdb.DuckDBPyConnection,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Sampling:
+    """Return what the agents of a ledger say, from `start` to `end` (UTC; by default always)."""
+    sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _SUMS)
+    where = " AND ".join(
+        ["TRUE", *(["ts >= ?"] if start else []), *(["ts < ?"] if end else [])]
+    )  # fmt: skip
+    found = connection.execute(
+        f"""SELECT {", ".join(_KEYS)}, {sums}, arg_max(rate, last) AS rate
+            FROM sampling WHERE {where} GROUP BY ALL ORDER BY ALL""",
+        [moment for moment in (start, end) if moment],
+    )
+    names = [column[0] for column in found.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return Sampling(
+        tuple(_agent(row) for row in rows if row["source"] is None),
+        tuple(_source(row) for row in rows if row["source"] is not None and row["received"]),
+        tuple(check for row in rows if row["source"] is not None for check in _interfaces(row)),
+    )
+
+
+def _whole(row: dict[str, Any], kind: type[Agent | Source]) -> dict[str, int]:
+    """Return those of a dataclass's fields that the row has, as whole numbers."""
+    own = {field.name for field in fields(kind)} - {"agent", "rate"}
+    return {name: int(row[name]) for name in own & row.keys()}
+
+
+def _agent(row: dict[str, Any]) -> Agent:
+    lost = max(0, int(row["sequence"]) - int(row["followed"]))
+    return Agent(agent=row["agent"], lost=lost, **_whole(row, Agent))
+
+
+def _source(row: dict[str, Any]) -> Source:
+    return Source(agent=row["agent"], rate=row["rate"], **_whole(row, Source))
+
+
+def _interfaces(row: dict[str, Any]) -> Iterator[Interface]:
+    if not row["seconds"] or row["source_type"]:
+        return
+    for way in ("in", "out"):
+        weights, squares, samples = (row[f"{way}_{k}"] for k in ("sampled", "squares", "samples"))
+        if not samples and (way == "out" or not row["rate"]):
+            continue  # Many agents sample what comes in alone.
+        estimate = (
+            from_sums(float(weights), float(squares), int(samples))
+            if samples and weights
+            else nothing_seen(row["rate"], LONGEST_FRAME)
+        )
+        place = (row["agent"], int(row["sub_agent"]), int(row["source"]), way)
+        yield Interface(*place, float(row["seconds"]), int(row[f"{way}_bytes"]), estimate)
+
+
+def _notes(sampling: Sampling) -> Iterator[str]:
+    lost, sent = sampling.lost
+    if lost:
+        yield (
+            f"{lost:,} of {sent:,} samples ({lost / sent:.1%}) were lost on the way from the "
+            "agents: their sequence numbers have gaps."
+        )
+    low = sampling.low
+    if abs(low) >= 0.005:
+        yield (
+            f"By the agents' sample pools and sequence numbers, estimates are about "
+            f"{abs(low):.1%} too {'low' if low > 0 else 'high'}."
+        )
+    if drops := sum(s.drops for s in sampling.sources):
+        yield f"The agents dropped {drops:,} samples for want of resources."
+    if unfit := [s for s in sampling.sources if s.pool_state == "unfit"]:
+        yield (
+            f"The sample pool of {_some(unfit)} does not fit the declared rate: "
+            f"1 in {unfit[0].rate:,} declared, 1 in {unfit[0].true_rate:,.0f} by the pool."
+        )
+    if restarts := sum(a.restarts for a in sampling.agents):
+        yield (
+            f"{restarts:,} restarts of agents: what passed between the last datagram before and "
+            "the first after is not known."
+        )
+    outside = [i for i in sampling.interfaces if i.state == "outside"]
+    if outside:
+        yield (
+            f"{len(outside)} of {len(sampling.interfaces)} interface counters are outside the "
+            "95 % interval of their estimate (1 in 20 is by chance): pacsflow sampling lists them."
+        )
+    if still := sum(i.state == "still" for i in sampling.interfaces):
+        yield f"{still} of {len(sampling.interfaces)} interface counters never moved."
+    agents = {a.agent for a in sampling.agents}
+    if len(agents) > 1:
+        yield (
+            f"{len(agents)} agents sampled: a packet that passes several of them counts at each."
+        )
+    counts = dict.fromkeys(REMARKS, 0)
+    for name in counts:
+        counts[name] = sum(getattr(x, name, 0) for x in (*sampling.agents, *sampling.sources))
+    yield from (f"{text}." for text in _remarks(counts))
+
+
+def _some(sources: Sequence[Source]) -> str:
+    first = f"{sources[0].agent} source {sources[0].source}"
+    return f"{first} and {len(sources) - 1} more" if len(sources) > 1 else first
+
+
+def remarks(rows: pa.Table) -> list[str]:
+    """Return what could not be used of one capture's sFlow, a remark each.
+
+    Parameters
+    ----------
+    rows
+        In the columns of ``readers.schemas.SFLOW``.
+    """
+    return list(_remarks({name: pc.sum(rows[name]).as_py() or 0 for name in REMARKS}))
+
+
+def _remarks(counts: dict[str, int]) -> Iterator[str]:
+    for name, text in REMARKS.items():
+        if counts[name]:
+            yield f"{counts[name]:,} {text}"

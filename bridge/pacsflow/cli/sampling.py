@@ -1,0 +1,122 @@
+"""`sampling`: what sFlow agents lost on the way, and whether counters agree with estimates."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pacsflow.cli import app
+from pacsflow.cli.common import (
+    Format,
+    FormatOption,
+    Inputs,
+    LedgerOption,
+    PseudonymOption,
+    StartOption,
+    capture_options,
+    emit,
+    errors,
+    key_of,
+    opened,
+)
+from pacsflow.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.agents import Agent, Interface, Sampling, Source
+
+AGENTS = (
+    "agent", "sub_agent", "datagrams", "lost", "restarts", "duplicates", "malformed", "cut",
+    "bytes",
+)  # fmt: skip
+SOURCES = (
+    "agent", "sub_agent", "source", "samples", "lost", "dropped_by_agent", "declared_rate",
+    "rate_by_pool", "pool", "restarts", "no_rate", "no_header",
+)  # fmt: skip
+INTERFACES = (
+    "agent", "sub_agent", "interface", "way", "seconds", "counted_bytes", "estimated_bytes",
+    "lower_bytes", "upper_bytes", "samples", "counter",
+)  # fmt: skip
+KINDS = {0: "", 1: "VLAN ", 2: "entity "}
+"""Types of source (sFlow v5, sflow_data_source); 0 is an interface by its ifIndex."""
+
+
+@app.command(rich_help_panel="Look")
+def sampling(
+    inputs: Inputs = None,
+    ledger: LedgerOption = None,
+    capture_start: StartOption = None,
+    pseudonymise: PseudonymOption = None,
+    how: FormatOption = Format.TABLE,
+) -> None:
+    """Say how far sFlow estimates can be trusted: losses, true rates, counters of interfaces.
+
+    Of each agent: datagrams lost (gaps in its sequence numbers), damaged or captured twice. Of each
+    source: samples lost or dropped, and the rate by its sample pool beside the declared one. Of
+    each interface: octets by its counter beside the estimate from its samples of the same time.
+
+    Example: `pacsflow sampling sflow.pcap`
+    """
+    from pacsflow.agents import read_sampling  # noqa: PLC0415 - only where it is asked for
+
+    key, capture = key_of(pseudonymise), capture_options(start=capture_start)
+    with opened(inputs, ledger, capture, key) as found, found.ledger.connect() as connection:
+        told = read_sampling(connection)
+    if not told.agents:
+        where = str(ledger or (inputs or ["inputs"])[0])
+        raise InputError(where, "no sFlow datagram in it", hint="a capture of sFlow was expected")
+    tables: list[tuple[str, Sequence[str], list[list[Any]]]] = [
+        ("Agents", AGENTS, [_agent(a) for a in told.agents]),
+        ("Sources", SOURCES, [_source(s) for s in told.sources]),
+        ("Interfaces", INTERFACES, [_interface(i) for i in told.interfaces]),
+    ]
+    if how is Format.JSON:
+        sys.stdout.write(_json(told, tables))
+        return
+    for title, columns, rows in tables:
+        if how is Format.CSV:
+            sys.stdout.write(f"# {title.lower()}\n")
+        if rows:
+            emit(title, columns, rows, how)
+    for note in told.notes():
+        errors().print(f"sampled: {note}", style="yellow", markup=False)
+
+
+def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]]]) -> str:
+    lost, sent = told.lost
+    made: dict[str, Any] = {
+        title.lower(): [dict(zip(columns, row, strict=True)) for row in rows]
+        for title, columns, rows in tables
+    }
+    made |= {"samples_lost": lost, "samples_sent": sent, "estimates_low_by": told.low}
+    made |= {"notes": told.notes()}
+    return orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def _agent(agent: Agent) -> list[Any]:
+    return [
+        agent.agent, agent.sub_agent, agent.received, agent.lost, agent.restarts,
+        agent.duplicates, agent.malformed, agent.cut, agent.bytes,
+    ]  # fmt: skip
+
+
+def _source(source: Source) -> list[Any]:
+    rate = source.true_rate
+    return [
+        source.agent, source.sub_agent, f"{KINDS.get(source.source_type, '')}{source.source}",
+        source.received, source.lost, source.drops, source.rate,
+        round(rate, 1) if rate is not None else None, source.pool_state, source.restarts,
+        source.no_rate, source.no_header,
+    ]  # fmt: skip
+
+
+def _interface(interface: Interface) -> list[Any]:
+    total = interface.estimate
+    return [
+        interface.agent, interface.sub_agent, interface.interface, interface.way,
+        round(interface.seconds, 1), interface.counted, round(total.value), round(total.lower),
+        round(total.upper), total.samples, interface.state,
+    ]  # fmt: skip
