@@ -4844,8 +4844,6 @@ end
 local state, samples, ahead, log
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
 local showing = true
--- Nothing can come of following the connections: no filter, field, table or log asks for it.
-local idle = false
 local pending = {}
 local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
 local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
@@ -4915,7 +4913,7 @@ function opener.read_open(file, capture)
   ahead = nil
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 and not idle and can_look_ahead() then
+  if limit > 0 and can_look_ahead() then
     local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
     ahead = fine and found or nil
   end
@@ -4927,8 +4925,6 @@ end
 function opener.seek_read()
   return false
 end
-register_filehandler(opener)
-
 -- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
 local raw, size_of, add, referenced = Tvb.raw, Tvb.len, TreeItem.add, TreeItem.referenced
 
@@ -5161,9 +5157,6 @@ end
 local inside = tracker.inside
 
 function proto.dissector(tvb, pinfo, tree)
-  if idle then
-    return
-  end
   local size, frame = size_of(tvb), number_of(pinfo)
   local s = raw(tvb, 0, size < HEAD and size or HEAD)
   local fresh = true
@@ -5194,8 +5187,6 @@ function proto.dissector(tvb, pinfo, tree)
   end
   dissect(tvb, pinfo, tree, s, size, frame, fresh)
 end
-
-register_postdissector(proto)
 
 tls.register(function(plain)
   pending[#pending + 1] = plain
@@ -5232,6 +5223,8 @@ end, function()
   samples:flush()
 end)
 
+-- Nothing can come of following the connections: no filter, field, table or log asks for it.
+local idle = false
 if not gui_enabled() then
   local line = wanted_fields.command_line()
   local is_wanted = line and wanted_fields.fields(line)
@@ -5242,6 +5235,11 @@ if not gui_enabled() then
     item_wanted = wanted_fields.names_protocol(line)
     idle = not showing and not export_to and not setting("always")
   end
+end
+
+if not idle then
+  register_filehandler(opener)
+  register_postdissector(proto)
 end
 
 main.proto, main.setting, main.held = proto, setting, held
