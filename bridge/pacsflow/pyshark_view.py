@@ -11,7 +11,7 @@ from pacsflow.errors import InputError, ToolError
 from pacsflow.tshark_export import BUNDLE, find_tshark, plugin_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LAYER = "pacsflow"
@@ -113,9 +113,37 @@ def live_frames(
                 if count is not None and seen >= count:
                     return
         except Exception as error:
-            if type(error).__name__ not in {"TSharkCrashException", "UnknownInterfaceException"}:
+            name = type(error).__name__
+            if name == "UnknownInterfaceException":
+                known = str(error).partition("Possible interfaces: ")[2].split()
+                raise ToolError(
+                    f"no interface {interface}, or no permission to see it; "
+                    f"there are: {', '.join(known)}"
+                ) from error
+            if name != "TSharkCrashException":
                 raise
-            raise ToolError(f"cannot capture on {interface}: {str(error)[:200]}") from error
+            raise ToolError(
+                f"cannot capture on {interface}: capturing takes privileges (root, or on Debian "
+                "the group wireshark after dpkg-reconfigure wireshark-common)"
+            ) from error
+
+
+NEWS = ("assoc.state", "operation", "message_id", "status")
+
+
+def news(frames: Iterable[FrameView]) -> Iterator[FrameView]:
+    """Yield the frames after which an association stands otherwise than before.
+
+    That is its first frame and each that brings another state, operation, message or status;
+    acknowledgments and the inside of data sets are left out. Remembers one entry an association.
+    """
+    last: dict[str, tuple[str | None, ...]] = {}
+    for frame in frames:
+        association = frame.tags.get("assoc.id", "")
+        now = tuple(frame.tags.get(name) for name in NEWS)
+        if last.get(association) != now:
+            last[association] = now
+            yield frame
 
 
 def _arguments() -> list[str]:
@@ -150,6 +178,8 @@ def _opened(
     try:
         yield capture
     finally:
+        # A reading that is broken off ends in an error that nobody waits for.
+        capture.eventloop.set_exception_handler(lambda _loop, _context: None)
         capture.close()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from tests.conftest import CAPTURES
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.pyshark_view import association_frames, live_frames
+from pacsflow.pyshark_view import FrameView, association_frames, live_frames, news
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +72,95 @@ def test_command_shows_an_association() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert {row["association"] for row in json.loads(done.stdout)} == {"2"}
+
+
+def test_news_are_the_steps_of_an_association() -> None:
+    frames = list(association_frames(MOVE, 2))
+    told = list(news(frames))
+    assert 5 < len(told) < len(frames) / 2
+    assert told[0] == frames[0]
+    states = [frame.tags["assoc.state"] for frame in told]
+    assert list(dict.fromkeys(states))[-4:] == ["requested", "accepted", "releasing", "released"]
+    # Each store and its answer once, as awk counts them in the frames.
+    pairs = {(f.tags["message_id"], f.tags.get("status")) for f in frames if "message_id" in f.tags}
+    assert {
+        (f.tags["message_id"], f.tags.get("status")) for f in told if "message_id" in f.tags
+    } == pairs
+    twice = FrameView(1, 0.0, 66, "", "", {"assoc.id": "1"})
+    assert list(news([twice, twice])) == [twice]
+
+
+def _echo(port: int) -> None:
+    """Verify the connection to PACS1 as CT1, as an administrator would."""
+    from pynetdicom import AE
+
+    client = AE(ae_title="CT1")
+    client.add_requested_context("1.2.840.10008.1.1")
+    association = client.associate("127.0.0.1", port, ae_title="PACS1")
+    association.send_c_echo()
+    association.release()
+
+
+@pytest.mark.parametrize("how", ["table", "json"])
+def test_command_shows_an_interface(how: str) -> None:
+    """A real echo over loopback, told step by step; Ctrl-C ends it without a trace."""
+    from pynetdicom import AE
+
+    server = AE(ae_title="PACS1")
+    server.add_supported_context("1.2.840.10008.1.1")
+    listening = server.start_server(("127.0.0.1", 0), block=False)
+    port = listening.server_address[1]
+    command = [sys.executable, "-m", "pacsflow", "live", "lo", "--format", how]
+    live = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    lines: list[str] = []
+
+    def read() -> None:
+        assert live.stdout
+        lines.extend(iter(live.stdout.readline, ""))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        end = time.monotonic() + 60
+        while live.poll() is None and time.monotonic() < end:
+            _echo(port)
+            time.sleep(0.5)
+            if sum("released" in line for line in lines) > 1:
+                break
+        # As a terminal does: tshark and dumpcap are interrupted too.
+        os.killpg(live.pid, signal.SIGINT)
+        status = live.wait(30)
+    finally:
+        live.kill()
+        reader.join()
+        listening.shutdown()
+    assert live.stderr
+    said = live.stderr.read()
+    if "cannot capture" in said or "no permission" in said:
+        pytest.skip(f"no capturing here: {said}")
+    assert status == 0, said
+    assert re.fullmatch(r"capturing on lo, Ctrl-C ends\n\d+ lines of \d+ associations\n", said)
+    if how == "json":
+        rows = [row for line in lines if str(port) in str(row := json.loads(line))]
+        steps = [(row["state"], row["operation"], row["status"]) for row in rows]
+        assert ("accepted", "C-ECHO", "Success") in steps
+        assert ("released", "C-ECHO", "Success") in steps
+        assert {row["called_ae"] for row in rows} <= {"PACS1", ""}
+    else:
+        assert lines[0].split()[:4] == ["Time", "(UTC)", "From", "To"]
+        told = "".join(line for line in lines if f"127.0.0.1 {port}" in line)
+        assert re.search(r"CT1 +PACS1 +accepted +C-ECHO +Success", told)
+
+
+def test_live_without_such_an_interface() -> None:
+    command = [sys.executable, "-m", "pacsflow", "live", "nosuch0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("pacsflow: no interface nosuch0")
+    assert "\\x" not in last
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="capturing needs privileges")

@@ -1,4 +1,4 @@
-"""`live`: tagged frames of an interface as they come."""
+"""`live`: the DICOM of an interface as it goes by."""
 
 from __future__ import annotations
 
@@ -12,39 +12,79 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.common import Format, FormatOption, emit
 from pacsflow.errors import UsageError
-from pacsflow.pyshark_view import COLUMNS, association_frames, live_frames
+from pacsflow.pyshark_view import COLUMNS, association_frames, live_frames, news
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WIDTHS = (6, 15, 7, 22, 22, 5, 16, 16, 10, 10)
+    from pacsflow.pyshark_view import FrameView
+
+SHOWN = {
+    "ts": ("Time (UTC)", 15), "source": ("From", 22), "destination": ("To", 22),
+    "association": ("Id", 4), "calling_ae": ("Calling AE", 16), "called_ae": ("Called AE", 16),
+    "state": ("State", 9), "operation": ("Operation", 9), "modality": ("Modality", 8),
+    "status": ("Status", 24),
+}  # fmt: skip
+"""What a line of the table shows: heading and width of the columns that are in it."""
 
 
 @app.command(rich_help_panel="Look")
 def live(
-    interface: Annotated[str, typer.Argument(metavar="INTERFACE", help="As tshark -D names it.")],
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
+    interface: Annotated[
+        str, typer.Argument(metavar="INTERFACE", help="As `tshark -D` names it: eth0, lo, any.")
+    ],
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many lines.")] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Also frames that tell nothing new.")
+    ] = False,
     how: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the DICOM frames of an interface as they come, until interrupted.
+    """Show associations on an interface as they happen, until interrupted (Ctrl-C).
 
-    Example: `pacsflow live eth0`
+    One line for each step of an association: requested, accepted, each operation and its answer,
+    released or aborted. Capturing takes privileges: see `tshark -D`.
+
+    Examples: `pacsflow live eth0`; `pacsflow live any --format json --count 100`
     """
     if how is Format.CSV:
         raise UsageError("live writes a table, or --format json: one object a line")
+    sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
+    if how is Format.TABLE:
+        _write(_aligned([heading for heading, _ in SHOWN.values()]))
+    lines, associations = 0, set()
     try:
-        for frame in live_frames(interface, count=count):
-            row = frame.row()
-            if how is Format.JSON:
-                text = orjson.dumps(dict(zip(COLUMNS, row, strict=True))).decode()
-            else:
-                row[1] = datetime.fromtimestamp(frame.ts, UTC).strftime("%H:%M:%S.%f")
-                cells = zip(row, WIDTHS, strict=False)
-                text = " ".join(str(cell)[:width].ljust(width) for cell, width in cells).rstrip()
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+        frames = live_frames(interface)
+        for frame in frames if every_frame else news(frames):
+            _write(_json(frame) if how is Format.JSON else _line(frame))
+            lines += 1
+            associations.add(frame.tags.get("assoc.id"))
+            if lines == count:
+                break
     except KeyboardInterrupt:
-        return
+        pass
+    sys.stderr.write(f"{lines} lines of {len(associations)} associations\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _aligned(cells: list[str]) -> str:
+    widths = (width for _, width in SHOWN.values())
+    return " ".join(
+        cell[:width].ljust(width) for cell, width in zip(cells, widths, strict=True)
+    ).rstrip()
+
+
+def _line(frame: FrameView) -> str:
+    row = dict(zip(COLUMNS, frame.row(), strict=True))
+    row["ts"] = datetime.fromtimestamp(frame.ts, UTC).strftime("%H:%M:%S.%f")
+    return _aligned([str(row[name]) for name in SHOWN])
+
+
+def _json(frame: FrameView) -> str:
+    return orjson.dumps(dict(zip(COLUMNS, frame.row(), strict=True))).decode()
 
 
 def show_association(capture: Path, association: int, number: int, how: Format) -> None:
