@@ -12,7 +12,8 @@ from pacsflow.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 MODULE = "pacsflow.hlto"
 GRAMMARS = (
-    "dicom.spicy", "zeek_dicom.spicy", "dicom.evt", "hl7.spicy", "zeek_hl7.spicy", "hl7.evt",
+    "dicom.spicy", "zeek_dicom.spicy", "dicom.evt", "data_sets.cc",
+    "hl7.spicy", "zeek_hl7.spicy", "hl7.evt",
 )  # fmt: skip
 
 

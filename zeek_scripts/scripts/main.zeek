@@ -172,8 +172,6 @@ export {
 		clock:     time &default=double_to_time(0.0);
 		## PDU boundaries were lost at least once.
 		stopped:   bool &default=F;
-		## What was counted last.
-		totals:    Totals &optional;
 	};
 
 	## Run when an association was requested, c$dicom being filled from the request.
@@ -363,7 +361,6 @@ function update(c: connection, t: Totals)
 	info$data_bytes_resp = swapped ? t$data_bytes_orig : t$data_bytes_resp;
 	c$dicom_state$clock = t$clock;
 	c$dicom_state$stopped = t$stopped;
-	c$dicom_state$totals = t;
 
 	if ( t$malformed )
 		flag(info, "malformed");
@@ -389,48 +386,11 @@ function logged_id(c: connection): conn_id
 	return id;
 	}
 
-# PDUs of a run that no event told of: those that the bytes sent since its start make.
-function rest_of_run(run: Run, size: count): count
-	{
-	# A header of a PDU and of its PDV is twelve bytes, six of which its length does not count.
-	if ( run$length == 0 || size < run$start + 12 )
-		return 0;
-
-	return (size - run$start - 12) / (run$length + 6);
-	}
-
-# Brings the totals up to what was sent, for a direction that stopped within a data set.
-function complete_runs(c: connection)
-	{
-	local t = c$dicom_state$totals;
-
-	if ( t$stopped || (c?$conn && c$conn$missed_bytes > 0) || ! is_whole(c) )
-		return;
-
-	if ( t$run_orig$length > 0 )
-		{
-		local of_orig = rest_of_run(t$run_orig, c$orig$size);
-		t$data_pdus_orig = t$run_orig$pdus + of_orig;
-		t$data_bytes_orig = t$run_orig$bytes + of_orig * (t$run_orig$length - 6);
-		}
-
-	if ( t$run_resp$length > 0 )
-		{
-		local of_resp = rest_of_run(t$run_resp, c$resp$size);
-		t$data_pdus_resp = t$run_resp$pdus + of_resp;
-		t$data_bytes_resp = t$run_resp$bytes + of_resp * (t$run_resp$length - 6);
-		}
-
-	update(c, t);
-	}
-
 # Fills what depends on the connection as a whole.
 function finish_row(c: connection, ended: bool)
 	{
 	local info = c$dicom;
 	local s = c$dicom_state;
-
-	complete_runs(c);
 
 	info$id = logged_id(c);
 	info$community_id = community_id_v1(c$id);

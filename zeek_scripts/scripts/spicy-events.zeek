@@ -63,19 +63,6 @@ export {
 		move_destination: string;
 	};
 
-	## A run of P-DATA-TF PDUs of one length, each with one PDV of a data set. No event tells of
-	## the PDUs within; how many there were follows from how far the direction got.
-	type Run: record {
-		## Offset into the direction at which its first PDU begins.
-		start:  count;
-		## Length of each PDU, without its first six bytes; 0 is no run.
-		length: count;
-		## P-DATA-TF PDUs of the direction, with the first of the run.
-		pdus:   count;
-		## Data-set bytes of the direction, with the first PDU of the run.
-		bytes:  count;
-	};
-
 	## What was counted so far, in both directions.
 	type Totals: record {
 		## P-DATA-TF PDUs of the originator.
@@ -98,10 +85,6 @@ export {
 		part10:           bool;
 		## The boundaries of PDUs were lost at least once.
 		stopped:          bool;
-		## The run that the originator is in.
-		run_orig:         Run;
-		## The run that the responder is in.
-		run_resp:         Run;
 	};
 }
 
@@ -169,8 +152,8 @@ global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: 
 ## .. zeek:see:: DICOM::totals
 global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::Totals);
 
-## Generated at the start and the end of a data set, at most once a second while it flows, and when
-## a direction ends.
+## Generated at the end of a data set, at most once a second while it flows, and when a direction
+## ends.
 ##
 ## c: The connection.
 ##

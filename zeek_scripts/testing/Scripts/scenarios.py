@@ -291,6 +291,29 @@ def responder_later() -> list[Conversation]:
 
 
 @scenario
+def segmentations() -> list[Conversation]:
+    """The same PDUs of a data set, cut into segments of many sizes, fast and slowly."""
+    parts = [(bytes(50), 0, 1), (bytes(50), 0, 1), (bytes(50), 0, 1)] * 12
+    parts[9] = (bytes(49), 0, 1)  # a shorter one
+    parts[17] = (bytes(50), 0, 3)  # in another presentation context
+    parts[35] = (bytes(50), 2, 1)  # the last
+    data = [t.p_data(t.pdv(*part)) for part in parts]
+    data[23] = t.p_data(t.pdv(bytes(19), 0), t.pdv(bytes(25), 0))  # two PDVs in as many bytes
+    data[29] = data[29][:1] + b"\x01" + data[29][2:]  # a reserved byte that is not zero
+    command = t.message(t.command_set(t.STORE_RQ, t.CT_STORAGE, data=t.DATA_SET))
+    conversations = []
+    for number, size in enumerate([1, 2, 5, 11, 12, 13, 61, 62, 63, 124, 1448, 60000] * 2):
+        c = Conversation(orig_port=40000 + number, time=1700000000.0 + number * 100)
+        associated(c, t.CT_STORAGE, t.CT_STORAGE)
+        c.step = 0.0001 if number < 12 else 0.05 * min(size, 62) / 62
+        c.send(0, command).send(0, b"".join(data), size)
+        if number % 3 == 0:
+            c.send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+        conversations.append(c.reset(0) if number % 2 else released(c))
+    return conversations
+
+
+@scenario
 def huge_length() -> list[Conversation]:
     """A P-DATA-TF that claims 4 GiB less one byte, and a PDV in it that does, too."""
     c = associated()
