@@ -12,6 +12,7 @@ import orjson
 import typer
 from rich.text import Text
 
+from pacsflow import forecasting
 from pacsflow.cli import app
 from pacsflow.cli.common import (
     Format,
@@ -35,10 +36,6 @@ from pacsflow.forecasting import (
     HolidayCalendar,
     Incident,
     NotEnoughHistory,
-    anomalies,
-    backtest_many,
-    capacity_outlook,
-    forecast_many,
     to_json_value,
 )
 from pacsflow.forecasting.csv_input import is_series_csv, read_series_csv
@@ -120,7 +117,7 @@ def forecast(
         errors().print(Text(escape_controls(note), style="yellow"))
     if backtest:
         with progress("testing on the past") as update:
-            tests = backtest_many(
+            tests = forecasting.backtest_many(
                 series, horizon=horizon, holidays=calendar, zone=zone, progress=update
             )
         _emit_backtests(tests, how)
@@ -129,16 +126,18 @@ def forecast(
         found = [
             incident
             for place, s in enumerate(series)
-            for incident in anomalies(
+            for incident in forecasting.anomalies(
                 s, holidays=calendar, zone=zone, parts=() if place else gathered.senders
             )
         ]
         _emit_incidents(found, how)
         return
     with progress("forecasting") as update:
-        made = forecast_many(series, horizon=horizon, holidays=calendar, zone=zone, progress=update)
+        made = forecasting.forecast_many(
+            series, horizon=horizon, holidays=calendar, zone=zone, progress=update
+        )
     outlooks = [
-        capacity_outlook(s, f, capacity or gathered.capacities.get(s.name))
+        forecasting.capacity_outlook(s, f, capacity or gathered.capacities.get(s.name))
         if isinstance(f, Forecast)
         else None
         for s, f in zip(series, made, strict=True)

@@ -21,6 +21,8 @@ from pacsflow.findings.looking import (
 from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pacsflow.findings.facts import Facts
 
 
@@ -74,9 +76,13 @@ def _clear_pairs(facts: Facts) -> Pairs:
         if (a, b) in seen:
             seen[a, b].bytes = max(octets, seen[a, b].bytes)
         elif (a, b) not in told and (a, b) not in encrypted:
-            which = linked_to(facts, facts.part.week.start, facts.part.week.end, a, b)
-            seen[a, b] = _Clear(octets, began, list(which))
+            seen[a, b] = _Clear(octets, began)
     return seen
+
+
+def _linked(facts: Facts, hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return connections of hosts of which dicom.log has no association."""
+    return linked_to(facts, facts.part.week.start, facts.part.week.end, *hosts)
 
 
 def in_the_clear(facts: Facts) -> list[Finding]:
@@ -109,7 +115,7 @@ def outside(facts: Facts, pairs: Pairs) -> list[Finding]:
             "and write the partner into the inventory.",
             parties=(facts.hosts.party(host),),
             count=max(1, clear.associations),
-            rows=uids(clear.rows),
+            rows=uids(clear.rows) or _linked(facts, [host]),
             source="outside",
             params=(("host", label(facts.hosts.party(host))), ("bytes", f"{clear.bytes:.0f}")),
         )
@@ -146,7 +152,7 @@ def cleartext_across_sites(facts: Facts, pairs: Pairs) -> list[Finding]:
             "have one name in the inventory.",
             parties=tuple(map(facts.hosts.party, list(dict.fromkeys(hosts[sites]))[:6])),
             count=max(1, clear.associations),
-            rows=uids(clear.rows),
+            rows=uids(clear.rows) or _linked(facts, hosts[sites][:2]),
             source="cleartext-across-sites",
             params=(
                 ("here", sites[0]),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.engine import forecast
 from pacsflow.forecasting.values import WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.series import HOUR
 
@@ -50,6 +49,8 @@ def anomalies(
     list of Incident
         Most unlikely and largest first.
     """
+    from pacsflow.forecasting.engine import forecast  # noqa: PLC0415 - statsmodels takes seconds
+
     origin = since or max(series.start, series.end - WEEK * HOUR)
     found: list[Incident] = []
     while origin < series.end:

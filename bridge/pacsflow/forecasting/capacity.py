@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student
 
 from pacsflow.forecasting.values import WEEK, CapacityOutlook
 from pacsflow.series import HOUR
@@ -90,12 +89,14 @@ def growth_a_month(values: Floats) -> tuple[float, float, float] | None:
     totals = np.nanmean(table[use], axis=1)
     if (totals <= 0).any():
         return None
+    from scipy.special import stdtrit  # noqa: PLC0415 - half a second, and not for short histories
+
     x, y = use.astype(float), np.log(totals)
     x -= x.mean()
     slope = float(x @ y / (x @ x))
     rest = y - y.mean() - slope * x
     error = math.sqrt(float(rest @ rest) / (use.size - 2) / float(x @ x))
-    reach = float(student.ppf(0.975, use.size - 2)) * error
+    reach = float(stdtrit(use.size - 2, 0.975)) * error
     low, mid, high = (
         math.expm1(min(_WEEKS_A_MONTH * s, 50.0)) for s in (slope - reach, slope, slope + reach)
     )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import duckdb
+    import pyarrow as pa
 
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
@@ -55,7 +56,7 @@ SAME_START = 10_000
 """Microseconds within which two tools may say that one association began."""
 ONCE_EACH = f"""
     WITH last AS (
-        SELECT * FROM every QUALIFY uid IS NULL OR row_number() OVER (
+        SELECT {{what}} FROM {{table}} QUALIFY uid IS NULL OR row_number() OVER (
             PARTITION BY uid, ts ORDER BY "end" IS NULL, duration DESC NULLS LAST) = 1
     )
     SELECT * FROM last
@@ -275,14 +276,22 @@ class Ledger:
             if files:
                 rows = connection.read_parquet(files, hive_partitioning=False)
             else:
-                rows = connection.from_arrow(schema.empty_table())
+                rows = connection.sql(_empty(schema))
             if self.pseudonyms is not None:
                 rows = connection.from_arrow(self.pseudonyms.table(rows.to_arrow_table()))
             if table == "associations":
                 rows.create_view("every")
-                rows = connection.sql(ONCE_EACH)
+                rows = connection.sql(ONCE_EACH.format(what="*", table="every"))
             rows.create_view(table)
         return connection
+
+
+def _empty(schema: pa.Schema) -> str:
+    """Return SQL for a table without rows; DuckDB would import pandas to take it from Arrow."""
+    kinds = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE",
+             "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ"}  # fmt: skip
+    columns = [f'NULL::{kinds.get(str(f.type), "VARCHAR[]")} AS "{f.name}"' for f in schema]
+    return f"SELECT {', '.join(columns)} WHERE FALSE"
 
 
 def _stage_all(

@@ -16,7 +16,10 @@ from pacsflow.simulator.tables import HISTORIES, SERVICES, STATES, count_packets
 from pacsflow.simulator.tables import new_uids as uids
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 _CHUNK = 200_000
 _PORTS = {"dicom": 104, "ssl": 443, "dns": 53, "http": 80, "smb": 445, "ntp": 123, "-": 2575}
@@ -31,11 +34,13 @@ def write_conn_log(
     hosts: int = 2000,
     hours: int = 168,
     start: datetime = datetime(2026, 3, 2, 3, tzinfo=UTC),
+    servers: int = 0,
+    devices: int = 0,
+    shape: Sequence[float] = (),
 ) -> int:
     """Write a conn.log of a stock Zeek 8.0, of `rows` rows in the order of their ends.
 
-    It has the fields, types, sizes and share of services of a hospital's log, but no story and
-    no weekly shape.
+    It has the fields, types, sizes and share of services of a hospital's log, but no story.
 
     Parameters
     ----------
@@ -51,6 +56,12 @@ def write_conn_log(
         Span of the log, hours.
     start
         Its start, UTC.
+    servers
+        How many of the hosts are servers; one in a hundred by default.
+    devices
+        How many hosts speak DICOM, each with three of the servers; by default all, with all.
+    shape
+        How the rows share out over the hours, evenly by default.
 
     Returns
     -------
@@ -59,7 +70,7 @@ def write_conn_log(
     """
     rng = np.random.default_rng([seed, rows])
     addresses = [f"10.{40 + i // 62500}.{i // 250 % 250}.{i % 250 + 2}" for i in range(hosts)]
-    servers = max(1, hosts // 100)
+    servers = servers or max(1, hosts // 100)
     begin, length = microseconds(start), hours * 3_600_000_000
     names = tuple(_PORTS)
     services = np.array([SERVICES.index(name) for name in names])
@@ -74,12 +85,19 @@ def write_conn_log(
             # the chunk's share of the span, so that the whole is in order
             edges = begin + length * done // rows, begin + length * (done + n) // rows
             end = np.sort(rng.integers(*edges, n))
+            if len(shape):
+                end = _shaped(end, begin, length, shape)
             kind = rng.choice(len(names), n, p=_SHARE)
+            orig, resp = rng.integers(servers, hosts, n), rng.integers(0, servers, n)
+            if devices:
+                imaging = kind == 0
+                orig[imaging] = servers + orig[imaging] % devices
+                resp[imaging] = (orig[imaging] * 7 + resp[imaging] % 3) % servers
             size = np.where(kind == 0, 14.0, 6.5)
             duration = rng.lognormal(np.where(kind == 0, 15.0, 12.0), 1.5, n).astype(np.int64)
             table = new_connections(
-                end - duration, duration=duration, orig=rng.integers(servers, hosts, n),
-                resp=rng.integers(0, servers, n), orig_p=rng.integers(32768, 61000, n),
+                end - duration, duration=duration, orig=orig, resp=resp,
+                orig_p=rng.integers(32768, 61000, n),
                 resp_p=ports[kind], proto=protos[kind], service=services[kind],
                 orig_bytes=rng.lognormal(size, 1.5), resp_bytes=rng.lognormal(7.0, 1.2, n),
                 history=np.where(protos[kind] == 6, rng.integers(0, 5, n), 11), uid=uids(rng, n),
@@ -95,6 +113,16 @@ def write_conn_log(
             file.write(encode(schema.CONN, _columns(table, addresses), "tsv").data)
         file.write(footer(start + timedelta(hours=hours)))
     return total
+
+
+def _shaped(
+    end: NDArray[np.int64], begin: int, length: int, shape: Sequence[float]
+) -> NDArray[np.int64]:
+    """Move even times so that each part of the span has its share of them; the order stays."""
+    whole = np.concatenate(([0.0], np.cumsum(shape)))
+    even = np.linspace(0, 1, len(whole))
+    moved = np.interp((end - begin) / length, whole / whole[-1], even)
+    return (begin + length * moved).astype(np.int64)
 
 
 def _columns(table: np.ndarray, addresses: list[str]) -> list[pa.Array]:

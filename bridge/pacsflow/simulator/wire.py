@@ -111,6 +111,9 @@ def connections_of(rng: np.random.Generator, table: Rows) -> Rows:
     resp_bytes = np.where(rejected, 10, resp_bytes)
 
     clean = rng.choice(4, len(table), p=[0.72, 0.12, 0.12, 0.04])
+    # One packet sent again in a thousand is usual, ten in twenty are not: letters need bytes.
+    clean = np.where((clean == 3) & (orig_bytes + resp_bytes < 20e6), 2, clean)
+    clean = np.where((clean == 2) & (orig_bytes + resp_bytes < 1e6), 0, clean)
     history = np.where(table["missed"] > 0, HISTORIES.index("ShADadgfF"), clean)
     history = np.where(table["end"] == 1, HISTORIES.index("ShADadR"), history)
     history = np.where(table["end"] == 2, HISTORIES.index("ShADadfr"), history)

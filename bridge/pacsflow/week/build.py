@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,10 +13,11 @@ from pacsflow import __version__
 from pacsflow.errors import UsageError
 from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
-from pacsflow.ledger.series import IMAGING, covered_hours, origins, read_series
+from pacsflow.ledger import ONCE_EACH
+from pacsflow.ledger.series import IMAGING, covered_hours, origins
 from pacsflow.series import HOUR
-from pacsflow.week import capacity, dicom, traffic
-from pacsflow.week.curves import Made, Request, curves
+from pacsflow.week import capacity, dicom, flows, traffic
+from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.options import Options
@@ -24,7 +25,6 @@ from pacsflow.week.period import Week, latest_week, parse_week, week_of, zone_of
 from pacsflow.weekly import (
     AreaStatus,
     Coverage,
-    Estimate,
     Finding,
     Gap,
     ModalityFlow,
@@ -44,9 +44,11 @@ if TYPE_CHECKING:
 
     from pacsflow.errors import PacsflowError
     from pacsflow.ledger import Ledger
+    from pacsflow.week.flows import Flow
     from pacsflow.weekly import Associations, Totals
 
-HISTORY_WEEKS = 12
+TELLING = 'rowid, uid, ts, "end", duration, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
+"""Columns that tell which rows of dicom.log are of one association."""
 POINTED_WEEKS = 4
 """So far back findings point to connections, such as the last of what fell silent."""
 PACS_LIMIT = 50
@@ -109,19 +111,37 @@ def build_report(
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
-    """Hold the weeks that the report looks at in memory: many small files are slow to ask often."""
-    first = week.shifted(-HISTORY_WEEKS).start
-    pointed_to = week.shifted(-POINTED_WEEKS).start
-    for table in ("traffic", "coverage", "connections", "associations", "endpoints", "notices"):
-        column = "hour" if table in {"traffic", "coverage"} else "ts"
-        keep = "TRUE" if table in {"coverage", "endpoints"} else f"{column} >= ? AND {column} < ?"
-        values = [] if keep == "TRUE" else [first, week.end]
-        if table == "connections":
-            values = [pointed_to, week.end]
+    """Hold what the report looks at in memory: many small files are slow to ask often.
+
+    Of older weeks that is imaging traffic, and of all traffic the hours, as table ``hours``.
+    """
+    first, before = week.shifted(-HISTORY_WEEKS).start, week.shifted(-1).start
+    connection.execute(
+        f"""CREATE TEMP TABLE hours AS
+            SELECT hour, origin, sum(bytes)::DOUBLE AS octets,
+                   sum(communications)::DOUBLE AS communications,
+                   coalesce(sum(bytes) FILTER ({IMAGING}), 0)::DOUBLE AS imaging
+            FROM traffic WHERE hour >= ? AND hour < ? GROUP BY ALL""",
+        [first, week.end],
+    )
+    kept: dict[str, tuple[str, list[datetime]]] = {
+        "traffic": (f"hour >= ? AND hour < ? AND ({IMAGING} OR hour >= ?)",
+                    [first, week.end, before]),
+        "connections": ("ts >= ? AND ts < ?", [week.shifted(-POINTED_WEEKS).start, week.end]),
+        "every": ("ts >= ? AND ts < ?", [first, week.end]),
+        "notices": ("ts >= ? AND ts < ?", [first, week.end]),
+        "coverage": ("TRUE", []),
+        "endpoints": ("TRUE", []),
+    }  # fmt: skip
+    for table, (where, values) in kept.items():
         connection.execute(
-            f"CREATE TEMP TABLE cut_{table} AS SELECT * FROM {table} WHERE {keep}", values
+            f"CREATE TEMP TABLE cut_{table} AS SELECT * FROM {table} WHERE {where}", values
         )
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
+    # Sorting whole rows of dicom.log is slow: of a few columns, to throw the others away, is not.
+    once = ONCE_EACH.format(what=TELLING, table="cut_every")
+    connection.execute(f"DELETE FROM cut_every WHERE rowid NOT IN (SELECT rowid FROM ({once}))")
+    connection.execute("CREATE TEMP VIEW associations AS SELECT * FROM cut_every")
 
 
 def _build(
@@ -143,6 +163,7 @@ def _build(
         _requests(part, covered, pacs_sums, modality_sums, linked),
         week,
         forecasts=options.forecasts,
+        folder=ledger.folder,
         progress=progress,
     )
     associations = dicom.associations(part, hosts)
@@ -154,10 +175,7 @@ def _build(
         options.thresholds,
     )  # fmt: skip
     found = findings(facts)
-    imaging = read_series(
-        part.connection, "imaging", where=IMAGING, origin=part.origin,
-        start=week.start, end=week.end, covered=covered,
-    )  # fmt: skip
+    imaging = made["imaging"].series.between(week.start, week.end)
     return WeeklyReport(
         title=options.title,
         site=options.site,
@@ -288,39 +306,13 @@ def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:
     return gaps
 
 
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    """Sums of one PACS or modality, this week and the one before."""
-
-    received: Estimate
-    sent: Estimate
-    began: int
-    previous_received: float | None
-    previous_sent: float | None
-
-
-def _flow(part: traffic.Slice, addresses: list[str]) -> _Flow:
-    def one(side: str, weeks: int) -> tuple[Estimate, int, float | None]:
-        row = part.ask(
-            f"""SELECT coalesce(sum(bytes), 0)::DOUBLE, coalesce(sum(samples), 0)::DOUBLE,
-                       coalesce(sum(weight_squares), 0), coalesce(sum(communications), 0)::BIGINT,
-                       (SELECT count(*) FROM rows) FROM rows
-                WHERE {IMAGING} AND list_contains(?, {side})""",
-            [addresses],
-            weeks=weeks,
-        )[0]
-        return traffic.estimate(row[0], row[1], row[2]), row[3], row[0] if row[4] else None
-
-    received, _, _ = one("destination", 0)
-    sent, began, _ = one("source", 0)
-    return _Flow(received, sent, began, one("destination", -1)[2], one("source", -1)[2])
-
-
-def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, _Flow]]:
-    sums = [(party, _flow(part, [party.address])) for party in hosts.of_role("pacs")]
+def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, Flow]]:
+    parties = hosts.of_role("pacs")
+    found = flows.sums(part, {party.address: (party.address,) for party in parties})
     sums = [
         (party, flow)
-        for party, flow in sums
+        for party in parties
+        for flow in [found[party.address]]
         if flow.received.value + flow.sent.value
         + (flow.previous_received or 0) + (flow.previous_sent or 0)
     ]  # fmt: skip
@@ -328,11 +320,12 @@ def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, _Flow]]:
     return sums[:PACS_LIMIT]
 
 
-def _modality_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[str, list[str], _Flow]]:
+def _modality_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[str, list[str], Flow]]:
     groups: dict[str, list[str]] = {}
     for party in hosts.of_role("modality"):
         groups.setdefault(party.modality or "not known", []).append(party.address)
-    sums = [(name, devices, _flow(part, devices)) for name, devices in groups.items()]
+    found = flows.sums(part, groups)
+    sums = [(name, devices, found[name]) for name, devices in groups.items()]
     sums.sort(key=lambda row: (-row[2].sent.value, row[0]))
     return sums[:MODALITY_LIMIT]
 
@@ -340,39 +333,26 @@ def _modality_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[str, list[st
 def _requests(
     part: traffic.Slice,
     covered: set[datetime],
-    pacs: list[tuple[Party, _Flow]],
-    modalities: list[tuple[str, list[str], _Flow]],
+    pacs: list[tuple[Party, Flow]],
+    modalities: list[tuple[str, list[str], Flow]],
     linked: list[Party],
 ) -> list[Request]:
     week = part.week
     past = [hour for hour in covered if week.shifted(-HISTORY_WEEKS).start <= hour < week.end]
-    start = min(past) if past else week.start
-
-    def one(
-        key: str, title: str, where: str, values: Sequence[object] = (), column: str = "bytes"
-    ) -> Request:
-        series = read_series(
-            part.connection, title, column=column, where=where, values=values,
-            origin=part.origin, start=start, end=week.end, covered=covered,
-        )  # fmt: skip
-        return Request(key, title, series)
-
-    found = [
-        one("traffic", "All traffic", "TRUE"),
-        one("communications", "Communications", "TRUE", column="communications"),
-        one("imaging", "Imaging traffic", IMAGING),
-    ]
-    for party in [*(party for party, _ in pacs), *linked]:
-        name = _name(party)
-        for side, word in (("destination", "in"), ("source", "out")):
-            found.append(
-                one(f"{party.address} {word}", f"{name}, {word}", f"{IMAGING} AND {side} = ?",
-                    [party.address])
-            )  # fmt: skip
-    for name, devices, _ in modalities:
-        found.append(
-            one(f"modality {name}", name, f"{IMAGING} AND list_contains(?, source)", [devices])
-        )
+    grid = flows.Grid(min(past) if past else week.start, week.end, covered)
+    found = [Request(key, series.name, series) for key, series in flows.whole(part, grid).items()]
+    parties = [*(party for party, _ in pacs), *linked]
+    groups = {party.address: [party.address] for party in parties}
+    groups |= {f"modality {name}": devices for name, devices, _ in modalities}
+    series = flows.hourly(part, groups, grid)
+    for party in parties:
+        for way in flows.WAYS:
+            title = f"{_name(party)}, {way}"
+            one = replace(series[party.address, way], name=title)
+            found.append(Request(f"{party.address} {way}", title, one))
+    for name, _, _ in modalities:
+        one = replace(series[f"modality {name}", "out"], name=name)
+        found.append(Request(f"modality {name}", name, one))
     return found
 
 
@@ -397,7 +377,7 @@ def _linked_equipment(part: traffic.Slice, hosts: Hosts, inventory: Inventory) -
 
 def _links(
     made: dict[str, Made],
-    pacs: list[tuple[Party, _Flow]],
+    pacs: list[tuple[Party, Flow]],
     linked: list[Party],
     inventory: Inventory,
 ) -> list[capacity.Link]:
@@ -414,8 +394,9 @@ def _links(
 
 
 def _pacs(
-    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, _Flow]], made: dict[str, Made]
+    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, Flow]], made: dict[str, Made]
 ) -> tuple[PacsFlow, ...]:
+    peers = flows.peers(part, hosts, [party.address for party, _ in sums], PEERS)
     return tuple(
         PacsFlow(
             party=party,
@@ -425,29 +406,15 @@ def _pacs(
             previous_bytes_out=flow.previous_sent,
             curve_in=made[f"{party.address} in"].curve,
             curve_out=made[f"{party.address} out"].curve,
-            senders=traffic.ranking(
-                part,
-                hosts,
-                "source",
-                f"{IMAGING} AND destination = ?",
-                values=[party.address],
-                limit=PEERS,
-            ).rows,
-            receivers=traffic.ranking(
-                part,
-                hosts,
-                "destination",
-                f"{IMAGING} AND source = ?",
-                values=[party.address],
-                limit=PEERS,
-            ).rows,
+            senders=peers[party.address, "in"],
+            receivers=peers[party.address, "out"],
         )
         for party, flow in sums
     )
 
 
 def _modalities(
-    part: traffic.Slice, sums: list[tuple[str, list[str], _Flow]], made: dict[str, Made]
+    part: traffic.Slice, sums: list[tuple[str, list[str], Flow]], made: dict[str, Made]
 ) -> tuple[ModalityFlow, ...]:
     total = part.ask(f"SELECT sum(bytes)::DOUBLE FROM rows WHERE {IMAGING}")[0][0] or 0.0
     return tuple(

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting import Forecast, NotEnoughHistory, forecast_many
+from pacsflow.forecasting import Forecast, NotEnoughHistory
+from pacsflow.forecasting.kept import forecast_many_kept
 from pacsflow.weekly import Band, Curve, Hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from pacsflow.series import HourlySeries
     from pacsflow.week.period import Week
+
+
+HISTORY_WEEKS = 12
+"""So many weeks a forecast rests on at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +50,24 @@ def curves(
     week: Week,
     *,
     forecasts: bool = True,
+    folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Made]:
     """Return every request's curve by its key, with the forecast that was made before the week.
 
     Two forecasts a series: one from what was known before the week, to compare the week with, and
-    one from all that is known, for the week to come.
+    one from all that is known, for the week to come. `folder` is the ledger's, which keeps them.
+    Both rest on as many weeks, so that the forecast that one week's page shows is the one that the
+    next week is compared with.
     """
-    before = [r.series.between(r.series.start, week.start) for r in requests]
-    until = [r.series.between(r.series.start, week.end) for r in requests]
+    before = [r.series.between(week.shifted(-HISTORY_WEEKS).start, week.start) for r in requests]
+    until = [r.series.between(week.shifted(1 - HISTORY_WEEKS).start, week.end) for r in requests]
     made: list[Forecast | NotEnoughHistory | None] = [None] * (2 * len(requests))
     if forecasts and requests:
         hours = int((week.end - week.start).total_seconds() // 3600)
         made = list(
-            forecast_many(
+            forecast_many_kept(
+                folder,
                 [*before, *until],
                 horizon=max(hours, 168),
                 zone=week.zone.key,

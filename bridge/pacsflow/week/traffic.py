@@ -115,8 +115,12 @@ def ranking(
     query = f"""
         SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows WHERE {where}
         GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"""
-    rows = part.ask(query, values)
     before = {row[0]: row[2] for row in part.ask(query, values, weeks=-1)}
+    return ranked(hosts, part.ask(query, values), before, limit)
+
+
+def ranked(hosts: Hosts, rows: Sequence[Any], before: dict[str, float], limit: int) -> Ranking:
+    """Return a ranking of rows of address, communications and `_SUMS`, the largest first."""
     communications, octets = sum(row[1] for row in rows), sum(row[2] for row in rows)
     best = tuple(
         Ranked(

@@ -1,0 +1,151 @@
+"""Forecasts kept in a ledger: the same hours are forecast once, whoever asks and however often.
+
+A forecast is known by the hash of what it was made from: values, their first hour, horizon, zone,
+and the versions of what made it. Kept are the curve, its bands and its verdict; identification and
+the other candidates' scores are not. A file that cannot be read or written costs time, no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pacsflow.forecasting.values import Diagnostics, Forecast, NotEnoughHistory, Verdict
+from pacsflow.json_values import to_json_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pacsflow.series import HourlySeries
+
+FILE = "forecasts.sqlite"
+MOST = 3000
+"""So many forecasts are kept, about 7 kB each; the oldest go."""
+BANDS = ("mean", "lower80", "upper80", "lower95", "upper95")
+_FORM = "1"
+_TABLE = """
+CREATE TABLE IF NOT EXISTS forecasts (
+    key TEXT PRIMARY KEY, number INTEGER NOT NULL, told TEXT NOT NULL, bands BLOB NOT NULL
+) STRICT
+"""
+Answer = Forecast | NotEnoughHistory
+
+
+def key_of(series: HourlySeries, horizon: int, zone: str) -> str:
+    """Return what a forecast is known by."""
+    made_by = [_FORM, *(version(name) for name in ("pacsflow", "statsmodels", "numpy", "scipy"))]
+    head = json.dumps([*made_by, series.unit, series.start.isoformat(), horizon, zone])
+    return hashlib.sha256(head.encode() + series.values.astype("<f8").tobytes()).hexdigest()
+
+
+def forecast_many_kept(
+    folder: Path | None,
+    series: Sequence[HourlySeries],
+    *,
+    horizon: int,
+    zone: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Answer]:
+    """Return the forecast of each series: those kept in `folder`, and the others, then kept too.
+
+    Parameters
+    ----------
+    folder
+        A ledger's; None keeps nothing.
+    series, horizon, zone, progress
+        As for `forecast_many`.
+    """
+    keys = [key_of(one, horizon, zone) for one in series]
+    found = _read(folder, keys)
+    missing = [place for place, key in enumerate(keys) if key not in found]
+    if missing:
+        # statsmodels takes seconds to import, and is not needed where all is kept
+        from pacsflow.forecasting.batch import forecast_many  # noqa: PLC0415
+
+        new = forecast_many(
+            [series[place] for place in missing], horizon=horizon, zone=zone, progress=progress
+        )
+        fresh = {keys[place]: answer for place, answer in zip(missing, new, strict=True)}
+        _write(folder, fresh)
+        found |= fresh
+    return [_named(found[key], one) for key, one in zip(keys, series, strict=True)]
+
+
+def _named(answer: Answer, series: HourlySeries) -> Answer:
+    """Return an answer under the name that its series has now."""
+    return replace(answer, series=series.name)
+
+
+def _read(folder: Path | None, keys: Sequence[str]) -> dict[str, Answer]:
+    if folder is None or not (folder / FILE).is_file():
+        return {}
+    found: dict[str, Answer] = {}
+    try:
+        with closing(sqlite3.connect(f"{(folder / FILE).as_uri()}?mode=ro", uri=True)) as database:
+            for key in dict.fromkeys(keys):
+                row = database.execute(
+                    "SELECT told, bands FROM forecasts WHERE key = ?", (key,)
+                ).fetchone()
+                if row is not None and (answer := _restored(*row)) is not None:
+                    found[key] = answer
+    except sqlite3.Error:
+        return found
+    return found
+
+
+def _restored(told: str, bands: bytes) -> Answer | None:
+    try:
+        values: dict[str, Any] = json.loads(told)
+        if not bands:
+            return NotEnoughHistory(**values)
+        curves = np.frombuffer(bands, dtype="<f8").reshape(len(BANDS), -1)
+        if not np.isfinite(curves).all():
+            return None
+        low, high = values.pop("total95")
+        return Forecast(
+            start=datetime.fromisoformat(values.pop("start")),
+            total95=(float(low), float(high)),
+            verdict=Verdict(**values.pop("verdict")),
+            notes=tuple(values.pop("notes")),
+            diagnostics=Diagnostics(),
+            **dict(zip(BANDS, curves, strict=True)),
+            **values,
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:
+    if folder is None:
+        return
+    rows = []
+    for key, answer in fresh.items():
+        told, bands = to_json_value(answer), b""
+        if isinstance(answer, Forecast):
+            told = {
+                name: value
+                for name, value in told.items()
+                if name not in {*BANDS, "diagnostics", "scores"}
+            }
+            bands = b"".join(np.asarray(getattr(answer, n), "<f8").tobytes() for n in BANDS)
+        rows.append((key, json.dumps(told), bands))
+    try:
+        with closing(sqlite3.connect(folder / FILE, timeout=10)) as database, database:
+            database.execute(_TABLE)
+            last = database.execute("SELECT coalesce(max(number), 0) FROM forecasts").fetchone()[0]
+            database.executemany(
+                "INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?, ?)",
+                [(key, last + n, *rest) for n, (key, *rest) in enumerate(rows, 1)],
+            )
+            database.execute("DELETE FROM forecasts WHERE number <= ?", (last + len(rows) - MOST,))
+    except sqlite3.Error:
+        return

@@ -1,0 +1,181 @@
+"""Sums, hours and peers of many hosts at once: one question in place of one for each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pacsflow.ledger.series import IMAGING
+from pacsflow.series import HOUR, HourlySeries, floor_hour
+from pacsflow.week.traffic import estimate, ranked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from pacsflow.week.hosts import Hosts
+    from pacsflow.week.traffic import Slice
+    from pacsflow.weekly import Estimate, Ranked
+
+WAYS = {"in": "destination", "out": "source"}
+
+_BOTH_WAYS = f"""
+    SELECT place, 'in' AS way, traffic.* FROM traffic JOIN members ON destination = address
+    WHERE origin = $origin AND hour >= $first AND hour < $end AND {IMAGING}
+    UNION ALL
+    SELECT place, 'out', traffic.* FROM traffic JOIN members ON source = address
+    WHERE origin = $origin AND hour >= $first AND hour < $end AND {IMAGING}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Sums of one PACS or modality, this week and the one before."""
+
+    received: Estimate
+    sent: Estimate
+    began: int
+    previous_received: float | None
+    previous_sent: float | None
+
+
+def _hold(part: Slice, groups: Mapping[str, Sequence[str]]) -> None:
+    """Write down which host belongs to which group, by the group's place."""
+    pairs = [(place, host) for place, hosts in enumerate(groups.values()) for host in hosts]
+    # Lists, not Arrow: DuckDB would import pandas to take a table from it.
+    part.connection.execute(
+        """CREATE OR REPLACE TEMP TABLE members AS
+           SELECT unnest(?::INTEGER[]) AS place, unnest(?::VARCHAR[]) AS address""",
+        [[place for place, _ in pairs], [host for _, host in pairs]],
+    )
+
+
+def sums(part: Slice, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
+    """Return what each group of hosts received and sent of imaging traffic, by its name."""
+    _hold(part, groups)
+    week, before = part.week, part.week.shifted(-1).start
+    rows = part.connection.execute(
+        f"""SELECT place, way, coalesce(sum(bytes) FILTER (hour >= $start), 0)::DOUBLE,
+                   coalesce(sum(samples) FILTER (hour >= $start), 0)::DOUBLE,
+                   coalesce(sum(weight_squares) FILTER (hour >= $start), 0),
+                   coalesce(sum(communications) FILTER (hour >= $start), 0)::BIGINT,
+                   coalesce(sum(bytes) FILTER (hour < $start), 0)::DOUBLE
+            FROM ({_BOTH_WAYS}) GROUP BY ALL""",
+        {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
+    ).fetchall()
+    had = bool(part.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1))
+    found = {(place, way): values for place, way, *values in rows}
+    nothing = (0.0, 0.0, 0.0, 0, 0.0)
+    made = {}
+    for place, name in enumerate(groups):
+        into, out = (found.get((place, way), nothing) for way in WAYS)
+        made[name] = Flow(
+            estimate(*into[:3]),
+            estimate(*out[:3]),
+            out[3],
+            into[4] if had else None,
+            out[4] if had else None,
+        )
+    return made
+
+
+class Grid:
+    """The hours of a span, to make series on: no data is NaN, covered and empty 0."""
+
+    def __init__(self, start: datetime, end: datetime, covered: set[datetime]) -> None:
+        self.start = start = floor_hour(start)
+        self.end = end
+        self.first = int(start.timestamp()) // 3600
+        self.empty = np.full(max(0, int((end - start) / HOUR)), np.nan)
+        places = [int((hour - start) / HOUR) for hour in covered if start <= hour < end]
+        places = [place for place in places if place < self.empty.size]
+        self.empty[places] = 0.0
+
+    def series(
+        self, name: str, unit: str, hours: NDArray[np.float64], values: NDArray[np.float64]
+    ) -> HourlySeries:
+        """Return a series of values at hours since the epoch; hours not covered stay missing."""
+        grid = self.empty.copy()
+        places = hours.astype(np.int64) - self.first
+        inside = (places >= 0) & (places < grid.size)
+        places, values = places[inside], values[inside]
+        kept = np.isfinite(grid[places])
+        grid[places[kept]] = values[kept]
+        return HourlySeries(name, unit, self.start, grid)
+
+
+def hourly(
+    part: Slice, groups: Mapping[str, Sequence[str]], grid: Grid
+) -> dict[tuple[str, str], HourlySeries]:
+    """Return the hourly imaging bytes into and out of each group, by its name and way."""
+    _hold(part, groups)
+    rows = part.connection.execute(
+        f"""SELECT place, way = 'in', epoch(hour)::BIGINT // 3600, sum(bytes)::DOUBLE
+            FROM ({_BOTH_WAYS}) GROUP BY ALL""",
+        {"origin": part.origin, "first": grid.start, "end": grid.end},
+    ).fetchall()
+    place, inward, hours, octets = _columns(rows, 4)
+    made = {}
+    for number, name in enumerate(groups):
+        for way in WAYS:
+            mine = (place == number) & ((inward > 0) == (way == "in"))
+            made[name, way] = grid.series(name, "bytes", hours[mine], octets[mine])
+    return made
+
+
+def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
+    """Return the hours of everything: bytes, communications, imaging bytes."""
+    rows = part.connection.execute(
+        """SELECT epoch(hour)::BIGINT // 3600, octets, communications, imaging FROM hours
+           WHERE origin = ? AND hour >= ? AND hour < ?""",
+        [part.origin, grid.start, grid.end],
+    ).fetchall()
+    hours, *columns = _columns(rows, 4)
+    series = (
+        ("traffic", "All traffic", "bytes"),
+        ("communications", "Communications", "communications"),
+        ("imaging", "Imaging traffic", "bytes"),
+    )
+    return {
+        key: grid.series(title, unit, hours, column)
+        for (key, title, unit), column in zip(series, columns, strict=True)
+    }
+
+
+def _columns(rows: list[Any], width: int) -> NDArray[np.float64]:
+    """Return rows of numbers as columns, shape (width, rows)."""
+    # Through Arrow DuckDB would import pandas.
+    return np.array(rows, dtype=np.float64).reshape(-1, width).T
+
+
+def peers(
+    part: Slice, hosts: Hosts, addresses: Sequence[str], limit: int
+) -> dict[tuple[str, str], tuple[Ranked, ...]]:
+    """Return who sent most to each host, and received most from it, by address and way."""
+    _hold(part, {address: (address,) for address in addresses})
+    week, before = part.week, part.week.shifted(-1).start
+    rows = part.connection.execute(
+        f"""SELECT place, way, CASE way WHEN 'in' THEN source ELSE destination END AS peer,
+                   sum(communications) FILTER (hour >= $start)::BIGINT,
+                   sum(bytes) FILTER (hour >= $start)::DOUBLE AS octets,
+                   sum(samples) FILTER (hour >= $start)::DOUBLE,
+                   sum(weight_squares) FILTER (hour >= $start),
+                   sum(bytes) FILTER (hour < $start)::DOUBLE
+            FROM ({_BOTH_WAYS}) GROUP BY ALL ORDER BY 1, 2, octets DESC NULLS LAST, 4 DESC, 3""",
+        {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
+    ).fetchall()
+    of_each: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+    for place, way, *row in rows:
+        of_each.setdefault((place, way), []).append(tuple(row))
+    made: dict[tuple[str, str], tuple[Ranked, ...]] = {}
+    for place, address in enumerate(addresses):
+        for way in WAYS:
+            mine = of_each.get((place, way), [])
+            now = [row[:5] for row in mine if row[2] is not None]
+            past = {row[0]: row[5] for row in mine if row[5] is not None}
+            made[address, way] = ranked(hosts, now, past, limit).rows
+    return made

@@ -1,0 +1,73 @@
+"""Forecasts kept in a ledger: made once, the same again, and never trusted when odd."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pacsflow.forecasting import Forecast, NotEnoughHistory, batch
+from pacsflow.forecasting.kept import BANDS, FILE, forecast_many_kept
+from pacsflow.series import HourlySeries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOURS = np.arange(24 * 9)
+DAY = HourlySeries(
+    "x", "bytes", datetime(2026, 3, 2, tzinfo=UTC), 100 + 50 * np.sin(HOURS * np.pi / 12)
+)
+SHORT = replace(DAY, name="short", values=DAY.values[:90])
+
+
+def made(folder: Path | None, *series: HourlySeries) -> list[Forecast | NotEnoughHistory]:
+    return forecast_many_kept(folder, series, horizon=24, zone="UTC")
+
+
+def test_what_was_forecast_is_not_forecast_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made(tmp_path, DAY, SHORT)
+    monkeypatch.setattr(batch, "forecast_many", None)
+    renamed = replace(DAY, name="y")
+    again, short = made(tmp_path, renamed, SHORT)
+    assert isinstance(again, Forecast)
+    assert isinstance(first[0], Forecast)
+    for name in BANDS:
+        np.testing.assert_array_equal(getattr(again, name), getattr(first[0], name))
+    assert (again.start, again.verdict, again.model) == (
+        first[0].start,
+        first[0].verdict,
+        first[0].model,
+    )
+    assert again.series == "y"
+    assert short == first[1]
+    for other in (replace(DAY, values=DAY.values + 1), replace(DAY, unit="frames")):
+        with pytest.raises(TypeError):
+            made(tmp_path, other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE forecasts SET told = '{'",
+        "UPDATE forecasts SET told = '[]'",
+        "UPDATE forecasts SET told = '{\"start\": 3}'",
+        "UPDATE forecasts SET bands = x'00112233445566'",
+        "UPDATE forecasts SET bands = x'000000000000f87f'",
+        "DROP TABLE forecasts",
+    ],
+)
+def test_what_cannot_be_read_is_forecast_anew(tmp_path: Path, change: str) -> None:
+    (first,) = made(tmp_path, SHORT if "bands" not in change else DAY)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute(change)
+    (again,) = made(tmp_path, SHORT if "bands" not in change else DAY)
+    assert type(again) is type(first)
+    (tmp_path / FILE).write_bytes(b"no database " * 99)
+    assert type(made(tmp_path, SHORT)[0]) is NotEnoughHistory
+    assert type(made(None, SHORT)[0]) is NotEnoughHistory
