@@ -2,6 +2,7 @@
 
 @load ./main
 @load ./files
+@load ./halves
 @load ./hl7
 @load ./intel
 @load ./inventory

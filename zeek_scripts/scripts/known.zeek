@@ -417,7 +417,7 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 
 function tell_endpoints(c: connection)
 	{
-	if ( c$dicom$result != "accepted" )
+	if ( c$dicom$result != "accepted" || c$dicom_state$roles_unknown )
 		return;
 
 	tell(new_evidence(c, T));

@@ -164,6 +164,14 @@ export {
 		contexts:  vector of PresentationContext &default=vector();
 		## Roles of the originator that the acceptance selects, by SOP class.
 		roles:     table[string] of RoleSelection &default=table();
+		## Roles were selected for SOP classes of which the request, not seen, would tell.
+		roles_unknown: bool &default=F;
+		## P-DATA-TF, data-set bytes and missed bytes on an earlier part of the connection that
+		## Zeek took for one of its own.
+		pdus_before:   count &default=0;
+		orig_before:   count &default=0;
+		resp_before:   count &default=0;
+		missed_before: count &default=0;
 		## The originator of the association.
 		orig:      Side &default=Side();
 		## The responder of the association.
@@ -213,7 +221,15 @@ redef record connection += {
 	dicom_state: DICOM::State &optional;
 };
 
+# In halves.zeek.
+global wait_for_rest: function(c: connection): bool;
+global take_up: function(c: connection): bool;
+global expect_rest: function(c: connection);
+
 redef likely_server_ports += { ports };
+
+# Where the handshake was not seen, too, bytes that are missing are counted.
+redef report_gaps_for_partial = T;
 
 # Names of the request commands (PS3.7, table E.1-1); all others are DIMSE-N.
 const request_kinds: table[count] of string = {
@@ -356,9 +372,11 @@ function update(c: connection, t: Totals)
 	local info = c$dicom;
 	local swapped = c$dicom_state$swapped;
 
-	info$data_pdus = t$data_pdus_orig + t$data_pdus_resp;
-	info$data_bytes_orig = swapped ? t$data_bytes_resp : t$data_bytes_orig;
-	info$data_bytes_resp = swapped ? t$data_bytes_orig : t$data_bytes_resp;
+	local s = c$dicom_state;
+
+	info$data_pdus = s$pdus_before + t$data_pdus_orig + t$data_pdus_resp;
+	info$data_bytes_orig = s$orig_before + (swapped ? t$data_bytes_resp : t$data_bytes_orig);
+	info$data_bytes_resp = s$resp_before + (swapped ? t$data_bytes_orig : t$data_bytes_resp);
 	c$dicom_state$clock = t$clock;
 	c$dicom_state$stopped = t$stopped;
 
@@ -401,7 +419,7 @@ function finish_row(c: connection, ended: bool)
 		info$duration = 0sec;
 
 	if ( c?$conn )
-		info$missed_bytes = c$conn$missed_bytes;
+		info$missed_bytes = s$missed_before + c$conn$missed_bytes;
 
 	if ( ! s$requested && ! s$accepted )
 		flag(info, "midstream");
@@ -418,7 +436,9 @@ function finish_row(c: connection, ended: bool)
 
 	local answered = s$swapped ? c$orig$size : c$resp$size;
 
-	if ( info$result == "unknown" && s$requested && answered == 0 && info$data_pdus == 0 && ! one_sided )
+	# Silence tells something only where nothing can have been missed.
+	if ( info$result == "unknown" && s$requested && answered == 0 && info$data_pdus == 0 && ! one_sided &&
+	     info$missed_bytes == 0 && /[Hh].*[FfRr]/ in c$history )
 		info$result = "no_reply";
 
 	if ( s$released )
@@ -431,6 +451,15 @@ function finish_row(c: connection, ended: bool)
 		info$end = "closed";
 	else
 		info$end = "incomplete";
+	}
+
+function end_association(c: connection)
+	{
+	finish_row(c, T);
+	hook association_ended(c);
+	Log::write(LOG, c$dicom);
+	delete c$dicom;
+	delete c$dicom_state;
 	}
 
 event DICOM::flush(c: connection)
@@ -450,8 +479,13 @@ function set_session(c: connection, t: Totals)
 	{
 	if ( ! c?$dicom )
 		{
-		c$dicom = Info($ts=t$begun, $uid=c$uid, $id=c$id);
-		c$dicom_state = State();
+		if ( ! take_up(c) )
+			{
+			c$dicom = Info($ts=t$begun, $uid=c$uid, $id=c$id);
+			c$dicom_state = State();
+			expect_rest(c);
+			}
+
 		Conn::register_removal_hook(c, finalize_dicom);
 
 		if ( idle_timeout > tcp_inactivity_timeout )
@@ -493,6 +527,8 @@ function join_contexts(c: connection)
 
 		if ( sop_class in s$roles )
 			add_roles(c, sop_class, s$roles[sop_class]$scu, s$roles[sop_class]$scp);
+		else if ( sop_class == "" && |s$roles| > 0 )
+			s$roles_unknown = T;
 		else
 			add_roles(c, sop_class, T, F);
 		}
@@ -741,12 +777,6 @@ event DICOM::unrecognised(c: connection)
 
 hook finalize_dicom(c: connection) &priority=-5
 	{
-	if ( ! c?$dicom )
-		return;
-
-	finish_row(c, T);
-	hook association_ended(c);
-	Log::write(LOG, c$dicom);
-	delete c$dicom;
-	delete c$dicom_state;
+	if ( c?$dicom && ! wait_for_rest(c) )
+		end_association(c);
 	}

@@ -279,6 +279,57 @@ def responder_only() -> list[Conversation]:
 
 
 @scenario
+def half_with_pause() -> list[Conversation]:
+    """Only what the originator sends was captured, with pauses, on a port that is not known."""
+    c = associated(Conversation(resp_port=5678))
+    for _ in range(3):
+        c.wait(60).send(0, t.store(PIXELS)).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    released(c)
+    c.frames = [f for f in c.frames if f[1][26:30] == bytes([10, 1, 0, 10])]
+    return [c]
+
+
+@scenario
+def half_used_again() -> list[Conversation]:
+    """As before, the ports being used again for another association after a minute."""
+    both = [associated(), associated(Conversation().wait(60))]
+    for c in both:
+        c.send(0, t.store(PIXELS))
+        c.frames = [f for f in c.frames if f[1][26:30] == bytes([10, 1, 0, 10])]
+    return both
+
+
+@scenario
+def answer_missed() -> list[Conversation]:
+    """The answer to a request was not captured; that it was there shows when both close."""
+    c = Conversation().open().send(0, t.associate_rq())
+    return [c.lose(1, len(t.associate_rj())).close()]
+
+
+@scenario
+def unended_request() -> list[Conversation]:
+    """The capture ends before a request is answered."""
+    return [Conversation().open().send(0, t.associate_rq())]
+
+
+@scenario
+def half_handshake() -> list[Conversation]:
+    """The responder's SYN was not captured, and later on some data."""
+    c = associated()
+    del c.frames[1]
+    c.send_lossy(0, t.store(PIXELS), 3000, 7000).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    return [released(c)]
+
+
+@scenario
+def roles_without_request() -> list[Conversation]:
+    """Roles are selected, but the request that says for what was not captured."""
+    chosen = t.role(t.CT_STORAGE, 0, 1)
+    c = Conversation().open().lose(0, len(t.associate_rq([t.CT_STORAGE], extra=chosen)))
+    return [released(c.send(1, t.associate_ac([0], extra=chosen)))]
+
+
+@scenario
 def responder_later() -> list[Conversation]:
     """The responder's packets are captured only from the third second on."""
     c = associated()
