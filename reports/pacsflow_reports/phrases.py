@@ -21,6 +21,7 @@ PHRASES = (
         "it is."
     ),
     N_("%(model)s suits: %(gain)s %% better than last week's values."),
+    N_("%(model)s is not proven to suit: it does as well as last week's values, no better."),
     N_(
         "%(model)s is not proven to suit: %(loss)s %% worse than last week's values, no more than "
         "chance does, so it is kept for what it does on most series."

@@ -299,3 +299,19 @@ def test_many_are_forecast_in_order_with_progress_and_as_one_alone() -> None:
     assert isinstance(alone, Forecast)
     assert isinstance(found[3], Forecast)
     assert found[3].mean == pytest.approx(alone.mean)
+
+
+@pytest.mark.parametrize(
+    ("gain", "suits", "told"),
+    [(12.0, True, "12 % better"), (0.4, False, "as well as"), (-0.9, False, "as well as"),
+     (-3.0, False, "3 % worse")],
+)  # fmt: skip
+def test_a_gain_of_nothing_is_no_gain(gain: float, suits: bool, told: str) -> None:
+    from pacsflow.forecasting.selection import DEFAULT, Rolling, Trial
+    from pacsflow.forecasting.verdict import _sentence
+
+    none = np.empty((0, 1))
+    tried = Rolling(np.empty(0, dtype=np.int64), none, (Trial(DEFAULT, "the mean", none),))
+    said, sentence = _sentence(tried, "arima168", "ARIMA", gain, {"naive168": 1.0})
+    assert (said, told in sentence) == (suits, True)
+    assert " 0 %" not in sentence

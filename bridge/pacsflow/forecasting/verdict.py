@@ -140,8 +140,13 @@ def _sentence(
             f"{_capital(rival)} does not suit: the report shows yesterday's values instead, which "
             f"are {gain:.0f} % better than last week's."
         )
-    if gain > 0:
+    if gain >= 1:
         return True, f"{_capital(name)} suits: {gain:.0f} % better than last week's values."
+    if gain > -1:
+        return False, (
+            f"{_capital(name)} is not proven to suit: it does as well as last week's values, no "
+            "better."
+        )
     return False, (
         f"{_capital(name)} is not proven to suit: {-gain:.0f} % worse than last week's values, no "
         "more than chance does, so it is kept for what it does on most series."
