@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +13,6 @@ import pytest
 from pacsflow.forecasting import Forecast, NotEnoughHistory, batch
 from pacsflow.forecasting.kept import BANDS, FILE, forecast_many_kept
 from pacsflow.series import HourlySeries
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOURS = np.arange(24 * 9)
 DAY = HourlySeries(
@@ -32,6 +29,8 @@ def test_what_was_forecast_is_not_forecast_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = made(tmp_path, DAY, SHORT)
+    monkeypatch.chdir(tmp_path.parent)
+    tmp_path = Path(tmp_path.name)
     monkeypatch.setattr(batch, "forecast_many", None)
     renamed = replace(DAY, name="y")
     again, short = made(tmp_path, renamed, SHORT)

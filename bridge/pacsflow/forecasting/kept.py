@@ -89,8 +89,9 @@ def _read(folder: Path | None, keys: Sequence[str]) -> dict[str, Answer]:
     if folder is None or not (folder / FILE).is_file():
         return {}
     found: dict[str, Answer] = {}
+    path = (folder / FILE).resolve()
     try:
-        with closing(sqlite3.connect(f"{(folder / FILE).as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             for key in dict.fromkeys(keys):
                 row = database.execute(
                     "SELECT told, bands FROM forecasts WHERE key = ?", (key,)
