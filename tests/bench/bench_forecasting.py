@@ -2,6 +2,7 @@
 
     python tests/bench/bench_forecasting.py             # everything, as the bars say
     python tests/bench/bench_forecasting.py --quick     # fewer origins and series
+    python tests/bench/bench_forecasting.py --part accuracy --only mine.csv   # another series
 
 Prints the tables of docs/forecasting.md and ends with 1 where a bar is missed. The anchors run in
 an environment of their own (.bench/anchors: statsforecast 2.1 needs pandas below 3), which is made
@@ -137,6 +138,8 @@ def accuracy(every: dict[str, HourlySeries], quick: bool, cores: int, *, arima: 
     for name, series in every.items():
         whole = filled(series.values)
         for hours, count in HISTORIES.items():
+            if len(series) < hours + WEEK:
+                continue
             points = np.linspace(hours, len(series) - WEEK, 4 if quick else count).round()
             for point in points.astype(int).tolist():
                 cells.append((name, hours, point))
@@ -261,13 +264,16 @@ def main() -> int:
     parser.add_argument(
         "--kept-arima", action="store_true", help="of AutoARIMA only the answers kept before"
     )
+    parser.add_argument("--only", type=Path, metavar="CSV", help="judge this series alone")
     options = parser.parse_args()
     PLACE.mkdir(exist_ok=True)
     environment()
     cores = len(os.sched_getaffinity(0))
     good = True
     if options.part != "speed":
-        good &= accuracy(the_series(), options.quick, cores, arima=not options.kept_arima)
+        only = options.only
+        every = {only.stem: read_series_csv(only).series} if only else the_series()
+        good &= accuracy(every, options.quick, cores, arima=not options.kept_arima)
     if options.part != "accuracy":
         number = options.number or (24 if options.quick else TIMED)
         good &= speed(number, cores, arima=not options.kept_arima)
