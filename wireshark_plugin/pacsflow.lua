@@ -2777,7 +2777,8 @@ function endpoints:requested(frame, a, d, command)
     service = "retrieve"
   end
   a.commands = a.commands or field ~= nil
-  if not service then
+  -- Cut before its field a response looks like a request.
+  if not service or (not field and d ~= a.orig) then
     return
   end
   local basis = a.ac and "association" or "traffic"
@@ -4425,11 +4426,33 @@ local function state(a)
   return a.state
 end
 
--- Calls visit(association) for what was captured and for what was sampled.
+-- The first few of a long list, and how many more there are.
+local function shortened(list)
+  if #list > 6 then
+    return table.concat(list, ",", 1, 5) .. " +" .. number(#list - 5)
+  end
+  return #list > 0 and table.concat(list, ",") or "-"
+end
+
+-- Whether something is met for the first time: two associations may share one connection, whose
+-- frames count once.
+local function once()
+  local met = {}
+  return function(thing)
+    local first = not met[thing]
+    met[thing] = true
+    return first
+  end
+end
+
+-- Calls visit(association) for what was captured and for what was sampled; not for a connection
+-- that was taken for DICOM by its endpoints until it spoke for itself.
 local function each(trackers, visit)
   for _, t in ipairs(trackers) do
     for _, a in ipairs(t.list) do
-      visit(a, t)
+      if a.confirmed or not a.untagged then
+        visit(a, t)
+      end
     end
   end
 end
@@ -4450,7 +4473,7 @@ function stats.associations(trackers)
       bytes.address(o.host) .. " " .. number(o.port), bytes.address(r.host) .. " " .. number(r.port),
       a.base.calling_ae or "-", a.base.called_ae or "-", state(a),
       #work > 0 and table.concat(work, ", ") or "-",
-      #a.modalities > 0 and table.concat(a.modalities, ",") or "-",
+      shortened(a.modalities),
       number(o.packets + r.packets), number(o.wire_bytes), number(r.wire_bytes),
       filter = "pacsflow.assoc.id == " .. number(a.id),
     }
@@ -4503,8 +4526,9 @@ function stats.endpoints(trackers)
 end
 
 function stats.io(trackers)
-  local out, known = {}, {}
+  local out, known, is_new = {}, {}, once()
   each(trackers, function(a, t)
+    local last
     for _, d in ipairs({ a.c.a, a.c.b }) do
       local o = originator(a)
       local title = d == o and a.base.calling_ae or d ~= o and a.base.called_ae or nil
@@ -4517,9 +4541,12 @@ function stats.io(trackers)
           known[d.host] = line
           out[#out + 1] = line
         end
-        line[3] = line[3] + 1
-        line[4], line[5] = line[4] + d.peer.packets, line[5] + d.peer.wire_bytes
-        line[6], line[7] = line[6] + d.packets, line[7] + d.wire_bytes
+        line[3] = line[3] + (line ~= last and 1 or 0)
+        last = line
+        if is_new(d) then
+          line[4], line[5] = line[4] + d.peer.packets, line[5] + d.peer.wire_bytes
+          line[6], line[7] = line[6] + d.packets, line[7] + d.wire_bytes
+        end
       end
     end
   end)
@@ -4536,9 +4563,9 @@ function stats.io(trackers)
 end
 
 function stats.talkers(trackers)
-  local out, known, total = {}, {}, 0
+  local out, known, total, is_new = {}, {}, 0, once()
   each(trackers, function(a)
-    for _, d in ipairs({ a.c.a, a.c.b }) do
+    for _, d in ipairs(is_new(a.c) and { a.c.a, a.c.b } or {}) do
       local key = d.host .. d.peer.host
       local line = known[key]
       if not line then

@@ -341,6 +341,21 @@ test("frames cut short say so and still name the operation", function()
   equal(flag(c.log[1], "truncated"), true)
 end)
 
+test("a response that was cut short makes no modality of the archive", function()
+  local c = connection()
+  for side, set in ipairs({ store_rq(1), store_rsp(1, 0) }) do
+    local frame = data(value(3, set))
+    c.packet(side, frame, 24, nil, 60)
+    c.seq[side] = c.seq[side] + #frame
+  end
+  local d = c.packet(1, "", 16)
+  equal(d.c.assoc.snap.operation, "C-STORE")
+  equal(d.c.assoc.snap.inferred, true)
+  equal(c.t.endpoints.hosts[A].category, "modality")
+  local archive = c.t.endpoints.hosts[B]
+  equal(archive and archive.category, nil)
+end)
+
 test("no request, but a command set: midstream, on any port", function()
   local c = connection({ port = 33333 })
   c.send(1, ("\7"):rep(700))

@@ -117,7 +117,8 @@ function endpoints:requested(frame, a, d, command)
     service = "retrieve"
   end
   a.commands = a.commands or field ~= nil
-  if not service then
+  -- Cut before its field a response looks like a request.
+  if not service or (not field and d ~= a.orig) then
     return
   end
   local basis = a.ac and "association" or "traffic"

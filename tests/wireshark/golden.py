@@ -1,0 +1,89 @@
+"""What the plugin tells of each capture in tests/captures, frame by frame and table by table.
+
+`python tests/wireshark/golden.py --write` writes it anew to tests/wireshark/golden; look at the
+differences before they are committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+GOLDEN = HERE / "golden"
+CAPTURES = ROOT / "tests" / "captures"
+PLUGIN = ROOT / "wireshark_plugin" / "pacsflow.lua"
+TABLES = ("associations", "endpoints", "io", "talkers", "operations")
+FIELDS = (
+    "frame.number", "pacsflow.assoc.id", "pacsflow.assoc.state", "pacsflow.direction",
+    "pacsflow.calling_ae", "pacsflow.called_ae", "pacsflow.operation", "pacsflow.sop_class.name",
+    "pacsflow.modality", "pacsflow.message_id", "pacsflow.status", "pacsflow.src.tag",
+    "pacsflow.dst.tag", "pacsflow.pacs_direction", "pacsflow.tag_basis", "pacsflow.confidence",
+)  # fmt: skip
+# Of a long capture every so many frames are enough.
+FRAMES = 100
+
+
+def captures() -> dict[str, Path]:
+    """Return the captures by the name of their golden file."""
+    found = sorted([*CAPTURES.glob("*.pcap*"), *CAPTURES.glob("lab/*.pcap")])
+    return {
+        "-".join(path.relative_to(CAPTURES).with_suffix("").parts): path
+        for path in found
+        if path.suffix in {".pcap", ".pcapng"}
+    }
+
+
+def run(capture: Path, *arguments: str, tshark: str = "tshark") -> str:
+    """Return what tshark with the plugin prints; with the key log beside the capture, if any."""
+    keys = capture.with_suffix(".keys")
+    if keys.is_file():
+        arguments = ("-o", f"tls.keylog_file:{keys}", *arguments)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PACSFLOW_")}
+        command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{PLUGIN}", *arguments]
+        done = subprocess.run(
+            command, capture_output=True, check=True, timeout=120,
+            env=environment | {"HOME": home, "WIRESHARK_CONFIG_DIR": home},
+        )  # fmt: skip
+    return done.stdout.decode()
+
+
+def tell(capture: Path, tshark: str = "tshark") -> str:
+    """Return all that is told of one capture."""
+    fields = [part for name in FIELDS for part in ("-e", name)]
+    lines = run(capture, "-T", "fields", *fields, tshark=tshark).splitlines()
+    shown = lines[:: 1 + len(lines) // FRAMES]
+    tables = [part for name in TABLES for part in ("-z", f"pacsflow,{name}")]
+    text = run(capture, "-q", *tables, tshark=tshark)
+    return "\n".join(["\t".join(FIELDS), *shown]) + "\n" + text
+
+
+def main() -> int:
+    """Write the golden files, or say which differ from what the plugin tells now."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write them; else compare")
+    write = parser.parse_args().write
+    GOLDEN.mkdir(exist_ok=True)
+    wanted = captures()
+    different = [path for path in GOLDEN.glob("*.tsv") if path.stem not in wanted]
+    for name, capture in wanted.items():
+        path, text = GOLDEN / f"{name}.tsv", tell(capture)
+        if not path.is_file() or path.read_text() != text:
+            different.append(path)
+            if write:
+                path.write_text(text)
+    for path in different:
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+        if write and path.stem not in wanted:
+            path.unlink()
+    return 1 if different and not write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
