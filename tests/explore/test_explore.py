@@ -15,6 +15,7 @@ from pacsflow.errors import UsageError
 from pacsflow.explore import COLUMNS, Condition, Frames, rank_stream
 from pacsflow.explore.session import Session
 from pacsflow.explore.view import View, answer
+from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import find
 
 if TYPE_CHECKING:
@@ -179,3 +180,18 @@ def test_no_control_character_reaches_the_terminal(tmp_path: Path) -> None:
         session.go(View(listing=True))
         text = "".join(part[1] for part in session.table())
     assert text.replace("\n", "").isprintable()
+
+
+def test_with_a_key_no_frame_names_anybody(
+    table: tuple[Path, list[list[str]]], frames: Frames, tmp_path: Path
+) -> None:
+    key = Pseudonyms(b"a key of at least sixteen bytes")
+    (tmp_path / "hidden").mkdir()
+    with Frames(tmp_path / "hidden") as hidden:
+        assert hidden.load(find([table[0]]).sources, None, key) == 2000
+        plain, made = (f.rank("source", 5).rows for f in (frames, hidden))
+        assert [row[1:] for row in made] == [row[1:] for row in plain]
+        assert [row[0] for row in made] == [key.address(row[0]) for row in plain]
+        text = str(hidden.show(2000))
+    real = {row[i] for row in table[1] for i in (2, 3, 4, 5, 8)}
+    assert not {name for name in real if f"'{name}'" in text} - {key.address(n) for n in real}

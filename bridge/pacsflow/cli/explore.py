@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Inputs, errors, progress, to_csv
+from pacsflow.cli.common import Inputs, PseudonymOption, errors, key_of, progress, to_csv
 from pacsflow.cli.frames import sources_of
 from pacsflow.errors import UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @app.command(rich_help_panel="Look")
-def explore(inputs: Inputs = None) -> None:
+def explore(inputs: Inputs = None, pseudonymise: PseudonymOption = None) -> None:
     """Explore frames in the terminal: pick a column, a number, an address, DICOM only or not.
 
     Enter drills down into the value under the cursor, f lists the frames, b goes back, x writes
@@ -30,6 +30,7 @@ def explore(inputs: Inputs = None) -> None:
     from pacsflow.explore.query import Frames  # noqa: PLC0415 - only where it is asked
     from pacsflow.explore.session import Session  # noqa: PLC0415 - likewise
 
+    key = key_of(pseudonymise)
     sources = [source for source in sources_of(inputs) if source.log == "frames"]
     if not sources:
         raise UsageError("explore shows frames: give captures or tables of frames, not logs")
@@ -47,7 +48,7 @@ def explore(inputs: Inputs = None) -> None:
                     text = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
                     errors().print(text, style="yellow", markup=False)
 
-            rows.load(sources, told)
+            rows.load(sources, told, key)
         Session(rows, write_screen).application().run()
 
 

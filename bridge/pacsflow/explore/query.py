@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pacsflow.pseudonyms import Pseudonyms
+
 COLUMNS = {
     "time": "ts",
     "protocol": "protocol",
@@ -258,9 +260,14 @@ class Frames:
         self,
         sources: Sequence[Source],
         told: Callable[[Source, Quality], None] | None = None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> int:
         """Read the sources and return how many frames there are."""
-        stream = pa.RecordBatchReader.from_batches(FRAMES, _batches(sources, None, told))
+        batches = _batches(sources, None, told)
+        if pseudonyms is not None:
+            tables = (pseudonyms.table(pa.Table.from_batches([b])) for b in batches)
+            batches = (batch for table in tables for batch in table.to_batches())
+        stream = pa.RecordBatchReader.from_batches(FRAMES, batches)
         self._connection.register("incoming", stream)
         self._connection.execute("CREATE OR REPLACE TABLE frames AS SELECT * FROM incoming")
         self._connection.unregister("incoming")
