@@ -40,6 +40,23 @@ PHRASES = (
     ),
     # findings
     N_("and %(more)s more of this rule"),
+    # messages of the Zeek package's notices
+    N_("C-MOVE to %(title)s, which is not known"),
+    N_("DICOM association to the outside, %(titles)s"),
+    N_("DICOM association from the outside, %(titles)s"),
+    N_("user name and password in clear text, %(titles)s"),
+    N_("DICOM in clear text from site %(here)s to site %(there)s, %(titles)s"),
+    N_("objects from %(host)s, which the inventory does not know, %(titles)s"),
+    N_("PDUs or command sets that violate the standard, %(titles)s"),
+    N_("reserved bytes that are not zero, %(titles)s"),
+    N_("header of a file in a data set, %(titles)s"),
+    N_("%(host)s has an association with %(peer)s for the first time"),
+    N_("%(host)s was rejected with %(number)s pairs of AE titles"),
+    N_("%(host)s sent or got %(number)s C-FIND requests and results"),
+    N_("%(host)s sent %(number)s C-GET and C-MOVE requests"),
+    N_("%(host)s requested %(number)s associations"),
+    N_("%(host)s sent C-ECHO to %(number)s endpoints"),
+    N_("AE title %(title)s called from %(number)s hosts"),
     # data quality
     N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "

@@ -279,6 +279,7 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
             report.coverage.files, key=lambda f: (not f.problem, not f.unreadable_rows)
         )[:ROWS],
         "forecasts": forecasts(report, curves),
+        "verdict_alone": verdict_alone,
         "inferred_note": inferred_note(report, language),
     }
 
@@ -327,6 +328,14 @@ def forecasts(report: WeeklyReport, curves: Sequence[tuple[str, Curve]]) -> list
         found += [(f"{name} ←", flow.curve_in), (f"{name} →", flow.curve_out)]
     found += [(item.modality, item.curve) for item in report.modalities[:ROWS] if item.curve]
     return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
+
+
+def verdict_alone(curve: Curve) -> str:
+    """Return the verdict without the model's name, which stands in the column beside it."""
+    told = curve.verdict or curve.reason
+    if curve.model and told.lower().startswith(curve.model.lower()):
+        told = told[len(curve.model) :].lstrip(" :")
+    return told[:1].upper() + told[1:]
 
 
 def inferred_note(report: WeeklyReport, language: Language) -> Markup:

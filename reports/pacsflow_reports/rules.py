@@ -459,8 +459,14 @@ def finding_said(finding: Finding, language: Language) -> Finding:
     values = {name: _value(name, value, language) for name, value in finding.params}
     if not values.get("host", "-"):
         values["host"] = language.gettext("an unknown host")
-    elif finding.parties and values.get("host") == finding.parties[0].address:
-        values["host"] = party_name(finding.parties[0])
+    # The line below the title gives the addresses; sentences do with the names.
+    for party in finding.parties:
+        name = party_name(party)
+        full = f" ({party.address})"
+        values = {
+            key: name if value == party.address else value.replace(name + full, name)
+            for key, value in values.items()
+        }
     for name, moment in (("start", finding.start), ("end", finding.end)):
         if moment is not None:
             values.setdefault(name, language.moment(moment))
@@ -469,7 +475,7 @@ def finding_said(finding: Finding, language: Language) -> Finding:
         return replace(
             finding,
             title=say(text.title) % values,
-            evidence=finding.evidence
+            evidence=tuple(said(line, language) for line in finding.evidence)
             if text.evidence is None
             else (
                 *(say(line) % values for line in text.evidence),

@@ -311,3 +311,15 @@ def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
     demo(tmp_path, weeks=1, scale=0.02, no_report=True)  # the same again is not written again
     with pytest.raises(TypeError):
         demo(tmp_path, weeks=1, scale=0.02, seed=2, no_report=True)
+
+
+def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pacsflow.cli.report import _command
+
+    given = ["report", "/home/ana/logs", "--site-tz", "America/Sao_Paulo", "--site", "St. Ann",
+             "--out=/tmp/ana/w.html", "--site-tz=Europe/Berlin"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["pacsflow", *given])
+    assert _command() == (
+        "pacsflow report logs --site-tz America/Sao_Paulo --site 'St. Ann' --out=w.html "
+        "--site-tz=Europe/Berlin"
+    )

@@ -108,3 +108,36 @@ def test_every_text_finds_its_values_among_the_rules_own() -> None:
             assert set(re.findall(r"%\((\w+)\)s", said_)) <= names, rule.value
             checked += 1
     assert checked >= 3
+
+
+def test_messages_of_the_notices_are_said_as_the_zeek_package_writes_them() -> None:
+    notices = NOTICE_DOCS.parent.parent / "zeek_scripts" / "scripts" / "notices.zeek"
+    if not notices.exists():
+        pytest.skip("the Zeek package is not beside the tests")
+    pattern = re.compile(r'(?:msg = fmt|\$msg=fmt|^\s*fmt)\("([^"]+)"', re.MULTILINE)
+    templates = pattern.findall(notices.read_text())
+    told = [text for text in templates if " " in text and not text.startswith("%s to %s")]
+    assert len(told) >= 10
+    for text in told:
+        line = text.replace("%d", "5000").replace("%s the outside", "to the outside")
+        line = line.replace("%s", "10.20.0.7")
+        assert said(line, Language("pt-BR")) != line, line
+        assert said(line, Language("en")).replace("5,000", "5000") == line
+
+
+def test_sentences_name_hosts_and_the_line_below_has_their_addresses() -> None:
+    from dataclasses import replace
+
+    from pacsflow.weekly import Finding, Party, Severity
+    from pacsflow_reports.rules import finding_said
+
+    parties = (Party("10.0.0.1", "ct1"), Party("10.0.0.2"))
+    made = Finding(
+        "loss-on-path", Severity.LOW, "traffic", "t", ("e",), "a", parties=parties,
+        params=(("percent", "2"), ("host", "ct1 (10.0.0.1)"), ("peer", "10.0.0.2"),
+                ("missed", "5")),
+    )  # fmt: skip
+    assert "between ct1 and 10.0.0.2 are missing" in finding_said(made, Language("en")).title
+    params = (("seen_bytes", "9"), ("expected_bytes", "1"), ("who", "ct1 (10.0.0.1), 10.0.0.2"))
+    above = replace(made, id="traffic-above", params=params)
+    assert finding_said(above, Language("en")).evidence[1] == "Moved most: ct1, 10.0.0.2"

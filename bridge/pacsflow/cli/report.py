@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -98,8 +99,13 @@ def build(
 
 def _command() -> str:
     """Return the command as it was given, without the folders of files, which name people."""
-    words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
-    return " ".join(["pacsflow", *words])
+    words = []
+    for before, word in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False):
+        option, _, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        is_zone = "--site-tz" in {before, option}
+        told = Path(value).name if os.sep in value and not is_zone else value
+        words.append(f"{option}={told}" if option else told)
+    return shlex.join(["pacsflow", *words])
 
 
 @app.command(rich_help_panel="Main")

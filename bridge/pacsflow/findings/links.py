@@ -191,7 +191,6 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
                 "the link with the first examinations.",
                 start=first,
                 parties=parties,
-                count=len(late),
                 rows=uids(uid for some in zip_longest(*which) for uid in some),
                 source="prefetch-into-morning",
                 params=(

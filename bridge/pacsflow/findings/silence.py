@@ -140,7 +140,6 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
                 start=start,
                 end=end,
                 parties=(party,),
-                count=run.length,
                 rows=_around(facts, address, start, end),
                 source="pacs-interrupted",
                 params=(
@@ -183,7 +182,6 @@ def modality_stopped(facts: Facts) -> list[Finding]:
                 "AE setup.",
                 start=last,
                 parties=(party,),
-                count=run.length,
                 rows=_around(facts, address, facts.part.week.end, facts.part.week.end),
                 source="modality-stopped",
                 params=(
