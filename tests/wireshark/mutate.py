@@ -103,6 +103,17 @@ def prefixes(sources: list[list[Frame]]) -> Iterator[Frame]:
             copy += 1
 
 
+def byte_prefixes(sources: list[list[Frame]]) -> Iterator[Frame]:
+    """Give, for each byte of each frame, the frames before it and its own cut after that byte."""
+    copy = 0
+    for frames in sources:
+        for n, (ts, data, wire) in enumerate(frames):
+            for cut in range(len(data) + 1):
+                for frame in [*frames[:n], (ts, data[:cut], wire)]:
+                    yield move(frame, copy)
+                copy += 1
+
+
 def copies(frames: list[Frame], count: int) -> Iterator[Frame]:
     """Give `count` unchanged copies."""
     for copy in range(count):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.conftest import CAPTURES
 from tests.wireshark import mutate
+from tests.wireshark.conftest import PLUGIN
 from tests.wireshark.test_plugin import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+HERE = Path(__file__).parent
+SOURCES = HERE.parents[1] / "wireshark_plugin" / "src"
+# Every prefix of the larger captures and of whole files too; takes most of an hour.
+EVERY = bool(os.environ.get("PACSFLOW_EVERY_PREFIX"))
 NAMES = (
     "echo_ok", "qr_find", "qr_move_3party", "rejected_wrong_ae", "abort_scu", "store_ct_smallpdu",
     "midstream_104", "store_snap128",
@@ -19,8 +29,15 @@ NAMES = (
 ALL = ("pacsflow.assoc.id", "pacsflow.src.tag", "pacsflow.operation", "_ws.expert.message")
 
 
+SMALLEST = ("abort_scu", "echo_ok", "qr_find", "rejected_wrong_ae")
+
+
+def read(name: str) -> list[mutate.Frame]:
+    return mutate.read_frames(CAPTURES / f"{name}.pcapng")
+
+
 def sources() -> list[list[mutate.Frame]]:
-    return [mutate.read_frames(CAPTURES / f"{name}.pcapng") for name in NAMES]
+    return [read(name) for name in NAMES]
 
 
 def test_mutations(run: Callable[..., str], tmp_path: Path) -> None:
@@ -42,9 +59,54 @@ def test_mutations(run: Callable[..., str], tmp_path: Path) -> None:
 
 
 def test_every_prefix(run: Callable[..., str], tmp_path: Path) -> None:
+    """After every frame of each capture, and after every byte of the smallest ones."""
     capture = tmp_path / "prefixes.pcap"
     number = mutate.write(capture, mutate.prefixes(sources()))
     assert len(run(capture, *show(*ALL)).splitlines()) == number
+    for name in SMALLEST:
+        number = mutate.write(capture, mutate.byte_prefixes([read(name)]))
+        assert len(run(capture, *show(*ALL)).splitlines()) == number
+
+
+@pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
+def test_every_prefix_in_plain_lua(lua: str, tmp_path: Path) -> None:
+    if not shutil.which(lua):
+        pytest.skip(f"{lua} is not installed")
+    paths = []
+    for name in NAMES if EVERY else SMALLEST:
+        paths.append(tmp_path / f"{name}.pcap")
+        mutate.write(paths[-1], read(name))
+    if EVERY:
+        paths += sorted((CAPTURES / "lab").glob("*.pcap"))
+    done = subprocess.run(
+        [lua, str(HERE / "prefix_test.lua"), str(SOURCES), *map(str, paths)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    bytes_and_frames = sum(
+        len(data) + 1 for path in paths for _, data, _ in mutate.read_frames(path)
+    )
+    assert done.stdout == f"{bytes_and_frames} prefixes\n"
+
+
+@pytest.mark.parametrize("name", ["rejected_wrong_ae.pcapng", "lab/commitment.pcap"])
+def test_files_that_were_cut(tshark: str, tmp_path: Path, name: str) -> None:
+    """A file that ends anywhere: what tshark reads of it is read, with nothing said of Lua."""
+    whole = (CAPTURES / name).read_bytes()
+    some = random.Random(3).sample(range(len(whole)), 8)
+    cut = tmp_path / "cut"
+    for size in range(len(whole)) if EVERY else [0, 3, 4, 23, 24, 25, *some]:
+        cut.write_bytes(whole[:size])
+        told = []
+        for plugin in ([], ["-X", f"lua_script:{PLUGIN}", "-X", "lua_script1:always=1"]):
+            done = subprocess.run(
+                [tshark, "-n", "-r", str(cut), "-T", "fields", "-e", "frame.number", *plugin],
+                capture_output=True, text=True, check=False, timeout=60,
+                env={**os.environ, "HOME": str(tmp_path)},
+            )  # fmt: skip
+            assert "Lua" not in done.stderr, (size, done.stderr)
+            told.append((done.stdout, done.returncode))
+        assert told[0] == told[1], size
 
 
 def test_hostile_titles(run: Callable[..., str], tmp_path: Path) -> None:
