@@ -588,9 +588,8 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
 end
 
 local function source(log, kind, index)
-  local sources = log.of.sources
   local key = kind * MODULUS + index
-  local e = sources[key]
+  local e = log.of.sources[key]
   if not e then
     e = entry(log, log.of.agent, log.of.sub_agent, kind, index)
     log.of.sources[key] = e
@@ -609,17 +608,19 @@ end
 function sflowlog:flow(s, at, expanded, rate)
   -- Sequence number, source, rate, pool, drops, input, output; expanded, source and interfaces are
   -- two words each.
-  local c1, c2, c3, c4, kind, i2, i3, i4 = byte(s, at, at + 7)
-  local index, into, out_of = (i2 * 256 + i3) * 256 + i4, nil, nil
+  local c1, c2, c3, c4, kind, i2, i3, i4, _, _, _, _, p1, p2, p3, p4, d1, d2, d3, d4, n1, n2, n3, n4,
+    o1, o2, o3, o4 = byte(s, at, at + 27)
+  local index, into, out_of
   if expanded then
     kind, index = u32(s, at + 4), u32(s, at + 8)
     into = u32(s, at + 24) == 0 and u32(s, at + 28)
     out_of = u32(s, at + 32) == 0 and u32(s, at + 36)
-    at = at + 4
+    p1, p2, p3, p4, d1, d2, d3, d4 = byte(s, at + 16, at + 23)
   else
-    into, out_of = u32(s, at + 20), u32(s, at + 24)
+    index = (i2 * 256 + i3) * 256 + i4
+    into = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
+    out_of = ((o1 * 256 + o2) * 256 + o3) * 256 + o4
   end
-  local p1, p2, p3, p4, d1, d2, d3, d4 = byte(s, at + 12, at + 19)
   local sequence = ((c1 * 256 + c2) * 256 + c3) * 256 + c4
   local pool = ((p1 * 256 + p2) * 256 + p3) * 256 + p4
   local drops = ((d1 * 256 + d2) * 256 + d3) * 256 + d4
@@ -1206,6 +1207,7 @@ local export = {}
 export.__index = export
 
 local byte, char, format, sub = string.byte, string.char, string.format, string.sub
+local unpack = table.unpack
 
 local FRAMES = {
   { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
@@ -1219,7 +1221,9 @@ local FRAMES = {
   { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
-local NO_TAGS = ("\t-"):rep(#FRAMES - 16)
+-- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
+local PLAIN = 16
+local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
 -- segment) it may name a patient and is left out.
@@ -1274,8 +1278,15 @@ local function ends(key)
 end
 ends = memo(ends)
 
-function export.open(directory)
-  local self = setmetatable({}, export)
+-- brief: frames.log without the columns that a ledger does not ask for.
+function export.open(directory, brief)
+  local self = setmetatable({ brief = brief, no_tags = brief and "" or NO_TAGS }, export)
+  -- By agent and rate, what stands between length and protocol of a sample's row.
+  self.told = memo(function(agent)
+    return memo(function(rate)
+      return "\t-\t" .. number(rate) .. "\t" .. address(agent) .. "\t"
+    end)
+  end)
   function self.log(name, fields)
     local path = directory .. "/" .. name .. ".log"
     local out, problem = io.open(path, "wb")
@@ -1286,7 +1297,7 @@ function export.open(directory)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
-  self.frames = self.log("frames", FRAMES)
+  self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
 end
 
@@ -1348,11 +1359,11 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
     info = nil
   end
   local hw = "-\t-"
-  if out.link == "ethernet" and #s >= 12 then
+  if out.link == "ethernet" and #s >= 12 and not self.brief then
     hw = macs(sub(s, 1, 12))
   end
-  local tags = NO_TAGS
-  if a then
+  local tags = self.no_tags
+  if a and not self.brief then
     local base, known = snap.base, snap.sop and uids.sop_classes[snap.sop]
     tags = "\t" .. format("%d", a.id) .. "\t" .. ready(base.calling_ae) .. "\t"
       .. ready(base.called_ae) .. "\t" .. ready(snap.operation) .. "\t"
@@ -1366,30 +1377,30 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
   end
-  local before = "\t" .. text(protocol) .. "\t" .. addresses .. "\t" .. hw .. "\t"
-    .. (out.vlan and number(out.vlan) or "-") .. "\t"
-  local after = "\t" .. text(info) .. "\t" .. number(rate) .. "\t"
-    .. (agent and address(agent) or "-") .. "\t" .. proto .. "\t" .. flow .. "\t"
-    .. (a and "dicom" or "-") .. tags .. "\n"
   self.frames.rows = self.frames.rows + 1
-  self.frames.out:write(self.ts_text, before, number(wire), after)
-  return before, after
+  self.frames.out:write(self.ts_text, "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
+    out.vlan and number(out.vlan) or "-", "\t", number(wire), "\t", text(info), "\t",
+    number(rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
+    a and "dicom" or "-", tags, "\n")
 end
 
--- A sample of a TCP connection's direction d without tags. Its next one from the same agent says
--- the same but for time and length.
+-- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
 function export:sample(ts, h, out, length, rate, agent, d)
   local link = sub(h, 1, 12)
-  if d.row_rate == rate and d.row_agent == agent and d.row_link == link and d.row_vlan == out.vlan then
-    if ts ~= self.ts then
-      self.ts, self.ts_text = ts, format("%.6f", ts)
-    end
-    self.frames.rows = self.frames.rows + 1
-    self.frames.out:write(self.ts_text, d.row_before, number(length), d.row_after)
-    return
+  if d.row_link ~= link or d.row_vlan ~= out.vlan then
+    local e = ends(out.key .. char(out.proto))
+    local hw = out.link == "ethernet" and #h >= 12 and not self.brief and macs(link) or "-\t-"
+    d.row_link, d.row_vlan = link, out.vlan
+    d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
+      .. "\t"
+    d.row_flow = e[2] .. "\t" .. e[3] .. "\t-" .. self.no_tags .. "\n"
   end
-  d.row_rate, d.row_agent, d.row_link, d.row_vlan = rate, agent, link, out.vlan
-  d.row_before, d.row_after = self:frame(ts, "TCP", h, out, length, nil, rate, agent)
+  if ts ~= self.ts then
+    self.ts, self.ts_text = ts, format("%.6f", ts)
+  end
+  self.frames.rows = self.frames.rows + 1
+  self.frames.out:write(self.ts_text, d.row_ends, number(length), self.told(agent)(rate),
+    d.row_flow)
 end
 
 function export:close(hosts)
@@ -2082,9 +2093,10 @@ local sample = {}
 -- Reads a datagram s of `room` bytes on the wire. take(sample) gets each sampled header: index,
 -- rate (one in so many), length of the frame on the wire, stripped bytes of it, protocol, header,
 -- agent (raw address); the table is the same each time. log, where there is one, is told of
--- everything else (see sflowlog.lua). Returns how many headers there were, or nil where the
+-- everything else (see sflowlog.lua). may_show(s, at), where there is one, says of the Ethernet frame
+-- at `at` in s whether it is wanted at all. Returns how many headers there were, or nil where the
 -- structure is not sFlow's.
-function sflow.read(s, take, log, room)
+function sflow.read(s, take, log, room, may_show)
   if not sflow.begins(s) then
     return nil
   end
@@ -2147,14 +2159,17 @@ function sflow.read(s, take, log, room)
             elseif rate > 0 then
               index, headers = index + 1, headers + 1
               -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-              sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
-                p1 * 256 + p2
-              sample.length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
-              sample.header = sub(s, records_at + 24, records_at + 23 + captured)
-              if log then
-                log:header(rate, sample.length)
+              if not may_show or protocol ~= 1 or may_show(s, records_at + 24) then
+                local length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
+                sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
+                  p1 * 256 + p2
+                sample.length = length
+                sample.header = sub(s, records_at + 24, records_at + 23 + captured)
+                if log then
+                  log:header(rate, length)
+                end
+                take(sample)
               end
-              take(sample)
             end
           end
           records_at = records_at + 8 + record
@@ -4124,28 +4139,6 @@ local function index(t, sampled)
   end
 end
 
--- Whether a sampled header may show what its connection is: the first bytes of a PDU or a command
--- (see tracker.lua), or a SYN. Most do not: acknowledgments, and the inside of data sets.
-local function may_show(h, known)
-  local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(h, 13, 24)
-  if not p or t1 ~= 8 or t2 ~= 0 or v ~= 0x45 then
-    return true
-  elseif p ~= 6 then
-    return false
-  end
-  local size, flags = byte(h, 47, 48)
-  if not flags or flags % 4 >= 2 then
-    return true
-  end
-  local header = 20 + (size - size % 16) / 4
-  local first = l1 * 256 + l2 > header and byte(h, 15 + header)
-  if first and first <= 7 then
-    return true
-  end
-  local key = sub(h, 27, 38)
-  return known.kept[key] or known.young[key] or known.old[key]
-end
-
 local source = {}
 function source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
@@ -4164,6 +4157,25 @@ function lookahead.scan(file, limit, sampled)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, out, info = 0, {}, {}
+  -- Whether the sampled header at `at` may show what its connection is: the first bytes of a PDU or
+  -- a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
+  local function may_show(s, at)
+    local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(s, at + 12, at + 23)
+    if p ~= 6 or v ~= 0x45 or t1 ~= 8 or t2 ~= 0 then
+      return p ~= 17
+    end
+    local size, flags = byte(s, at + 46, at + 47)
+    if not flags or flags % 4 >= 2 then
+      return true
+    end
+    local header = 20 + (size - size % 16) / 4
+    local first = l1 * 256 + l2 > header and byte(s, at + 14 + header)
+    if first and first <= 7 then
+      return true
+    end
+    local key = sub(s, at + 26, at + 37)
+    return samples.kept[key] or samples.young[key] or samples.old[key]
+  end
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       info.abs_ts, source.s = ts, s
@@ -4183,11 +4195,9 @@ function lookahead.scan(file, limit, sampled)
     if out.proto == 17 and out.length and not out.fragment then
       local datagram = sub(s, out.offset + 1, out.offset + out.length)
       sflow.read(datagram, function(sample)
-        if sample.protocol ~= 1 or may_show(sample.header, samples) then
-          packet.sampled(sample.protocol, sample.header, sample.length, out)
-          feed(samples, sample.header, ts, sample.length, sample.rate)
-        end
-      end)
+        packet.sampled(sample.protocol, sample.header, sample.length, out)
+        feed(samples, sample.header, ts, sample.length, sample.rate)
+      end, nil, nil, may_show)
     else
       feed(frames, s, ts, wire, 1)
     end
@@ -5090,7 +5100,7 @@ local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
     if records and d and not tagged then
       log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
     elseif records then
-      local e = tagged and ends_of(samples, a, snap, d, frame, true)
+      local e = tagged and not log.brief and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
       log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
@@ -5171,9 +5181,9 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   if log and fresh then
     -- A datagram of samples is told by its samples; it would be counted on top of them.
     if not sampled then
-      local e = snap and ends_of(state, a, snap, d, frame, true)
+      local e = snap and not log.brief and ends_of(state, a, snap, d, frame, true)
       log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-        tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+        not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e, size < wire)
     end
     if progress and frame % progress == 0 then
       io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
@@ -5232,7 +5242,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to)
+  log = export.open(export_to, arguments.brief or os.getenv("PACSFLOW_BRIEF"))
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

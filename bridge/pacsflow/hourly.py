@@ -153,14 +153,14 @@ _SAMPLED = "coalesce(sampling_rate > 1, FALSE) OR agent IS NOT NULL"
 # A conversation belongs to the side that was seen first; it is DICOM when one of its frames was.
 _FRAMES = f"""
     WITH known AS (
-        SELECT row_number() OVER () AS n, *, {_SAMPLED} AS sampled FROM rows
+        SELECT rowid AS n, *, {_SAMPLED} AS sampled FROM rows
         WHERE "id.orig_h" IS NOT NULL AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
     ), flows AS (
         SELECT flow, min(n) AS first, bool_or(service = 'dicom') AS is_dicom,
                arg_min("id.orig_h", n) AS a, arg_min("id.orig_p", n) AS a_p,
                arg_min("id.resp_p", n) AS b_p, arg_min(proto, n) AS proto,
                arg_min(service, n) AS said,
-               count(DISTINCT "id.orig_h") > 1 AS spoke
+               min("id.orig_h") <> max("id.orig_h") AS spoke
         FROM known WHERE flow IS NOT NULL GROUP BY flow
     ), named AS (
         SELECT flow, first, a, spoke, proto,

@@ -102,6 +102,7 @@ def export_logs(
     inventory: Path | None = None,
     sampling_rate: int | None = None,
     keylog: Path | None = None,
+    brief: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ExportedLogs:
     """Write dicom.log, known_dicom.log and frames.log of a capture.
@@ -120,6 +121,8 @@ def export_logs(
         The capture holds one in so many frames (``sflowtool -t``); None: all of them.
     keylog
         TLS key log (NSS format), to read associations inside TLS.
+    brief
+        Leave hardware addresses, Info and tags out of frames.log: a ledger asks for none of them.
     progress
         Called now and then with the number of frames read so far.
 
@@ -144,6 +147,8 @@ def export_logs(
         if keylog is not None:
             command += ["-o", f"tls.keylog_file:{keylog.absolute()}"]
         environment = _environment(Path(home), out_dir.absolute(), inventory, sampling_rate)
+        if brief:
+            environment["PACSFLOW_BRIEF"] = "1"
         process = subprocess.Popen(
             command,
             env=environment,

@@ -10,6 +10,7 @@ local export = {}
 export.__index = export
 
 local byte, char, format, sub = string.byte, string.char, string.format, string.sub
+local unpack = table.unpack
 
 local FRAMES = {
   { "ts", "time" }, { "protocol", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
@@ -23,7 +24,9 @@ local FRAMES = {
   { "dst_name", "string" }, { "tag_basis", "string" }, { "confidence", "count" },
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
-local NO_TAGS = ("\t-"):rep(#FRAMES - 16)
+-- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
+local PLAIN = 16
+local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
 -- segment) it may name a patient and is left out.
@@ -78,8 +81,15 @@ local function ends(key)
 end
 ends = memo(ends)
 
-function export.open(directory)
-  local self = setmetatable({}, export)
+-- brief: frames.log without the columns that a ledger does not ask for.
+function export.open(directory, brief)
+  local self = setmetatable({ brief = brief, no_tags = brief and "" or NO_TAGS }, export)
+  -- By agent and rate, what stands between length and protocol of a sample's row.
+  self.told = memo(function(agent)
+    return memo(function(rate)
+      return "\t-\t" .. number(rate) .. "\t" .. address(agent) .. "\t"
+    end)
+  end)
   function self.log(name, fields)
     local path = directory .. "/" .. name .. ".log"
     local out, problem = io.open(path, "wb")
@@ -90,7 +100,7 @@ function export.open(directory)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
-  self.frames = self.log("frames", FRAMES)
+  self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
 end
 
@@ -152,11 +162,11 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
     info = nil
   end
   local hw = "-\t-"
-  if out.link == "ethernet" and #s >= 12 then
+  if out.link == "ethernet" and #s >= 12 and not self.brief then
     hw = macs(sub(s, 1, 12))
   end
-  local tags = NO_TAGS
-  if a then
+  local tags = self.no_tags
+  if a and not self.brief then
     local base, known = snap.base, snap.sop and uids.sop_classes[snap.sop]
     tags = "\t" .. format("%d", a.id) .. "\t" .. ready(base.calling_ae) .. "\t"
       .. ready(base.called_ae) .. "\t" .. ready(snap.operation) .. "\t"
@@ -170,30 +180,30 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
   end
-  local before = "\t" .. text(protocol) .. "\t" .. addresses .. "\t" .. hw .. "\t"
-    .. (out.vlan and number(out.vlan) or "-") .. "\t"
-  local after = "\t" .. text(info) .. "\t" .. number(rate) .. "\t"
-    .. (agent and address(agent) or "-") .. "\t" .. proto .. "\t" .. flow .. "\t"
-    .. (a and "dicom" or "-") .. tags .. "\n"
   self.frames.rows = self.frames.rows + 1
-  self.frames.out:write(self.ts_text, before, number(wire), after)
-  return before, after
+  self.frames.out:write(self.ts_text, "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
+    out.vlan and number(out.vlan) or "-", "\t", number(wire), "\t", text(info), "\t",
+    number(rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
+    a and "dicom" or "-", tags, "\n")
 end
 
--- A sample of a TCP connection's direction d without tags. Its next one from the same agent says
--- the same but for time and length.
+-- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
 function export:sample(ts, h, out, length, rate, agent, d)
   local link = sub(h, 1, 12)
-  if d.row_rate == rate and d.row_agent == agent and d.row_link == link and d.row_vlan == out.vlan then
-    if ts ~= self.ts then
-      self.ts, self.ts_text = ts, format("%.6f", ts)
-    end
-    self.frames.rows = self.frames.rows + 1
-    self.frames.out:write(self.ts_text, d.row_before, number(length), d.row_after)
-    return
+  if d.row_link ~= link or d.row_vlan ~= out.vlan then
+    local e = ends(out.key .. char(out.proto))
+    local hw = out.link == "ethernet" and #h >= 12 and not self.brief and macs(link) or "-\t-"
+    d.row_link, d.row_vlan = link, out.vlan
+    d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
+      .. "\t"
+    d.row_flow = e[2] .. "\t" .. e[3] .. "\t-" .. self.no_tags .. "\n"
   end
-  d.row_rate, d.row_agent, d.row_link, d.row_vlan = rate, agent, link, out.vlan
-  d.row_before, d.row_after = self:frame(ts, "TCP", h, out, length, nil, rate, agent)
+  if ts ~= self.ts then
+    self.ts, self.ts_text = ts, format("%.6f", ts)
+  end
+  self.frames.rows = self.frames.rows + 1
+  self.frames.out:write(self.ts_text, d.row_ends, number(length), self.told(agent)(rate),
+    d.row_flow)
 end
 
 function export:close(hosts)

@@ -172,28 +172,6 @@ local function index(t, sampled)
   end
 end
 
--- Whether a sampled header may show what its connection is: the first bytes of a PDU or a command
--- (see tracker.lua), or a SYN. Most do not: acknowledgments, and the inside of data sets.
-local function may_show(h, known)
-  local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(h, 13, 24)
-  if not p or t1 ~= 8 or t2 ~= 0 or v ~= 0x45 then
-    return true
-  elseif p ~= 6 then
-    return false
-  end
-  local size, flags = byte(h, 47, 48)
-  if not flags or flags % 4 >= 2 then
-    return true
-  end
-  local header = 20 + (size - size % 16) / 4
-  local first = l1 * 256 + l2 > header and byte(h, 15 + header)
-  if first and first <= 7 then
-    return true
-  end
-  local key = sub(h, 27, 38)
-  return known.kept[key] or known.young[key] or known.old[key]
-end
-
 local source = {}
 function source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
@@ -212,6 +190,25 @@ function lookahead.scan(file, limit, sampled)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, out, info = 0, {}, {}
+  -- Whether the sampled header at `at` may show what its connection is: the first bytes of a PDU or
+  -- a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
+  local function may_show(s, at)
+    local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(s, at + 12, at + 23)
+    if p ~= 6 or v ~= 0x45 or t1 ~= 8 or t2 ~= 0 then
+      return p ~= 17
+    end
+    local size, flags = byte(s, at + 46, at + 47)
+    if not flags or flags % 4 >= 2 then
+      return true
+    end
+    local header = 20 + (size - size % 16) / 4
+    local first = l1 * 256 + l2 > header and byte(s, at + 14 + header)
+    if first and first <= 7 then
+      return true
+    end
+    local key = sub(s, at + 26, at + 37)
+    return samples.kept[key] or samples.young[key] or samples.old[key]
+  end
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short then
       info.abs_ts, source.s = ts, s
@@ -231,11 +228,9 @@ function lookahead.scan(file, limit, sampled)
     if out.proto == 17 and out.length and not out.fragment then
       local datagram = sub(s, out.offset + 1, out.offset + out.length)
       sflow.read(datagram, function(sample)
-        if sample.protocol ~= 1 or may_show(sample.header, samples) then
-          packet.sampled(sample.protocol, sample.header, sample.length, out)
-          feed(samples, sample.header, ts, sample.length, sample.rate)
-        end
-      end)
+        packet.sampled(sample.protocol, sample.header, sample.length, out)
+        feed(samples, sample.header, ts, sample.length, sample.rate)
+      end, nil, nil, may_show)
     else
       feed(frames, s, ts, wire, 1)
     end

@@ -305,7 +305,7 @@ local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
     if records and d and not tagged then
       log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
     elseif records then
-      local e = tagged and ends_of(samples, a, snap, d, frame, true)
+      local e = tagged and not log.brief and ends_of(samples, a, snap, d, frame, true)
       local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
         or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
       log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
@@ -386,9 +386,9 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   if log and fresh then
     -- A datagram of samples is told by its samples; it would be counted on top of them.
     if not sampled then
-      local e = snap and ends_of(state, a, snap, d, frame, true)
+      local e = snap and not log.brief and ends_of(state, a, snap, d, frame, true)
       log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-        tostring(pinfo.cols.info), state.rate, nil, snap and a, snap, e, size < wire)
+        not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e, size < wire)
     end
     if progress and frame % progress == 0 then
       io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
@@ -447,7 +447,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to)
+  log = export.open(export_to, arguments.brief or os.getenv("PACSFLOW_BRIEF"))
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

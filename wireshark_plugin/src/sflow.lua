@@ -50,9 +50,10 @@ local sample = {}
 -- Reads a datagram s of `room` bytes on the wire. take(sample) gets each sampled header: index,
 -- rate (one in so many), length of the frame on the wire, stripped bytes of it, protocol, header,
 -- agent (raw address); the table is the same each time. log, where there is one, is told of
--- everything else (see sflowlog.lua). Returns how many headers there were, or nil where the
+-- everything else (see sflowlog.lua). may_show(s, at), where there is one, says of the Ethernet frame
+-- at `at` in s whether it is wanted at all. Returns how many headers there were, or nil where the
 -- structure is not sFlow's.
-function sflow.read(s, take, log, room)
+function sflow.read(s, take, log, room, may_show)
   if not sflow.begins(s) then
     return nil
   end
@@ -115,14 +116,17 @@ function sflow.read(s, take, log, room)
             elseif rate > 0 then
               index, headers = index + 1, headers + 1
               -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-              sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
-                p1 * 256 + p2
-              sample.length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
-              sample.header = sub(s, records_at + 24, records_at + 23 + captured)
-              if log then
-                log:header(rate, sample.length)
+              if not may_show or protocol ~= 1 or may_show(s, records_at + 24) then
+                local length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
+                sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
+                  p1 * 256 + p2
+                sample.length = length
+                sample.header = sub(s, records_at + 24, records_at + 23 + captured)
+                if log then
+                  log:header(rate, length)
+                end
+                take(sample)
               end
-              take(sample)
             end
           end
           records_at = records_at + 8 + record

@@ -132,9 +132,8 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
 end
 
 local function source(log, kind, index)
-  local sources = log.of.sources
   local key = kind * MODULUS + index
-  local e = sources[key]
+  local e = log.of.sources[key]
   if not e then
     e = entry(log, log.of.agent, log.of.sub_agent, kind, index)
     log.of.sources[key] = e
@@ -153,17 +152,19 @@ end
 function sflowlog:flow(s, at, expanded, rate)
   -- Sequence number, source, rate, pool, drops, input, output; expanded, source and interfaces are
   -- two words each.
-  local c1, c2, c3, c4, kind, i2, i3, i4 = byte(s, at, at + 7)
-  local index, into, out_of = (i2 * 256 + i3) * 256 + i4, nil, nil
+  local c1, c2, c3, c4, kind, i2, i3, i4, _, _, _, _, p1, p2, p3, p4, d1, d2, d3, d4, n1, n2, n3, n4,
+    o1, o2, o3, o4 = byte(s, at, at + 27)
+  local index, into, out_of
   if expanded then
     kind, index = u32(s, at + 4), u32(s, at + 8)
     into = u32(s, at + 24) == 0 and u32(s, at + 28)
     out_of = u32(s, at + 32) == 0 and u32(s, at + 36)
-    at = at + 4
+    p1, p2, p3, p4, d1, d2, d3, d4 = byte(s, at + 16, at + 23)
   else
-    into, out_of = u32(s, at + 20), u32(s, at + 24)
+    index = (i2 * 256 + i3) * 256 + i4
+    into = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
+    out_of = ((o1 * 256 + o2) * 256 + o3) * 256 + o4
   end
-  local p1, p2, p3, p4, d1, d2, d3, d4 = byte(s, at + 12, at + 19)
   local sequence = ((c1 * 256 + c2) * 256 + c3) * 256 + c4
   local pool = ((p1 * 256 + p2) * 256 + p3) * 256 + p4
   local drops = ((d1 * 256 + d2) * 256 + d3) * 256 + d4

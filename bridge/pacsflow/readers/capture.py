@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NO_LUA_AS_ROOT = (4, 4)
 """From this version on, tshark started as root silently loads no Lua script."""
+NOT_BRIEF = frozenset({"hw_source", "hw_destination", "vlan", "info"})
 NO_CLOCK = (
     "its clock was not set (frames from before 1990): they cannot be put into hours without "
     "--capture-start 2026-03-02T08:00"
@@ -53,7 +54,8 @@ def read(
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
         return
     with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
-        logs, timeless = _exported(path, Path(folder), str(tshark.path), options)
+        brief = columns is not None and NOT_BRIEF.isdisjoint(columns)
+        logs, timeless = _exported(path, Path(folder), str(tshark.path), options, brief=brief)
         if timeless:
             quality.note(NO_CLOCK)
         for warning in logs.warnings:
@@ -79,21 +81,23 @@ def read(
 
 
 def _exported(
-    path: Path, folder: Path, tshark: str, options: CaptureOptions
+    path: Path, folder: Path, tshark: str, options: CaptureOptions, *, brief: bool
 ) -> tuple[ExportedLogs, bool]:
     """Return the logs of a capture, and whether their times mean nothing."""
-    logs = _export(path, folder, tshark, options)
+    logs = _export(path, folder, tshark, options, brief=brief)
     first = _first(logs.sflow or logs.frames)
     if first is None or first >= EARLIEST:
         return logs, False
     start = options.start.timestamp() if options.start else int(EARLIEST)
     moved = _moved(path, folder / "moved", Decimal(start) - first)
     if moved is not None:
-        logs = _export(moved, folder, tshark, options)
+        logs = _export(moved, folder, tshark, options, brief=brief)
     return logs, options.start is None
 
 
-def _export(path: Path, folder: Path, tshark: str, options: CaptureOptions) -> ExportedLogs:
+def _export(
+    path: Path, folder: Path, tshark: str, options: CaptureOptions, *, brief: bool
+) -> ExportedLogs:
     return export_logs(
         path,
         folder,
@@ -101,6 +105,7 @@ def _export(path: Path, folder: Path, tshark: str, options: CaptureOptions) -> E
         inventory=options.inventory,
         sampling_rate=options.sampling_rate,
         keylog=options.keylog,
+        brief=brief,
     )
 
 
