@@ -111,6 +111,36 @@ def test_a_log_that_grew_replaces_its_earlier_self(ledger: Ledger, write: Write)
     assert total(ledger, "communications") == 3, "a rotated log is another log"
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
+    ledger: Ledger, write: Write, packed: bool, folder: bool
+) -> None:
+    """Zeek moves current/conn.log away when it is full, packs it, and begins another."""
+    current = write("spool/conn.log", tsv([{}], close=False))
+    ledger.add(find([current]).sources)
+    whole = tsv([{}, {"uid": "C2"}])
+    name = "2026-03-02/conn.08:00:00-09:00:00.log"
+    rotated = write(f"{name}.gz", gzip.compress(whole.encode())) if packed else write(name, whole)
+    current.write_text(tsv([{"uid": "C3"}], close=False))
+    given = [current.parents[1]] if folder else [rotated, current]
+    ledger.add(find(given).sources)
+    assert total(ledger, "communications") == 3
+    assert len(ledger.entries()) == 2
+    ledger.add(find(given).sources)
+    assert total(ledger, "communications") == 3
+
+
+def test_a_file_that_is_still_there_is_not_taken_for_the_start_of_another(
+    ledger: Ledger, write: Write
+) -> None:
+    kept = write("a/conn.log", tsv([{}], close=False))
+    ledger.add(find([kept]).sources)
+    longer = write("b/conn.log", tsv([{}, {"uid": "C2"}]))
+    ledger.add(find([longer]).sources)
+    assert len(ledger.entries()) == 2, "nobody rotated it: that is another sensor's"
+
+
 def test_a_bad_file_harms_nothing(ledger: Ledger, write: Write) -> None:
     ledger.add(find([write("good/conn.log", tsv([{}]))]).sources)
     before, files = traffic(ledger), sorted(p for p in ledger.folder.rglob("*.parquet"))

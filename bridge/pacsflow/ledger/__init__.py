@@ -168,7 +168,8 @@ class Ledger:
         """Add what is new in `sources`; what is there already changes nothing.
 
         A log that has grown since it was added (its first bytes are the old file) replaces its
-        earlier self. `progress` is called with sources done and their number.
+        earlier self, also where it was moved, or packed, in the meantime. `progress` is called with
+        sources done and their number.
         """
         with self._lock(wait=True):
             return self._add(sources, simulated, workers or os.cpu_count() or 1, progress)
@@ -183,6 +184,8 @@ class Ledger:
         entries = self.journal.entries()
         by_hash = {entry.sha256 for entry in entries}
         by_path = {entry.path: entry for entry in entries}
+        # A log that is gone from its place, or has become another, may have been rotated.
+        moved = {e.sha256: e for e in entries if stamp(Path(e.path)) != e.stamp}
         added: list[Entry] = []
         known: list[Source] = []
         problems: list[PacsflowError] = []
@@ -193,8 +196,9 @@ class Ledger:
             if old is not None and old.stamp == stamp(source.path):
                 known.append(source)
                 continue
+            earlier = [e.size for e in moved.values() if e.kind == source.kind]
             try:
-                print_ = fingerprint(source.path, old.size if old and is_replaceable(source) else 0)
+                print_ = fingerprint(source.path, earlier if is_replaceable(source) else ())
             except PacsflowError as error:
                 problems.append(error)
                 self.journal.problem(path, str(error), datetime.now(UTC))
@@ -203,8 +207,9 @@ class Ledger:
                 known.append(source)
                 continue
             by_hash.add(print_.sha256)
-            grown = old is not None and print_.prefix == old.sha256
-            todo.append((source, print_, old.sha256 if old and grown else ""))
+            grown = next((sha for sha in print_.prefixes if sha in moved), "")
+            moved.pop(grown, None)
+            todo.append((source, print_, grown))
         waiting: list[Entry] = []
         for done, (item, staged) in enumerate(self._staged(todo, workers), 1):
             if isinstance(staged, PacsflowError):

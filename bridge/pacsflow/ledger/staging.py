@@ -19,7 +19,7 @@ from pacsflow.readers.blocks import opened
 from pacsflow.readers.schemas import ZEEK_LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class Fingerprint:
     """A source's content: SHA-256 of its bytes after decompression, and their number.
 
-    `prefix` is the hash of the first `prefix_size` bytes, where those were asked for; `stamp` is
-    taken before the file is read, so that a change while reading shows.
+    `prefixes` are the hashes of its first bytes, for every length that was asked for, the longest
+    first; `stamp` is taken before the file is read, so that a change while reading shows.
     """
 
     sha256: str
     size: int
-    prefix: str = ""
+    prefixes: tuple[str, ...] = ()
     stamp: str = ""
 
 
@@ -58,19 +58,22 @@ def stamp(path: Path) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def fingerprint(path: Path, prefix_size: int = 0) -> Fingerprint:
+def fingerprint(path: Path, lengths: Collection[int] = ()) -> Fingerprint:
     """Hash a file's content, gzip undone, so that a log and its packed copy are the same."""
     whole = hashlib.sha256()
-    prefix, size, stamped = "", 0, stamp(path)
+    size, stamped = 0, stamp(path)
+    waiting, prefixes = sorted(set(lengths) - {0}, reverse=True), []
     with opened(path) as file:
         while chunk := file.read(1 << 20):
-            if prefix_size and size < prefix_size <= size + len(chunk):
-                part = whole.copy()
-                part.update(chunk[: prefix_size - size])
-                prefix = part.hexdigest()
-            whole.update(chunk)
+            done = 0
+            while waiting and waiting[-1] <= size + len(chunk):
+                cut = waiting.pop() - size
+                whole.update(chunk[done:cut])
+                prefixes.append(whole.copy().hexdigest())
+                done = cut
+            whole.update(chunk[done:])
             size += len(chunk)
-    return Fingerprint(whole.hexdigest(), size, prefix, stamped)
+    return Fingerprint(whole.hexdigest(), size, tuple(reversed(prefixes)), stamped)
 
 
 def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | PacsflowError:
