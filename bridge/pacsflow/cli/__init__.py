@@ -63,6 +63,7 @@ def _register() -> None:
         sampling,
         simulate,
         traffic,
+        watch,
     )
 
 

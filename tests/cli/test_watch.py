@@ -1,0 +1,105 @@
+"""`watch`: what arrives is added, what grows and is rotated counts once, a signal ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pacsflow.cli import main
+from pacsflow.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+HEAD = (
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
+    "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration"
+    "\torig_ip_bytes\tresp_ip_bytes\n"
+    "#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tinterval\tcount\tcount\n"
+)
+
+
+def row(number: int) -> str:
+    return (
+        f"{1772445600 + number}.0\tC{number}\t10.0.0.1\t{40000 + number}\t10.0.0.2\t104\ttcp\tdicom"
+        "\t1.0\t1000\t200\n"
+    )
+
+
+def began(ledger: Path) -> int:
+    with Ledger(ledger).connect() as connection:
+        found = connection.execute("SELECT sum(communications)::BIGINT FROM traffic").fetchone()
+    return (found or (0,))[0] or 0
+
+
+def test_once_adds_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "conn.log").write_text(HEAD + row(1))
+    asked = ["watch", str(tmp_path / "logs"), "--ledger", str(tmp_path / "ledger"), "--once"]
+    asked += ["--archive", str(tmp_path / "pages")]
+    assert main(asked) == 0
+    out = capsys.readouterr().out
+    assert "1 files added (1 rows)" in out
+    assert (tmp_path / "pages" / "index.html").is_file()
+    assert main(asked) == 0
+    assert capsys.readouterr().out == ""
+    assert began(tmp_path / "ledger") == 1
+
+
+def test_nothing_to_watch_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch"]) == 2
+    assert "name folders" in capsys.readouterr().err
+
+
+def test_it_follows_a_log_through_its_rotation_and_ends_when_told(tmp_path: Path) -> None:
+    logs, ledger = tmp_path / "logs", tmp_path / "ledger"
+    logs.mkdir()
+    current = logs / "conn.log"
+    current.write_text(HEAD + row(1))
+    command = [sys.executable, "-m", "pacsflow", "watch", str(logs), "--ledger", str(ledger)]
+    process = subprocess.Popen(
+        [*command, "--every", "1"], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    try:
+        assert process.stdout is not None
+        assert "1 files added (1 rows)" in process.stdout.readline()
+        with current.open("a") as file:
+            file.write(row(2))
+        assert "1 files added (2 rows)" in process.stdout.readline()
+        with current.open("a") as file:
+            file.write(row(3) + "#close\t2026-03-02-11-00-00\n")
+        current.rename(logs / "conn.10:00:00-11:00:00.log")
+        (logs / ".new").write_text(HEAD + row(4))
+        (logs / ".new").replace(current)
+        wanted, deadline = 4, time.monotonic() + 60
+        while began(ledger) != wanted and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert began(ledger) == wanted
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+    assert code == 0
+
+
+def test_a_capture_is_left_until_nobody_writes_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tshark: str
+) -> None:
+    assert tshark
+    from tests.conftest import CAPTURES
+
+    (tmp_path / "in").mkdir()
+    copy = tmp_path / "in" / "echo.pcap"
+    copy.write_bytes((CAPTURES / "lab" / "echo.pcap").read_bytes())
+    asked = ["watch", str(tmp_path / "in"), "--ledger", str(tmp_path / "ledger"), "--once"]
+    assert main(asked) == 0
+    assert capsys.readouterr().out == ""
+    long_ago = time.time() - 60
+    os.utime(copy, (long_ago, long_ago))
+    assert main(asked) == 0
+    assert "1 files added" in capsys.readouterr().out
