@@ -350,3 +350,20 @@ def test_mutated_datagrams_never_stop_it(tmp_path: Path) -> None:
     assert not found.problems
     assert not [note for note in found.notes if "Lua" in note or "error" in note.lower()]
     assert sum(a.received + a.duplicates for a in found.sampling.agents) > 300
+
+
+def test_the_page_says_what_its_estimates_rest_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    frames = [f for i, f in enumerate(stream(60)) if i not in {7, 8}]
+    frames += [(7200 + s, f) for s, f in stream(2, agent="10.9.0.2")]
+    path = str(sflow.write_pcap(tmp_path / "week.pcap", frames))
+    assert main(["report", path, "--format", "json", "--no-forecast"]) == 0
+    coverage = json.loads(capsys.readouterr().out)["coverage"]
+    assert coverage["sampled"]
+    told = " ".join(coverage["notes"])
+    assert "In 1 of 2 hours with data there are too few samples" in told
+    assert "10 of 308 samples (3.2%) were lost on the way" in told
+    assert "2 agents sampled" in told

@@ -16,7 +16,7 @@ from pacsflow.inventory import Inventory
 from pacsflow.ledger import ONCE_EACH
 from pacsflow.ledger.series import IMAGING, covered_hours, origins
 from pacsflow.series import HOUR
-from pacsflow.week import capacity, dicom, flows, traffic
+from pacsflow.week import capacity, dicom, flows, sampled, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
@@ -263,6 +263,7 @@ def _coverage(
     )[0]
     if part.origin == "zeek" and sums[3] and not _has_connections(part):
         notes.append(NO_HISTORY)
+    notes += sampled.notes(part)
     if sums[2]:
         notes.append(
             "Some imaging traffic was recognised by its port alone (service dicom?): it is "
