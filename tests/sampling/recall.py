@@ -216,7 +216,7 @@ def imaging_pairs(capture: Path, inventory: Path | None) -> set[tuple[str, str]]
 def table(rates: Sequence[int], seeds: int) -> tuple[str, bool]:
     """Return the table in Markdown, and whether nothing else was taken for DICOM."""
     lines = [
-        "| capture | one in | recognised by | recall, samples | precision | recall, bytes | precision |",
+        "| capture | one in | recognised by | recall | precision | of bytes: recall | precision |",
         "|---|---:|---|---:|---:|---:|---:|",
     ]
     fine = True
