@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PHRASES = (
     N_("Medical image traffic"),
     # forecasts
+    N_("%(there)s hour with data is too few: a forecast needs %(needed)s (one week)."),
     N_("%(there)s hours with data are too few: a forecast needs %(needed)s (one week)."),
     N_(
         "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "

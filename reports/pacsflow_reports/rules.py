@@ -497,6 +497,7 @@ def translated(report: WeeklyReport, language: Language) -> WeeklyReport:
         "no-data": _("No data this week"),
         "no-dicom-log": _("No DICOM log was given"),
         "no-imaging": _("No imaging equipment was seen"),
+        "no-pacs": _("No PACS was recognised"),
         "nothing-unusual": _("Nothing unusual"),
     }
 

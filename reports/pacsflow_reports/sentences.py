@@ -311,7 +311,9 @@ class Teller:
     def coming(self) -> list[str]:
         """Say what the forecast expects of next week, or what it lacks."""
         _, report, language = self._, self.report, self.language
-        curve = report.imaging if report.imaging.forecast else report.traffic
+        imaging = report.imaging.forecast
+        seen = report.totals.imaging_bytes.value > 0 or sum(imaging.mean if imaging else ()) > 0
+        curve = report.imaging if imaging and seen else report.traffic
         band = curve.forecast
         if band is None or not band.mean:
             reason = report.imaging.reason or report.traffic.reason

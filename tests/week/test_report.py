@@ -202,3 +202,50 @@ def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
     assert finding.id == "traffic-above"
     assert finding.start == datetime(2026, 3, 25, 12, tzinfo=UTC)
     assert {s.area: s.status.value for s in made.status}["traffic"] == "look"
+
+
+def test_a_few_hours_of_the_week_before_are_nothing_to_compare_with(write: Write) -> None:
+    for before, told in ((2, None), (84, 84 * 1820)):
+        rows = [{"uid": f"C{h}", "ts": float(T0 + h * HOUR)} for h in range(168 - before, 336)]
+        made = report_of(write(f"{before}/conn.log", json_log(rows)), week="2026-W11")
+        assert made.totals.previous_bytes == told
+        assert made.imaging_senders.rows[0].previous_bytes == (told and 84 * 1400)
+        assert made.pacs[0].previous_bytes_in == (told and 84 * 1400)
+
+
+def test_hosts_asked_for_together_are_what_they_are_alone(write: Write) -> None:
+    """Sums, hours and peers of two PACS against those of the ledger's rows, one by one."""
+    rows = [
+        {"uid": f"C{h}-{n}", "ts": float(T0 + h * HOUR), "id.orig_h": f"10.0.0.{n}",
+         "id.resp_h": f"10.0.1.{1 + (n + h) % 2}", "orig_ip_bytes": 1000 * n + h}
+        for h in range(336) for n in (3, 4, 5)
+    ]  # fmt: skip
+    made = report_of(write("conn.log", json_log(rows)))
+    assert {flow.party.address for flow in made.pacs} == {"10.0.1.1", "10.0.1.2"}
+    for flow in made.pacs:
+        mine = [r for r in rows if r["id.resp_h"] == flow.party.address]
+        week = [r for r in mine if r["ts"] >= T0 + 168 * HOUR]
+        assert flow.bytes_in.value == sum(int(str(r["orig_ip_bytes"])) for r in week)
+        assert flow.bytes_out.value == 420 * len(week)
+        assert flow.previous_bytes_out == 420 * (len(mine) - len(week))
+        hours = [0.0] * 168
+        for r in week:
+            hours[int((float(str(r["ts"])) - T0) // HOUR) - 168] += float(str(r["orig_ip_bytes"]))
+        assert flow.curve_in.observed.values == tuple(hours)
+        most = max({str(r["id.orig_h"]) for r in week}, key=lambda host: sum(
+            int(str(r["orig_ip_bytes"])) for r in week if r["id.orig_h"] == host))  # fmt: skip
+        assert flow.senders[0].party.address == most
+        assert len(flow.senders) == len({r["id.orig_h"] for r in week})
+
+
+def test_of_very_many_hosts_the_map_draws_the_largest_connections(write: Write) -> None:
+    rows = [
+        {"uid": f"C{n}", "ts": float(T0 + n), "id.orig_h": f"10.1.{n // 250}.{n % 250}",
+         "id.resp_h": f"10.2.{n // 250}.{n % 250}", "orig_ip_bytes": 1000 + n}
+        for n in range(300)
+    ]  # fmt: skip
+    drawn = report_of(write("conn.log", json_log(rows))).flow_map
+    assert len(drawn.nodes) == 60
+    assert {n.party.address for n in drawn.nodes} >= {"10.1.1.49", "10.2.1.49"}
+    assert len({(e.source, e.target) for e in drawn.edges}) == 60
+    assert drawn.omitted_nodes == 540

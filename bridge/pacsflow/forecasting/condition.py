@@ -50,7 +50,8 @@ def examine(y: Floats, first: int) -> Condition:
         return Condition(
             y,
             first,
-            missing=f"{there} hours with data are too few: a forecast needs {HOURS_NEEDED} "
+            missing=f"{there} hour{'s' * (there != 1)} with data {'is' if there == 1 else 'are'} "
+            f"too few: a forecast needs {HOURS_NEEDED} "
             "(one week).",
         )
     gaps = len(y) - there

@@ -112,13 +112,13 @@ def _restored(told: str, bands: bytes) -> Answer | None:
         if not np.isfinite(curves).all():
             return None
         low, high = values.pop("total95")
+        values |= dict(zip(BANDS, curves, strict=True))
         return Forecast(
             start=datetime.fromisoformat(values.pop("start")),
             total95=(float(low), float(high)),
             verdict=Verdict(**values.pop("verdict")),
             notes=tuple(values.pop("notes")),
             diagnostics=Diagnostics(),
-            **dict(zip(BANDS, curves, strict=True)),
             **values,
         )
     except (ValueError, TypeError, KeyError):

@@ -447,6 +447,8 @@ def _status(
             light, reason = Status.UNKNOWN, "no-data"
         elif area == "associations" and associations is None:
             light, reason = Status.UNKNOWN, "no-dicom-log"
+        elif area == "pacs" and totals.imaging_hosts and not has_pacs:
+            light, reason = Status.UNKNOWN, "no-pacs"
         elif area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):
             light, reason = Status.UNKNOWN, "no-imaging"
         elif worst.rank >= Severity.HIGH.rank:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pacsflow.ledger.series import IMAGING
 from pacsflow.series import HOUR, HourlySeries, floor_hour
-from pacsflow.week.traffic import estimate, ranked
+from pacsflow.week.traffic import compares, estimate, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def sums(part: Slice, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
             FROM ({_BOTH_WAYS}) GROUP BY ALL""",
         {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
     ).fetchall()
-    had = bool(part.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1))
+    had = bool(part.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1)) and compares(part)
     found = {(place, way): values for place, way, *values in rows}
     nothing = (0.0, 0.0, 0.0, 0, 0.0)
     made = {}
@@ -168,6 +168,7 @@ def peers(
             FROM ({_BOTH_WAYS}) GROUP BY ALL ORDER BY 1, 2, octets DESC NULLS LAST, 4 DESC, 3""",
         {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
     ).fetchall()
+    had = compares(part)
     of_each: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
     for place, way, *row in rows:
         of_each.setdefault((place, way), []).append(tuple(row))
@@ -176,6 +177,6 @@ def peers(
         for way in WAYS:
             mine = of_each.get((place, way), [])
             now = [row[:5] for row in mine if row[2] is not None]
-            past = {row[0]: row[5] for row in mine if row[5] is not None}
+            past = {row[0]: row[5] for row in mine if had and row[5] is not None}
             made[address, way] = ranked(hosts, now, past, limit).rows
     return made

@@ -75,7 +75,7 @@ def totals(part: Slice) -> Totals:
     now, before = part.ask(query)[0], part.ask(query, weeks=-1)[0]
     hosts = "SELECT count(DISTINCT h) FROM (SELECT source h FROM rows WHERE {0} UNION ALL"
     hosts += " SELECT destination FROM rows WHERE {0})"
-    had = bool(before[9])
+    had = bool(before[9]) and compares(part)
     packets, samples = now[4] or 0.0, now[1] or 0
     return Totals(
         communications=Estimate(now[3] or 0.0, samples=int(now[1] or 0) or None),
@@ -91,6 +91,21 @@ def totals(part: Slice) -> Totals:
         previous_communications=before[3] if had else None,
         previous_imaging_communications=(before[5] or 0.0) if had else None,
     )
+
+
+def compares(part: Slice) -> bool:
+    """Say whether the week before was seen at least half as long as this one.
+
+    What moved in a few hours of it is nothing to measure a whole week by.
+    """
+    week, before = part.week, part.week.shifted(-1)
+    now, then = part.connection.execute(
+        """SELECT count(DISTINCT hour) FILTER (hour >= $start),
+                  count(DISTINCT hour) FILTER (hour < $start)
+           FROM coverage WHERE origin = $origin AND hour >= $before AND hour < $end""",
+        {"origin": part.origin, "before": before.start, "start": week.start, "end": week.end},
+    ).fetchall()[0]
+    return bool(then) and 2 * then >= now
 
 
 def percent(part: float, whole: float) -> float:
@@ -115,7 +130,8 @@ def ranking(
     query = f"""
         SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows WHERE {where}
         GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"""
-    before = {row[0]: row[2] for row in part.ask(query, values, weeks=-1)}
+    past = part.ask(query, values, weeks=-1) if compares(part) else []
+    before = {row[0]: row[2] for row in past}
     return ranked(hosts, part.ask(query, values), before, limit)
 
 
@@ -159,7 +175,7 @@ def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
 
 
 def flow_map(part: Slice, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
-    """Return the imaging equipment and its connections, the largest `limit` nodes of it."""
+    """Return the imaging equipment and its connections: the largest, of `limit` hosts at most."""
     rows = part.ask(
         f"""SELECT source, destination, sum(bytes)::DOUBLE, sum(communications)::BIGINT
             FROM rows WHERE {IMAGING} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
@@ -169,8 +185,13 @@ def flow_map(part: Slice, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
     for source, destination, octets, _ in rows:
         sent[source] = sent.get(source, 0.0) + octets
         received[destination] = received.get(destination, 0.0) + octets
-    everyone = sorted({*sent, *received}, key=lambda h: (-(sent.get(h, 0) + received.get(h, 0)), h))
-    kept = {host: number for number, host in enumerate(everyone[:limit])}
+    everyone = {*sent, *received}
+    ends: dict[str, None] = {}
+    for source, destination, *_ in rows:
+        if len(ends.keys() | {source, destination}) <= limit:
+            ends |= {source: None, destination: None}
+    most = sorted(ends, key=lambda h: (-(sent.get(h, 0) + received.get(h, 0)), h))
+    kept = {host: number for number, host in enumerate(most)}
     nodes = tuple(
         MapNode(
             id=number,
