@@ -483,3 +483,25 @@ def test_xlsx_says_what_calamine_says(tmp_path: Path) -> None:
         (r[2], int(r[7]), r[8])
         for r in sheet  # type: ignore[arg-type]
     )
+
+
+def test_the_commands_name_what_a_table_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One clear line, exit code 2; nothing is ranked that is not there."""
+    from pacsflow.cli import main
+
+    def told(*command: str) -> str:
+        assert main(list(command)) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        return err.splitlines()[-1]
+
+    write = [HEADER[i] for i in (3, 7)], [ROW[i] for i in (3, 7)]
+    for path in (write_csv(tmp_path / "a.csv", *write), write_xlsx(tmp_path / "a.xlsx", *write)):
+        assert "no row of it has a source" in told("top", str(path), "--by", "source")
+        assert "there is no column Time" in told("series", str(path))
+    long = write_csv(tmp_path / "b.csv", HEADER, [*ROW[:7], "long", ROW[8]])
+    line = "no row of it can be read; line 2: expected a number in length, found 'long'"
+    assert line in told("top", str(long), "--by", "source")
+    assert line in told("series", str(long))

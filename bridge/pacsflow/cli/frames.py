@@ -26,11 +26,13 @@ from pacsflow.cli.common import (
 from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.explore import COLUMNS, rank_stream
 from pacsflow.readers import CaptureOptions, Quality, Source, find, read
+from pacsflow.readers import Format as Kind
 from pacsflow.readers.schemas import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pacsflow.explore import Ranked
     from pacsflow.pseudonyms import Pseudonyms
 
 SHOWN = {
@@ -100,6 +102,18 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
         errors().print(f"not read: {problem}", style="yellow", markup=False)
 
 
+def _refuse(sources: list[Source], unread: list[InputError], ranked: Ranked) -> None:
+    """Raise where nothing could be read, or the tables have no such column; name what was left."""
+    if len(unread) == len(sources):
+        raise unread[0]
+    for problem in unread:
+        errors().print(f"not read: {problem}", style="yellow", markup=False)
+    tables = all(source.format is Kind.TABLE for source in sources)
+    if tables and ranked.rows and all(row[0] is None for row in ranked.rows):
+        hint = "is there such a column?"
+        raise InputError(sources[0].path, f"no row of it has a {ranked.by}", hint=hint)
+
+
 def top_frames(
     inputs: list[str] | None,
     by: str,
@@ -115,6 +129,7 @@ def top_frames(
         raise UsageError(f"--by {by} ranks frames: give captures or tables of frames, not logs")
     if capture is not None:
         sources = [replace(source, capture=capture) for source in sources]
+    unread: list[InputError] = []
     with progress("reading") as update:
         done = 0
 
@@ -122,11 +137,18 @@ def top_frames(
             nonlocal done
             done += 1
             update(done, len(sources))
+            for note in quality.notes:
+                errors().print(f"{source.path}: {note}", style="yellow", markup=False)
+            if quality.unreadable and not quality.rows:
+                problem = f"no row of it can be read; {quality.examples[0]}"
+                unread.append(InputError(source.path, problem))
+                return
             if quality.unreadable:
                 text = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
                 errors().print(text, style="yellow", markup=False)
 
         ranked = rank_stream(sources, by, number, dicom=dicom, told=told)
+    _refuse(sources, unread, ranked)
     # six decimals for people, all there are for programs
     rows = [
         [rank, value, frames, f"{percent:.6f}" if how is Format.TABLE else percent, *octets]

@@ -101,11 +101,7 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
             for _ in _traffic_rows(staged, writers):
                 pass
         if staged.quality.rows and staged.first is None:
-            raise InputError(
-                source.path,
-                "its times are seconds since the capture began, not dates",
-                hint="give --capture-start 2026-03-02T08:00, or export with UTC date and time",
-            )
+            raise _no_times(staged)
         if not staged.quality.rows and staged.quality.unreadable:
             problem = f"no row of it can be read; {staged.quality.examples[0]}"
             raise InputError(source.path, problem)
@@ -114,6 +110,16 @@ def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | Pacsfl
         return error
     staged.files = writers.close()
     return staged
+
+
+def _no_times(staged: Staged) -> InputError:
+    for note in staged.quality.notes:
+        if "no column Time" in note:
+            hint = "export it too, as UTC date and time"
+            return InputError(staged.source.path, note, hint=hint)
+    problem = "its times are seconds since the capture began, not dates"
+    hint = "give --capture-start 2026-03-02T08:00, or export with UTC date and time"
+    return InputError(staged.source.path, problem, hint=hint)
 
 
 class _Remembering:
