@@ -56,6 +56,26 @@ class Screen:
         """Save what the window shows."""
         self.call("import", "-window", window, str(path))
 
+    def settled(self, window: str, path: Path) -> bytes:
+        """Save what the window shows once it has stopped changing; return the picture."""
+        last, until = b"", time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            time.sleep(1.0)
+            self.picture(window, path)
+            now = path.read_bytes() if path.is_file() else b""
+            if now and now == last:
+                return now
+            last = now
+        raise TimeoutError("the window never came to rest")
+
+    def comes_to_show(self, window: str, expected: bytes, path: Path) -> bool:
+        """Whether the window shows just this before patience ends."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if self.settled(window, path) == expected:
+                return True
+        return False
+
     def open_table(self, main: str, title: str) -> str:
         """Open Tools > PACS flow > title and return the window's id."""
         self.call("xdotool", "windowfocus", main)
