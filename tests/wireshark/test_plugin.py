@@ -287,6 +287,36 @@ def test_inventory_names_hosts_and_its_bad_line_is_named_once(run: Run, tmp_path
     assert {tuple(r) for r in rows} == {("Archive", "pacs", "inventory", "internal")}
 
 
+def test_inventory_by_mac(run: Run, tmp_path: Path) -> None:
+    """An address beats a MAC, a MAC beats a title and a network; in every frame, in two passes."""
+    # CT1 at 02:1a:c5:00:00:01 (192.0.2.1) calls PACS1 at 02:1a:c5:00:00:02 (192.0.2.2).
+    capture = CAPTURES / "ethernet" / "echo_store.pcap"
+    inventory = tmp_path / "inventory.log"
+    names = ("eth.src", "pacsflow.src.name", "pacsflow.src.tag", "pacsflow.src.basis",
+             "pacsflow.dst.name", "pacsflow.pacs_direction")  # fmt: skip
+
+    def told(*lines: str) -> set[tuple[str, ...]]:
+        inventory.write_text(
+            "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n"
+            + "".join(f"{line}\t-\t-\n" for line in lines)
+        )
+        once = run(capture, *show(*names), inventory=str(inventory))
+        assert run(capture, "-2", *show(*names), inventory=str(inventory)) == once
+        return {tuple(row) for row in columns(once)}
+
+    by_mac = ("02:1a:c5:00:00:01\tScanner\tmodality", "02:1A:C5:00:00:02\tArchive\tpacs")
+    expected = {
+        ("02:1a:c5:00:00:01", "Scanner", "modality", "inventory", "Archive", "in"),
+        ("02:1a:c5:00:00:02", "Archive", "pacs", "inventory", "Scanner", "out"),
+    }
+    weaker = ("ae:CT1\tTitle\tprinter", "192.0.2.0/24\tNetwork\tgateway")
+    assert told(*by_mac, *weaker) == expected
+    address = told(*by_mac, *weaker, "192.0.2.1\tAddress\tworkstation")
+    assert {row[1] for row in address} == {"Address", "Archive"}
+    unknown = told("02:1a:c5:00:00:99\tOther\tpacs")
+    assert {row[1] for row in unknown} == {"CT1", "PACS1"}
+
+
 @pytest.mark.parametrize("name", ["associations", "endpoints", "io", "talkers", "operations"])
 def test_tables(run: Run, name: str) -> None:
     table = run(own("qr_move_3party"), "-q", "-z", f"pacsflow,{name}")
