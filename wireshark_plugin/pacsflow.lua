@@ -3810,7 +3810,6 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   end
   if fin or reset then
     d.fin = true
-    c.fin = true
     d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
@@ -3916,7 +3915,7 @@ function tracker:finish(a)
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.missed = orig.missed + resp.missed
-  a.closed = c.fin
+  a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0
   self.endpoints:finished(self.frame, a)
   c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil

@@ -447,7 +447,7 @@ function finish_row(c: connection, ended: bool)
 		info$end = "aborted";
 	else if ( s$stopped && ! (info$missed_bytes == 0 && (! info?$flags || "malformed" !in info$flags)) )
 		info$end = "incomplete";
-	else if ( /[FfRr]/ in c$history && ! one_sided )
+	else if ( /[Rr]|F.*f|f.*F/ in c$history && ! one_sided )
 		info$end = "closed";
 	else
 		info$end = "incomplete";
