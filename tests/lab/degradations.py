@@ -7,12 +7,15 @@ docs/cross-check.md. `--print` only prints them. Ends with 1 where something was
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import shutil
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,6 +24,9 @@ import degrade
 from pacsflow.cross_check import Row, last_rows, read_log
 from pacsflow.tshark_export import export_logs
 from pacsflow.zeek_export import compiled_package, export_zeek_logs, find_zeek
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "tests" / "captures" / "lab"
@@ -33,6 +39,8 @@ RARE = (
 )  # fmt: skip
 """Fields that are unset unless the truth has them."""
 SAMPLED = {"1 in 10", "1 in 10, cut"}
+COUNT = re.compile(r".*_rq|rsp_.*|data_.*")
+OF_CONTEXTS = {"sop_classes", "services", "modalities", "orig_roles", "resp_roles"}
 NOT_SAID = {"result": "unknown", "end": "incomplete"}
 
 Score = dict[str, list[int]]
@@ -46,7 +54,9 @@ def scenarios() -> tuple[list[degrade.Frame], list[dict[str, Any]]]:
     for path in sorted(LAB.glob("*.json")):
         if not path.with_suffix(".keys").is_file():
             frames += degrade.read(path.with_suffix(".pcap"))
-            truth += json.loads(path.read_text(encoding="utf-8"))["associations"]
+            told = json.loads(path.read_text(encoding="utf-8"))
+            truth += told["associations"]
+            truth += [{**row, "odd": True} for row in told["of_another_application_context"]]
     return sorted(frames, key=lambda f: f.time), truth
 
 
@@ -54,10 +64,16 @@ def is_marked(row: Row) -> bool:
     """Return whether a row says of itself that something is missing."""
     flags = set(row["flags"].split(","))
     return (
-        bool(flags & {"truncated", "sampled", "midstream"})
+        bool(flags & {"truncated", "sampled", "midstream", "one_sided"})
         or row["missed_bytes"] != "0"
         or row["end"] == "incomplete"
     )
+
+
+def is_partial(field: str, row: Row) -> bool:
+    """Return whether a row says that a field may hold less than there was."""
+    # Of what the contexts say, too, where the request could not be read.
+    return is_marked(row) or (field in OF_CONTEXTS and row["ctx_offered"] == "-")
 
 
 def judge(field: str, wanted: Any, row: Row) -> tuple[bool, bool]:
@@ -71,14 +87,12 @@ def judge(field: str, wanted: Any, row: Row) -> tuple[bool, bool]:
         return False, False
     if isinstance(wanted, list):
         told = set(cell.split(","))
-        if told < set(wanted) and is_marked(row):
+        if told < set(wanted) and is_partial(field, row):
             return False, False
         return True, told == set(wanted)
-    if isinstance(wanted, int):
-        if int(cell) < wanted and is_marked(row):
-            return False, False
-        return True, int(cell) == wanted
-    return True, cell == wanted
+    if COUNT.match(field) and int(cell) < wanted and is_partial(field, row):
+        return False, False
+    return True, cell == str(wanted)
 
 
 def score(rows: list[Row], truth: list[dict[str, Any]]) -> tuple[Score, list[str]]:
@@ -95,6 +109,12 @@ def score(rows: list[Row], truth: list[dict[str, Any]]) -> tuple[Score, list[str
         ]  # fmt: skip
         found = mine or other
         left = [r for r in left if r not in found]
+        if "odd" in wanted:
+            # Need not be told; what is told of it has to be right.
+            fields = (wanted.keys() | set(RARE)) - {*ENDS, "odd"}
+            judged = [(f, judge(f, wanted.get(f), row)) for row in found for f in fields]
+            wrong += [f"{f} of an odd request" for f, (told, right) in judged if told > right]
+            continue
         scores["association"][0] += 1
         if not found:
             for field in wanted.keys() - set(ENDS):
@@ -130,17 +150,31 @@ def cell(counts: list[int]) -> str:
     return f"{100 * right / there:.0f} / {100 * right / told:.0f}" if told else "0 / -"
 
 
-def measure(tools: dict[str, Any]) -> dict[str, dict[str, tuple[Score, list[str]]]]:
-    """Return scores and errors by tagger and degradation."""
+def worse(frames: list[degrade.Frame], seeds: int) -> Iterator[tuple[str, list[degrade.Frame]]]:
+    """Yield the degradations by name, those by chance once for each seed."""
+    for name, worsen in degrade.DEGRADATIONS.items():
+        yield name, worsen(frames)
+    for name, by_chance in degrade.BY_CHANCE.items():
+        for seed in range(1, seeds + 1):
+            yield name, by_chance(frames, seed)
+
+
+def measure(tools: dict[str, Any], seeds: int = 1) -> dict[str, dict[str, tuple[Score, list[str]]]]:
+    """Return scores and errors by tagger and degradation, over all seeds."""
     frames, truth = scenarios()
     found: dict[str, dict[str, tuple[Score, list[str]]]] = {name: {} for name in tools}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, worsen in degrade.DEGRADATIONS.items():
-            path = degrade.write(Path(scratch) / "worse.pcap", worsen(frames))
+        for number, (name, those) in enumerate(worse(frames, seeds)):
+            path = degrade.write(Path(scratch) / "worse.pcap", those)
             for tool, run in tools.items():
-                out = Path(scratch) / tool / name
+                out = Path(scratch) / tool / str(number)
                 run(path, out, 10 if name in SAMPLED else None)
-                found[tool][name] = score(list(last_rows(read_log(out / "dicom.log")).rows), truth)
+                scores, wrong = score(list(last_rows(read_log(out / "dicom.log")).rows), truth)
+                total, errors = found[tool].setdefault(name, (defaultdict(lambda: [0, 0, 0]), []))
+                for field, counts in scores.items():
+                    total[field] = [a + b for a, b in zip(total[field], counts, strict=True)]
+                errors += wrong
+                shutil.rmtree(out)
     return found
 
 
@@ -162,12 +196,17 @@ def tables(found: dict[str, dict[str, tuple[Score, list[str]]]]) -> str:
 
 def main() -> int:
     """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--print", action="store_true", help="leave the page as it is")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of what is by chance")
+    asked = parser.parse_args()
     modules = compiled_package(find_zeek())
     found = measure(
         {
             "plugin": lambda path, out, rate: export_logs(path, out, sampling_rate=rate),
             "zeek": lambda path, out, _: export_zeek_logs(path, out, modules=modules),
-        }
+        },
+        asked.seeds,
     )
     made = tables(found)
     errors = 0
@@ -176,7 +215,7 @@ def main() -> int:
             for line in wrong:
                 errors += 1
                 print(f"{tool}, {name}: {line}")
-    if "--print" in sys.argv:
+    if asked.print:
         print(made)
     else:
         page = PAGE.read_text(encoding="utf-8")

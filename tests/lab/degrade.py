@@ -80,15 +80,15 @@ def cut(frames: list[Frame]) -> list[Frame]:
     return [replace(f, data=f.data[:128]) for f in frames]
 
 
-def sampled(frames: list[Frame]) -> list[Frame]:
+def sampled(frames: list[Frame], seed: int = 1) -> list[Frame]:
     """One frame in ten, by chance."""
-    chance = random.Random(10)
+    chance = random.Random(seed)
     return [f for f in frames if chance.random() < 0.1]
 
 
-def sampled_cut(frames: list[Frame]) -> list[Frame]:
+def sampled_cut(frames: list[Frame], seed: int = 1) -> list[Frame]:
     """One frame in ten, 128 bytes of it: what sFlow leaves."""
-    return cut(sampled(frames))
+    return cut(sampled(frames, seed))
 
 
 def midstream(frames: list[Frame]) -> list[Frame]:
@@ -111,9 +111,9 @@ def one_direction(frames: list[Frame]) -> list[Frame]:
     return [f for f in frames if f.ends[1] in servers]
 
 
-def reordered(frames: list[Frame]) -> list[Frame]:
+def reordered(frames: list[Frame], seed: int = 1) -> list[Frame]:
     """One data frame in five changes places with the next; times stay in order."""
-    chance, out = random.Random(5), list(frames)
+    chance, out = random.Random(seed), list(frames)
     at = 0
     while at < len(out) - 1:
         a, b = out[at], out[at + 1]
@@ -124,19 +124,22 @@ def reordered(frames: list[Frame]) -> list[Frame]:
     return out
 
 
-def lossy(frames: list[Frame]) -> list[Frame]:
+def lossy(frames: list[Frame], seed: int = 1) -> list[Frame]:
     """One frame in twenty is lost to the sensor."""
-    chance = random.Random(20)
+    chance = random.Random(seed)
     return [f for f in frames if chance.random() >= 0.05]
 
 
 DEGRADATIONS: dict[str, Callable[[list[Frame]], list[Frame]]] = {
     "whole": lambda frames: frames,
     "cut at 128 bytes": cut,
-    "1 in 10": sampled,
-    "1 in 10, cut": sampled_cut,
     "mid-stream": midstream,
     "one direction": one_direction,
+}
+BY_CHANCE: dict[str, Callable[[list[Frame], int], list[Frame]]] = {
+    "1 in 10": sampled,
+    "1 in 10, cut": sampled_cut,
     "reordered": reordered,
     "5 % lost": lossy,
 }
+"""Which frames they touch hangs on a seed."""
