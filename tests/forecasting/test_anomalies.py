@@ -9,7 +9,7 @@ import pytest
 
 from forecasting.shapes import MONDAY, WEEK, series, working_week
 from pacsflow.forecasting import Forecast, anomalies, backtest, capacity_outlook, forecast
-from pacsflow.forecasting.capacity import growth_a_month
+from pacsflow.forecasting.capacity import growth_a_month, student_975
 from pacsflow.series import HOUR
 
 
@@ -95,3 +95,10 @@ def test_growth_a_month_with_its_interval() -> None:
     assert middle == pytest.approx(1.02 ** (30 / 7) - 1, abs=0.02)
     assert growth_a_month(y[: 5 * WEEK]) is None
     assert growth_a_month(np.zeros(2000)) is None
+
+
+def test_the_quantile_of_student_is_scipys() -> None:
+    from scipy.stats import t as student
+
+    for freedom in range(4, 200):
+        assert student_975(freedom) == pytest.approx(student.ppf(0.975, freedom), rel=5e-4)

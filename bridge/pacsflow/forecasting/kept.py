@@ -13,6 +13,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,14 @@ CREATE TABLE IF NOT EXISTS forecasts (
 Answer = Forecast | NotEnoughHistory
 
 
+@cache
+def _made_by() -> tuple[str, ...]:
+    return (_FORM, *(version(name) for name in ("pacsflow", "statsmodels", "numpy", "scipy")))
+
+
 def key_of(series: HourlySeries, horizon: int, zone: str) -> str:
     """Return what a forecast is known by."""
-    made_by = [_FORM, *(version(name) for name in ("pacsflow", "statsmodels", "numpy", "scipy"))]
-    head = json.dumps([*made_by, series.unit, series.start.isoformat(), horizon, zone])
+    head = json.dumps([*_made_by(), series.unit, series.start.isoformat(), horizon, zone])
     return hashlib.sha256(head.encode() + series.values.astype("<f8").tobytes()).hexdigest()
 
 

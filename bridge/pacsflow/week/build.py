@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 TELLING = 'rowid, uid, ts, "end", duration, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
 """Columns that tell which rows of dicom.log are of one association."""
+UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
+    resp_max_pdu, reject_result, abort_source, abort_reason"""
+"""Columns of dicom.log that neither a finding nor a table of the page asks for."""
 POINTED_WEEKS = 4
 """So far back findings point to connections, such as the last of what fell silent."""
 PACS_LIMIT = 50
@@ -134,8 +137,9 @@ def _cut(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
         "endpoints": ("TRUE", []),
     }  # fmt: skip
     for table, (where, values) in kept.items():
+        what = f"* EXCLUDE ({UNUSED})" if table == "every" else "*"
         connection.execute(
-            f"CREATE TEMP TABLE cut_{table} AS SELECT * FROM {table} WHERE {where}", values
+            f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {table} WHERE {where}", values
         )
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
     # Sorting whole rows of dicom.log is slow: of a few columns, to throw the others away, is not.
