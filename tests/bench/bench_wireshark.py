@@ -109,25 +109,28 @@ def speed(folder: Path, rounds: int) -> bool:
         "without": (show(*COLUMNS), False),
         "with": (show(*COLUMNS), True),
         "followed": ([*show(*COLUMNS), *always], True),
+        "one tag": (show(*COLUMNS, TAGS[0]), True),
         "four tags": (show(*COLUMNS, *TAGS), True),
     }
-    best = dict.fromkeys(kinds, float("inf"))
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind, (arguments, plugin) in kinds.items():
-            best[kind] = min(best[kind], run(capture, *arguments, plugin=plugin)[0])
-    ratio = best["with"] / best["without"]
-    fine = report(
-        "CPU with / without, the same nine columns",
-        f"{best['with']:.2f}/{best['without']:.2f} = {ratio:.2f}",
-        f"<= {CPU_BAR}", ratio <= CPU_BAR,
-    )  # fmt: skip
-    # The promise is about what having the plugin costs; these say what using it costs.
-    for kind, label in (
-        ("followed", "  every connection followed, though nothing asks for it"),
-        ("four tags", "  and four of its fields printed besides"),
+            times[kind].append(run(capture, *arguments, plugin=plugin)[0])
+    best = {kind: min(seconds) for kind, seconds in times.items()}
+    results = []
+    # The first is what having the plugin costs, the second what following every connection costs
+    # where nothing is shown of it; the last two, told and not promised, what showing it costs.
+    for kind, label, bar in (
+        ("with", "CPU with / without, the same nine columns", CPU_BAR),
+        ("followed", "  every connection followed, though nothing asks for it", CPU_BAR),
+        ("one tag", "  and one field of the plugin printed besides", None),
+        ("four tags", "  and four of its fields printed besides", None),
     ):
-        report(label, f"{best[kind] / best['without']:.2f}", "", None)
-    return fine
+        ratio = best[kind] / best["without"]
+        value = f"{best[kind]:.2f}/{best['without']:.2f} = {ratio:.2f}"
+        fine = None if bar is None else ratio <= bar
+        results.append(report(label, value, f"<= {bar}" if bar else "", fine))
+    return all(results)
 
 
 def memory(folder: Path) -> bool:

@@ -342,3 +342,11 @@ def test_every_field_is_documented() -> None:
     text = (HERE.parents[1] / "docs" / "wireshark.md").read_text()
     for name in field_names():
         assert f"`{name}`" in text, name
+
+
+def test_every_example_of_a_filter_is_one(run: Run) -> None:
+    text = (HERE.parents[1] / "docs" / "wireshark.md").read_text()
+    examples = re.findall(r"^\| `pacsflow[^|]*\|[^|]*\| `([^`]+)` \|$", text, re.MULTILINE)
+    assert len(examples) == len(field_names())
+    either = " || ".join(f"({example})" for example in examples)
+    assert run(own("qr_move_3party"), "-Y", either)
