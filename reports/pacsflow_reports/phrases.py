@@ -124,7 +124,9 @@ def model_said(text: str, language: Language) -> str:
         }
         text = mean[:1].upper() + mean[1:] if text[:1] == "M" else mean
     for word in MODELS:
-        text = text.replace(word, _(word))
+        told = _(word)
+        text = text.replace(word, told)
+        text = text.replace(word[:1].upper() + word[1:], told[:1].upper() + told[1:])
     return text
 
 

@@ -57,6 +57,10 @@ def test_every_notice_of_the_zeek_package_has_its_text() -> None:
             "mostra em seu lugar.",
         ),
         (
+            "Day types + ARMA(3,0) suits: 20 % better than last week's values.",
+            "Tipos de dia + ARMA(3,0) serve: 20 % melhor que os valores da semana anterior.",
+        ),
+        (
             "12345 more files were read than are listed.",
             "Foram lidos mais 12.345 arquivos além dos listados.",
         ),
