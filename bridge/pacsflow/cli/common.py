@@ -113,6 +113,8 @@ WHOLE = {
 }  # fmt: skip
 """Columns that are useless when cut; a terminal too narrow for them folds the others."""
 PIPE_WIDTH = 160
+LEGIBLE = 12
+"""Characters of a folded column that are always shown side by side."""
 
 
 def capture_options(
@@ -293,6 +295,7 @@ def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how:
             justify="right" if numeric else "left",
             no_wrap=numeric or columns[place] in WHOLE,
             overflow="fold",
+            min_width=_least_width(columns[place], [row[place] for row in rows]),
         )
     for row in rows:
         table.add_row(*(Text(shown(row[i], columns[i])) for i in keep))
@@ -301,6 +304,12 @@ def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how:
     wanted = PIPE_WIDTH if not console.is_terminal else console.width
     console.width = max(wanted, needed)
     console.print(table if rows else Text("nothing"))
+
+
+def _least_width(column: str, cells: Sequence[Any]) -> int:
+    """Return the width below which a column is but a heap of letters."""
+    words = [*column.split("_"), *(word for cell in cells for word in shown(cell).split())]
+    return min(LEGIBLE, max(map(len, words), default=1))
 
 
 def shown(cell: Any, column: str = "") -> str:  # noqa: ANN401 - a cell is of any type

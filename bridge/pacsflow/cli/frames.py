@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SHOWN = {
     "frames": (
         "ts", "protocol", "id.orig_h", "id.resp_h", "hw_source", "hw_destination", "vlan",
-        "length", "info",
+        "length", "info", "sampling_rate", "agent",
     ),
     "conn": (
         "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "service", "duration",
@@ -203,7 +203,12 @@ def show(
     for log in (name for name in TITLES if name in kept):
         table = pa.concat_tables(kept[log]).select(list(SHOWN[log]))
         table = key.table(table) if key else table
-        rows_out = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
+        listed = table.to_pylist()
+        for row in listed if log == "frames" else ():
+            # What was seen whole has no rate to tell.
+            if row["agent"] is None and row["sampling_rate"] == 1:
+                row["sampling_rate"] = None
+        rows_out = [[_cell(value) for value in row.values()] for row in listed]
         emit(f"{TITLES[log]} of {'it' if key else what}", list(SHOWN[log]), rows_out, how)
 
 
