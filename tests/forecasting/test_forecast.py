@@ -315,3 +315,35 @@ def test_a_gain_of_nothing_is_no_gain(gain: float, suits: bool, told: str) -> No
     said, sentence = _sentence(tried, "arima168", "ARIMA", gain, {"naive168": 1.0})
     assert (said, told in sentence) == (suits, True)
     assert " 0 %" not in sentence
+
+
+def _office(weeks: int, seed: int = 3) -> np.ndarray:
+    hours = np.arange(weeks * 168)
+    busy = 1.0 + np.maximum(0.0, np.sin((hours % 24 - 6) / 12 * np.pi)) * (hours // 24 % 7 < 5) * 9
+    return busy * np.random.default_rng(seed).lognormal(0, 0.2, len(hours)) * 1e9
+
+
+@pytest.mark.parametrize("weeks", [4, 6])
+def test_one_night_of_copying_is_not_forecast_again(weeks: int) -> None:
+    values = _office(weeks)
+    night = (weeks - 1) * 168 + 100
+    values[night : night + 4] = [22e9, 60e9, 55e9, 41e9]
+    found = made(values)
+    assert found.mean[100:104].max() < 8e9
+    assert any("One event" in note for note in found.notes)
+
+
+def test_what_comes_every_week_is_forecast_however_high() -> None:
+    values = _office(5)
+    for week in range(5):
+        values[week * 168 + 100 : week * 168 + 104] = [30e9, 60e9, 55e9, 41e9]
+    found = made(values)
+    assert found.mean[101:103].min() > 40e9
+    assert not any("One event" in note for note in found.notes)
+
+
+def test_two_high_days_are_the_way_of_the_series() -> None:
+    values = _office(5)
+    for day in (20, 33):
+        values[day * 24 + 2 : day * 24 + 5] = 60e9
+    assert not any("One event" in note for note in made(values).notes)

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.outliers import without_outliers
 from pacsflow.forecasting.values import HOURS_NEEDED, WEEK
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.values import Floats
-
-_SPIKES = 0.003
-"""At most this share of the hours is taken out as spikes; more is the way of the series."""
-_SPIKE_TIMES = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,16 +72,11 @@ def examine(y: Floats, first: int) -> Condition:
     y, first, missing = _from_beginning(y, first, int(alive[0]), notes)
     if missing:
         return Condition(y, first, missing=missing)
-    y, spikes = _without_spikes(y)
-    if spikes:
-        notes.append(
-            f"{spikes} hour{'s are' if spikes > 1 else ' is'} more than {_SPIKE_TIMES:.0f} times "
-            "as high as any other and not expected again."
-        )
-        seen = y[np.isfinite(y)]
-        if np.ptp(seen) == 0:
-            return Condition(y, first, float(seen[0]), notes=tuple(notes))
-    return Condition(y, first, notes=tuple(notes))
+    y, told = without_outliers(y)
+    seen = y[np.isfinite(y)]
+    if told and np.ptp(seen) == 0:
+        return Condition(y, first, float(seen[0]), notes=(*notes, *told))
+    return Condition(y, first, notes=(*notes, *told))
 
 
 def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int, str]:
@@ -112,16 +104,3 @@ def _longest_silence(y: Floats) -> int:
         run = run + 1 if value == 0 else 0 if value == value else run  # noqa: PLR0124  NaN
         longest = max(longest, run)
     return longest
-
-
-def _without_spikes(y: Floats) -> tuple[Floats, int]:
-    """Turn the few hours far above all others into gaps: they would come back every week."""
-    seen = np.sort(y[np.isfinite(y)])
-    most = max(1, int(_SPIKES * seen.size))
-    for count in range(1, most + 1):
-        rest = seen[-count - 1]
-        if seen[-count] > _SPIKE_TIMES * max(rest, 0.0) and seen[-count] > 0:
-            out = y.copy()
-            out[out >= seen[-count]] = np.nan
-            return out, count
-    return y, 0

@@ -32,7 +32,8 @@ FILE = "forecasts.sqlite"
 MOST = 3000
 """So many forecasts are kept, about 7 kB each; the oldest go."""
 BANDS = ("mean", "lower80", "upper80", "lower95", "upper95")
-_FORM = "1"
+_FORM = "2"
+"""Changes whenever what is kept, or how forecasts are made, does."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS forecasts (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, told TEXT NOT NULL, bands BLOB NOT NULL
