@@ -650,6 +650,10 @@ end
 
 function sflowlog:header(rate, length)
   local e = self.now
+  if not e.counters then
+    -- Before the first counter sample there is nothing to compare with.
+    return
+  end
   local weight = 1.0 * rate * length
   if self.into then
     local p = e.pending or pending(e)
@@ -4143,10 +4147,11 @@ function source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
--- Reads up to `limit` frames. sampled: they are samples themselves. Returns hosts (what was learnt
+-- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
+-- samples themselves. Returns hosts (what was learnt
 -- of them), find and find_sample (what is known of a connection of captured or sampled frames), or
 -- nil where the file is of another format.
-function lookahead.scan(file, limit, sampled)
+function lookahead.scan(file, limit, sampled, datagrams)
   file:seek("set", 0)
   local first = file:read(4)
   local magic = first and MAGIC[first]
@@ -4155,7 +4160,7 @@ function lookahead.scan(file, limit, sampled)
   end
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
-  local seen, out, info = 0, {}, {}
+  local seen, told, out, info = 0, 0, {}, {}
   -- Whether the sampled header at `at` may show what its connection is: the first bytes of a PDU or
   -- a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
   local function may_show(s, at)
@@ -4192,6 +4197,10 @@ function lookahead.scan(file, limit, sampled)
     end
     packet.parse(s, wire, out)
     if out.proto == 17 and out.length and not out.fragment then
+      if datagrams and told >= datagrams then
+        return true
+      end
+      told = told + 1
       local datagram = sub(s, out.offset + 1, out.offset + out.length)
       sflow.read(datagram, function(sample)
         packet.sampled(sample.protocol, sample.header, sample.length, out)
@@ -4883,6 +4892,7 @@ local showing = true
 local pending = {}
 local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
 local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
+local brief = arguments.brief or os.getenv("PACSFLOW_BRIEF")
 
 local function reset()
   local rate = tonumber(setting("sampling_rate") or 0) or 0
@@ -4950,7 +4960,10 @@ function opener.read_open(file, capture)
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
   if limit > 0 and can_look_ahead() then
-    local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
+    -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
+    -- hosts, and these show themselves soon.
+    local datagrams = brief and export_to and 20000 or nil
+    local fine, found = pcall(lookahead.scan, file, limit, rate > 1, datagrams)
     ahead = fine and found or nil
   end
   return false
@@ -5241,7 +5254,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to, arguments.brief or os.getenv("PACSFLOW_BRIEF"))
+  log = export.open(export_to, brief)
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

@@ -177,10 +177,11 @@ function source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
--- Reads up to `limit` frames. sampled: they are samples themselves. Returns hosts (what was learnt
+-- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
+-- samples themselves. Returns hosts (what was learnt
 -- of them), find and find_sample (what is known of a connection of captured or sampled frames), or
 -- nil where the file is of another format.
-function lookahead.scan(file, limit, sampled)
+function lookahead.scan(file, limit, sampled, datagrams)
   file:seek("set", 0)
   local first = file:read(4)
   local magic = first and MAGIC[first]
@@ -189,7 +190,7 @@ function lookahead.scan(file, limit, sampled)
   end
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
-  local seen, out, info = 0, {}, {}
+  local seen, told, out, info = 0, 0, {}, {}
   -- Whether the sampled header at `at` may show what its connection is: the first bytes of a PDU or
   -- a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
   local function may_show(s, at)
@@ -226,6 +227,10 @@ function lookahead.scan(file, limit, sampled)
     end
     packet.parse(s, wire, out)
     if out.proto == 17 and out.length and not out.fragment then
+      if datagrams and told >= datagrams then
+        return true
+      end
+      told = told + 1
       local datagram = sub(s, out.offset + 1, out.offset + out.length)
       sflow.read(datagram, function(sample)
         packet.sampled(sample.protocol, sample.header, sample.length, out)

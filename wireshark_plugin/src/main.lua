@@ -89,6 +89,7 @@ local showing = true
 local pending = {}
 local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
 local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
+local brief = arguments.brief or os.getenv("PACSFLOW_BRIEF")
 
 local function reset()
   local rate = tonumber(setting("sampling_rate") or 0) or 0
@@ -156,7 +157,10 @@ function opener.read_open(file, capture)
   local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
   local rate = tonumber(setting("sampling_rate") or 0) or 0
   if limit > 0 and can_look_ahead() then
-    local fine, found = pcall(lookahead.scan, file, limit, rate > 1)
+    -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
+    -- hosts, and these show themselves soon.
+    local datagrams = brief and export_to and 20000 or nil
+    local fine, found = pcall(lookahead.scan, file, limit, rate > 1, datagrams)
     ahead = fine and found or nil
   end
   return false
@@ -447,7 +451,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to, arguments.brief or os.getenv("PACSFLOW_BRIEF"))
+  log = export.open(export_to, brief)
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

@@ -194,6 +194,10 @@ end
 
 function sflowlog:header(rate, length)
   local e = self.now
+  if not e.counters then
+    -- Before the first counter sample there is nothing to compare with.
+    return
+  end
   local weight = 1.0 * rate * length
   if self.into then
     local p = e.pending or pending(e)
