@@ -225,14 +225,14 @@ def _notes(sampling: Sampling) -> Iterator[str]:
     lost, sent = sampling.lost
     if lost:
         yield (
-            f"{lost:,} of {sent:,} samples ({lost / sent:.1%}) were lost on the way from the "
-            "agents: their sequence numbers have gaps."
+            f"{lost:,} of {sent:,} samples ({100 * lost / sent:.1f} %) were lost on the way from "
+            "the agents: their sequence numbers have gaps."
         )
     low = sampling.low
     if abs(low) >= 0.005:
         yield (
             f"By the agents' sample pools and sequence numbers, estimates are about "
-            f"{abs(low):.1%} too {'low' if low > 0 else 'high'}."
+            f"{100 * abs(low):.1f} % too {'low' if low > 0 else 'high'}."
         )
     if drops := sum(s.drops for s in sampling.sources):
         yield f"The agents dropped {drops:,} samples for want of resources."

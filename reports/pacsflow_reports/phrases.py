@@ -73,6 +73,42 @@ PHRASES = (
         "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a "
         "new ledger brings both."
     ),
+    N_(
+        "In %(few)s of %(hours)s hours with data there are too few samples: the 95 %% "
+        "interval of their bytes reaches further than 50 %%."
+    ),
+    N_(
+        "%(lost)s of %(sent)s samples (%(percent)s %%) were lost on the way from the agents: "
+        "their sequence numbers have gaps."
+    ),
+    N_(
+        "By the agents' sample pools and sequence numbers, estimates are about %(percent)s %%"
+        " too low."
+    ),
+    N_(
+        "By the agents' sample pools and sequence numbers, estimates are about %(percent)s %%"
+        " too high."
+    ),
+    N_("The agents dropped %(samples)s samples for want of resources."),
+    N_(
+        "The sample pool of %(source)s does not fit the declared rate: 1 in %(declared)s "
+        "declared, 1 in %(pool)s by the pool."
+    ),
+    N_(
+        "%(restarts)s restarts of agents: what passed between the last datagram before and "
+        "the first after is not known."
+    ),
+    N_(
+        "%(outside)s of %(all)s interface counters are outside the 95 %% interval of their "
+        "estimate (1 in 20 is by chance): pacsflow sampling lists them."
+    ),
+    N_("%(still)s of %(all)s interface counters never moved."),
+    N_("%(agents)s agents sampled: a packet that passes several of them counts at each."),
+    N_("%(number)s sFlow datagrams that are not well-formed."),
+    N_("%(number)s sFlow datagrams that the capture cut short."),
+    N_("%(number)s sFlow datagrams that were captured twice, and counted once."),
+    N_("%(number)s samples with a rate of zero, which say nothing of a total."),
+    N_("%(number)s samples without a sampled header, which name no address."),
     N_("estimated from %(samples)s samples"),
     N_("IP bytes of Zeek's conn.log, headers of IP and TCP included"),
     N_("bytes of whole frames on the wire"),

@@ -97,8 +97,8 @@ def test_lost_datagrams_are_lost_samples_to_the_number(tmp_path: Path) -> None:
     assert found.sampling.agents[0].lost == 3
     assert found.only().lost == 15
     assert found.sampling.low == pytest.approx(15 / 299, abs=1e-9)
-    assert "15 of 299 samples (5.0%) were lost" in found.sampling.notes()[0]
-    assert "about 5.0% too low" in found.sampling.notes()[1]
+    assert "15 of 299 samples (5.0 %) were lost" in found.sampling.notes()[0]
+    assert "about 5.0 % too low" in found.sampling.notes()[1]
 
 
 def test_losses_across_hours_add_up(tmp_path: Path) -> None:
@@ -365,5 +365,5 @@ def test_the_page_says_what_its_estimates_rest_on(
     assert coverage["sampled"]
     told = " ".join(coverage["notes"])
     assert "In 1 of 2 hours with data there are too few samples" in told
-    assert "10 of 308 samples (3.2%) were lost on the way" in told
+    assert "10 of 308 samples (3.2 %) were lost on the way" in told
     assert "2 agents sampled" in told

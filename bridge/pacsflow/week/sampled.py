@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pacsflow.agents import read_sampling
@@ -9,6 +10,8 @@ from pacsflow.ledger.series import estimates
 
 if TYPE_CHECKING:
     from pacsflow.week.traffic import Slice
+
+GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
 def notes(part: Slice) -> list[str]:
@@ -20,6 +23,8 @@ def notes(part: Slice) -> list[str]:
     hours = [total for hour, total in found.items() if week.start <= hour < week.end]
     few = sum(total.few for total in hours)
     told = read_sampling(part.connection, week.start, week.end).notes()
+    # The page groups digits as its language does.
+    told = [GROUPED.sub("", note) for note in told]
     if few:
         told.insert(
             0,
