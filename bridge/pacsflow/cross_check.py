@@ -67,6 +67,12 @@ REASONS = (
         "registered for: nothing there tells Zeek to look. The plugin looks at every stream.",
         lambda _log, field, row: field == "row" and "midstream" in _set(row.get("flags", "")),
     ),
+    Reason(
+        "inside TLS",
+        "The capture brings the keys of its TLS connections with it. Wireshark decrypts them, "
+        "Zeek does not.",
+        lambda _log, field, row: field == "row" and row.get("tls") == "T",
+    ),
 )
 """All differences that are known and stay, each with why; there is no other list."""
 
@@ -157,11 +163,14 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
         if row and REASONS[0].applies("dicom", "row", row)
     }
     hosts_of_cut = {host for pair in cut for host in pair}
+    inside_tls = {(r["host"], r["port_num"]) for r in endpoints.values() if r.get("tls") == "T"}
     for log, where, ours, theirs in pairs:
         row = ours or theirs or {}
         if log == "known_dicom" and row["host"] in hosts_of_cut:
             # What is known of an endpoint is the union over its associations, cut ones among them.
             row = {**row, "flags": "truncated"}
+        elif (row.get("id.resp_h"), row.get("id.resp_p")) in inside_tls:
+            row = {**row, "tls": "T"}
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
             reason = _reason(log, "row" if ours else "no row", row)

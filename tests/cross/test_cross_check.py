@@ -130,6 +130,22 @@ def test_a_known_difference_has_its_reason(tmp_path: Path) -> None:
     assert found.unexplained == ()
 
 
+def test_what_only_wireshark_can_decrypt_has_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FIELDS, "known_dicom", f"{FIELDS['known_dicom']} tls")
+    monkeypatch.setitem(TYPES, "known_dicom", f"{TYPES['known_dicom']} bool")
+    (tmp_path / "zeek").mkdir()
+    inside = write(tmp_path / "inside", known=f"{KNOWN} T")
+    found = checking.compare("c", inside, tmp_path / "zeek").differences
+    assert [(d.log, d.field, d.reason) for d in found] == [
+        ("dicom", "row", "inside TLS"),
+        ("known_dicom", "row", "inside TLS"),
+    ]
+    plain = write(tmp_path / "plain", known=f"{KNOWN} F")
+    assert len(checking.compare("c", plain, tmp_path / "zeek").unexplained) == 2
+
+
 def test_every_reason_is_documented() -> None:
     text = (ROOT / "docs" / "cross-check.md").read_text(encoding="utf-8")
     for reason in checking.REASONS:
@@ -151,7 +167,8 @@ def test_exit_codes(
     assert main(["cross-check", "same", "other", "--format", "csv"]) == 1
     said = capsys.readouterr()
     assert said.out.splitlines()[1].split(",")[3:] == ["end", "released", "aborted", ""]
-    assert "2 captures, 2 associations, 2 endpoints" in said.err
+    assert "captures: 2; associations: 2; endpoints: 2; fields compared: 30" in said.err
+    assert "differences without a reason: 1, with one: 0" in " ".join(said.err.split())
 
     def missing() -> Path:
         raise ToolError("zeek was not found")

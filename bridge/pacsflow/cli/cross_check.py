@@ -25,8 +25,9 @@ def cross_check(
     """Read captures with the Wireshark plugin and with Zeek, and list where the two differ.
 
     Compares all fields of dicom.log and known_dicom.log except the connection identifiers; times
-    may differ by a millisecond. Ends with 1 where there is a difference without a known reason.
-    The first run compiles the Zeek package, which takes a minute or two.
+    may differ by a millisecond. Ends with 1 where there is a difference without a known reason;
+    docs/cross-check.md lists the reasons. The first run compiles the Zeek package, which takes a
+    minute or two.
 
     Example: `pacsflow cross-check monday.pcapng`
     """
@@ -47,8 +48,9 @@ def cross_check(
         if any(d.reason == reason.name for d in found):
             errors().print(Text(f"{reason.name}: {reason.text}", style="dim"))
     errors().print(
-        f"{len(done)} captures, {sum(c.associations for c in done)} associations, "
-        f"{sum(c.endpoints for c in done)} endpoints, {sum(c.fields for c in done)} fields "
-        f"compared: {unexplained} differences, and {len(found) - unexplained} with a known reason"
+        f"captures: {len(done)}; associations: {sum(c.associations for c in done)}; "
+        f"endpoints: {sum(c.endpoints for c in done)}; fields compared: "
+        f"{sum(c.fields for c in done)}; differences without a reason: {unexplained}, "
+        f"with one: {len(found) - unexplained}"
     )
     return FOUND if unexplained else USABLE
