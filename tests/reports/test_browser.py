@@ -285,3 +285,16 @@ def test_the_archive_index_is_quiet_accessible_and_fits(
     one.page.get_by_role("link", name="2026-W47 →").click()
     one.page.get_by_role("link", name="all weeks").click()
     assert one.page.url == paths.index.as_uri()
+
+
+@pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row"])
+def test_no_column_of_the_busiest_is_cut_on_a_desk(
+    opened: Callable[..., Opened], kind: str
+) -> None:
+    one = opened(kind)
+    for width in (1280, 1440, 2560):
+        one.page.set_viewport_size({"width": width, "height": 900})
+        cut = one.page.evaluate("""() => [...document.querySelectorAll("#top .scroll")]
+          .filter((e) => e.scrollWidth > e.clientWidth)
+          .map((e) => e.querySelector("table").id + " " + (e.scrollWidth - e.clientWidth))""")
+        assert cut == [], f"at {width} px"
