@@ -15,6 +15,7 @@ from pacsflow.agents import Sampling, read_sampling
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.readers import CaptureOptions, find
+from pacsflow.sampling import octets
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sflow_encoder as sflow
@@ -281,6 +282,12 @@ def test_hours_of_too_few_samples_are_marked(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(",")[2] == "samples", "a count of samples is not one of connections"
     assert [line.split(",")[-1] for line in lines[1:]] == ["False", "True"]
+    assert main(["top", path, "--by", "length", "--format", "csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(",estimated_bytes,lower_bytes,upper_bytes,few_samples")
+    total = octets([RATE] * 45, [1518] * 45)
+    told = [45 * 1518, int(total.value), round(total.lower), round(total.upper), total.few]
+    assert lines[1].split(",")[4:] == [str(cell) for cell in told]
 
 
 def test_the_exported_log_is_read_as_the_capture_is(tmp_path: Path) -> None:

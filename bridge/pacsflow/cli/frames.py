@@ -157,6 +157,11 @@ def top_frames(
     if key:
         rows = [[rank, key.cell(COLUMNS[by], cell), *rest] for rank, cell, *rest in rows]
     columns = ["rank", by, "frames", "percent", "bytes", "estimated_bytes"]
+    if any(ranked.estimates):
+        columns += ["lower_bytes", "upper_bytes", "few_samples"]
+        for row, total in zip(rows, ranked.estimates, strict=True):
+            ends = [round(total.lower), round(total.upper), total.few] if total else [None] * 3
+            row.extend(ends)
     what = "DICOM" if dicom else "all"
     emit(f"Top {by}, of {what} {ranked.total:,} frames", columns, rows, how)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +14,7 @@ from pacsflow.errors import UsageError
 from pacsflow.hourly import connect
 from pacsflow.readers import Format, Quality, Source, read, spreadsheet
 from pacsflow.readers.schemas import FRAMES
+from pacsflow.sampling import Total, from_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,6 +43,7 @@ COUNTED = pa.schema(
         ("value", pa.string()),
         ("sampling_rate", pa.int64()),
         ("octets", pa.int64()),
+        ("squares", pa.float64()),
         ("frames", pa.int64()),
     ]
 )
@@ -83,11 +85,14 @@ class Ranked:
         sampling rate); the most frequent first, equal ones by value.
     total
         Frames that were counted.
+    estimates
+        Of each row its bytes with their 95 % interval; None where nothing was sampled.
     """
 
     by: str
     rows: tuple[tuple[str | None, int, float, int, int], ...]
     total: int
+    estimates: tuple[Total | None, ...] = ()
 
 
 def _canonical(text: str) -> str:
@@ -186,13 +191,21 @@ def rank_stream(
         rows = connection.execute(
             f"""WITH ranked AS (
                     SELECT CAST({value} AS VARCHAR) AS value, sum(frames) AS frames,
-                           sum(octets::HUGEINT), sum(octets::HUGEINT * sampling_rate)
+                           sum(octets::HUGEINT), sum(octets::HUGEINT * sampling_rate),
+                           sum(squares * power(sampling_rate, 2)) AS squares,
+                           sum(frames) FILTER (sampling_rate > 1) AS samples
                     FROM counted GROUP BY 1)
-                SELECT *, (SELECT sum(frames) FROM ranked) FROM ranked
+                SELECT * EXCLUDE (squares, samples), (SELECT sum(frames) FROM ranked), squares,
+                       samples FROM ranked
                 ORDER BY frames DESC, value LIMIT ?""",
             [number],
         ).fetchall()
-    return _ranked(by, rows)
+    ranked = _ranked(by, [row[:5] for row in rows])
+    return replace(ranked, estimates=tuple(_estimate(row[3], row[5], row[6]) for row in rows))
+
+
+def _estimate(octets: int, squares: float, samples: int | None) -> Total | None:
+    return from_sums(float(octets), squares, int(samples)) if samples and octets else None
 
 
 def _counted(batch: pa.RecordBatch, by: str, dicom: bool) -> pa.RecordBatch:
@@ -206,9 +219,12 @@ def _counted(batch: pa.RecordBatch, by: str, dicom: bool) -> pa.RecordBatch:
     value = batch[COLUMNS[by]]
     if by == "time":
         value = pc.floor_temporal(value, unit="hour")
-    table = pa.table([value, batch["sampling_rate"], batch["length"]], ["value", "rate", "length"])
-    counted = table.group_by(["value", "rate"]).aggregate([("length", "sum"), ([], "count_all")])
-    names = ("value", "rate", "length_sum", "count_all")
+    squares = pc.power(pc.cast(batch["length"], pa.float64()), 2.0)
+    columns = [value, batch["sampling_rate"], batch["length"], squares]
+    table = pa.table(columns, ["value", "rate", "length", "squares"])
+    sums = [("length", "sum"), ("squares", "sum"), ([], "count_all")]
+    counted = table.group_by(["value", "rate"]).aggregate(sums)
+    names = ("value", "rate", "length_sum", "squares_sum", "count_all")
     arrays = [counted[name].combine_chunks() for name in names]
     return pa.record_batch(arrays, COUNTED.set(0, pa.field("value", value.type)))
 
