@@ -159,10 +159,12 @@ void Taker::Stop(bool is_orig) {
 void Taker::EndpointEOF(bool is_orig) { Stop(is_orig); }
 
 // A connection may go without the end of its directions. The parser then learns of it here, so that
-// it can tell what was taken since it was last heard.
+// it can tell what was taken since it was last heard; it must find nothing wrong, for Zeek does not
+// know the connection any more.
 void Taker::Done() {
     if ( ahead ) {
         missing = 0;
+        matched = 0;
         static_cast<zeek::analyzer::tcp::TCP_ApplicationAnalyzer*>(Parent())->EndpointEOF(IsOrig());
     }
 

@@ -6,6 +6,7 @@
 
 @load ./inventory
 @load ./main
+@load ./remember
 @load ./telemetry
 
 module DICOM;
@@ -222,6 +223,28 @@ function merge_row(old: KnownInfo, new: KnownInfo): bool
 	return changed;
 	}
 
+# What was known of a host before Zeek restarted, or a host that is new.
+function host_from_memory(host: addr, since: time): Host
+	{
+	local kept = recall(cat("host ", host));
+
+	if ( kept != "" )
+		{
+		local parsed = from_json(kept, Host);
+
+		if ( parsed$valid )
+			return parsed$v as Host;
+		}
+
+	return Host($since=since);
+	}
+
+function is_more(h: Host, before: Host): bool
+	{
+	return |h$as_scp| > |before$as_scp| || |h$used| > |before$used| || |h$peers| > |before$peers| ||
+	       h$stored != before$stored || h$queried != before$queried;
+	}
+
 event DICOM::endpoint_seen(e: Evidence)
 	{
 	local r = e$row;
@@ -234,7 +257,7 @@ event DICOM::endpoint_seen(e: Evidence)
 			return;
 			}
 
-		hosts[r$host] = Host($since=r$ts);
+		hosts[r$host] = host_from_memory(r$host, r$ts);
 		}
 
 	local before = hosts[r$host];
@@ -248,6 +271,9 @@ event DICOM::endpoint_seen(e: Evidence)
 		add h$peers[e$peer];
 
 	hosts[r$host] = h;
+
+	if ( is_more(h, before) )
+		remember(cat("host ", r$host), to_json(h));
 
 	local known = equipment(r$host, e?$mac ? e$mac : "", r?$ae_title ? r$ae_title : "");
 

@@ -227,13 +227,20 @@ function equipment_of(c: connection, is_orig: bool): Equipment
 
 function start_learning()
 	{
-	if ( learning_since == double_to_time(0.0) )
-		learning_since = network_time();
+	if ( learning_since != double_to_time(0.0) )
+		return;
+
+	local since = recall("learning since");
+	learning_since = since == "" ? network_time() : double_to_time(to_double(since));
+	remember("learning since", fmt("%.6f", learning_since));
 	}
 
 event DICOM::ae_title_seen(ae_title: string)
 	{
 	start_learning();
+
+	if ( ae_title !in ae_titles )
+		remember("ae " + ae_title, "T");
 
 	if ( |ae_titles| < max_ae_titles )
 		add ae_titles[ae_title];
@@ -245,7 +252,7 @@ event DICOM::move_requested(ae_title: string, uid: string, id: conn_id)
 	{
 	start_learning();
 
-	if ( ae_title in ae_titles || is_learning(learning_since, network_time()) )
+	if ( ae_title in ae_titles || is_learning(learning_since, network_time()) || recall("ae " + ae_title) != "" )
 		return;
 
 	NOTICE(Notice::Info($note=Move_To_Unknown_Destination, $uid=uid, $id=id, $sub=ae_title,

@@ -38,6 +38,26 @@ def released(conversation: Conversation) -> Conversation:
     return conversation.send(0, t.RELEASE_RQ).send(1, t.RELEASE_RP).close()
 
 
+def carried_by(conversation: Conversation, carrier: str) -> Conversation:
+    """Return the conversation with its frames rewritten: in VLANs, or with IPv6."""
+    frames = []
+    for when, frame in conversation.frames:
+        macs, ethertype, ip = frame[:12], frame[12:14], frame[14:]
+        if carrier == "ipv6":
+            tcp = ip[20:]
+            source, target = (b"\xfd" + bytes(11) + ip[at : at + 4] for at in (12, 16))
+            pseudo = source + target + struct.pack(">II", len(tcp), 6)
+            tcp = tcp[:16] + bytes(2) + tcp[18:]
+            tcp = tcp[:16] + struct.pack(">H", t.checksum(pseudo + tcp)) + tcp[18:]
+            ip = struct.pack(">IHBB", 6 << 28, len(tcp), 6, 64) + source + target + tcp
+            ethertype = b"\x86\xdd"
+        tags = {"vlan": [(0x8100, 7)], "qinq": [(0x88A8, 100), (0x8100, 7)]}.get(carrier, [])
+        tagged = b"".join(struct.pack(">HH", *tag) for tag in tags)
+        frames.append((when, macs + tagged + ethertype + ip))
+    conversation.frames = frames
+    return conversation
+
+
 # What the standard allows
 
 
@@ -139,6 +159,17 @@ def odd_titles() -> list[Conversation]:
 
 
 @scenario
+def carriers() -> list[Conversation]:
+    """The same association, plain, in a VLAN, in two (802.1ad), and over IPv6, on two ports."""
+    result = []
+    for number, carrier in enumerate(["plain", "vlan", "qinq", "ipv6"] * 2):
+        c = associated(Conversation(orig_port=40000 + number, resp_port=(104, 31337)[number // 4]))
+        c.send(0, t.store(PIXELS)).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+        result.append(carried_by(released(c), carrier))
+    return result
+
+
+@scenario
 def rejected() -> list[Conversation]:
     """Rejected, and the connection closed."""
     return [Conversation().open().send(0, t.associate_rq()).send(1, t.associate_rj()).close()]
@@ -219,6 +250,14 @@ def gap_at_start() -> list[Conversation]:
 def cut_off() -> list[Conversation]:
     """The capture ends inside a data set."""
     return [associated().send(0, t.store(PIXELS)[:20000])]
+
+
+@scenario
+def cut_off_in_header() -> list[Conversation]:
+    """A connection falls silent within a PDU's header, in a data set; hours later, another."""
+    sent = t.store(bytes(400), size=100)
+    later = Conversation(orig_port=40001, time=1700000000.0 + 4 * 3600)
+    return [associated().send(0, sent[:-107], size=60), released(associated(later))]
 
 
 @scenario
@@ -625,6 +664,15 @@ def peers() -> list[Conversation]:
         released(associated(following(0), t.STUDY_FIND)),
         released(associated(following(1), t.STUDY_FIND)),
         released(associated(late, t.STUDY_FIND)),
+    ]
+
+
+@scenario
+def peers_later() -> list[Conversation]:
+    """The PACS of `peers` with a host of before, and with one more, after eleven days."""
+    return [
+        released(associated(Conversation(orig=who, time=1700000000.0 + 11 * 86400), t.STUDY_FIND))
+        for who in ("10.1.0.10", "10.1.0.98")
     ]
 
 
