@@ -73,6 +73,13 @@ REASONS = (
         "Zeek does not.",
         lambda _log, field, row: field == "row" and row.get("tls") == "T",
     ),
+    Reason(
+        "lost bytes",
+        "Bytes are missing from the capture, or stand in it after their acknowledgment: one of "
+        "the two, or both, says so by missed_bytes. Zeek does not wait for what was acknowledged, "
+        "the plugin does; after a gap each finds its way back into the stream where it can.",
+        lambda _log, field, row: "row" not in field and row.get("lost") == "T",
+    ),
 )
 """All differences that are known and stay, each with why; there is no other list."""
 
@@ -163,6 +170,13 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
         if row and REASONS[0].applies("dicom", "row", row)
     }
     hosts_of_cut = {host for pair in cut for host in pair}
+    lossy = {
+        row[f"id.{side}_h"]
+        for pair in associations
+        for row in pair
+        if row and _lost(row)
+        for side in ("orig", "resp")
+    }
     inside_tls = {(r["host"], r["port_num"]) for r in endpoints.values() if r.get("tls") == "T"}
     for log, where, ours, theirs in pairs:
         row = ours or theirs or {}
@@ -171,6 +185,8 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
             row = {**row, "flags": "truncated"}
         elif (row.get("id.resp_h"), row.get("id.resp_p")) in inside_tls:
             row = {**row, "tls": "T"}
+        elif any(_lost(r) for r in (ours, theirs) if r) or row.get("host") in lossy:
+            row = {**row, "lost": "T"}
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
             reason = _reason(log, "row" if ours else "no row", row)
@@ -265,6 +281,10 @@ def _by_connection(log: Log) -> dict[frozenset[tuple[str, str]], list[Row]]:
 def _by_endpoint(log: Log) -> dict[tuple[str, str, str, str], Row]:
     """Return the last row of each endpoint, which holds all that is known of it."""
     return {(row["host"], row["port_num"], row["ae_title"], row["role"]): row for row in log.rows}
+
+
+def _lost(row: Row) -> bool:
+    return row.get("missed_bytes", "0") != "0"
 
 
 def _who(row: Row) -> str:

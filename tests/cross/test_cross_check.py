@@ -146,6 +146,21 @@ def test_what_only_wireshark_can_decrypt_has_its_reason(
     assert len(checking.compare("c", plain, tmp_path / "zeek").unexplained) == 2
 
 
+def test_after_a_loss_one_may_know_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FIELDS, "dicom", f"{FIELDS['dicom']} missed_bytes")
+    monkeypatch.setitem(TYPES, "dicom", f"{TYPES['dicom']} count")
+    plugin = write(tmp_path / "plugin", dicom=(f"{DICOM} 0",))
+    other = DICOM.replace("released", "incomplete")
+    zeek = write(tmp_path / "zeek", dicom=(f"{other} 10",))
+    found = checking.compare("c", plugin, zeek).differences
+    assert {(d.field, d.reason) for d in found} == {
+        ("end", "lost bytes"),
+        ("missed_bytes", "lost bytes"),
+    }
+    whole = write(tmp_path / "whole", dicom=(f"{other} 0",))
+    assert [d.field for d in checking.compare("c", plugin, whole).unexplained] == ["end"]
+
+
 def test_every_reason_is_documented() -> None:
     text = (ROOT / "docs" / "cross-check.md").read_text(encoding="utf-8")
     for reason in checking.REASONS:
