@@ -61,15 +61,18 @@ local COUNTS = { "store_rq", "find_rq", "move_rq", "echo_rq", "rsp_success", "da
 local prefixes = 0
 for i = 2, #arg do
   local frames = read(arg[i])
-  local whole = prefix(frames, #frames, #frames[#frames])
+  local whole = {}
+  for _, row in ipairs(prefix(frames, #frames, #frames[#frames])) do
+    whole[row.uid] = row
+  end
   for n = 1, #frames do
     for bytes = 0, #frames[n] do
       prefixes = prefixes + 1
       local found = prefix(frames, n, bytes)
-      assert(#found <= #whole, arg[i])
-      for k, row in ipairs(found) do
+      for _, row in ipairs(found) do
+        local last = assert(whole[row.uid], arg[i] .. ": a row that the whole does not give")
         for _, name in ipairs(COUNTS) do
-          assert(row[name] <= whole[k][name], arg[i] .. " " .. name)
+          assert(row[name] <= last[name], arg[i] .. " " .. name)
         end
         assert(row.missed_bytes >= 0 and row.duration >= 0, arg[i])
         for _, flag in ipairs(row.flags) do

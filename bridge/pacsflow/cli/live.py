@@ -44,7 +44,7 @@ def live(
     One line for each step of an association: requested, accepted, each operation and its answer,
     released or aborted. Capturing takes privileges: see `tshark -D`.
 
-    Examples: `pacsflow live eth0`; `pacsflow live any --format json --count 100`
+    Example: `pacsflow live eth0`
     """
     if how is Format.CSV:
         raise UsageError("live writes a table, or --format json: one object a line")
