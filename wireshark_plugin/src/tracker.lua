@@ -237,7 +237,7 @@ local function hunt(t, c, d, s, cut)
       or not printable_titles(s) then
       return false
     end
-  elseif first >= 5 and first <= 7 then
+  elseif first == 3 or first >= 5 and first <= 7 then
     if not confirmed or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
       return false
     end
