@@ -52,7 +52,8 @@ def logs(write: Write, tmp_path: Path) -> Path:
         for n in range(4)
     ]
     write("logs/conn.log", json_log(hours))
-    rows = [dicom_row(), dicom_row(uid="C2", result="rejected", end="closed", calling_ae="=EVIL()")]
+    other = {"uid": "C2", "id.orig_p": 40001, "calling_ae": "=EVIL()"}
+    rows = [dicom_row(), dicom_row(**other, result="rejected", end="closed")]
     write("logs/dicom.log", "".join(json.dumps(r) + "\n" for r in rows))
     return tmp_path / "logs"
 
