@@ -64,10 +64,10 @@ def _without_event(y: Floats) -> tuple[Floats, int]:
     for count in range(most, 0, -1):
         if not levels[-count] > _EVENT_OVER_ALL * levels[-count - 1] > 0:
             continue
-        high = np.flatnonzero(np.nan_to_num(y) >= levels[-count])
+        high = np.flatnonzero(np.nan_to_num(y) >= levels[-count]).tolist()
         if high[-1] - high[0] >= _EVENT_HOURS or not all(_unlike_other_weeks(y, h) for h in high):
             continue
-        begin, end = int(high[0]), int(high[-1])
+        begin, end = high[0], high[-1]
         while begin and _unlike_other_weeks(y, begin - 1) and end - begin < _EVENT_HOURS:
             begin -= 1
         while end + 1 < len(y) and _unlike_other_weeks(y, end + 1) and end - begin < _EVENT_HOURS:
