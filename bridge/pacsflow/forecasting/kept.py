@@ -1,7 +1,7 @@
 """Forecasts kept in a ledger: the same hours are forecast once, whoever asks and however often.
 
 A forecast is known by the hash of what it was made from: values, their first hour, horizon, zone,
-and the versions of what made it. Kept are the curve, its bands and its verdict; identification and
+and the code and versions of what made it. Kept are the curve, its bands and its verdict; identification and
 the other candidates' scores are not. A file that cannot be read or written costs time, no answer.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from pacsflow.series import HourlySeries
 
@@ -32,8 +32,6 @@ FILE = "forecasts.sqlite"
 MOST = 3000
 """So many forecasts are kept, about 7 kB each; the oldest go."""
 BANDS = ("mean", "lower80", "upper80", "lower95", "upper95")
-_FORM = "2"
-"""Changes whenever what is kept, or how forecasts are made, does."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS forecasts (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, told TEXT NOT NULL, bands BLOB NOT NULL
@@ -44,7 +42,11 @@ Answer = Forecast | NotEnoughHistory
 
 @cache
 def _made_by() -> tuple[str, ...]:
-    return (_FORM, *(version(name) for name in ("pacsflow", "statsmodels", "numpy", "scipy")))
+    """Return what makes forecasts: the code of this package, and the libraries' versions."""
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return (code.hexdigest(), *(version(name) for name in ("statsmodels", "numpy", "scipy")))
 
 
 def key_of(series: HourlySeries, horizon: int, zone: str) -> str:
