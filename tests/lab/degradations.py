@@ -72,8 +72,10 @@ def is_marked(row: Row) -> bool:
 
 def is_partial(field: str, row: Row) -> bool:
     """Return whether a row says that a field may hold less than there was."""
-    # Of what the contexts say, too, where the request could not be read.
-    return is_marked(row) or (field in OF_CONTEXTS and row["ctx_offered"] == "-")
+    # Of what the contexts say, too, where request or answer could not be read.
+    return is_marked(row) or (
+        field in OF_CONTEXTS and "-" in (row["ctx_offered"], row["ctx_accepted"])
+    )
 
 
 def judge(field: str, wanted: Any, row: Row) -> tuple[bool, bool]:

@@ -119,7 +119,7 @@ def test_worse_captures_invent_nothing(tool: str, tshark: str) -> None:
 
 
 ROW = {"result": "accepted", "end": "released", "store_rq": "2", "flags": "-", "missed_bytes": "0",
-       "sop_classes": "CTImageStorage", "ctx_offered": "1"}  # fmt: skip
+       "sop_classes": "CTImageStorage", "ctx_offered": "1", "ctx_accepted": "1"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
