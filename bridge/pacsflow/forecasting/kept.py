@@ -1,8 +1,9 @@
 """Forecasts kept in a ledger: the same hours are forecast once, whoever asks and however often.
 
 A forecast is known by the hash of what it was made from: values, their first hour, horizon, zone,
-and the code and versions of what made it. Kept are the curve, its bands and its verdict; identification and
-the other candidates' scores are not. A file that cannot be read or written costs time, no answer.
+the code and the versions of what made it. Kept are the curve, its bands and its verdict, not the
+identification and the other candidates' scores. A file that cannot be read or written costs time,
+no answer.
 """
 
 from __future__ import annotations
