@@ -324,3 +324,19 @@ def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPa
         "pacsflow report logs --site-tz America/Sao_Paulo --site 'St. Ann' --out=w.html "
         "--site-tz=Europe/Berlin"
     )
+
+
+def test_endpoints_of_samples_have_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tshark: str
+) -> None:
+    assert tshark
+    capture, ledger = CAPTURES / "sampled_1in10_snap128.pcap", str(tmp_path / "ledger")
+    assert main(["ingest", str(capture), "--sampling-rate", "10", "--ledger", ledger]) == 0
+    capsys.readouterr()
+    assert main(["endpoints", "--ledger", ledger, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["role"] == "pacs"
+    for row in rows:
+        for side in ("in", "out"):
+            low, value, high = (row[f"{end}bytes_{side}"] for end in ("lower_", "", "upper_"))
+            assert (low is None and not value) or 0 < low < value < high

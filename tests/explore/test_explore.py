@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from pacsflow.explore import COLUMNS, Condition, Frames, rank_stream
 from pacsflow.explore.session import Session
 from pacsflow.explore.view import View, answer
 from pacsflow.pseudonyms import Pseudonyms
-from pacsflow.readers import find
+from pacsflow.readers import CaptureOptions, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,3 +196,22 @@ def test_with_a_key_no_frame_names_anybody(
         text = str(hidden.show(2000))
     real = {row[i] for row in table[1] for i in (2, 3, 4, 5, 8)}
     assert not {name for name in real if f"'{name}'" in text} - {key.address(n) for n in real}
+
+
+def test_estimates_from_samples_stand_with_their_interval(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        rows = [
+            [f"2026-03-02 08:00:{i:02d}", "UDP", "10.0.0.1", "10.0.0.2", "", "", "", "100", ""]
+            for i in range(50)
+        ]
+        csv.writer(file).writerows([NAMES, *rows])
+    capture = CaptureOptions(10)
+    with Frames(tmp_path) as frames:
+        frames.load(find([path], capture).sources)
+        screen = answer(frames, View(by="source"))
+    assert screen.header[-3:] == ("estimated_bytes", "lower_95", "upper_95")
+    estimated, lower, upper = screen.rows[0][-3:]
+    assert estimated == 50_000
+    reach = math.exp(1.96 / math.sqrt(50))
+    assert (lower, upper) == pytest.approx((50_000 / reach, 50_000 * reach), rel=1e-3)

@@ -23,6 +23,7 @@ from pacsflow.cli.common import (
 )
 from pacsflow.errors import UsageError
 from pacsflow.ledger.series import IMAGING
+from pacsflow.sampling import from_sums
 
 NO_DICOM_LOG = (
     "no dicom.log in it: the associations come from the Zeek package, or from captures through "
@@ -99,11 +100,15 @@ def endpoints(
             row[0]: row[1:]
             for row in question.connection.execute(
                 f"""SELECT h, sum(i)::BIGINT, sum(o)::BIGINT, count(DISTINCT p),
-                           epoch_us(min(hour)), epoch_us(max(hour)) FROM (
-                        SELECT source h, 0 i, bytes o, destination p, hour FROM traffic
+                           epoch_us(min(hour)), epoch_us(max(hour)),
+                           sum(w) FILTER (i > 0), sum(n) FILTER (i > 0)::BIGINT,
+                           sum(w) FILTER (o > 0), sum(n) FILTER (o > 0)::BIGINT FROM (
+                        SELECT source h, 0 i, bytes o, destination p, hour, weight_squares w,
+                               samples n FROM traffic
                         WHERE origin = $origin AND {IMAGING}
                         UNION ALL
-                        SELECT destination, bytes, 0, source, hour FROM traffic
+                        SELECT destination, bytes, 0, source, hour, weight_squares, samples
+                        FROM traffic
                         WHERE origin = $origin AND {IMAGING}) GROUP BY h""",
                 {"origin": question.origin},
             ).fetchall()
@@ -111,14 +116,28 @@ def endpoints(
         parties = [p for p in question.hosts.imaging() if not role or p.role == role]
     columns = ["host", "name", "role", "basis", "modality", "ae_titles", "local", "bytes_in"]
     columns += ["bytes_out", "peers", "first_utc", "last_utc"]
+    sampled = any(samples for row in sums.values() for samples in (row[6], row[8]))
+    columns += ["lower_bytes_in", "upper_bytes_in", "lower_bytes_out", "upper_bytes_out"] * sampled
     rows: list[list[Any]] = []
     for party in parties:
-        received, sent, peers, first, last = sums.get(party.address, (0, 0, 0, None, None))
+        received, sent, peers, first, last, *errors = sums.get(party.address, _NOTHING)
         cells: list[Any] = [party.address, party.name, party.role, party.basis, party.modality]
         cells += [list(party.ae_titles), party.local, received, sent, peers]
-        rows.append([*cells, _time(first), _time(last)])
+        ends = [*_interval(received, *errors[:2]), *_interval(sent, *errors[2:])]
+        rows.append([*cells, _time(first), _time(last), *(ends if sampled else ())])
     rows.sort(key=lambda row: (row[2] != "pacs", -(row[7] + row[8]), row[0]))
     emit("Endpoints", columns, rows, how)
+
+
+_NOTHING = (0, 0, 0, None, None, None, None, None, None)
+
+
+def _interval(octets: int, squares: float | None, samples: int | None) -> tuple[int | None, ...]:
+    """Return the 95 % interval of bytes that were estimated from samples, else two times None."""
+    if not (octets and samples):
+        return None, None
+    total = from_sums(float(octets), squares or 0.0, samples)
+    return round(total.lower), round(total.upper)
 
 
 def _time(micro: int | None) -> str | None:

@@ -130,13 +130,15 @@ def _rank(
         f"""WITH ranked AS (
                 SELECT CAST({_expression(by)} AS VARCHAR) AS value, count(*) AS frames,
                        sum(length)::HUGEINT AS octets,
-                       sum(sampling_rate::HUGEINT * length) AS estimated
+                       sum(sampling_rate::HUGEINT * length) AS estimated,
+                       sum(power(sampling_rate::DOUBLE * length, 2)) AS squares,
+                       count(*) FILTER (sampling_rate > 1) AS samples
                 FROM frames WHERE {where} GROUP BY 1)
-            SELECT *, (SELECT sum(frames) FROM ranked) FROM ranked
-            ORDER BY frames DESC, value LIMIT ?""",
+            SELECT * EXCLUDE (squares, samples), (SELECT sum(frames) FROM ranked), squares, samples
+            FROM ranked ORDER BY frames DESC, value LIMIT ?""",
         [*values, number],
     ).fetchall()
-    return _ranked(by, found)
+    return _with_estimates(by, found)
 
 
 def _ranked(by: str, found: list[tuple[Any, ...]]) -> Ranked:
@@ -200,6 +202,11 @@ def rank_stream(
                 ORDER BY frames DESC, value LIMIT ?""",
             [number],
         ).fetchall()
+    return _with_estimates(by, rows)
+
+
+def _with_estimates(by: str, rows: list[tuple[Any, ...]]) -> Ranked:
+    """Return a ranking of rows that end with all frames, the squares of weights, and samples."""
     ranked = _ranked(by, [row[:5] for row in rows])
     return replace(ranked, estimates=tuple(_estimate(row[3], row[5], row[6]) for row in rows))
 

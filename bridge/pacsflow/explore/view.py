@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pacsflow.explore.query import Frames
 
 RANK_HEADER = ("value", "frames", "percent", "bytes", "estimated_bytes")
+INTERVAL = ("lower_95", "upper_95")
+"""Ends of the estimated bytes' 95 % interval, where frames are samples."""
 MOST = 1_000_000
 
 
@@ -109,4 +111,11 @@ def answer(frames: Frames, view: View) -> Screen:
         total = frames.count(view.conditions, dicom=view.dicom)
         return Screen(SHOWN, tuple(rows), total)
     ranked = frames.rank(view.by, view.number, view.conditions, dicom=view.dicom)
-    return Screen((view.by, *RANK_HEADER[1:]), ranked.rows, ranked.total)
+    header = (view.by, *RANK_HEADER[1:])
+    if not any(ranked.estimates):
+        return Screen(header, ranked.rows, ranked.total)
+    rows = tuple(
+        (*row, round(total.lower), round(total.upper)) if total else (*row, None, None)
+        for row, total in zip(ranked.rows, ranked.estimates, strict=True)
+    )
+    return Screen((*header, *INTERVAL), rows, ranked.total)
