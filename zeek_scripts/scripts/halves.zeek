@@ -1,6 +1,6 @@
-##! Where one direction only is captured, Zeek takes the connection for an attempt that nobody
-##! answers, forgets it after tcp_attempt_delay, and takes what follows for a connection of its
-##! own. Here the association goes on in that one.
+##! Where one direction only is captured, or the answer to a SYN is not, Zeek takes the connection
+##! for an attempt that nobody answers, forgets it after tcp_attempt_delay, and takes what follows
+##! for a connection of its own. Here the association goes on in that one.
 
 module DICOM;
 
@@ -23,22 +23,28 @@ event DICOM::waited(c: connection)
 		}
 	}
 
+# Zeek may take the connection for an attempt.
+function is_attempt(c: connection): bool
+	{
+	return is_one_sided(c) || (/[Ss]/ in c$history && /[Hh]/ !in c$history);
+	}
+
 # An association begins: the analyzer will be wanted for what Zeek takes for another connection.
 function expect_rest(c: connection)
 	{
 	local id = c$id;
 
-	if ( is_one_sided(c) )
+	if ( is_attempt(c) )
 		Analyzer::schedule_analyzer(id$orig_h, id$resp_h, id$resp_p, Analyzer::ANALYZER_DICOM, idle_timeout);
 	}
 
-# The connection may go on without Zeek knowing: no end of it was seen, and but one side.
+# The connection may go on without Zeek knowing: no end of it was seen, and no whole handshake.
 function wait_for_rest(c: connection): bool
 	{
 	local id = c$id;
 	local s = c$dicom_state;
 
-	if ( zeek_is_terminating() || ! is_one_sided(c) || s$released || s$aborted ||
+	if ( zeek_is_terminating() || ! is_attempt(c) || s$released || s$aborted ||
 	     /[SsHh]/ !in c$history || /[FfRr]/ in c$history || |waiting| >= max_waiting )
 		return F;
 

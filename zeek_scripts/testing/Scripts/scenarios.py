@@ -361,6 +361,16 @@ def half_handshake() -> list[Conversation]:
 
 
 @scenario
+def half_handshake_with_pause() -> list[Conversation]:
+    """The responder's SYN was not captured, and there are pauses; the port is not known."""
+    c = associated(Conversation(resp_port=5678))
+    del c.frames[1]
+    for _ in range(3):
+        c.wait(60).send(0, t.store(PIXELS)).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    return [released(c)]
+
+
+@scenario
 def roles_without_request() -> list[Conversation]:
     """Roles are selected, but the request that says for what was not captured."""
     chosen = t.role(t.CT_STORAGE, 0, 1)
