@@ -129,7 +129,12 @@ def main() -> int:
         capture = sflow.write_pcap(folder / "sflow.pcap", frames(options.samples))
         tshark = ("tshark", "-n", "-r", str(capture), "-X", f"lua_script:{PLUGIN}")
         fields = [part for field in FIELDS for part in ("-e", field)]
-        kinds = {"line": tshark, "fields": (*tshark, "-T", "fields", *fields)}
+        # Where nothing of its own is asked for the plugin does nothing, unless it is told to.
+        kinds = {
+            "idle": tshark,
+            "line": (*tshark, "-X", "lua_script1:always=1"),
+            "fields": (*tshark, "-T", "fields", *fields),
+        }
         best = dict.fromkeys([*kinds, "ledger"], (float("inf"), 0.0))
         for number in range(options.rounds):
             for kind, command in kinds.items():
@@ -143,12 +148,15 @@ def main() -> int:
                       "True", kept == expected)]  # fmt: skip
     seconds, peak = best["ledger"]
     for kind, label in (
-        ("line", "CPU of ingest / tshark with the plugin, a line a frame"),
-        ("fields", "CPU of ingest / tshark with four of the plugin's fields"),
+        ("idle", "CPU of ingest / tshark, the plugin loaded and idle"),
+        ("line", "CPU of ingest / tshark with the plugin tagging samples"),
+        ("fields", "CPU of ingest / tshark with four of its fields printed"),
     ):
         ratio = seconds / best[kind][0]
         value = f"{seconds:.1f}/{best[kind][0]:.1f} = {ratio:.2f}"
-        results.append(report(label, value, f"<= {CPU_BAR}", ratio <= CPU_BAR))
+        promised = kind != "idle"
+        bar = f"<= {CPU_BAR}" if promised else ""
+        results.append(report(label, value, bar, ratio <= CPU_BAR if promised else None))
     growth = peak / small_peak
     results.append(report(
         "peak MB of ingest, a quarter of the samples and all",
