@@ -114,8 +114,8 @@ def answer(frames: Frames, view: View) -> Screen:
     header = (view.by, *RANK_HEADER[1:])
     if not any(ranked.estimates):
         return Screen(header, ranked.rows, ranked.total)
-    rows = tuple(
+    estimated = tuple(
         (*row, round(total.lower), round(total.upper)) if total else (*row, None, None)
         for row, total in zip(ranked.rows, ranked.estimates, strict=True)
     )
-    return Screen((*header, *INTERVAL), rows, ranked.total)
+    return Screen((*header, *INTERVAL), estimated, ranked.total)
