@@ -2445,7 +2445,55 @@ local function base(a, changes)
   a.base, a.dirty = new, true
 end
 
-local ROLE_TEXT = { [0] = nil, "scu", "scp", "scu,scp" }
+local function role_text(role)
+  if role.scu and role.scp then
+    return "scu,scp"
+  end
+  return role.scu and "scu" or role.scp and "scp" or nil
+end
+
+-- What the accepted contexts say: known once the answer and the request that it belongs to are.
+-- Roles are told where nothing can tell otherwise: the answer was read to its end, where a role
+-- selection stands (PS3.7, D.3.3.4), and each SOP class that it may speak of is known.
+local function join(a)
+  local ac, known = a.answer, a.answer.whole and not a.answer.malformed
+  local accepted = 0
+  for _, c in ipairs(ac.contexts) do
+    if c.result == 0 then
+      accepted = accepted + 1
+      local uid, syntax = a.offered[c.id], c.syntaxes[1]
+      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
+      if uid then
+        add_sop(a, uid)
+      end
+      known = known and (uid or not next(ac.roles))
+    end
+  end
+  if ac.whole and not ac.malformed then
+    a.ctx_accepted = accepted
+  end
+  a.roles_known, a.orig_services, a.learnt = known or false, {}, nil
+  local orig, resp = {}, {}
+  for _, c in ipairs(known and ac.contexts or {}) do
+    if c.result == 0 then
+      local uid = a.offered[c.id]
+      local role = uid and ac.roles[uid] or { scu = true, scp = false }
+      orig.scu, orig.scp = orig.scu or role.scu, orig.scp or role.scp
+      resp.scu, resp.scp = orig.scp, orig.scu
+      local service = uid and uids.sop_classes[uid]
+      if service then
+        local of = a.orig_services[service[2]] or {}
+        a.orig_services[service[2]] = of
+        of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
+      end
+    end
+  end
+  a.orig_role, a.resp_role = role_text(orig), role_text(resp)
+  base(a, { orig_role = a.orig_role, resp_role = a.resp_role })
+  if a.rq then
+    a.answer = nil
+  end
+end
 
 -- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 function association.request(a, d, body, cut)
@@ -2458,7 +2506,7 @@ function association.request(a, d, body, cut)
   a.flags.malformed = a.flags.malformed or rq.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut
-  if not cut then
+  if not cut and not rq.malformed then
     a.ctx_offered = #rq.contexts
   end
   for _, c in ipairs(rq.contexts) do
@@ -2473,6 +2521,10 @@ function association.request(a, d, body, cut)
     orig_impl_uid = rq.impl_uid,
     orig_impl_version = rq.impl_version and bytes.escape(rq.impl_version),
   })
+  if a.answer then
+    -- The answer stands before it in the capture.
+    join(a)
+  end
   confirm(a, named and 100 or 90)
   return true
 end
@@ -2491,46 +2543,9 @@ function association.accept(a, d, peer, body, cut)
   a.flags.malformed = a.flags.malformed or ac.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or ac.reserved or nil
   a.resp_impl_uid, a.resp_impl_version = ac.impl_uid, ac.impl_version
-  a.resp_max_pdu, a.orig_services = ac.max_pdu, {}
-  local accepted, roles = 0, { 0, 0 }
-  for _, c in ipairs(ac.contexts) do
-    if c.result == 0 then
-      accepted = accepted + 1
-      local uid = a.offered[c.id]
-      local syntax = c.syntaxes[1]
-      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
-      if uid then
-        add_sop(a, uid)
-      end
-      local role = uid and ac.roles[uid] or { scu = true, scp = false }
-      if not uid and next(ac.roles) then
-        -- The request was not seen: nothing tells whose the roles are.
-        role, a.roles_unknown = { scu = false, scp = false }, true
-      end
-      local known = uid and uids.sop_classes[uid]
-      if known then
-        local of = a.orig_services[known[2]] or {}
-        a.orig_services[known[2]] = of
-        of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
-      end
-      local mine = (role.scu and 1 or 0) + (role.scp and 2 or 0)
-      local theirs = (role.scu and 2 or 0) + (role.scp and 1 or 0)
-      for k, bits in ipairs({ mine, theirs }) do
-        if bits % 2 == 1 and roles[k] % 2 == 0 then
-          roles[k] = roles[k] + 1
-        end
-        if bits >= 2 and roles[k] < 2 then
-          roles[k] = roles[k] + 2
-        end
-      end
-    end
-  end
-  if not cut then
-    a.ctx_accepted = accepted
-  end
-  a.orig_role, a.resp_role = ROLE_TEXT[roles[1]], ROLE_TEXT[roles[2]]
+  a.resp_max_pdu, a.answer, a.ac_cut = ac.max_pdu, ac, cut
   local changes = {
-    orig_role = a.orig_role, resp_role = a.resp_role, resp_impl_uid = ac.impl_uid,
+    resp_impl_uid = ac.impl_uid,
     resp_impl_version = ac.impl_version and bytes.escape(ac.impl_version),
   }
   if not a.rq and #body >= 36 then
@@ -2540,6 +2555,7 @@ function association.accept(a, d, peer, body, cut)
     changes.called_ae = ac.called_ae and bytes.escape(ac.called_ae)
   end
   base(a, changes)
+  join(a)
   confirm(a, named and 100 or 90)
   return true
 end
@@ -2719,30 +2735,38 @@ local function host_of(self, raw)
   return h
 end
 
--- The first description that the evidence fits.
+-- What a host is taken for, each with the evidence for it: the first that there is. Evidence is by
+-- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
+-- of associations whose contexts could not be read, and whatever samples show).
+local DESCRIPTIONS = {
+  { "pacs", { "query", "retrieve" }, {} },
+  { "worklist", { "worklist", "mpps" }, {} },
+  { "printer", { "print" }, {} },
+  { "workstation", { "storage" }, { "query", "retrieve" } },
+  { "modality", {}, { "storage", "worklist", "mpps" } },
+}
+
+-- Category and basis.
 local function infer(h)
-  local scp, sent = h.scp, h.sent
-  if scp.query or scp.retrieve then
-    return "pacs"
-  elseif scp.worklist or scp.mpps then
-    return "worklist"
-  elseif scp.print then
-    return "printer"
-  elseif sent.query or sent.retrieve or scp.storage then
-    return "workstation"
-  elseif sent.storage or sent.worklist or sent.mpps then
-    return "modality"
+  for _, description in ipairs(DESCRIPTIONS) do
+    local basis
+    for k, evidence in ipairs({ h.scp, h.sent }) do
+      for _, service in ipairs(description[k + 1]) do
+        basis = basis ~= "association" and evidence[service] or basis
+      end
+    end
+    if basis then
+      return description[1], basis
+    end
   end
-  return "unknown"
+  return "unknown", "association"
 end
 
 -- Remembers since which frame a host is what it is.
-local function settle(self, h, frame, basis)
-  local category, n = infer(h), #h.frames
-  h.category = category
-  if basis == "association" or not h.basis then
-    h.basis = basis
-  end
+local function settle(self, h, frame)
+  local category, basis = infer(h)
+  local n = #h.frames
+  h.category, h.basis = category, basis
   local last = h.categories[n]
   if category ~= "unknown" and (not last or last[1] ~= category or last[2] ~= h.basis) then
     if h.frames[n] ~= frame then
@@ -2752,6 +2776,20 @@ local function settle(self, h, frame, basis)
     self.stamp = self.stamp + 1
   end
 end
+
+local function show(self, h, evidence, service, basis, frame)
+  if not evidence[service] or (basis == "association" and evidence[service] ~= basis) then
+    evidence[service] = basis
+    settle(self, h, frame)
+  end
+end
+
+local function basis_of(a)
+  return a.flags.sampled and "traffic" or "association"
+end
+
+-- Services whose commands tell who asked also where they were cut before saying that they ask.
+local FOUND = { query = true, retrieve = true, worklist = true }
 
 -- What a new state of an association says of its two hosts.
 function endpoints:learn(frame, c, a)
@@ -2774,12 +2812,14 @@ function endpoints:learn(frame, c, a)
   if a.ac and not a.learnt then
     a.learnt = true
     local oh, rh = host_of(self, orig.host), host_of(self, resp.host)
-    for service, role in pairs(a.orig_services or {}) do
-      oh.scp[service] = oh.scp[service] or role.scp or nil
-      rh.scp[service] = rh.scp[service] or role.scu or nil
+    for service, role in pairs(a.orig_services) do
+      if role.scp then
+        show(self, oh, oh.scp, service, basis_of(a), frame)
+      end
+      if role.scu then
+        show(self, rh, rh.scp, service, basis_of(a), frame)
+      end
     end
-    settle(self, oh, frame, "association")
-    settle(self, rh, frame, "association")
   end
 end
 
@@ -2800,36 +2840,33 @@ function endpoints:requested(frame, a, d, command)
   if not service or (not field and d ~= a.orig) then
     return
   end
-  local basis = a.ac and "association" or "traffic"
   local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
   if service == "storage" and known then
     d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
     put(d.stored, known[3])
     put(d.peer.stored, known[3])
   end
-  -- Who takes a C-STORE in a C-GET of its own is no archive.
-  local unseen = not a.ac and field and dimse.OPERATION[field]
-  if sender.sent[service] and not unseen then
-    return
+  local unseen = not a.ac or a.ac_cut
+  show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
+  if unseen and d == a.orig
+    and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then
+    show(self, receiver, receiver.scp, service, "traffic", frame)
   end
-  sender.sent[service] = true
-  if unseen and d == a.orig then
-    receiver.scp[service] = true
-    settle(self, receiver, frame, basis)
-  end
-  settle(self, sender, frame, basis)
 end
 
 -- The commands of an association could not be read: what was accepted stands for them.
 function endpoints:finished(frame, a)
   if a.ac and not a.commands and a.orig then
     local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
-    for service, role in pairs(a.orig_services or {}) do
-      oh.sent[service] = oh.sent[service] or role.scu or nil
-      rh.sent[service] = rh.sent[service] or role.scp or nil
+    for service, role in pairs(a.orig_services) do
+      if role.scu then
+        show(self, oh, oh.sent, service, basis_of(a), frame)
+      end
+      if role.scp then
+        show(self, rh, rh.sent, service, basis_of(a), frame)
+      end
     end
-    settle(self, oh, frame, "association")
-    settle(self, rh, frame, "association")
   end
 end
 
@@ -2888,7 +2925,8 @@ end
 
 local function row_of(self, a, d, title, role, impl_uid, impl_version)
   local listening = d ~= a.orig
-  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|" .. role
+  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|"
+    .. (role or "")
   local k = self.known[key]
   if not k then
     k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
@@ -2912,20 +2950,24 @@ local function row_of(self, a, d, title, role, impl_uid, impl_version)
   return k
 end
 
-local function role_text(role)
-  return role == "scu,scp" and "both" or role
+-- By the roles of an association; none where they are not known.
+local function role_of(a, roles, otherwise)
+  if not a.roles_known then
+    return nil
+  end
+  return roles == "scu,scp" and "both" or roles or otherwise
 end
 
 -- The rows of known_dicom.log that a finished association gives or changes.
 function endpoints:rows(a)
-  if not a.ac or a.roles_unknown then
+  if not a.ac then
     return {}
   end
   local orig = a.orig
   return {
-    row_of(self, a, orig, a.calling_ae, role_text(a.orig_role) or "scu", a.orig_impl_uid,
+    row_of(self, a, orig, a.calling_ae, role_of(a, a.orig_role, "scu"), a.orig_impl_uid,
       a.orig_impl_version),
-    row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role) or "scp", a.resp_impl_uid,
+    row_of(self, a, orig.peer, a.called_ae, role_of(a, a.resp_role, "scp"), a.resp_impl_uid,
       a.resp_impl_version),
   }
 end
@@ -2937,7 +2979,10 @@ function endpoints:category(k)
     return entry.role, "inventory"
   end
   local h = self.hosts[k.host]
-  return h and h.category or "unknown", "association"
+  if h and h.category then
+    return h.category, h.basis
+  end
+  return "unknown", "association"
 end
 
 return endpoints
@@ -3052,6 +3097,10 @@ local function body(c, a, d, s, cut)
     end
     return association.request(a, d, s, cut)
   elseif kind == pdu.ASSOCIATE_AC then
+    if a.ac then
+      a.flags.malformed = true
+      return true
+    end
     return association.accept(a, d, d.peer, s, cut)
   elseif not a.confirmed then
     return kind == pdu.ABORT and d.guess ~= true
@@ -3059,7 +3108,9 @@ local function body(c, a, d, s, cut)
     s = s .. ("\0"):rep(4 - #s)
   end
   if kind == pdu.ASSOCIATE_RJ then
-    if a.rq and d ~= a.orig then
+    if a.ac then
+      a.flags.malformed = true
+    elseif a.rq and d ~= a.orig then
       association.reject(a, s)
     end
   elseif kind == pdu.ABORT then
@@ -3376,7 +3427,7 @@ end
 
 local function open(t, c)
   local a = association.new(c.first_frame or t.frame, c.first_ts or t.now)
-  a.c, c.assoc = c, a
+  a.c, c.assoc, a.flags.sampled = c, a, t.sampled or nil
   return a
 end
 
@@ -3397,7 +3448,7 @@ function tracker:lost(c, d)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
     if a.id then
-      a.counts, a.flags, a.offered = association.new().counts, {}, {}
+      a.counts, a.flags, a.offered = association.new().counts, { sampled = a.flags.sampled }, {}
     else
       c.assoc = nil
     end
@@ -4899,9 +4950,6 @@ local function reset()
   local entries = read_inventory()
   local function on_row(which)
     return function(a)
-      if which.sampled then
-        a.flags.sampled = true
-      end
       if log then
         log:association(a, which.endpoints)
       end

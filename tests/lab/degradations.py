@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import degrade
+import endpoints
 
 from pacsflow.cross_check import Row, last_rows, read_log
 from pacsflow.tshark_export import export_logs
@@ -39,6 +40,8 @@ RARE = (
 )  # fmt: skip
 """Fields that are unset unless the truth has them."""
 SAMPLED = {"1 in 10", "1 in 10, cut"}
+FIRST = {"association", "originator", "known_dicom.endpoint"}
+KNOWN = "known_dicom."
 COUNT = re.compile(r".*_rq|rsp_.*|data_.*")
 OF_CONTEXTS = {"sop_classes", "services", "modalities", "orig_roles", "resp_roles"}
 NOT_SAID = {"result": "unknown", "end": "incomplete"}
@@ -161,10 +164,21 @@ def worse(frames: list[degrade.Frame], seeds: int) -> Iterator[tuple[str, list[d
             yield name, by_chance(frames, seed)
 
 
+def last_of_endpoints(path: Path) -> list[Row]:
+    """Return the last row of each endpoint."""
+    keys = ("host", "port_num", "ae_title", "role")
+    return list({tuple(row[k] for k in keys): row for row in read_log(path).rows}.values())
+
+
 def measure(tools: dict[str, Any], seeds: int = 1) -> dict[str, dict[str, tuple[Score, list[str]]]]:
-    """Return scores and errors by tagger and degradation, over all seeds."""
+    """Return scores and errors by tagger and degradation, over all seeds.
+
+    Rows of dicom.log are held against what really happened, those of known_dicom.log against those
+    of the whole capture, the first of the degradations.
+    """
     frames, truth = scenarios()
     found: dict[str, dict[str, tuple[Score, list[str]]]] = {name: {} for name in tools}
+    whole: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for number, (name, those) in enumerate(worse(frames, seeds)):
             path = degrade.write(Path(scratch) / "worse.pcap", those)
@@ -172,6 +186,10 @@ def measure(tools: dict[str, Any], seeds: int = 1) -> dict[str, dict[str, tuple[
                 out = Path(scratch) / tool / str(number)
                 run(path, out, 10 if name in SAMPLED else None)
                 scores, wrong = score(list(last_rows(read_log(out / "dicom.log")).rows), truth)
+                known = last_of_endpoints(out / "known_dicom.log")
+                of_endpoints, made_up = endpoints.score(known, whole.setdefault(tool, known))
+                scores |= of_endpoints
+                wrong += made_up
                 total, errors = found[tool].setdefault(name, (defaultdict(lambda: [0, 0, 0]), []))
                 for field, counts in scores.items():
                     total[field] = [a + b for a, b in zip(total[field], counts, strict=True)]
@@ -186,7 +204,7 @@ def tables(found: dict[str, dict[str, tuple[Score, list[str]]]]) -> str:
     out = []
     for tool, by_name in found.items():
         fields = list(dict.fromkeys(f for scores, _ in by_name.values() for f in sorted(scores)))
-        fields.sort(key=lambda f: (f not in {"association", "originator"}, f))
+        fields.sort(key=lambda f: (KNOWN in f, f not in FIRST, f))
         out += [f"### {titles[tool]}", "", f"| field | {' | '.join(by_name)} |"]
         out += ["|---" * (len(by_name) + 1) + "|"]
         for field in fields:

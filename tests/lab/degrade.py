@@ -75,9 +75,14 @@ def stretch(frames: list[Frame], factor: int) -> list[Frame]:
     return out
 
 
-def cut(frames: list[Frame]) -> list[Frame]:
-    """128 bytes of each frame."""
-    return [replace(f, data=f.data[:128]) for f in frames]
+def cut(frames: list[Frame], length: int = 128) -> list[Frame]:
+    """128 bytes of each frame: of a request and its answer the AE titles, and no context."""
+    return [replace(f, data=f.data[:length]) for f in frames]
+
+
+def cut_later(frames: list[Frame]) -> list[Frame]:
+    """256 bytes of each frame: some contexts, and seldom the role selection behind them."""
+    return cut(frames, 256)
 
 
 def sampled(frames: list[Frame], seed: int = 1) -> list[Frame]:
@@ -133,6 +138,7 @@ def lossy(frames: list[Frame], seed: int = 1) -> list[Frame]:
 DEGRADATIONS: dict[str, Callable[[list[Frame]], list[Frame]]] = {
     "whole": lambda frames: frames,
     "cut at 128 bytes": cut,
+    "cut at 256 bytes": cut_later,
     "mid-stream": midstream,
     "one direction": one_direction,
 }

@@ -70,7 +70,55 @@ local function base(a, changes)
   a.base, a.dirty = new, true
 end
 
-local ROLE_TEXT = { [0] = nil, "scu", "scp", "scu,scp" }
+local function role_text(role)
+  if role.scu and role.scp then
+    return "scu,scp"
+  end
+  return role.scu and "scu" or role.scp and "scp" or nil
+end
+
+-- What the accepted contexts say: known once the answer and the request that it belongs to are.
+-- Roles are told where nothing can tell otherwise: the answer was read to its end, where a role
+-- selection stands (PS3.7, D.3.3.4), and each SOP class that it may speak of is known.
+local function join(a)
+  local ac, known = a.answer, a.answer.whole and not a.answer.malformed
+  local accepted = 0
+  for _, c in ipairs(ac.contexts) do
+    if c.result == 0 then
+      accepted = accepted + 1
+      local uid, syntax = a.offered[c.id], c.syntaxes[1]
+      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
+      if uid then
+        add_sop(a, uid)
+      end
+      known = known and (uid or not next(ac.roles))
+    end
+  end
+  if ac.whole and not ac.malformed then
+    a.ctx_accepted = accepted
+  end
+  a.roles_known, a.orig_services, a.learnt = known or false, {}, nil
+  local orig, resp = {}, {}
+  for _, c in ipairs(known and ac.contexts or {}) do
+    if c.result == 0 then
+      local uid = a.offered[c.id]
+      local role = uid and ac.roles[uid] or { scu = true, scp = false }
+      orig.scu, orig.scp = orig.scu or role.scu, orig.scp or role.scp
+      resp.scu, resp.scp = orig.scp, orig.scu
+      local service = uid and uids.sop_classes[uid]
+      if service then
+        local of = a.orig_services[service[2]] or {}
+        a.orig_services[service[2]] = of
+        of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
+      end
+    end
+  end
+  a.orig_role, a.resp_role = role_text(orig), role_text(resp)
+  base(a, { orig_role = a.orig_role, resp_role = a.resp_role })
+  if a.rq then
+    a.answer = nil
+  end
+end
 
 -- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 function association.request(a, d, body, cut)
@@ -83,7 +131,7 @@ function association.request(a, d, body, cut)
   a.flags.malformed = a.flags.malformed or rq.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut
-  if not cut then
+  if not cut and not rq.malformed then
     a.ctx_offered = #rq.contexts
   end
   for _, c in ipairs(rq.contexts) do
@@ -98,6 +146,10 @@ function association.request(a, d, body, cut)
     orig_impl_uid = rq.impl_uid,
     orig_impl_version = rq.impl_version and bytes.escape(rq.impl_version),
   })
+  if a.answer then
+    -- The answer stands before it in the capture.
+    join(a)
+  end
   confirm(a, named and 100 or 90)
   return true
 end
@@ -116,46 +168,9 @@ function association.accept(a, d, peer, body, cut)
   a.flags.malformed = a.flags.malformed or ac.malformed
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or ac.reserved or nil
   a.resp_impl_uid, a.resp_impl_version = ac.impl_uid, ac.impl_version
-  a.resp_max_pdu, a.orig_services = ac.max_pdu, {}
-  local accepted, roles = 0, { 0, 0 }
-  for _, c in ipairs(ac.contexts) do
-    if c.result == 0 then
-      accepted = accepted + 1
-      local uid = a.offered[c.id]
-      local syntax = c.syntaxes[1]
-      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
-      if uid then
-        add_sop(a, uid)
-      end
-      local role = uid and ac.roles[uid] or { scu = true, scp = false }
-      if not uid and next(ac.roles) then
-        -- The request was not seen: nothing tells whose the roles are.
-        role, a.roles_unknown = { scu = false, scp = false }, true
-      end
-      local known = uid and uids.sop_classes[uid]
-      if known then
-        local of = a.orig_services[known[2]] or {}
-        a.orig_services[known[2]] = of
-        of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
-      end
-      local mine = (role.scu and 1 or 0) + (role.scp and 2 or 0)
-      local theirs = (role.scu and 2 or 0) + (role.scp and 1 or 0)
-      for k, bits in ipairs({ mine, theirs }) do
-        if bits % 2 == 1 and roles[k] % 2 == 0 then
-          roles[k] = roles[k] + 1
-        end
-        if bits >= 2 and roles[k] < 2 then
-          roles[k] = roles[k] + 2
-        end
-      end
-    end
-  end
-  if not cut then
-    a.ctx_accepted = accepted
-  end
-  a.orig_role, a.resp_role = ROLE_TEXT[roles[1]], ROLE_TEXT[roles[2]]
+  a.resp_max_pdu, a.answer, a.ac_cut = ac.max_pdu, ac, cut
   local changes = {
-    orig_role = a.orig_role, resp_role = a.resp_role, resp_impl_uid = ac.impl_uid,
+    resp_impl_uid = ac.impl_uid,
     resp_impl_version = ac.impl_version and bytes.escape(ac.impl_version),
   }
   if not a.rq and #body >= 36 then
@@ -165,6 +180,7 @@ function association.accept(a, d, peer, body, cut)
     changes.called_ae = ac.called_ae and bytes.escape(ac.called_ae)
   end
   base(a, changes)
+  join(a)
   confirm(a, named and 100 or 90)
   return true
 end

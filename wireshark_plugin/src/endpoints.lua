@@ -40,30 +40,38 @@ local function host_of(self, raw)
   return h
 end
 
--- The first description that the evidence fits.
+-- What a host is taken for, each with the evidence for it: the first that there is. Evidence is by
+-- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
+-- of associations whose contexts could not be read, and whatever samples show).
+local DESCRIPTIONS = {
+  { "pacs", { "query", "retrieve" }, {} },
+  { "worklist", { "worklist", "mpps" }, {} },
+  { "printer", { "print" }, {} },
+  { "workstation", { "storage" }, { "query", "retrieve" } },
+  { "modality", {}, { "storage", "worklist", "mpps" } },
+}
+
+-- Category and basis.
 local function infer(h)
-  local scp, sent = h.scp, h.sent
-  if scp.query or scp.retrieve then
-    return "pacs"
-  elseif scp.worklist or scp.mpps then
-    return "worklist"
-  elseif scp.print then
-    return "printer"
-  elseif sent.query or sent.retrieve or scp.storage then
-    return "workstation"
-  elseif sent.storage or sent.worklist or sent.mpps then
-    return "modality"
+  for _, description in ipairs(DESCRIPTIONS) do
+    local basis
+    for k, evidence in ipairs({ h.scp, h.sent }) do
+      for _, service in ipairs(description[k + 1]) do
+        basis = basis ~= "association" and evidence[service] or basis
+      end
+    end
+    if basis then
+      return description[1], basis
+    end
   end
-  return "unknown"
+  return "unknown", "association"
 end
 
 -- Remembers since which frame a host is what it is.
-local function settle(self, h, frame, basis)
-  local category, n = infer(h), #h.frames
-  h.category = category
-  if basis == "association" or not h.basis then
-    h.basis = basis
-  end
+local function settle(self, h, frame)
+  local category, basis = infer(h)
+  local n = #h.frames
+  h.category, h.basis = category, basis
   local last = h.categories[n]
   if category ~= "unknown" and (not last or last[1] ~= category or last[2] ~= h.basis) then
     if h.frames[n] ~= frame then
@@ -73,6 +81,20 @@ local function settle(self, h, frame, basis)
     self.stamp = self.stamp + 1
   end
 end
+
+local function show(self, h, evidence, service, basis, frame)
+  if not evidence[service] or (basis == "association" and evidence[service] ~= basis) then
+    evidence[service] = basis
+    settle(self, h, frame)
+  end
+end
+
+local function basis_of(a)
+  return a.flags.sampled and "traffic" or "association"
+end
+
+-- Services whose commands tell who asked also where they were cut before saying that they ask.
+local FOUND = { query = true, retrieve = true, worklist = true }
 
 -- What a new state of an association says of its two hosts.
 function endpoints:learn(frame, c, a)
@@ -95,12 +117,14 @@ function endpoints:learn(frame, c, a)
   if a.ac and not a.learnt then
     a.learnt = true
     local oh, rh = host_of(self, orig.host), host_of(self, resp.host)
-    for service, role in pairs(a.orig_services or {}) do
-      oh.scp[service] = oh.scp[service] or role.scp or nil
-      rh.scp[service] = rh.scp[service] or role.scu or nil
+    for service, role in pairs(a.orig_services) do
+      if role.scp then
+        show(self, oh, oh.scp, service, basis_of(a), frame)
+      end
+      if role.scu then
+        show(self, rh, rh.scp, service, basis_of(a), frame)
+      end
     end
-    settle(self, oh, frame, "association")
-    settle(self, rh, frame, "association")
   end
 end
 
@@ -121,36 +145,33 @@ function endpoints:requested(frame, a, d, command)
   if not service or (not field and d ~= a.orig) then
     return
   end
-  local basis = a.ac and "association" or "traffic"
   local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
   if service == "storage" and known then
     d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
     put(d.stored, known[3])
     put(d.peer.stored, known[3])
   end
-  -- Who takes a C-STORE in a C-GET of its own is no archive.
-  local unseen = not a.ac and field and dimse.OPERATION[field]
-  if sender.sent[service] and not unseen then
-    return
+  local unseen = not a.ac or a.ac_cut
+  show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
+  if unseen and d == a.orig
+    and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then
+    show(self, receiver, receiver.scp, service, "traffic", frame)
   end
-  sender.sent[service] = true
-  if unseen and d == a.orig then
-    receiver.scp[service] = true
-    settle(self, receiver, frame, basis)
-  end
-  settle(self, sender, frame, basis)
 end
 
 -- The commands of an association could not be read: what was accepted stands for them.
 function endpoints:finished(frame, a)
   if a.ac and not a.commands and a.orig then
     local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
-    for service, role in pairs(a.orig_services or {}) do
-      oh.sent[service] = oh.sent[service] or role.scu or nil
-      rh.sent[service] = rh.sent[service] or role.scp or nil
+    for service, role in pairs(a.orig_services) do
+      if role.scu then
+        show(self, oh, oh.sent, service, basis_of(a), frame)
+      end
+      if role.scp then
+        show(self, rh, rh.sent, service, basis_of(a), frame)
+      end
     end
-    settle(self, oh, frame, "association")
-    settle(self, rh, frame, "association")
   end
 end
 
@@ -209,7 +230,8 @@ end
 
 local function row_of(self, a, d, title, role, impl_uid, impl_version)
   local listening = d ~= a.orig
-  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|" .. role
+  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|"
+    .. (role or "")
   local k = self.known[key]
   if not k then
     k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
@@ -233,20 +255,24 @@ local function row_of(self, a, d, title, role, impl_uid, impl_version)
   return k
 end
 
-local function role_text(role)
-  return role == "scu,scp" and "both" or role
+-- By the roles of an association; none where they are not known.
+local function role_of(a, roles, otherwise)
+  if not a.roles_known then
+    return nil
+  end
+  return roles == "scu,scp" and "both" or roles or otherwise
 end
 
 -- The rows of known_dicom.log that a finished association gives or changes.
 function endpoints:rows(a)
-  if not a.ac or a.roles_unknown then
+  if not a.ac then
     return {}
   end
   local orig = a.orig
   return {
-    row_of(self, a, orig, a.calling_ae, role_text(a.orig_role) or "scu", a.orig_impl_uid,
+    row_of(self, a, orig, a.calling_ae, role_of(a, a.orig_role, "scu"), a.orig_impl_uid,
       a.orig_impl_version),
-    row_of(self, a, orig.peer, a.called_ae, role_text(a.resp_role) or "scp", a.resp_impl_uid,
+    row_of(self, a, orig.peer, a.called_ae, role_of(a, a.resp_role, "scp"), a.resp_impl_uid,
       a.resp_impl_version),
   }
 end
@@ -258,7 +284,10 @@ function endpoints:category(k)
     return entry.role, "inventory"
   end
   local h = self.hosts[k.host]
-  return h and h.category or "unknown", "association"
+  if h and h.category then
+    return h.category, h.basis
+  end
+  return "unknown", "association"
 end
 
 return endpoints

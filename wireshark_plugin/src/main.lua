@@ -96,9 +96,6 @@ local function reset()
   local entries = read_inventory()
   local function on_row(which)
     return function(a)
-      if which.sampled then
-        a.flags.sampled = true
-      end
       if log then
         log:association(a, which.endpoints)
       end

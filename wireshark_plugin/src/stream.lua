@@ -106,6 +106,10 @@ local function body(c, a, d, s, cut)
     end
     return association.request(a, d, s, cut)
   elseif kind == pdu.ASSOCIATE_AC then
+    if a.ac then
+      a.flags.malformed = true
+      return true
+    end
     return association.accept(a, d, d.peer, s, cut)
   elseif not a.confirmed then
     return kind == pdu.ABORT and d.guess ~= true
@@ -113,7 +117,9 @@ local function body(c, a, d, s, cut)
     s = s .. ("\0"):rep(4 - #s)
   end
   if kind == pdu.ASSOCIATE_RJ then
-    if a.rq and d ~= a.orig then
+    if a.ac then
+      a.flags.malformed = true
+    elseif a.rq and d ~= a.orig then
       association.reject(a, s)
     end
   elseif kind == pdu.ABORT then

@@ -114,7 +114,7 @@ end
 
 local function open(t, c)
   local a = association.new(c.first_frame or t.frame, c.first_ts or t.now)
-  a.c, c.assoc = c, a
+  a.c, c.assoc, a.flags.sampled = c, a, t.sampled or nil
   return a
 end
 
@@ -135,7 +135,7 @@ function tracker:lost(c, d)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
     if a.id then
-      a.counts, a.flags, a.offered = association.new().counts, {}, {}
+      a.counts, a.flags, a.offered = association.new().counts, { sampled = a.flags.sampled }, {}
     else
       c.assoc = nil
     end

@@ -34,8 +34,8 @@ export {
 		port_num:     port        &log &optional;
 		## Its AE title.
 		ae_title:     string      &log &optional;
-		## scu, scp or both.
-		role:         string      &log;
+		## scu, scp or both; unset where what tells the roles was not seen.
+		role:         string      &log &optional;
 		## pacs, modality, workstation, worklist, printer, gateway, other or unknown.
 		category:     string      &log &default="unknown";
 		## Where the category is from: inventory, association or traffic.
@@ -168,7 +168,7 @@ function infer_category(h: Host): string
 
 function row_key(r: KnownInfo): string
 	{
-	return cat_sep("\x1f", "", r?$port_num ? cat(r$port_num) : "", r?$ae_title ? r$ae_title : "", r$role);
+	return cat_sep("\x1f", "", r?$port_num ? cat(r$port_num) : "", r?$ae_title ? r$ae_title : "", r?$role ? r$role : "");
 	}
 
 # Merges a row into one that was logged before; true if that changed it.
@@ -390,8 +390,10 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 	if ( info?$orig_roles )
 		roles = is_orig ? info$orig_roles : info$resp_roles;
 
-	local row = KnownInfo($ts=info$ts, $host=is_orig ? id$orig_h : id$resp_h,
-	                      $role=role_of(roles, is_orig ? "scu" : "scp"), $evidence_uid=info$uid);
+	local row = KnownInfo($ts=info$ts, $host=is_orig ? id$orig_h : id$resp_h, $evidence_uid=info$uid);
+
+	if ( ! c$dicom_state$roles_unknown )
+		row$role = role_of(roles, is_orig ? "scu" : "scp");
 
 	if ( ! is_orig )
 		row$port_num = id$resp_p;
@@ -414,10 +416,8 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 	if ( ! is_orig && info?$resp_impl_version )
 		row$impl_version = info$resp_impl_version;
 
-	local services = side$as_scu | side$as_scp;
-
-	if ( |services| > 0 )
-		row$services = services;
+	if ( info?$services )
+		row$services = copy(info$services);
 
 	if ( |side$modalities| > 0 )
 		row$modalities = copy(side$modalities);
@@ -443,7 +443,7 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 
 function tell_endpoints(c: connection)
 	{
-	if ( c$dicom$result != "accepted" || c$dicom_state$roles_unknown )
+	if ( c$dicom$result != "accepted" )
 		return;
 
 	tell(new_evidence(c, T));

@@ -164,7 +164,8 @@ export {
 		contexts:  vector of PresentationContext &default=vector();
 		## Roles of the originator that the acceptance selects, by SOP class.
 		roles:     table[string] of RoleSelection &default=table();
-		## Roles were selected for SOP classes of which the request, not seen, would tell.
+		## What tells the roles was not seen: the end of the answer, or the request whose SOP
+		## classes it selects roles for.
 		roles_unknown: bool &default=F;
 		## P-DATA-TF, data-set bytes and missed bytes on an earlier part of the connection that
 		## Zeek took for one of its own.
@@ -504,14 +505,16 @@ function join_contexts(c: connection)
 	local info = c$dicom;
 	local s = c$dicom_state;
 
-	local accepted = 0;
+	local accepted: vector of string;
+
+	# Roles are told where nothing can tell otherwise: the answer was read to its end, where a role
+	# selection stands (PS3.7, D.3.3.4), and each SOP class that it may speak of is known.
+	s$roles_unknown = ! s$whole;
 
 	for ( i, context in s$contexts )
 		{
 		if ( context$result != 0 )
 			next;
-
-		++accepted;
 
 		if ( context$transfer_syntax != "" )
 			{
@@ -524,17 +527,23 @@ function join_contexts(c: connection)
 
 		local sop_class = context$id in s$offered ? s$offered[context$id] : "";
 		add_sop_class(info, sop_class);
+		accepted += sop_class;
 
-		if ( sop_class in s$roles )
-			add_roles(c, sop_class, s$roles[sop_class]$scu, s$roles[sop_class]$scp);
-		else if ( sop_class == "" && |s$roles| > 0 )
+		if ( sop_class == "" && |s$roles| > 0 )
 			s$roles_unknown = T;
-		else
-			add_roles(c, sop_class, T, F);
 		}
 
+	if ( ! s$roles_unknown )
+		for ( i, uid in accepted )
+			{
+			if ( uid in s$roles )
+				add_roles(c, uid, s$roles[uid]$scu, s$roles[uid]$scp);
+			else
+				add_roles(c, uid, T, F);
+			}
+
 	if ( s$whole )
-		info$ctx_accepted = accepted;
+		info$ctx_accepted = |accepted|;
 	}
 
 function name_requestor(info: Info, n: Negotiation)

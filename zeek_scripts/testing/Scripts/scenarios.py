@@ -379,6 +379,15 @@ def roles_without_request() -> list[Conversation]:
 
 
 @scenario
+def gap_in_answer() -> list[Conversation]:
+    """A part of the acceptance is missing, behind which its role selection stands."""
+    classes, chosen = [t.CT_STORAGE] * 60, t.role(t.CT_STORAGE, 0, 1)
+    c = Conversation().open().send(0, t.associate_rq(classes, extra=chosen))
+    answer = t.associate_ac([0] * 60, extra=chosen)
+    return [released(c.send_lossy(1, answer, 1500, len(answer) - 20))]
+
+
+@scenario
 def responder_later() -> list[Conversation]:
     """The responder's packets are captured only from the third second on."""
     c = associated()
