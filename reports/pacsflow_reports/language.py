@@ -112,6 +112,7 @@ class Language:
         """Return `value` with `digits` decimals and grouped thousands; a dash for `None`."""
         if value is None or value != value:  # noqa: PLR0124 - NaN
             return NOTHING
+        value = round(value, digits)
         key = (value, digits)
         text = self._numbers.get(key)
         if text is None:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2 import __version__ as jinja_version
 from markupsafe import Markup, escape
 
 from pacsflow.weekly import Severity
@@ -65,6 +66,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_compiled(),
     )
     made.install_gettext_translations(  # type: ignore[attr-defined]
         language.translations, newstyle=True
@@ -95,6 +97,15 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         known=known,
     )
     return language, made
+
+
+def _compiled() -> FileSystemBytecodeCache | None:
+    """Return where Jinja keeps compiled templates: a folder that is this user's alone."""
+    try:
+        # Jinja knows a changed template, and another Python, but not another Jinja.
+        return FileSystemBytecodeCache(pattern=f"pacsflow-jinja-{jinja_version}-%s")
+    except (OSError, RuntimeError):
+        return None
 
 
 def _fixed(value: float, digits: int = 1) -> str:
@@ -379,16 +390,33 @@ class HourRow:
     future: bool
 
 
+def _hours_shown(curve: Curve) -> int:
+    """Return how many hours a chart has, from the week's first to the forecast's last."""
+    count = len(curve.observed.values)
+    if curve.forecast and curve.forecast.mean:
+        ahead = (curve.forecast.start - curve.observed.start) // charts.HOUR
+        count = max(count, ahead + len(curve.forecast.mean))
+    return count
+
+
+def _means(curve: Curve) -> list[float | None]:
+    """Return what was expected of each hour of the week, and of each that comes."""
+    seen, count = len(curve.observed.values), _hours_shown(curve)
+    told: list[float | None] = [None] * count
+    for band, first, end in ((curve.expected, 0, seen), (curve.forecast, seen, count)):
+        if band is not None:
+            shift = (band.start - curve.observed.start) // charts.HOUR
+            for hour in range(max(first, shift), min(end, shift + len(band.mean))):
+                told[hour] = band.mean[hour - shift]
+    return told
+
+
 def hourly(curve: Curve) -> list[HourRow]:
     """Return the rows behind a chart: every hour of the week and of the forecast."""
     start, seen = curve.observed.start, curve.observed.values
     previous = curve.previous.values if curve.previous else ()
-    count = len(seen)
-    if curve.forecast and curve.forecast.mean:
-        ahead = (curve.forecast.start - start) // charts.HOUR + len(curve.forecast.mean)
-        count = max(count, ahead)
     rows = []
-    for index in range(count):
+    for index in range(_hours_shown(curve)):
         moment = start + index * charts.HOUR
         future = index >= len(seen)
         band = curve.forecast if future else curve.expected
@@ -421,22 +449,23 @@ class DayRow:
 
 def daily(curve: Curve, language: Language) -> list[DayRow]:
     """Return the hours behind a small chart added up by day of the site's clock."""
-    hours = hourly(curve)
-    starts = language.midnights(curve.observed.start, len(hours)) if hours else []
+    start, seen, means = curve.observed.start, curve.observed.values, _means(curve)
+    previous = curve.previous.values if curve.previous else ()
+    midnights = language.midnights(start, len(means)) if means else []
 
-    def total(values: list[float | None]) -> float | None:
+    def total(values: Sequence[float | None]) -> float | None:
         there = [value for value in values if value is not None]
         return sum(there) if there else None
 
     return [
         DayRow(
-            rows[0].start,
-            total([r.seen for r in rows]),
-            total([r.previous for r in rows]),
-            total([r.mean for r in rows]),
-            sum(r.seen is None and not r.future for r in rows),
+            start + a * charts.HOUR,
+            total(seen[a:b]),
+            total(previous[a:b]),
+            total(means[a:b]),
+            sum(value is None for value in seen[a:b]),
         )
-        for rows in (hours[a:b] for a, b in zip(starts, [*starts[1:], len(hours)], strict=True))
+        for a, b in zip(midnights, [*midnights[1:], len(means)], strict=True)
     ]
 
 

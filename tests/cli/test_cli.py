@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import CAPTURES, json_log, tsv
-from pacsflow.cli import main
+from pacsflow.cli import COMMANDS, main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,6 +262,27 @@ def test_wrong_use_ends_with_2(capsys: pytest.CaptureFixture[str], logs: Path) -
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, ""), arguments
         assert err.strip()
+
+
+ALONE = """
+import sys
+from pacsflow.cli import COMMANDS, _register, app
+from typer.main import get_command
+_register([])
+print(set(get_command(app).commands) == set(COMMANDS))
+for command, module in COMMANDS.items():
+    for name in [n for n in sys.modules if n == f"pacsflow.cli.{module}"]:
+        del sys.modules[name]
+    app.registered_commands.clear()
+    app.registered_groups.clear()
+    _register(["--verbose", command, "report"])
+    print(command in get_command(app).commands)
+"""
+
+
+def test_a_command_is_registered_by_its_own_module_alone() -> None:
+    told = subprocess.run([sys.executable, "-c", ALONE], check=True, capture_output=True, text=True)
+    assert told.stdout.splitlines() == ["True"] * (len(COMMANDS) + 1)
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:

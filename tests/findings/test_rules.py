@@ -24,6 +24,7 @@ from pacsflow.findings.silence import longest_run, unusual_run
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
 from pacsflow.week import dicom, traffic
+from pacsflow.week.cut import sum_imaging
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.period import parse_week
 from pacsflow.weekly import Coverage, Finding, Gap, Incident
@@ -109,6 +110,7 @@ def facts_of(
         connection.register(f"_{name}", pa.Table.from_pylist(rows.get(name, []), schema=schema))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
     inventory = inventory or Inventory()
+    sum_imaging(connection, "zeek", WEEK)
     part = traffic.Slice(connection, "zeek", WEEK)
     hosts = Hosts(inventory, connection)
     totals = traffic.totals(part)

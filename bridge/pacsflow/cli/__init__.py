@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import typer
 
@@ -13,6 +14,31 @@ from pacsflow.readers.values import escape_controls
 
 USABLE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""
+
+COMMANDS = {
+    "cross-check": "cross_check",
+    "associations": "dicom",
+    "endpoints": "dicom",
+    "digest": "digest",
+    "doctor": "doctor",
+    "explore": "explore",
+    "export": "export",
+    "forecast": "forecast",
+    "show": "frames",
+    "install": "install",
+    "inventory": "inventory",
+    "live": "live",
+    "report": "report",
+    "ingest": "report",
+    "findings": "report",
+    "sampling": "sampling",
+    "demo": "simulate",
+    "top": "traffic",
+    "series": "traffic",
+    "map": "traffic",
+    "watch": "watch",
+}
+"""Commands and their modules: one command need not wait until all have been imported."""
 
 app = typer.Typer(
     name="pacsflow",
@@ -45,31 +71,16 @@ def _top(
     pass
 
 
-def _register() -> None:
-    """Import every command's module, which registers it."""
-    from pacsflow.cli import (  # noqa: F401, PLC0415 - after `app` is there
-        cross_check,
-        dicom,
-        digest,
-        doctor,
-        explore,
-        export,
-        forecast,
-        frames,
-        install,
-        inventory,
-        live,
-        report,
-        sampling,
-        simulate,
-        traffic,
-        watch,
-    )
+def _register(arguments: list[str]) -> None:
+    """Import the module of the command that is asked for, or all: that registers them."""
+    asked = next((word for word in arguments if not word.startswith("-")), "")
+    for module in [COMMANDS[asked]] if asked in COMMANDS else dict.fromkeys(COMMANDS.values()):
+        import_module(f"pacsflow.cli.{module}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
-    _register()
+    _register(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=arguments, standalone_mode=False)
     except typer.Abort:

@@ -212,25 +212,35 @@ def _days(
     """Return hosts' busiest 24 hours of bytes from PACS: how much, its last hour, and before."""
     week = facts.part.week
     return facts.part.connection.execute(
-        f"""WITH got AS (
+        f"""WITH much AS (
+                SELECT host FROM host_hours
+                WHERE way = 'in' AND hour > $start - INTERVAL 1 DAY AND hour < $end
+                      AND NOT list_contains($pacs, host)
+                GROUP BY host HAVING sum(bytes) >= $least
+            ), got AS (
                 SELECT destination AS host, hour, epoch(hour)::DOUBLE AS t,
                        sum(bytes)::DOUBLE AS bytes
-                FROM traffic WHERE origin = ? AND {IMAGING} AND hour >= ? AND hour < ?
-                     AND list_contains(?, source) AND NOT list_contains(?, destination)
+                FROM traffic SEMI JOIN much ON destination = much.host
+                WHERE origin = $origin AND {IMAGING} AND hour >= $first AND hour < $end
+                      AND list_contains($pacs, source)
                 GROUP BY 1, 2
             ), days AS (
-                SELECT host, t, hour >= ? AS now, sum(bytes) OVER (
+                SELECT host, t, hour >= $start AS now, sum(bytes) OVER (
                     PARTITION BY host ORDER BY t RANGE BETWEEN 82800 PRECEDING AND CURRENT ROW
                 ) AS day FROM got
             )
             SELECT host, max(day) FILTER (now), arg_max(t, day) FILTER (now),
                    max(day) FILTER (NOT now)
-            FROM days GROUP BY host HAVING max(day) FILTER (now) >= ? ORDER BY 2 DESC, 1""",
-        [
-            facts.part.origin, week.shifted(-HISTORY_WEEKS).start, week.end, pacs, pacs,
-            week.start, least,
-        ],
-    ).fetchall()  # fmt: skip
+            FROM days GROUP BY host HAVING max(day) FILTER (now) >= $least ORDER BY 2 DESC, 1""",
+        {
+            "origin": facts.part.origin,
+            "pacs": pacs,
+            "first": week.shifted(-HISTORY_WEEKS).start,
+            "start": week.start,
+            "end": week.end,
+            "least": least,
+        },
+    ).fetchall()
 
 
 def _largest(facts: Facts, host: str, when: float) -> tuple[str, ...]:
@@ -372,10 +382,17 @@ def new_peer(facts: Facts) -> list[Finding]:
         return []
     week, new = facts.part.week, {e.party.address for e in facts.equipment if e.state == "new"}
     rows = facts.part.connection.execute(
-        """SELECT least("id.orig_h", "id.resp_h"), greatest("id.orig_h", "id.resp_h"), count(*),
-                  epoch_us(min(ts)) / 1e6, list(uid ORDER BY ts) FILTER (uid IS NOT NULL)[:20]
-           FROM associations WHERE ts < ? AND result = 'accepted'
-           GROUP BY 1, 2 HAVING min(ts) >= ? AND count(*) >= ? ORDER BY 3 DESC, 1, 2""",
+        """WITH accepted AS (
+               SELECT least("id.orig_h", "id.resp_h") AS a, greatest("id.orig_h", "id.resp_h") AS b,
+                      ts, uid
+               FROM associations WHERE ts < ? AND result = 'accepted'
+           ), new AS (
+               SELECT a, b, count(*) AS number, min(ts) AS first FROM accepted
+               GROUP BY 1, 2 HAVING min(ts) >= ? AND count(*) >= ?
+           )
+           SELECT a, b, any_value(number), epoch_us(any_value(first)) / 1e6,
+                  list(uid ORDER BY ts) FILTER (uid IS NOT NULL)[:20]
+           FROM accepted JOIN new USING (a, b) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""",
         [week.end, week.start, least],
     ).fetchall()
     notices = raised(facts, "New_Peer")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from pacsflow.findings.looking import HISTORY_WEEKS, LATEST, iso, label, linked_to
-from pacsflow.ledger.series import IMAGING
 from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from pacsflow.findings.facts import Facts
 
@@ -38,10 +41,12 @@ def longest_run(now: Week, others: Sequence[Week], *, least: int = LEAST_WEEKS) 
     """
     best, current = Run(0, 0, 0, False), Run(0, 0, 0, False)
     for i, active in enumerate(now):
-        seen = [other[i] for other in others if i < len(other) and other[i] is not None]
         if active:
             current = Run(0, 0, 0, False)
-        if active is None or active or len(seen) < least or not all(seen):
+        if active or active is None:
+            continue
+        seen = [other[i] for other in others if i < len(other) and other[i] is not None]
+        if len(seen) < least or not all(seen):
             continue
         current = Run(current.length + 1, current.first if current.length else i, i, False)
         if current.length > best.length:
@@ -66,42 +71,40 @@ def unusual_run(weeks: Sequence[Week], least: int) -> Run | None:
 
 
 def _weeks(
-    facts: Facts, addresses: list[str], sides: Sequence[str], hours: int
+    facts: Facts, addresses: list[str], ways: Sequence[str], hours: int
 ) -> dict[str, list[Week]]:
     """Return for each host the activity of this week and the weeks before, `hours` a part."""
     starts = [facts.part.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
-    end = facts.part.week.end
-    connection, origin = facts.part.connection, facts.part.origin
-    seen = {
-        row[0]
-        for row in connection.execute(
-            "SELECT epoch(hour)::BIGINT FROM coverage WHERE origin = ? AND hour >= ? AND hour < ?",
-            [origin, starts[-1], end],
-        ).fetchall()
-    }
-    active: dict[str, set[int]] = {address: set() for address in addresses}
-    for side in sides:
-        for host, hour in connection.execute(
-            f"""SELECT {side}, epoch(hour)::BIGINT FROM traffic
-                WHERE origin = ? AND hour >= ? AND hour < ? AND {IMAGING} AND bytes > 0
-                      AND list_contains(?, {side}) GROUP BY 1, 2""",
-            [origin, starts[-1], end, addresses],
-        ).fetchall():
-            active[host].add(hour)
-    parts: list[list[tuple[set[int], bool]]] = []
-    for start in starts:
-        first = int(start.timestamp())
-        week = []
-        for i in range(0, 168, hours):
-            inside = {first + 3600 * (i + h) for h in range(hours)}
-            week.append((inside, 2 * len(inside & seen) > hours))
-        parts.append(week)
+    firsts = [int(start.timestamp()) for start in starts]
+    span, ask = [starts[-1], facts.part.week.end], facts.part.connection.execute
+
+    def by_part(seconds: Iterable[float]) -> NDArray[np.int64]:
+        """Count the hours, by week and part of it."""
+        grid, moments = np.zeros((len(starts), 168), bool), np.fromiter(seconds, np.int64)
+        for row, first in zip(grid, firsts, strict=True):
+            places = (moments - first) // 3600
+            row[places[(places >= 0) & (places < 168)]] = True
+        return grid.reshape(len(starts), -1, hours).sum(axis=2)
+
+    covered = ask(
+        "SELECT epoch(hour)::BIGINT FROM coverage WHERE origin = ? AND hour >= ? AND hour < ?",
+        [facts.part.origin, *span],
+    ).fetchall()
+    seen = (2 * by_part([row[0] for row in covered]) > hours).tolist()
+    rows = ask(
+        """SELECT host, list(DISTINCT epoch(hour)::BIGINT) FROM host_hours
+           WHERE hour >= ? AND hour < ? AND bytes > 0 AND list_contains(?, host)
+                 AND list_contains(?, way) GROUP BY host""",
+        [*span, addresses, ways],
+    ).fetchall()
+    active = dict.fromkeys(addresses, (by_part([]) > 0).tolist())
+    active |= {host: (by_part(when) > 0).tolist() for host, when in rows}
     return {
         address: [
-            [bool(inside & mine) if there or inside & mine else None for inside, there in week]
-            for week in parts
+            [True if was else False if could else None for was, could in zip(*week, strict=True)]
+            for week in zip(weeks, seen, strict=True)
         ]
-        for address, mine in active.items()
+        for address, weeks in active.items()
     }
 
 
@@ -120,7 +123,7 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
     if not least or not pacs:
         return []
     found = []
-    for address, weeks in _weeks(facts, pacs, ("source", "destination"), 1).items():
+    for address, weeks in _weeks(facts, pacs, ["in", "out"], 1).items():
         run = unusual_run(weeks, least)
         if run is None:
             continue
@@ -161,7 +164,7 @@ def modality_stopped(facts: Facts) -> list[Finding]:
     if not least or not devices:
         return []
     found = []
-    for address, weeks in _weeks(facts, devices, ("source",), 24).items():
+    for address, weeks in _weeks(facts, devices, ["out"], 24).items():
         run = unusual_run(weeks, least)
         if run is None or not run.to_the_end:
             continue

@@ -13,15 +13,15 @@ from pacsflow import __version__
 from pacsflow.errors import UsageError
 from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
-from pacsflow.ledger import ONCE_EACH
 from pacsflow.ledger.series import IMAGING, covered_hours, origins
 from pacsflow.series import HOUR
 from pacsflow.week import capacity, dicom, flows, sampled, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
+from pacsflow.week.cut import cut
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.options import Options
-from pacsflow.week.period import Week, latest_week, parse_week, week_of, zone_of
+from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
 from pacsflow.weekly import (
     AreaStatus,
     Coverage,
@@ -40,20 +40,11 @@ from pacsflow.weekly import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import duckdb
-
     from pacsflow.errors import PacsflowError
     from pacsflow.ledger import Ledger
     from pacsflow.week.flows import Flow
     from pacsflow.weekly import Associations, Totals
 
-TELLING = 'rowid, uid, ts, "end", duration, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
-"""Columns that tell which rows of dicom.log are of one association."""
-UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
-    resp_max_pdu, reject_result, abort_source, abort_reason"""
-"""Columns of dicom.log that neither a finding nor a table of the page asks for."""
-POINTED_WEEKS = 4
-"""So far back findings point to connections, such as the last of what fell silent."""
 PACS_LIMIT = 50
 MODALITY_LIMIT = 12
 PEERS = 5
@@ -108,44 +99,9 @@ def build_report(
             week = parse_week(options.week, zone)
         else:
             week = latest_week(covered, zone) or week_of(datetime.now(UTC), zone)
-        _cut(connection, week)
+        cut(connection, origin, week)
         part = traffic.Slice(connection, origin, week)
         return _build(ledger, part, covered, there, inventory, options, problems, progress)
-
-
-def _cut(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
-    """Hold what the report looks at in memory: many small files are slow to ask often.
-
-    Of older weeks that is imaging traffic, and of all traffic the hours, as table ``hours``.
-    """
-    first, before = week.shifted(-HISTORY_WEEKS).start, week.shifted(-1).start
-    connection.execute(
-        f"""CREATE TEMP TABLE hours AS
-            SELECT hour, origin, sum(bytes)::DOUBLE AS octets,
-                   sum(communications)::DOUBLE AS communications,
-                   coalesce(sum(bytes) FILTER ({IMAGING}), 0)::DOUBLE AS imaging
-            FROM traffic WHERE hour >= ? AND hour < ? GROUP BY ALL""",
-        [first, week.end],
-    )
-    kept: dict[str, tuple[str, list[datetime]]] = {
-        "traffic": (f"hour >= ? AND hour < ? AND ({IMAGING} OR hour >= ?)",
-                    [first, week.end, before]),
-        "connections": ("ts >= ? AND ts < ?", [week.shifted(-POINTED_WEEKS).start, week.end]),
-        "every": ("ts >= ? AND ts < ?", [first, week.end]),
-        "notices": ("ts >= ? AND ts < ?", [first, week.end]),
-        "coverage": ("TRUE", []),
-        "endpoints": ("TRUE", []),
-    }  # fmt: skip
-    for table, (where, values) in kept.items():
-        what = f"* EXCLUDE ({UNUSED})" if table == "every" else "*"
-        connection.execute(
-            f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {table} WHERE {where}", values
-        )
-        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
-    # Sorting whole rows of dicom.log is slow: of a few columns, to throw the others away, is not.
-    once = ONCE_EACH.format(what=TELLING, table="cut_every")
-    connection.execute(f"DELETE FROM cut_every WHERE rowid NOT IN (SELECT rowid FROM ({once}))")
-    connection.execute("CREATE TEMP VIEW associations AS SELECT * FROM cut_every")
 
 
 def _build(
@@ -198,8 +154,12 @@ def _build(
         modalities=_modalities(part, modality_sums, made),
         senders=traffic.ranking(part, hosts, "source", limit=options.top),
         receivers=traffic.ranking(part, hosts, "destination", limit=options.top),
-        imaging_senders=traffic.ranking(part, hosts, "source", IMAGING, limit=options.top),
-        imaging_receivers=traffic.ranking(part, hosts, "destination", IMAGING, limit=options.top),
+        imaging_senders=traffic.ranking(
+            part, hosts, "source", table="pair_weeks", limit=options.top
+        ),
+        imaging_receivers=traffic.ranking(
+            part, hosts, "destination", table="pair_weeks", limit=options.top
+        ),
         pairs=traffic.pair_ranking(part, hosts),
         flow_map=traffic.flow_map(part, hosts),
         heat_map=traffic.heat_map(imaging, week),
@@ -370,10 +330,10 @@ def _linked_equipment(part: traffic.Slice, hosts: Hosts, inventory: Inventory) -
     if not any(item.capacity for item in inventory.items):
         return []
     rows = part.ask(
-        f"""SELECT h, sum(bytes)::DOUBLE FROM (
-                SELECT source h, bytes FROM rows WHERE {IMAGING}
-                UNION ALL SELECT destination, bytes FROM rows WHERE {IMAGING})
-            GROUP BY 1 ORDER BY 2 DESC, 1"""
+        """SELECT h, sum(bytes) FROM (
+               SELECT source h, bytes FROM rows UNION ALL SELECT destination, bytes FROM rows)
+           GROUP BY 1 ORDER BY 2 DESC, 1""",
+        table="pair_weeks",
     )
     parties = [hosts.party(row[0]) for row in rows]
     with_capacity = [p for p in parties if p.role != "pacs" and capacity.capacity_of(p, inventory)]
@@ -421,7 +381,7 @@ def _pacs(
 def _modalities(
     part: traffic.Slice, sums: list[tuple[str, list[str], Flow]], made: dict[str, Made]
 ) -> tuple[ModalityFlow, ...]:
-    total = part.ask(f"SELECT sum(bytes)::DOUBLE FROM rows WHERE {IMAGING}")[0][0] or 0.0
+    total = part.ask("SELECT sum(bytes) FROM rows", table="pair_weeks")[0][0] or 0.0
     return tuple(
         ModalityFlow(
             modality=name,

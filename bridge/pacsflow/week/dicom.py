@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.findings.facts import Thresholds
-from pacsflow.ledger.series import IMAGING
 from pacsflow.week.traffic import last_seen, percent
 from pacsflow.weekly import AePair, AssociationRow, Associations, Count, Equipment, Software
 
@@ -191,20 +190,18 @@ def equipment(
     sums = {
         row[0]: row[1:]
         for row in part.ask(
-            f"""SELECT h, sum(i)::DOUBLE, sum(o)::DOUBLE, sum(c)::BIGINT, count(DISTINCT p) FROM (
-                    SELECT source h, 0 i, bytes o, communications c, destination p FROM rows
-                    WHERE {IMAGING}
-                    UNION ALL SELECT destination, bytes, 0, communications, source FROM rows
-                    WHERE {IMAGING}) GROUP BY h"""
+            """SELECT h, sum(i), sum(o), sum(c)::BIGINT, count(DISTINCT p) FROM (
+                   SELECT source h, 0 i, bytes o, communications c, destination p FROM rows
+                   UNION ALL SELECT destination, bytes, 0, communications, source FROM rows)
+               GROUP BY h""",
+            table="pair_weeks",
         )
     }
     days = dict(
         part.connection.execute(
-            f"""SELECT h, count(DISTINCT hour::DATE) FROM (
-                    SELECT source h, hour, origin, service FROM traffic
-                    UNION ALL SELECT destination, hour, origin, service FROM traffic)
-                WHERE origin = ? AND {IMAGING} AND hour >= ? AND hour < ? GROUP BY h""",
-            [part.origin, week.shifted(-4).start, week.start],
+            """SELECT host, count(DISTINCT hour::DATE) FROM host_hours
+               WHERE hour >= ? AND hour < ? GROUP BY host""",
+            [week.shifted(-4).start, week.start],
         ).fetchall()
     )
     known = {
@@ -256,16 +253,19 @@ def software(part: Slice, hosts: Hosts) -> tuple[Software, ...]:
     """Return the implementation fingerprints of the week and who runs them."""
     rows = part.connection.execute(
         """
-        SELECT impl_uid, impl_version, list_sort(list_distinct(list(h) FILTER (ts >= $start))),
-               min(ts) >= $start AND $start > (SELECT min(ts) FROM associations)
-        FROM (
-            SELECT ts, "id.orig_h" h, orig_impl_uid impl_uid,
-                   coalesce(orig_impl_version, '') impl_version FROM associations
+        WITH sides AS (
+            SELECT ts, "id.orig_h" AS h, orig_impl_uid AS impl_uid,
+                   coalesce(orig_impl_version, '') AS impl_version FROM associations
             UNION ALL
             SELECT ts, "id.resp_h", resp_impl_uid, coalesce(resp_impl_version, '')
-            FROM associations)
-        WHERE impl_uid IS NOT NULL AND ts < $end
-        GROUP BY 1, 2 HAVING max(ts) >= $start ORDER BY len(list_distinct(list(h))) DESC, 1, 2
+            FROM associations
+        ), runs AS (
+            SELECT impl_uid, impl_version, h, min(ts) AS first, max(ts) AS last
+            FROM sides WHERE impl_uid IS NOT NULL AND ts < $end GROUP BY 1, 2, 3
+        )
+        SELECT impl_uid, impl_version, list(h ORDER BY h) FILTER (last >= $start),
+               min(first) >= $start AND $start > (SELECT min(ts) FROM associations)
+        FROM runs GROUP BY 1, 2 HAVING max(last) >= $start ORDER BY count(*) DESC, 1, 2
         """,
         {"start": part.week.start, "end": part.week.end},
     ).fetchall()

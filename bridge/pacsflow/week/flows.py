@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pacsflow.ledger.series import IMAGING
 from pacsflow.series import HOUR, HourlySeries, floor_hour
 from pacsflow.week.traffic import compares, estimate, ranked
 
@@ -21,15 +20,9 @@ if TYPE_CHECKING:
     from pacsflow.week.traffic import Slice
     from pacsflow.weekly import Estimate, Ranked
 
-WAYS = {"in": "destination", "out": "source"}
+WAYS = ("in", "out")
 
-_BOTH_WAYS = f"""
-    SELECT place, 'in' AS way, traffic.* FROM traffic JOIN members ON destination = address
-    WHERE origin = $origin AND hour >= $first AND hour < $end AND {IMAGING}
-    UNION ALL
-    SELECT place, 'out', traffic.* FROM traffic JOIN members ON source = address
-    WHERE origin = $origin AND hour >= $first AND hour < $end AND {IMAGING}
-"""
+_MEMBERS = "FROM host_hours JOIN members USING (host) WHERE hour >= $first AND hour < $end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,7 @@ def _hold(part: Slice, groups: Mapping[str, Sequence[str]]) -> None:
     # Lists, not Arrow: DuckDB would import pandas to take a table from it.
     part.connection.execute(
         """CREATE OR REPLACE TEMP TABLE members AS
-           SELECT unnest(?::INTEGER[]) AS place, unnest(?::VARCHAR[]) AS address""",
+           SELECT unnest(?::INTEGER[]) AS place, unnest(?::VARCHAR[]) AS host""",
         [[place for place, _ in pairs], [host for _, host in pairs]],
     )
 
@@ -59,13 +52,13 @@ def sums(part: Slice, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
     _hold(part, groups)
     week, before = part.week, part.week.shifted(-1).start
     rows = part.connection.execute(
-        f"""SELECT place, way, coalesce(sum(bytes) FILTER (hour >= $start), 0)::DOUBLE,
-                   coalesce(sum(samples) FILTER (hour >= $start), 0)::DOUBLE,
+        f"""SELECT place, way, coalesce(sum(bytes) FILTER (hour >= $start), 0),
+                   coalesce(sum(samples) FILTER (hour >= $start), 0),
                    coalesce(sum(weight_squares) FILTER (hour >= $start), 0),
                    coalesce(sum(communications) FILTER (hour >= $start), 0)::BIGINT,
-                   coalesce(sum(bytes) FILTER (hour < $start), 0)::DOUBLE
-            FROM ({_BOTH_WAYS}) GROUP BY ALL""",
-        {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
+                   coalesce(sum(bytes) FILTER (hour < $start), 0)
+            {_MEMBERS} GROUP BY ALL""",
+        {"first": before, "start": week.start, "end": week.end},
     ).fetchall()
     had = bool(part.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1)) and compares(part)
     found = {(place, way): values for place, way, *values in rows}
@@ -96,11 +89,11 @@ class Grid:
         self.empty[places] = 0.0
 
     def series(
-        self, name: str, unit: str, hours: NDArray[np.float64], values: NDArray[np.float64]
+        self, name: str, unit: str, hours: NDArray[np.int64], values: NDArray[np.float64]
     ) -> HourlySeries:
         """Return a series of values at hours since the epoch; hours not covered stay missing."""
         grid = self.empty.copy()
-        places = hours.astype(np.int64) - self.first
+        places = hours - self.first
         inside = (places >= 0) & (places < grid.size)
         places, values = places[inside], values[inside]
         kept = np.isfinite(grid[places])
@@ -113,28 +106,30 @@ def hourly(
 ) -> dict[tuple[str, str], HourlySeries]:
     """Return the hourly imaging bytes into and out of each group, by its name and way."""
     _hold(part, groups)
-    rows = part.connection.execute(
-        f"""SELECT place, way = 'in', epoch(hour)::BIGINT // 3600, sum(bytes)::DOUBLE
-            FROM ({_BOTH_WAYS}) GROUP BY ALL""",
-        {"origin": part.origin, "first": grid.start, "end": grid.end},
-    ).fetchall()
-    place, inward, hours, octets = _columns(rows, 4)
+    # Numbers alone: with any other type, or through Arrow, DuckDB would import pandas.
+    place, inward, hours, octets = part.connection.execute(
+        f"""SELECT place, way = 'in' AS inward, epoch(hour)::BIGINT // 3600 AS hours,
+                   sum(bytes) AS octets {_MEMBERS} GROUP BY ALL""",
+        {"first": grid.start, "end": grid.end},
+    ).fetchnumpy().values()  # fmt: skip
     made = {}
     for number, name in enumerate(groups):
         for way in WAYS:
-            mine = (place == number) & ((inward > 0) == (way == "in"))
+            mine = (place == number) & (inward == (way == "in"))
             made[name, way] = grid.series(name, "bytes", hours[mine], octets[mine])
     return made
 
 
 def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
     """Return the hours of everything: bytes, communications, imaging bytes."""
-    rows = part.connection.execute(
-        """SELECT epoch(hour)::BIGINT // 3600, octets, communications, imaging FROM hours
-           WHERE origin = ? AND hour >= ? AND hour < ?""",
-        [part.origin, grid.start, grid.end],
-    ).fetchall()
-    hours, *columns = _columns(rows, 4)
+    hours, *columns = part.connection.execute(
+        """SELECT epoch(hour)::BIGINT // 3600, octets, communications, coalesce(imaging, 0)
+           FROM hours LEFT JOIN (
+               SELECT hour, sum(bytes) AS imaging FROM host_hours WHERE way = 'out' GROUP BY hour
+           ) USING (hour)
+           WHERE hour >= ? AND hour < ?""",
+        [grid.start, grid.end],
+    ).fetchnumpy().values()  # fmt: skip
     series = (
         ("traffic", "All traffic", "bytes"),
         ("communications", "Communications", "communications"),
@@ -146,27 +141,27 @@ def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
     }
 
 
-def _columns(rows: list[Any], width: int) -> NDArray[np.float64]:
-    """Return rows of numbers as columns, shape (width, rows)."""
-    # Through Arrow DuckDB would import pandas.
-    return np.array(rows, dtype=np.float64).reshape(-1, width).T
-
-
 def peers(
     part: Slice, hosts: Hosts, addresses: Sequence[str], limit: int
 ) -> dict[tuple[str, str], tuple[Ranked, ...]]:
     """Return who sent most to each host, and received most from it, by address and way."""
     _hold(part, {address: (address,) for address in addresses})
-    week, before = part.week, part.week.shifted(-1).start
     rows = part.connection.execute(
-        f"""SELECT place, way, CASE way WHEN 'in' THEN source ELSE destination END AS peer,
-                   sum(communications) FILTER (hour >= $start)::BIGINT,
-                   sum(bytes) FILTER (hour >= $start)::DOUBLE AS octets,
-                   sum(samples) FILTER (hour >= $start)::DOUBLE,
-                   sum(weight_squares) FILTER (hour >= $start),
-                   sum(bytes) FILTER (hour < $start)::DOUBLE
-            FROM ({_BOTH_WAYS}) GROUP BY ALL ORDER BY 1, 2, octets DESC NULLS LAST, 4 DESC, 3""",
-        {"origin": part.origin, "first": before, "start": week.start, "end": week.end},
+        """WITH sides AS (
+               SELECT place, 'in' AS way, source AS peer, pair_weeks.* FROM pair_weeks
+               JOIN members ON destination = host
+               UNION ALL
+               SELECT place, 'out', destination, pair_weeks.* FROM pair_weeks
+               JOIN members ON source = host
+           )
+           SELECT place, way, peer,
+                  sum(communications) FILTER (hour >= $start)::BIGINT,
+                  sum(bytes) FILTER (hour >= $start) AS octets,
+                  sum(samples) FILTER (hour >= $start),
+                  sum(weight_squares) FILTER (hour >= $start),
+                  sum(bytes) FILTER (hour < $start)
+           FROM sides GROUP BY ALL ORDER BY 1, 2, octets DESC NULLS LAST, 4 DESC, 3""",
+        {"start": part.week.start},
     ).fetchall()
     had = compares(part)
     of_each: dict[tuple[int, str], list[tuple[Any, ...]]] = {}

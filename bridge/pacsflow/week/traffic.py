@@ -42,13 +42,21 @@ class Slice:
     origin: str
     week: Week
 
-    def ask(self, query: str, values: Sequence[object] = (), *, weeks: int = 0) -> list[Any]:
-        """Return the rows of a query over ``traffic``, named ``rows`` and cut to the week.
+    def ask(
+        self,
+        query: str,
+        values: Sequence[object] = (),
+        *,
+        weeks: int = 0,
+        table: str = "traffic",
+    ) -> list[Any]:
+        """Return the rows of a query over a table, named ``rows`` and cut to the week.
 
-        `weeks` shifts the week: -1 is the week before.
+        `weeks` shifts the week: -1 is the week before. `table` is ``traffic``, or ``pair_weeks``
+        for what asks of imaging traffic who sent to whom, and not when.
         """
         week = self.week.shifted(weeks)
-        head = "WITH rows AS (SELECT * FROM traffic WHERE origin = ? AND hour >= ? AND hour < ?) "
+        head = f"WITH rows AS (SELECT * FROM {table} WHERE origin = ? AND hour >= ? AND hour < ?) "
         given = [self.origin, week.start, week.end, *values]
         return self.connection.execute(head + query, given).fetchall()
 
@@ -117,22 +125,21 @@ def ranking(
     part: Slice,
     hosts: Hosts,
     side: str,
-    where: str = "TRUE",
     *,
-    values: Sequence[object] = (),
+    table: str = "traffic",
     limit: int = 10,
 ) -> Ranking:
     """Return the hosts that sent (`side` source) or received (destination) most.
 
-    Ranked by bytes. A communication is counted for its source side as begun, for its destination
-    side as answered.
+    Ranked by bytes; `table` as for `Slice.ask`. A communication is counted for its source side as
+    begun, for its destination side as answered.
     """
     query = f"""
-        SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows WHERE {where}
+        SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows
         GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"""
-    past = part.ask(query, values, weeks=-1) if compares(part) else []
+    past = part.ask(query, weeks=-1, table=table) if compares(part) else []
     before = {row[0]: row[2] for row in past}
-    return ranked(hosts, part.ask(query, values), before, limit)
+    return ranked(hosts, part.ask(query, table=table), before, limit)
 
 
 def ranked(hosts: Hosts, rows: Sequence[Any], before: dict[str, float], limit: int) -> Ranking:
@@ -155,10 +162,15 @@ def ranked(hosts: Hosts, rows: Sequence[Any], before: dict[str, float], limit: i
 def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
     """Return the directions that carried most bytes."""
     rows = part.ask(
-        f"""SELECT source, destination, arg_max(service, bytes), sum(communications)::BIGINT,
-                   {_SUMS} FROM rows GROUP BY 1, 2 ORDER BY 5 DESC, 4 DESC, 1, 2"""
+        """SELECT *, sum(began) OVER ()::BIGINT, sum(octets) OVER (), count(*) OVER () FROM (
+                SELECT source, destination, arg_max(service, bytes),
+                       sum(communications)::BIGINT AS began, sum(bytes)::DOUBLE AS octets,
+                       sum(samples)::DOUBLE, sum(weight_squares)
+                FROM rows GROUP BY 1, 2)
+            ORDER BY octets DESC, began DESC, 1, 2 LIMIT ?""",
+        [limit],
     )
-    communications, octets = sum(row[3] for row in rows), sum(row[4] for row in rows)
+    communications, octets, number = rows[0][7:] if rows else (0, 0.0, 0)
     best = tuple(
         RankedPair(
             source=hosts.party(row[0]),
@@ -169,16 +181,16 @@ def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
             bytes=estimate(row[4], row[5], row[6]),
             percent_bytes=percent(row[4], octets),
         )
-        for row in rows[:limit]
+        for row in rows
     )
-    return PairRanking(best, communications, octets, max(0, len(rows) - limit))
+    return PairRanking(best, communications, octets, max(0, number - limit))
 
 
 def flow_map(part: Slice, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
     """Return the imaging equipment and its connections: the largest, of `limit` hosts at most."""
     rows = part.ask(
-        f"""SELECT source, destination, sum(bytes)::DOUBLE, sum(communications)::BIGINT
-            FROM rows WHERE {IMAGING} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
+        "SELECT source, destination, bytes, communications FROM rows ORDER BY 3 DESC, 1, 2",
+        table="pair_weeks",
     )
     sent: dict[str, float] = {}
     received: dict[str, float] = {}
@@ -239,12 +251,9 @@ def heat_map(series: HourlySeries, week: Week) -> HeatMap:
 def last_seen(part: Slice) -> dict[str, tuple[datetime, datetime]]:
     """Return for every host of imaging traffic the first and last hour of it, in all the ledger."""
     rows = part.connection.execute(
-        f"""SELECT h, epoch(min(hour))::BIGINT, epoch(max(hour))::BIGINT FROM (
-                SELECT source AS h, hour FROM traffic WHERE origin = ? AND hour < ? AND {IMAGING}
-                UNION ALL
-                SELECT destination, hour FROM traffic WHERE origin = ? AND hour < ? AND {IMAGING}
-            ) GROUP BY h""",
-        [part.origin, part.week.end] * 2,
+        """SELECT host, epoch(min(hour))::BIGINT, epoch(max(hour))::BIGINT FROM host_hours
+           WHERE hour < ? GROUP BY host""",
+        [part.week.end],
     ).fetchall()
     return {
         row[0]: (datetime.fromtimestamp(row[1], UTC), datetime.fromtimestamp(row[2], UTC))

@@ -1,0 +1,108 @@
+"""Holds in memory what a week's report looks at: many small files are slow to ask often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacsflow.ledger import ONCE_EACH
+from pacsflow.ledger.series import IMAGING
+from pacsflow.week.curves import HISTORY_WEEKS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+    from pacsflow.week.period import Week
+
+FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
+TELLING = f'uid, ts, "end", duration, {FLOW}'
+"""Columns that tell which rows of dicom.log are of one association."""
+UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
+    resp_max_pdu, reject_result, abort_source, abort_reason"""
+"""Columns of dicom.log that neither a finding nor a table of the page asks for."""
+POINTED_WEEKS = 4
+"""So far back findings point to connections, such as the last of what fell silent."""
+
+
+def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
+    """Put tables of the week and of its history before the ledger's views of the same names.
+
+    Of older weeks ``traffic`` is imaging traffic alone. New are ``hours``, all traffic of `origin`
+    by hour, and the tables of `sum_imaging`.
+    """
+    first, before = week.shifted(-HISTORY_WEEKS).start, week.shifted(-1).start
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(
+        """CREATE TEMP TABLE hours AS
+           SELECT hour, sum(bytes)::DOUBLE AS octets, sum(communications)::DOUBLE AS communications
+           FROM traffic WHERE origin = ? AND hour >= ? AND hour < ? GROUP BY ALL""",
+        [origin, first, week.end],
+    )
+    kept: dict[str, tuple[str, list[datetime]]] = {
+        "traffic": (f"hour >= ? AND hour < ? AND ({IMAGING} OR hour >= ?)",
+                    [first, week.end, before]),
+        "connections": ("ts >= ? AND ts < ?", [week.shifted(-POINTED_WEEKS).start, week.end]),
+        "every": ("ts >= ? AND ts < ?", [first, week.end]),
+        "notices": ("ts >= ? AND ts < ?", [first, week.end]),
+        "coverage": ("TRUE", []),
+        "endpoints": ("TRUE", []),
+    }  # fmt: skip
+    for table, (where, values) in kept.items():
+        what = f"* EXCLUDE ({UNUSED})" if table == "every" else "*"
+        connection.execute(
+            f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {table} WHERE {where}", values
+        )
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
+    _drop_twins(connection)
+    connection.execute("CREATE TEMP VIEW associations AS SELECT * FROM cut_every")
+    sum_imaging(connection, origin, week)
+
+
+def _drop_twins(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep one row of each association; only rows of a flow that has several are sorted."""
+    connection.execute(
+        f"""CREATE TEMP TABLE twins AS SELECT {TELLING}, rowid AS place FROM cut_every
+            WHERE hash({FLOW}) IN
+                (SELECT hash({FLOW}) FROM cut_every GROUP BY 1 HAVING count(*) > 1)"""
+    )
+    once = ONCE_EACH.format(what="*", table="twins")
+    connection.execute(
+        f"""DELETE FROM cut_every WHERE rowid IN
+            (SELECT place FROM twins EXCEPT SELECT place FROM ({once}))"""
+    )
+
+
+def sum_imaging(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
+    """Make tables of the imaging traffic of `origin`, for questions that many parts ask.
+
+    ``host_hours`` has it by host, way (``in``, ``out``) and hour. ``pair_weeks`` has what the week
+    and the one before have, by source and destination; `hour` is the week's first.
+    """
+    sums = (
+        "sum(bytes)::DOUBLE AS bytes, sum(communications)::BIGINT AS communications,"
+        " sum(samples)::DOUBLE AS samples, sum(weight_squares) AS weight_squares"
+    )
+    sides = " UNION ALL ".join(
+        f"SELECT {side} AS host, '{way}' AS way, * FROM imaging"
+        for way, side in (("in", "destination"), ("out", "source"))
+    )
+    connection.execute(
+        f"""CREATE TEMP TABLE host_hours AS
+            WITH imaging AS (SELECT * FROM traffic WHERE origin = ? AND {IMAGING})
+            SELECT host, way, hour, {sums} FROM ({sides}) GROUP BY ALL""",
+        [origin],
+    )
+    connection.execute(
+        f"""CREATE TEMP TABLE pair_weeks AS
+            SELECT source, destination, origin,
+                   CASE WHEN hour < $start THEN $before ELSE $start END AS hour, {sums}
+            FROM traffic WHERE origin = $origin AND {IMAGING} AND hour >= $before AND hour < $end
+            GROUP BY ALL""",
+        {
+            "origin": origin,
+            "before": week.shifted(-1).start,
+            "start": week.start,
+            "end": week.end,
+        },
+    )
