@@ -84,7 +84,8 @@ def _weeks(
         for row, first in zip(grid, firsts, strict=True):
             places = (moments - first) // 3600
             row[places[(places >= 0) & (places < 168)]] = True
-        return grid.reshape(len(starts), -1, hours).sum(axis=2)
+        counts: NDArray[np.int64] = grid.reshape(len(starts), -1, hours).sum(axis=2)
+        return counts
 
     covered = ask(
         "SELECT epoch(hour)::BIGINT FROM coverage WHERE origin = ? AND hour >= ? AND hour < ?",

@@ -106,12 +106,12 @@ def hourly(
 ) -> dict[tuple[str, str], HourlySeries]:
     """Return the hourly imaging bytes into and out of each group, by its name and way."""
     _hold(part, groups)
-    # Numbers alone: with any other type, or through Arrow, DuckDB would import pandas.
-    place, inward, hours, octets = part.connection.execute(
+    place, inward, hours, octets = _columns(
+        part,
         f"""SELECT place, way = 'in' AS inward, epoch(hour)::BIGINT // 3600 AS hours,
                    sum(bytes) AS octets {_MEMBERS} GROUP BY ALL""",
         {"first": grid.start, "end": grid.end},
-    ).fetchnumpy().values()  # fmt: skip
+    )
     made = {}
     for number, name in enumerate(groups):
         for way in WAYS:
@@ -122,14 +122,15 @@ def hourly(
 
 def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
     """Return the hours of everything: bytes, communications, imaging bytes."""
-    hours, *columns = part.connection.execute(
+    hours, *columns = _columns(
+        part,
         """SELECT epoch(hour)::BIGINT // 3600, octets, communications, coalesce(imaging, 0)
            FROM hours LEFT JOIN (
                SELECT hour, sum(bytes) AS imaging FROM host_hours WHERE way = 'out' GROUP BY hour
            ) USING (hour)
-           WHERE hour >= ? AND hour < ?""",
-        [grid.start, grid.end],
-    ).fetchnumpy().values()  # fmt: skip
+           WHERE hour >= $first AND hour < $end""",
+        {"first": grid.start, "end": grid.end},
+    )
     series = (
         ("traffic", "All traffic", "bytes"),
         ("communications", "Communications", "communications"),
@@ -139,6 +140,13 @@ def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
         key: grid.series(title, unit, hours, column)
         for (key, title, unit), column in zip(series, columns, strict=True)
     }
+
+
+def _columns(part: Slice, query: str, values: Mapping[str, object]) -> list[NDArray[Any]]:
+    """Return the columns of a query; each must be of numbers or truths, and have no NULL."""
+    # For other types, or through Arrow, DuckDB would import pandas.
+    found = part.connection.execute(query, dict(values)).fetchnumpy()
+    return [np.asarray(column) for column in found.values()]
 
 
 def peers(
