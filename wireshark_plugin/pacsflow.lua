@@ -60,10 +60,10 @@ function bytes.uid(s)
 end
 
 local function hex(c)
-  return format("\\x%02x", byte(c))
+  return c == "\\" and "\\\\" or format("\\x%02x", byte(c))
 end
 
--- As Zeek's ASCII writer puts it: what is not printable ASCII, and the backslash, as \xHH.
+-- As Zeek's ASCII writer puts it: what is not printable ASCII as \xHH, the backslash doubled.
 function bytes.escape(s)
   return (gsub(s, "[\0-\31\\\127-\255]", hex))
 end
@@ -1504,7 +1504,8 @@ end
 
 -- A command set out of its bytes. `cut`: its end is missing. Returns nil where the bytes are no
 -- command set; otherwise a table with field, sop, message_id, status, destination where present,
--- and `malformed` where a whole set violates PS3.7. Instance UIDs and comments are not read.
+-- `malformed` where a whole set violates PS3.7, `broken` where it cannot be read to its end.
+-- Instance UIDs and comments are not read.
 function dimse.command(s, cut)
   local size = #s
   if size < 12 or le32(s, 1) ~= 0 or le32(s, 5) ~= 4 then
@@ -1521,7 +1522,7 @@ function dimse.command(s, cut)
       if last == 0 then
         return nil
       end
-      out.malformed = true
+      out.malformed, out.broken = true, true
       return out
     end
     local from, to = i + 8, i + 7 + length
@@ -1529,7 +1530,7 @@ function dimse.command(s, cut)
       if last == 0 and element ~= 2 and element ~= 3 then
         return nil
       end
-      out.malformed = not cut or nil
+      out.malformed, out.broken = not cut or nil, not cut or nil
       return out
     end
     if element == 0x0002 or element == 0x0003 then
@@ -1559,6 +1560,7 @@ function dimse.command(s, cut)
   if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
     out.malformed = true
   end
+  out.broken = not cut and i ~= size + 1 or nil
   return out
 end
 
@@ -1758,8 +1760,11 @@ local ROLE = {
 }
 
 local function unescape(text)
-  return (text:gsub("\\x(%x%x)", function(h)
-    return string.char(tonumber(h, 16))
+  return (text:gsub("\\([x\\])(%x?%x?)", function(kind, h)
+    if kind == "\\" then
+      return "\\" .. h
+    end
+    return #h == 2 and string.char(tonumber(h, 16)) or nil
   end))
 end
 
@@ -2350,10 +2355,7 @@ function pdu.can_begin(s)
   if length and (length < pdu.FIXED or length > pdu.MAX_BODY) then
     return false
   end
-  local version = u16(s, 7)
-  if version and version % 2 ~= 1 then
-    return false
-  end
+  -- Whatever the protocol version: a request of another one is answered, too (PS3.8, 9.3.4).
   local item = byte(s, 75)
   return not item or item == 0x10 or item == 0x20 or item == 0x50
 end
@@ -2499,7 +2501,8 @@ end
 function association.request(a, d, body, cut)
   local rq = pdu.associate(body, cut)
   local named = rq.application_context == pdu.APPLICATION_CONTEXT
-  if not named and not (cut and not rq.application_context and pdu.plausible_cut(rq, body)) then
+  if not named and not (a.flags.truncated and not rq.application_context
+    and pdu.plausible_cut(rq, body)) then
     return false
   end
   a.orig, a.rq, a.state = d, true, a.ac and a.state or "requested"
@@ -2533,7 +2536,7 @@ end
 function association.accept(a, d, peer, body, cut)
   local ac = pdu.associate(body, cut)
   local named = ac.application_context == pdu.APPLICATION_CONTEXT
-  if not a.rq and not named and not (cut and pdu.plausible_cut(ac, body)) then
+  if not a.rq and not named and not (a.flags.truncated and pdu.plausible_cut(ac, body)) then
     return false
   end
   if not named and ac.application_context then
@@ -2563,7 +2566,7 @@ end
 function association.reject(a, body)
   local _, result, source, reason = body:byte(1, 4)
   a.reject_result, a.reject_source, a.reject_reason = result, source, reason
-  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body:byte(1) ~= 0 or nil
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or (body:byte(1) or 0) ~= 0 or nil
   a.state, a.rejected, a.dirty = "rejected", true, true
 end
 
@@ -2576,7 +2579,7 @@ function association.abort(a, body)
 end
 
 function association.release(a, kind, body)
-  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body ~= "\0\0\0\0" or nil
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body:find("[^\0]") ~= nil or nil
   if kind == pdu.RELEASE_RP then
     a.finish = a.finish or "released"
     a.state = "released"
@@ -2820,6 +2823,13 @@ function endpoints:learn(frame, c, a)
         show(self, rh, rh.scp, service, basis_of(a), frame)
       end
     end
+    -- What was asked before the answer came.
+    for h, services in pairs(not a.ac_cut and a.asked or {}) do
+      for service in pairs(services) do
+        show(self, h, h.sent, service, basis_of(a), frame)
+      end
+    end
+    a.asked = nil
   end
 end
 
@@ -2848,6 +2858,11 @@ function endpoints:requested(frame, a, d, command)
   end
   local unseen = not a.ac or a.ac_cut
   show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  if not a.ac then
+    a.asked = a.asked or {}
+    a.asked[sender] = a.asked[sender] or {}
+    a.asked[sender][service] = true
+  end
   -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
   if unseen and d == a.orig
     and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then
@@ -3104,8 +3119,6 @@ local function body(c, a, d, s, cut)
     return association.accept(a, d, d.peer, s, cut)
   elseif not a.confirmed then
     return kind == pdu.ABORT and d.guess ~= true
-  elseif cut and #s < 4 then
-    s = s .. ("\0"):rep(4 - #s)
   end
   if kind == pdu.ASSOCIATE_RJ then
     if a.ac then
@@ -3178,10 +3191,15 @@ end
 local function command_done(h, c, a, d, s, cut)
   local command = dimse.command(s, cut)
   d.command, d.command_size = nil, nil
-  if not command then
+  if not command or (command.broken and not a.confirmed) then
     return false
   end
   d.command_seen, d.data_begins = true, true
+  if command.broken then
+    -- Of what cannot be read to its end nothing is taken.
+    a.flags.malformed = h.counts(a) or a.flags.malformed
+    return true
+  end
   if not a.confirmed and (command.field or command.sop) then
     a.midstream = true
     association.confirm(a, command.field and 95 or 85)
@@ -3276,11 +3294,12 @@ function stream.hole(h, c, d, n, cut)
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
     d.skip = rest
-  elseif d.kind ~= "S" and cut and (d.kind == "B" or d.kind == "C") and d.want - d.have >= n then
-    -- What is there of a cut PDU or command set is read; its length says where it ends.
+  elseif d.kind == "B" and (cut or d.pdu_type <= pdu.ASSOCIATE_AC)
+    or d.kind == "C" and cut and d.want - d.have >= n then
+    -- What is there of a PDU or of a cut command set is read; its length says where it ends.
     local seen, rest, kind = concat(d.parts), d.want - d.have, d.kind
     stream.start(d, "S")
-    d.skip, c.assoc.flags.truncated = rest, true
+    d.skip, c.assoc.flags.truncated = rest, cut or c.assoc.flags.truncated
     local sound
     if kind == "B" then
       d.pdu_left = 0
@@ -3860,7 +3879,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     -- The other side has what is missing here: it was not captured.
     flush_waiting(self, c, p)
   end
-  if fin then
+  if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
   end
   if fin or reset then
@@ -3957,8 +3976,13 @@ function tracker:finish(a)
   end
   a.done = true
   local c = a.c
-  flush_waiting(self, c, c.a)
-  flush_waiting(self, c, c.b)
+  for _, d in ipairs({ c.a, c.b }) do
+    flush_waiting(self, c, d)
+    if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
+      -- The rest of a request or of its answer never came.
+      stream.hole(self.hooks, c, d, d.want - d.have, false)
+    end
+  end
   a.end_seen = true
   for _, d in ipairs({ c.a, c.b }) do
     local missing, known = tail(d)
@@ -3995,6 +4019,20 @@ end
 -- The end of the capture.
 function tracker:flush()
   self:sweep(true)
+  -- Requests and answers of which only a part came.
+  local begun = {}
+  for _, generation in ipairs({ self.old, self.young }) do
+    for _, d in pairs(generation) do
+      local a = d.c.assoc
+      if a and not a.id and not a.done and (d.kind == "B" or d.waiting) then
+        begun[#begun + 1] = a
+      end
+    end
+  end
+  table.sort(begun, function(a, b) return a.start_frame < b.start_frame end)
+  for _, a in ipairs(begun) do
+    self:finish(a)
+  end
   for _, a in ipairs(self.list) do
     self:finish(a)
   end

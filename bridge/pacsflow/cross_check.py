@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
+from pacsflow.hourly import DICOM_PORTS
 from pacsflow.tshark_export import export_logs
 from pacsflow.zeek_export import export_zeek_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Row = dict[str, str]
 """One row of a log, the cells as they stand in the file."""
@@ -24,6 +25,8 @@ TOLERANCE = 0.001
 TIMES = {"time", "interval"}
 NOT_COMPARED = {"uid", "evidence_uid"}
 """Each tool makes connection identifiers of its own."""
+ZEEK_PORTS = {str(port) for port in DICOM_PORTS}
+"""Ports that Zeek's analyzer is registered for, from the first byte on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ REASONS = (
         "cut frames",
         "Frames were captured shorter than they were on the wire, or are samples. Zeek takes a "
         "segment that is not whole for a gap; the plugin reads what there is of it.",
-        lambda _log, _field, row: bool({"truncated", "sampled"} & _set(row.get("flags", ""))),
+        lambda _log, _field, row: _cut(row),
     ),
     Reason(
         "one address",
@@ -63,9 +66,37 @@ REASONS = (
     ),
     Reason(
         "another port",
-        "The association's start is missing and its port is none that Zeek's analyzer is "
-        "registered for: nothing there tells Zeek to look. The plugin looks at every stream.",
-        lambda _log, field, row: field == "row" and "midstream" in _set(row.get("flags", "")),
+        "The association's request is missing and its port is none that Zeek's analyzer is "
+        "registered for: nothing there tells Zeek to look. The plugin looks at every stream, and "
+        "knows more of the two hosts.",
+        lambda log, field, row: (
+            (row.get("unwatched") == "T" and (field == "row" or log == "known_dicom"))
+            or (field in {"category", "basis"} and row.get("of_unwatched") == "T")
+        ),
+    ),
+    Reason(
+        "no start",
+        "Request and answer are missing. Where its analyzer is registered Zeek takes such a "
+        "stream up at the header of a P-DATA-TF with one PDV, in what acknowledgments let it "
+        "put in order; the plugin at the start of a segment, also at a command set without that"
+        " header, and waits for no acknowledgment. So one may have read more than the other, "
+        "and where packets of one side are missing too, or bytes, or the end, the plugin alone."
+        " It also takes from such streams what a host is, with the basis traffic.",
+        lambda log, field, row: (
+            (
+                log == "dicom"
+                and "midstream" in _set(row.get("flags", ""))
+                and (
+                    _is_content(field)
+                    or (field == "row" and ("one_sided" in _set(row["flags"]) or _is_partial(row)))
+                )
+            )
+            or (
+                field in {"category", "basis"}
+                and row.get("of_midstream") == "T"
+                and row["basis"] == "traffic"
+            )
+        ),
     ),
     Reason(
         "inside TLS",
@@ -77,8 +108,12 @@ REASONS = (
         "lost bytes",
         "Bytes are missing from the capture, or stand in it after their acknowledgment: one of "
         "the two, or both, says so by missed_bytes. Zeek does not wait for what was acknowledged, "
-        "the plugin does; after a gap each finds its way back into the stream where it can.",
-        lambda _log, field, row: "row" not in field and row.get("lost") == "T",
+        "the plugin does; after a gap each finds its way back into the stream where it can. Where "
+        "an answer was hit, one may know of an endpoint or a role, and the other not.",
+        lambda log, field, row: (
+            ("row" not in field and row.get("lost") == "T")
+            or (log == "known_dicom" and row.get("unsure") == "T")
+        ),
     ),
 )
 """All differences that are known and stay, each with why; there is no other list."""
@@ -164,29 +199,9 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     }
     pairs = [("dicom", _who(ours or theirs or {}), ours, theirs) for ours, theirs in associations]
     pairs += [("known_dicom", " ".join(k), endpoints.get(k), others.get(k)) for k in keys]
-    cut = {
-        (row["id.orig_h"], row["id.resp_h"])
-        for row, _ in associations
-        if row and REASONS[0].applies("dicom", "row", row)
-    }
-    hosts_of_cut = {host for pair in cut for host in pair}
-    lossy = {
-        row[f"id.{side}_h"]
-        for pair in associations
-        for row in pair
-        if row and _lost(row)
-        for side in ("orig", "resp")
-    }
-    inside_tls = {(r["host"], r["port_num"]) for r in endpoints.values() if r.get("tls") == "T"}
+    marked = _marker(associations, endpoints.values())
     for log, where, ours, theirs in pairs:
-        row = ours or theirs or {}
-        if log == "known_dicom" and row["host"] in hosts_of_cut:
-            # What is known of an endpoint is the union over its associations, cut ones among them.
-            row = {**row, "flags": "truncated"}
-        elif (row.get("id.resp_h"), row.get("id.resp_p")) in inside_tls:
-            row = {**row, "tls": "T"}
-        elif any(_lost(r) for r in (ours, theirs) if r) or row.get("host") in lossy:
-            row = {**row, "lost": "T"}
+        row = marked(ours, theirs)
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
             reason = _reason(log, "row" if ours else "no row", row)
@@ -199,6 +214,53 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
                 reason = _reason(log, field, row)
                 found.append(Difference(capture, log, where, field, one, other, reason))
     return Comparison(capture, len(associations), len(keys), fields, tuple(found))
+
+
+def _marker(
+    associations: Sequence[tuple[Row | None, Row | None]], endpoints: Iterable[Row]
+) -> Callable[[Row | None, Row | None], Row]:
+    """Return what adds to a row of either log the circumstances that reasons ask for.
+
+    What is known of an endpoint is the union over its associations: what holds for one of those
+    holds for it.
+    """
+    both = [(ours or {}, theirs or {}) for ours, theirs in associations]
+    cut = {end[0] for ours, _ in both if ours and _cut(ours) for end in _ends(ours)}
+    losses = [pair for pair in both if any(map(_lost, pair))]
+    lossy = {end[0] for pair in losses for row in pair if row for end in _ends(row)}
+    unsure = {
+        end for pair in losses if all(pair) and _unsure(*pair) for row in pair for end in _ends(row)
+    }
+    midstream = {
+        end[0]
+        for ours, _ in both
+        if ours and "midstream" in _set(ours.get("flags", ""))
+        for end in _ends(ours)
+    }
+    unwatched = [ours for ours, theirs in both if ours and not theirs and _unwatched(ours)]
+    uids_of_unwatched = {row["uid"] for row in unwatched}
+    ends_of_unwatched = {end for row in unwatched for end in _ends(row)}
+    hosts_of_unwatched = {end[0] for end in ends_of_unwatched}
+    inside_tls = {(r["host"], r["port_num"]) for r in endpoints if r.get("tls") == "T"}
+
+    def mark(ours: Row | None, theirs: Row | None) -> Row:
+        row = ours or theirs or {}
+        end, host = _end(row), row.get("host")
+        circumstances = {
+            "lost": any(map(_lost, (ours or {}, theirs or {}))) or host in lossy,
+            "unsure": end in unsure,
+            "unwatched": row.get("uid") in uids_of_unwatched or end in ends_of_unwatched,
+            "of_unwatched": host in hosts_of_unwatched,
+            "of_midstream": host in midstream,
+        }
+        marks = {name: "T" for name, holds in circumstances.items() if holds}
+        if host in cut:
+            marks["flags"] = "truncated"
+        if (row.get("id.resp_h"), row.get("id.resp_p")) in inside_tls:
+            marks["tls"] = "T"
+        return {**row, **marks}
+
+    return mark
 
 
 def read_log(path: Path) -> Log:
@@ -283,8 +345,52 @@ def _by_endpoint(log: Log) -> dict[tuple[str, str, str, str], Row]:
     return {(row["host"], row["port_num"], row["ae_title"], row["role"]): row for row in log.rows}
 
 
+def _cut(row: Row) -> bool:
+    return bool({"truncated", "sampled"} & _set(row.get("flags", "")))
+
+
+def _is_content(field: str) -> bool:
+    """Return whether a field of dicom.log tells of the messages that were read."""
+    return field.startswith(("rsp_", "data_")) or field.endswith(
+        ("_rq", "sop_classes", "services", "modalities", "failure_codes", "move_destinations")
+    )
+
+
+def _is_partial(row: Row) -> bool:
+    return _lost(row) or row["end"] == "incomplete"
+
+
 def _lost(row: Row) -> bool:
     return row.get("missed_bytes", "0") != "0"
+
+
+def _unwatched(row: Row) -> bool:
+    """Return whether nothing of an association that the plugin tells of makes Zeek look."""
+    of_request = ("ctx_offered", "orig_max_pdu", "orig_impl_uid", "orig_impl_version")
+    return (
+        all(row.get(field, UNSET) == UNSET for field in (*of_request, "user_identity"))
+        and row.get("result") in {"accepted", "unknown"}
+        and "malformed" not in _set(row.get("flags", ""))
+        and not {row["id.orig_p"], row["id.resp_p"]} & ZEEK_PORTS
+    )
+
+
+def _unsure(ours: Row, theirs: Row) -> bool:
+    """Return whether two rows of an association give different rows of endpoints."""
+    fields = ("result", "calling_ae", "called_ae", "orig_roles", "resp_roles", "ctx_accepted")
+    return any(ours.get(field) != theirs.get(field) for field in fields)
+
+
+def _end(row: Row) -> tuple[str, ...]:
+    return tuple(row.get(field, "") for field in ("host", "port_num", "ae_title"))
+
+
+def _ends(row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return host, port and AE title of the two endpoints of an association."""
+    return (
+        (row["id.orig_h"], UNSET, row.get("calling_ae", UNSET)),
+        (row["id.resp_h"], row["id.resp_p"], row.get("called_ae", UNSET)),
+    )
 
 
 def _who(row: Row) -> str:

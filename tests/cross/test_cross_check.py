@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ KNOWN = "100.0005 10.0.0.2 104 PACS scp query,retrieve Cx"
 def write(folder: Path, *, dicom: tuple[str, ...] = (DICOM,), known: str = KNOWN) -> Path:
     folder.mkdir()
     for name, rows in (("dicom", dicom), ("known_dicom", (known,))):
-        lines = ["#separator \\x09", f"#fields {FIELDS[name]}", f"#types {TYPES[name]}", *rows]
+        given = [row for row in rows if row]
+        lines = ["#separator \\x09", f"#fields {FIELDS[name]}", f"#types {TYPES[name]}", *given]
         text = "\n".join([lines[0], *(line.replace(" ", "\t") for line in lines[1:])]) + "\n"
         (folder / f"{name}.log").write_text(text)
     return folder
@@ -144,6 +146,134 @@ def test_what_only_wireshark_can_decrypt_has_its_reason(
     ]
     plain = write(tmp_path / "plain", known=f"{KNOWN} F")
     assert len(checking.compare("c", plain, tmp_path / "zeek").unexplained) == 2
+
+
+def extended(monkeypatch: pytest.MonkeyPatch, log: str, **fields: str) -> None:
+    """Let the logs of `write` have further fields, with these types."""
+    monkeypatch.setitem(FIELDS, log, " ".join([FIELDS[log], *fields]))
+    monkeypatch.setitem(TYPES, log, " ".join([TYPES[log], *fields.values()]))
+
+
+NO_REQUEST = "100.0005 Cx 10.0.0.1 40000 10.0.0.2 11114 1:abc= 1.0 released - CT PACS accepted -"
+
+
+@pytest.mark.parametrize(
+    ("row", "explained"),
+    [
+        (NO_REQUEST, True),
+        (NO_REQUEST.replace("11114", "11112"), False),  # Zeek looks there
+        (NO_REQUEST.replace("40000", "104"), False),  # and there
+        (NO_REQUEST.replace("accepted -", "accepted 16384"), False),  # the request was seen
+        (NO_REQUEST.replace("accepted", "rejected"), False),
+        (NO_REQUEST.replace("released -", "released malformed"), False),
+    ],
+)
+def test_of_a_request_that_is_missing_on_a_port_that_zeek_does_not_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, explained: bool
+) -> None:
+    extended(monkeypatch, "dicom", calling_ae="string", called_ae="string", result="string",
+             orig_max_pdu="count")  # fmt: skip
+    (tmp_path / "zeek").mkdir()
+    known = KNOWN.replace("104", row.split()[5])
+    plugin = write(tmp_path / "plugin", dicom=(row,), known=known)
+    found = checking.compare("c", plugin, tmp_path / "zeek").differences
+    reason = "another port" if explained else ""
+    assert [(d.log, d.field, d.reason) for d in found] == [
+        ("dicom", "row", reason),
+        ("known_dicom", "row", reason),
+    ]
+
+
+def test_another_port_excuses_no_other_endpoint_and_no_row_of_zeek(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended(monkeypatch, "dicom", calling_ae="string", called_ae="string", result="string",
+             orig_max_pdu="count")  # fmt: skip
+    known = KNOWN.replace("104", "11114")
+    plugin = write(tmp_path / "plugin", dicom=(NO_REQUEST,), known=known.replace("PACS", "OTHER"))
+    zeek = write(tmp_path / "zeek", dicom=(), known=known.replace("PACS", "THIRD"))
+    found = checking.compare("c", plugin, zeek).differences
+    assert [(d.log, d.where.split()[-2:], d.reason) for d in found] == [
+        ("dicom", ["10.0.0.1:40000", "10.0.0.2:11114"], "another port"),
+        ("known_dicom", ["OTHER", "scp"], ""),
+        ("known_dicom", ["THIRD", "scp"], ""),
+    ]
+    zeek = write(tmp_path / "both", dicom=(NO_REQUEST.replace("released", "aborted"),), known=known)
+    assert checking.compare("c", plugin, zeek).unexplained[0].field == "end"
+
+
+def test_zeek_watches_the_ports_that_the_reason_names() -> None:
+    text = (ROOT / "zeek_scripts" / "scripts" / "main.zeek").read_text(encoding="utf-8")
+    (ports,) = re.findall(r"const ports = \{(.*)\} &redef;", text)
+    assert set(re.findall(r"(\d+)/tcp", ports)) == checking.ZEEK_PORTS
+
+
+@pytest.mark.parametrize(
+    ("changes", "explained"),
+    [
+        ({"flags": "midstream,one_sided"}, True),
+        ({"end": "incomplete"}, True),
+        ({"missed_bytes": "9"}, True),
+        ({}, False),
+        ({"flags": "one_sided", "end": "incomplete"}, False),
+    ],
+)
+def test_of_a_start_that_is_missing_one_may_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], explained: bool
+) -> None:
+    extended(monkeypatch, "dicom", missed_bytes="count")
+    cells = dict(zip(FIELDS["dicom"].split(), f"{DICOM} 0".split(), strict=True))
+    row = " ".join({**cells, "flags": "midstream", **changes}.values())
+    plugin = write(tmp_path / "plugin", dicom=(row,))
+    zeek = write(tmp_path / "zeek", dicom=())
+    found = checking.compare("c", plugin, zeek).differences
+    assert [(d.field, d.reason) for d in found] == [("row", "no start" if explained else "")]
+    (lacks,) = checking.compare("c", zeek, plugin).differences
+    assert lacks.reason == ""
+
+
+def test_of_a_start_that_is_missing_one_may_have_read_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended(monkeypatch, "dicom", store_rq="count")
+    extended(monkeypatch, "known_dicom", category="string", basis="string")
+    start = DICOM.rsplit(" ", 1)[0] + " midstream"
+    plugin = write(tmp_path / "plugin", dicom=(f"{start} 2",), known=f"{KNOWN} pacs traffic")
+    zeek = write(
+        tmp_path / "zeek",
+        dicom=(f"{start.replace('released', 'aborted')} 1",),
+        known=f"{KNOWN} unknown association",
+    )
+    found = checking.compare("c", plugin, zeek).differences
+    assert [(d.field, d.reason) for d in found] == [
+        ("end", ""),
+        ("store_rq", "no start"),
+        ("category", "no start"),
+        ("basis", "no start"),
+    ]
+    whole = write(tmp_path / "whole", dicom=(f"{DICOM} 2",), known=f"{KNOWN} pacs traffic")
+    other = write(tmp_path / "other", dicom=(f"{DICOM} 1",), known=f"{KNOWN} unknown association")
+    assert len(checking.compare("c", whole, other).unexplained) == 3
+
+
+def test_where_an_answer_was_hit_one_may_know_an_endpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extended(monkeypatch, "dicom", calling_ae="string", called_ae="string", result="string",
+             missed_bytes="count")  # fmt: skip
+    unread, read = f"{DICOM} CT PACS unknown 9", f"{DICOM} CT PACS accepted 9"
+    plugin = write(tmp_path / "plugin", dicom=(unread,), known="")
+    zeek = write(tmp_path / "zeek", dicom=(read,))
+    found = checking.compare("c", plugin, zeek).differences
+    assert [(d.log, d.field, d.reason) for d in found] == [
+        ("dicom", "result", "lost bytes"),
+        ("known_dicom", "row", "lost bytes"),
+    ]
+    agreed = write(tmp_path / "agreed", dicom=(read,), known="")
+    assert [d.log for d in checking.compare("c", agreed, zeek).unexplained] == ["known_dicom"]
+    whole = write(tmp_path / "whole", dicom=(unread.replace(" 9", " 0"),), known="")
+    other = write(tmp_path / "other", dicom=(read.replace(" 9", " 0"),))
+    assert len(checking.compare("c", whole, other).unexplained) == 2
 
 
 def test_after_a_loss_one_may_know_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ local function request(options)
     contexts = contexts .. item(0x20, char(i * 2 - 1, 0, 0, 0) .. item(0x30, CT)
       .. item(0x40, IMPLICIT))
   end
-  return wrap(1, be16(1) .. be16(options.reserved or 0) .. pad(options.called or "PACS1", 16)
+  return wrap(1, be16(options.version or 1) .. be16(options.reserved or 0) .. pad(options.called or "PACS1", 16)
     .. pad(options.calling or "CT1", 16) .. ("\0"):rep(32)
     .. item(0x10, options.application or APPLICATION) .. contexts .. user(options.user))
 end
@@ -138,7 +138,7 @@ end
 test("texts are trimmed, escaped and bounded", function()
   equal(bytes.trim("  AB C \0 "), "AB C")
   equal(bytes.trim(" \0 "), nil)
-  equal(bytes.escape("a\\b\1\233-"), "a\\x5cb\\x01\\xe9-")
+  equal(bytes.escape("a\\b\1\233-"), "a\\\\b\\x01\\xe9-")
   equal(bytes.uid("1.2.3\0"), "1.2.3")
   equal(bytes.uid("1.2.x"), nil)
   equal(bytes.uid(("1"):rep(65)), nil)
@@ -440,6 +440,139 @@ test("a rejection is read where the responder's SYN was not captured", function(
   equal(c.log[1].reject_source, 3)
 end)
 
+test("a request of another protocol version is one, from hosts of which nothing else is known", function()
+  for _, handshake in ipairs({ true, false }) do
+    for _, size in ipairs({ 1000, 7 }) do
+      local c = connection()
+      if handshake then
+        c.open()
+      else
+        c.seq[1] = c.seq[1] + 1
+        c.packet(2, "", 18)
+        c.seq[2] = c.seq[2] + 1
+      end
+      local rq = request({ version = 2 })
+      if handshake or size > #rq then
+        for at = 1, #rq, size do
+          c.send(1, rq:sub(at, at + size - 1))
+        end
+        c.send(2, wrap(3, "\0\1\2\2"))
+        local row = c.close()
+        equal(row.result, "rejected")
+        equal(row.reject_reason, 2)
+        equal(row.calling_ae, "CT1")
+      end
+    end
+  end
+end)
+
+test("of a request that was captured in part what is there is told", function()
+  local rq = request({ contexts = 20 })
+  -- The end of it is missing, and all that follows; or nothing follows at all.
+  for _, closed in ipairs({ true, false }) do
+    local c = connection()
+    c.open()
+    c.send(1, rq:sub(1, 300))
+    if closed then
+      c.seq[1] = c.seq[1] + #rq - 300
+      c.packet(1, "", 17)
+      c.packet(2, "", 17)
+    end
+    c.t:flush()
+    equal(#c.log, 1)
+    equal(c.log[1].calling_ae, "CT1")
+    equal(c.log[1].ctx_offered, nil)
+    equal(c.log[1].result, "unknown")
+    equal(c.log[1]["end"], "incomplete")
+    equal(c.log[1].missed_bytes, closed and #rq - 300 or 0)
+    equal(flag(c.log[1], "truncated"), false)
+  end
+  -- Bytes in its middle are missing: its length tells where it ends.
+  local c = connection()
+  c.open()
+  c.send(1, rq:sub(1, 300))
+  c.seq[1] = c.seq[1] + 100
+  c.send(1, rq:sub(401))
+  c.send(2, accept())
+  c.send(1, data(value(3, store_rq(1))))
+  local row = c.close()
+  equal(row.result, "accepted")
+  equal(row.ctx_offered, nil)
+  equal(row.store_rq, 1)
+  equal(row["end"], "released")
+  equal(row.missed_bytes, 100)
+  -- The application context is missing: it is none.
+  c = connection()
+  c.open()
+  c.send(1, rq:sub(1, 70))
+  c.seq[1] = c.seq[1] + 100
+  c.send(1, rq:sub(171))
+  c.close()
+  equal(#c.log, 0)
+end)
+
+test("of an answer that was captured in part roles are not told", function()
+  local ac = accept(item(0x54, be16(#CT) .. CT .. "\0\1"))
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(2, ac:sub(1, -50))
+  c.seq[2] = c.seq[2] + 50
+  local d = c.send(1, data(value(3, store_rq(1))))
+  local row = c.close()
+  equal(row.result, "accepted")
+  equal(row.services[1], "storage")
+  equal(row.ctx_accepted, nil)
+  equal(#row.orig_roles, 0)
+  equal(row.missed_bytes, 50)
+  equal(c.t.endpoints:rows(d.c.assoc)[1].role, nil)
+end)
+
+test("codes that were cut off are not told", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.packet(2, wrap(3, "\0\1\2\2"), 24, nil, 8)
+  c.seq[2] = c.seq[2] + 10
+  local row = c.close()
+  equal(row.result, "rejected")
+  equal(row.reject_result, 1)
+  equal(row.reject_source, nil)
+  equal(row.reject_reason, nil)
+  equal(flag(row, "reserved_nonzero"), false)
+end)
+
+test("a reset by one side ends an association where nothing is missing before it", function()
+  for _, lost in ipairs({ 0, 10 }) do
+    local c = connection()
+    c.associate()
+    c.send(1, data(value(3, store_rq(1))))
+    c.seq[2] = c.seq[2] + lost
+    c.packet(2, "", 20)
+    c.t:flush()
+    equal(c.log[1]["end"], lost == 0 and "closed" or "incomplete")
+  end
+end)
+
+test("a command set that cannot be read to its end counts as none", function()
+  local whole = store_rq(1)
+  for _, bad in ipairs({
+    whole:sub(1, -3), -- running past its end
+    whole .. "\0\0\0\17", -- half an element
+    whole .. element(0x0002, "1.2\0"), -- not ascending
+    whole .. "\8\0" .. element(0x1100, ""):sub(3), -- of another group
+  }) do
+    local c = connection()
+    c.associate()
+    c.send(1, data(value(3, bad)))
+    c.send(1, data(value(3, whole)))
+    local row = c.close()
+    equal(row.store_rq, 1)
+    equal(flag(row, "malformed"), true)
+    equal(row["end"], "released")
+  end
+end)
+
 test("roles are not told where the request that they belong to was not seen", function()
   local c = connection()
   c.open()
@@ -495,6 +628,20 @@ test("an endpoint whose role was not seen is told without one", function()
   c.send(1, request())
   d = c.send(2, (accept():gsub("\33\0(..)\1\0\0\0", "\33\0%1\1\0\3\0")))
   equal(#c.close().orig_roles, 0)
+  equal(c.t.endpoints:rows(d.c.assoc)[1].role, "scu")
+end)
+
+test("what is asked before the answer rests on the association once that is there", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  local d = c.send(1, data(value(3, store_rq(1))))
+  local hosts = c.t.endpoints.hosts
+  equal(hosts[A].category .. " " .. hosts[A].basis, "modality traffic")
+  c.send(2, accept())
+  equal(hosts[A].category .. " " .. hosts[A].basis, "modality association")
+  equal(hosts[B].category .. " " .. hosts[B].basis, "workstation association")
+  c.close()
   equal(c.t.endpoints:rows(d.c.assoc)[1].role, "scu")
 end)
 
@@ -783,7 +930,7 @@ test("logs are escaped as Zeek escapes them", function()
   log:write({ s = "a\tb\\\233", l = { "x,y", "-" } })
   log:write({ s = "-", n = 4294967296 * 4 })
   local lines = table.concat(text)
-  equal(lines:find("\na\\x09b\\x5c\\xe9\tx\\x2cy,\\x2d\t-\n", 1, true) ~= nil, true)
+  equal(lines:find("\na\\x09b\\\\\\xe9\tx\\x2cy,\\x2d\t-\n", 1, true) ~= nil, true)
   equal(lines:find("\n\\x2d\t-\t17179869184\n", 1, true) ~= nil, true)
 end)
 

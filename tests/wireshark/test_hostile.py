@@ -123,7 +123,7 @@ def test_hostile_titles(run: Callable[..., str], tmp_path: Path) -> None:
     logs.mkdir()
     run(capture, export=str(logs))
     row = (logs / "dicom.log").read_text().splitlines()[-2]
-    assert "\\x1b[31m\\x09\\x0a\\x5cx\\xe9\"'" in row
+    assert "\\x1b[31m\\x09\\x0a\\\\x\\xe9\"'" in row
     shown = run(capture, *show("pacsflow.calling_ae"))
-    assert set(shown.split()) <= {"\\\\x1b[31m\\\\x09\\\\x0a\\\\x5cx\\\\xe9\"'",
-                                  "\\x1b[31m\\x09\\x0a\\x5cx\\xe9\"'"}  # fmt: skip
+    assert set(shown.split()) <= {"\\\\x1b[31m\\\\x09\\\\x0a\\\\\\\\x\\\\xe9\"'",
+                                  "\\x1b[31m\\x09\\x0a\\\\x\\xe9\"'"}  # fmt: skip

@@ -124,7 +124,8 @@ end
 function association.request(a, d, body, cut)
   local rq = pdu.associate(body, cut)
   local named = rq.application_context == pdu.APPLICATION_CONTEXT
-  if not named and not (cut and not rq.application_context and pdu.plausible_cut(rq, body)) then
+  if not named and not (a.flags.truncated and not rq.application_context
+    and pdu.plausible_cut(rq, body)) then
     return false
   end
   a.orig, a.rq, a.state = d, true, a.ac and a.state or "requested"
@@ -158,7 +159,7 @@ end
 function association.accept(a, d, peer, body, cut)
   local ac = pdu.associate(body, cut)
   local named = ac.application_context == pdu.APPLICATION_CONTEXT
-  if not a.rq and not named and not (cut and pdu.plausible_cut(ac, body)) then
+  if not a.rq and not named and not (a.flags.truncated and pdu.plausible_cut(ac, body)) then
     return false
   end
   if not named and ac.application_context then
@@ -188,7 +189,7 @@ end
 function association.reject(a, body)
   local _, result, source, reason = body:byte(1, 4)
   a.reject_result, a.reject_source, a.reject_reason = result, source, reason
-  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body:byte(1) ~= 0 or nil
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or (body:byte(1) or 0) ~= 0 or nil
   a.state, a.rejected, a.dirty = "rejected", true, true
 end
 
@@ -201,7 +202,7 @@ function association.abort(a, body)
 end
 
 function association.release(a, kind, body)
-  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body ~= "\0\0\0\0" or nil
+  a.flags.reserved_nonzero = a.flags.reserved_nonzero or body:find("[^\0]") ~= nil or nil
   if kind == pdu.RELEASE_RP then
     a.finish = a.finish or "released"
     a.state = "released"

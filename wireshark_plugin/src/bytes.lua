@@ -45,10 +45,10 @@ function bytes.uid(s)
 end
 
 local function hex(c)
-  return format("\\x%02x", byte(c))
+  return c == "\\" and "\\\\" or format("\\x%02x", byte(c))
 end
 
--- As Zeek's ASCII writer puts it: what is not printable ASCII, and the backslash, as \xHH.
+-- As Zeek's ASCII writer puts it: what is not printable ASCII as \xHH, the backslash doubled.
 function bytes.escape(s)
   return (gsub(s, "[\0-\31\\\127-\255]", hex))
 end

@@ -78,7 +78,8 @@ end
 
 -- A command set out of its bytes. `cut`: its end is missing. Returns nil where the bytes are no
 -- command set; otherwise a table with field, sop, message_id, status, destination where present,
--- and `malformed` where a whole set violates PS3.7. Instance UIDs and comments are not read.
+-- `malformed` where a whole set violates PS3.7, `broken` where it cannot be read to its end.
+-- Instance UIDs and comments are not read.
 function dimse.command(s, cut)
   local size = #s
   if size < 12 or le32(s, 1) ~= 0 or le32(s, 5) ~= 4 then
@@ -95,7 +96,7 @@ function dimse.command(s, cut)
       if last == 0 then
         return nil
       end
-      out.malformed = true
+      out.malformed, out.broken = true, true
       return out
     end
     local from, to = i + 8, i + 7 + length
@@ -103,7 +104,7 @@ function dimse.command(s, cut)
       if last == 0 and element ~= 2 and element ~= 3 then
         return nil
       end
-      out.malformed = not cut or nil
+      out.malformed, out.broken = not cut or nil, not cut or nil
       return out
     end
     if element == 0x0002 or element == 0x0003 then
@@ -133,6 +134,7 @@ function dimse.command(s, cut)
   if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
     out.malformed = true
   end
+  out.broken = not cut and i ~= size + 1 or nil
   return out
 end
 

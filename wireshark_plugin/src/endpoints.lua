@@ -125,6 +125,13 @@ function endpoints:learn(frame, c, a)
         show(self, rh, rh.scp, service, basis_of(a), frame)
       end
     end
+    -- What was asked before the answer came.
+    for h, services in pairs(not a.ac_cut and a.asked or {}) do
+      for service in pairs(services) do
+        show(self, h, h.sent, service, basis_of(a), frame)
+      end
+    end
+    a.asked = nil
   end
 end
 
@@ -153,6 +160,11 @@ function endpoints:requested(frame, a, d, command)
   end
   local unseen = not a.ac or a.ac_cut
   show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  if not a.ac then
+    a.asked = a.asked or {}
+    a.asked[sender] = a.asked[sender] or {}
+    a.asked[sender][service] = true
+  end
   -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
   if unseen and d == a.orig
     and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then

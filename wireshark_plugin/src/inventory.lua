@@ -11,8 +11,11 @@ local ROLE = {
 }
 
 local function unescape(text)
-  return (text:gsub("\\x(%x%x)", function(h)
-    return string.char(tonumber(h, 16))
+  return (text:gsub("\\([x\\])(%x?%x?)", function(kind, h)
+    if kind == "\\" then
+      return "\\" .. h
+    end
+    return #h == 2 and string.char(tonumber(h, 16)) or nil
   end))
 end
 

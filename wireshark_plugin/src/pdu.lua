@@ -145,10 +145,7 @@ function pdu.can_begin(s)
   if length and (length < pdu.FIXED or length > pdu.MAX_BODY) then
     return false
   end
-  local version = u16(s, 7)
-  if version and version % 2 ~= 1 then
-    return false
-  end
+  -- Whatever the protocol version: a request of another one is answered, too (PS3.8, 9.3.4).
   local item = byte(s, 75)
   return not item or item == 0x10 or item == 0x20 or item == 0x50
 end

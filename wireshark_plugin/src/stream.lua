@@ -113,8 +113,6 @@ local function body(c, a, d, s, cut)
     return association.accept(a, d, d.peer, s, cut)
   elseif not a.confirmed then
     return kind == pdu.ABORT and d.guess ~= true
-  elseif cut and #s < 4 then
-    s = s .. ("\0"):rep(4 - #s)
   end
   if kind == pdu.ASSOCIATE_RJ then
     if a.ac then
@@ -187,10 +185,15 @@ end
 local function command_done(h, c, a, d, s, cut)
   local command = dimse.command(s, cut)
   d.command, d.command_size = nil, nil
-  if not command then
+  if not command or (command.broken and not a.confirmed) then
     return false
   end
   d.command_seen, d.data_begins = true, true
+  if command.broken then
+    -- Of what cannot be read to its end nothing is taken.
+    a.flags.malformed = h.counts(a) or a.flags.malformed
+    return true
+  end
   if not a.confirmed and (command.field or command.sop) then
     a.midstream = true
     association.confirm(a, command.field and 95 or 85)
@@ -285,11 +288,12 @@ function stream.hole(h, c, d, n, cut)
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
     d.skip = rest
-  elseif d.kind ~= "S" and cut and (d.kind == "B" or d.kind == "C") and d.want - d.have >= n then
-    -- What is there of a cut PDU or command set is read; its length says where it ends.
+  elseif d.kind == "B" and (cut or d.pdu_type <= pdu.ASSOCIATE_AC)
+    or d.kind == "C" and cut and d.want - d.have >= n then
+    -- What is there of a PDU or of a cut command set is read; its length says where it ends.
     local seen, rest, kind = concat(d.parts), d.want - d.have, d.kind
     stream.start(d, "S")
-    d.skip, c.assoc.flags.truncated = rest, true
+    d.skip, c.assoc.flags.truncated = rest, cut or c.assoc.flags.truncated
     local sound
     if kind == "B" then
       d.pdu_left = 0

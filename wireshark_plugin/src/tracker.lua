@@ -547,7 +547,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     -- The other side has what is missing here: it was not captured.
     flush_waiting(self, c, p)
   end
-  if fin then
+  if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
   end
   if fin or reset then
@@ -644,8 +644,13 @@ function tracker:finish(a)
   end
   a.done = true
   local c = a.c
-  flush_waiting(self, c, c.a)
-  flush_waiting(self, c, c.b)
+  for _, d in ipairs({ c.a, c.b }) do
+    flush_waiting(self, c, d)
+    if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
+      -- The rest of a request or of its answer never came.
+      stream.hole(self.hooks, c, d, d.want - d.have, false)
+    end
+  end
   a.end_seen = true
   for _, d in ipairs({ c.a, c.b }) do
     local missing, known = tail(d)
@@ -682,6 +687,20 @@ end
 -- The end of the capture.
 function tracker:flush()
   self:sweep(true)
+  -- Requests and answers of which only a part came.
+  local begun = {}
+  for _, generation in ipairs({ self.old, self.young }) do
+    for _, d in pairs(generation) do
+      local a = d.c.assoc
+      if a and not a.id and not a.done and (d.kind == "B" or d.waiting) then
+        begun[#begun + 1] = a
+      end
+    end
+  end
+  table.sort(begun, function(a, b) return a.start_frame < b.start_frame end)
+  for _, a in ipairs(begun) do
+    self:finish(a)
+  end
   for _, a in ipairs(self.list) do
     self:finish(a)
   end

@@ -359,6 +359,12 @@ function is_one_sided(c: connection): bool
 	return c$orig?$num_pkts && c$resp?$num_pkts && (c$orig$num_pkts == 0 || c$resp$num_pkts == 0);
 	}
 
+# Of each side the SYN or a byte was seen: where neither was, what it sent before its end was missed.
+function are_both_heard(c: connection): bool
+	{
+	return (c$orig$size > 0 || /[SH]/ in c$history) && (c$resp$size > 0 || /[sh]/ in c$history);
+	}
+
 # Stops looking at a connection that is no association.
 function give_up(c: connection)
 	{
@@ -448,7 +454,7 @@ function finish_row(c: connection, ended: bool)
 		info$end = "aborted";
 	else if ( s$stopped && ! (info$missed_bytes == 0 && (! info?$flags || "malformed" !in info$flags)) )
 		info$end = "incomplete";
-	else if ( /[Rr]|F.*f|f.*F/ in c$history && ! one_sided )
+	else if ( /[Rr]|F.*f|f.*F/ in c$history && ! one_sided && are_both_heard(c) )
 		info$end = "closed";
 	else
 		info$end = "incomplete";
@@ -544,6 +550,12 @@ function join_contexts(c: connection)
 
 	if ( s$whole )
 		info$ctx_accepted = |accepted|;
+	}
+
+# A PDU has just ended; the next totals may be late, or never come.
+function pdu_ended(c: connection)
+	{
+	c$dicom_state$clock = network_time();
 	}
 
 function name_requestor(info: Info, n: Negotiation)
@@ -644,6 +656,7 @@ event DICOM::reject(c: connection, is_orig: bool, result: count, source: count, 
 		return;
 		}
 
+	pdu_ended(c);
 	info$result = "rejected";
 	info$reject_result = result;
 	info$reject_source = source;
@@ -653,7 +666,12 @@ event DICOM::reject(c: connection, is_orig: bool, result: count, source: count, 
 
 event DICOM::release(c: connection, is_orig: bool, is_request: bool)
 	{
-	if ( c?$dicom && ! is_request )
+	if ( ! c?$dicom )
+		return;
+
+	pdu_ended(c);
+
+	if ( ! is_request )
 		c$dicom_state$released = T;
 	}
 
@@ -662,6 +680,7 @@ event DICOM::abort(c: connection, is_orig: bool, source: count, reason: count)
 	if ( ! c?$dicom )
 		return;
 
+	pdu_ended(c);
 	c$dicom_state$aborted = T;
 	c$dicom$abort_source = source;
 	c$dicom$abort_reason = reason;
@@ -732,6 +751,8 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 		}
 
 	set_session(c, t);
+
+	pdu_ended(c);
 
 	local info = c$dicom;
 	local from_orig = is_orig != c$dicom_state$swapped;

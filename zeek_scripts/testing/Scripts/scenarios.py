@@ -346,6 +346,14 @@ def answer_missed() -> list[Conversation]:
 
 
 @scenario
+def responder_unheard() -> list[Conversation]:
+    """Neither the responder's SYN nor its answer was captured, but its acknowledgments and FIN."""
+    c = Conversation().open().send(0, t.associate_rq()).lose(1, len(t.associate_rj())).close()
+    del c.frames[1]
+    return [c]
+
+
+@scenario
 def unended_request() -> list[Conversation]:
     """The capture ends before a request is answered."""
     return [Conversation().open().send(0, t.associate_rq())]
