@@ -383,6 +383,8 @@ function rows.ending(a)
     return "incomplete"
   elseif a.finish then
     return a.finish
+  elseif a.stopped then
+    return "incomplete"
   end
   return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end
@@ -3071,7 +3073,7 @@ function steps.H(h, c, a, d, s)
     if not a.confirmed and (length < 6 or length > 0x10000000) then
       return false
     end
-    if h.counts(a) then
+    if h.counts(a, d) then
       a.counts.data_pdus = a.counts.data_pdus + 1
     end
     d.pdu_left = length
@@ -3080,7 +3082,7 @@ function steps.H(h, c, a, d, s)
       return false
     end
   elseif kind == pdu.ASSOCIATE_RQ or kind == pdu.ASSOCIATE_AC then
-    if kind == pdu.ASSOCIATE_RQ and a.finish then
+    if kind == pdu.ASSOCIATE_RQ and a.finish and not d.frozen then
       a = h.again(c, d)
     end
     if length >= pdu.FIXED and length <= pdu.MAX_BODY then
@@ -3105,7 +3107,9 @@ end
 
 local function body(c, a, d, s, cut)
   local kind = d.pdu_type
-  if kind == pdu.ASSOCIATE_RQ then
+  if d.frozen then
+    return true
+  elseif kind == pdu.ASSOCIATE_RQ then
     if a.rq then
       a.flags.malformed = true
       return true
@@ -3170,7 +3174,7 @@ function steps.V(h, c, a, d, s)
     end
     return true
   end
-  if h.counts(a) then
+  if h.counts(a, d) then
     d.data_bytes = (d.data_bytes or 0) + content
   end
   if a.confirmed then
@@ -3197,7 +3201,7 @@ local function command_done(h, c, a, d, s, cut)
   d.command_seen, d.data_begins = true, true
   if command.broken then
     -- Of what cannot be read to its end nothing is taken.
-    a.flags.malformed = h.counts(a) or a.flags.malformed
+    a.flags.malformed = h.counts(a, d) or a.flags.malformed
     return true
   end
   if not a.confirmed and (command.field or command.sop) then
@@ -3208,7 +3212,7 @@ local function command_done(h, c, a, d, s, cut)
     if not a.rq and not a.orig then
       h.guess_originator(c, a, d, command)
     end
-    association.command(a, command, h.counts(a))
+    association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)
   end
   return true
@@ -3367,9 +3371,11 @@ function tracker.new(options)
     sampling_rate = options.sampling_rate,
   }, tracker)
   t.hooks = {
-    counts = function(a) return not a.frozen end,
-    pdu_done = function(_, a)
-      a.last_pdu_ts = t.now
+    counts = function(a, d) return not a.frozen and not d.frozen end,
+    pdu_done = function(_, a, d)
+      if not d.frozen then
+        a.last_pdu_ts = t.now
+      end
     end,
     lost = function(c, d) t:lost(c, d) end,
     again = function(c, d) return t:again(c, d) end,
@@ -3482,11 +3488,12 @@ function tracker:lost(c, d)
   if d.guess then
     return
   end
-  a.flags.malformed = true
-  self:stop(c)
+  -- Nothing after an unknown PDU can be trusted: of this direction only tags go on.
+  a.flags.malformed, a.stopped, d.frozen = true, true, true
+  stream.start(d, nil)
 end
 
--- Zeek's analyzer ends for both directions at once; so do the counters here. Tags go on.
+-- After a gap neither direction is counted on. Tags go on.
 function tracker:stop(c)
   local a = c.assoc
   if not a.frozen then
@@ -3565,12 +3572,12 @@ local function hunt(t, c, d, s, cut)
     stream.start(d, "C", command.group_length + 12)
     return true
   elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or not pdu.can_begin(s)
+    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
       or not printable_titles(s) then
       return false
     end
   elseif first == 3 or first >= 5 and first <= 7 then
-    if not confirmed or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
+    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
       return false
     end
   else

@@ -542,6 +542,31 @@ test("codes that were cut off are not told", function()
   equal(flag(row, "reserved_nonzero"), false)
 end)
 
+test("an unknown PDU stops the direction that it is in, and not the other", function()
+  for _, released in ipairs({ true, false }) do
+    local c = connection()
+    c.associate()
+    c.send(1, data(value(3, store_rq(1))))
+    c.send(1, wrap(42, "what is this"))
+    c.send(1, data(value(3, store_rq(2))))
+    c.send(2, data(value(3, store_rsp(1, 0))))
+    c.send(1, wrap(7, "\0\0\2\0"))
+    if released then
+      c.send(2, wrap(6, "\0\0\0\0"))
+    end
+    c.packet(1, "", 17)
+    c.packet(2, "", 17)
+    c.t:flush()
+    local row = c.log[1]
+    equal(row.store_rq, 1)
+    equal(row.rsp_success, 1)
+    equal(row.data_pdus, 2)
+    equal(flag(row, "malformed"), true)
+    equal(row["end"], released and "released" or "incomplete")
+    equal(row.abort_source, nil)
+  end
+end)
+
 test("a reset by one side ends an association where nothing is missing before it", function()
   for _, lost in ipairs({ 0, 10 }) do
     local c = connection()

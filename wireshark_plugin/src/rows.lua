@@ -66,6 +66,8 @@ function rows.ending(a)
     return "incomplete"
   elseif a.finish then
     return a.finish
+  elseif a.stopped then
+    return "incomplete"
   end
   return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end

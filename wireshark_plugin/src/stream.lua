@@ -65,7 +65,7 @@ function steps.H(h, c, a, d, s)
     if not a.confirmed and (length < 6 or length > 0x10000000) then
       return false
     end
-    if h.counts(a) then
+    if h.counts(a, d) then
       a.counts.data_pdus = a.counts.data_pdus + 1
     end
     d.pdu_left = length
@@ -74,7 +74,7 @@ function steps.H(h, c, a, d, s)
       return false
     end
   elseif kind == pdu.ASSOCIATE_RQ or kind == pdu.ASSOCIATE_AC then
-    if kind == pdu.ASSOCIATE_RQ and a.finish then
+    if kind == pdu.ASSOCIATE_RQ and a.finish and not d.frozen then
       a = h.again(c, d)
     end
     if length >= pdu.FIXED and length <= pdu.MAX_BODY then
@@ -99,7 +99,9 @@ end
 
 local function body(c, a, d, s, cut)
   local kind = d.pdu_type
-  if kind == pdu.ASSOCIATE_RQ then
+  if d.frozen then
+    return true
+  elseif kind == pdu.ASSOCIATE_RQ then
     if a.rq then
       a.flags.malformed = true
       return true
@@ -164,7 +166,7 @@ function steps.V(h, c, a, d, s)
     end
     return true
   end
-  if h.counts(a) then
+  if h.counts(a, d) then
     d.data_bytes = (d.data_bytes or 0) + content
   end
   if a.confirmed then
@@ -191,7 +193,7 @@ local function command_done(h, c, a, d, s, cut)
   d.command_seen, d.data_begins = true, true
   if command.broken then
     -- Of what cannot be read to its end nothing is taken.
-    a.flags.malformed = h.counts(a) or a.flags.malformed
+    a.flags.malformed = h.counts(a, d) or a.flags.malformed
     return true
   end
   if not a.confirmed and (command.field or command.sop) then
@@ -202,7 +204,7 @@ local function command_done(h, c, a, d, s, cut)
     if not a.rq and not a.orig then
       h.guess_originator(c, a, d, command)
     end
-    association.command(a, command, h.counts(a))
+    association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)
   end
   return true

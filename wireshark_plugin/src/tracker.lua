@@ -35,9 +35,11 @@ function tracker.new(options)
     sampling_rate = options.sampling_rate,
   }, tracker)
   t.hooks = {
-    counts = function(a) return not a.frozen end,
-    pdu_done = function(_, a)
-      a.last_pdu_ts = t.now
+    counts = function(a, d) return not a.frozen and not d.frozen end,
+    pdu_done = function(_, a, d)
+      if not d.frozen then
+        a.last_pdu_ts = t.now
+      end
     end,
     lost = function(c, d) t:lost(c, d) end,
     again = function(c, d) return t:again(c, d) end,
@@ -150,11 +152,12 @@ function tracker:lost(c, d)
   if d.guess then
     return
   end
-  a.flags.malformed = true
-  self:stop(c)
+  -- Nothing after an unknown PDU can be trusted: of this direction only tags go on.
+  a.flags.malformed, a.stopped, d.frozen = true, true, true
+  stream.start(d, nil)
 end
 
--- Zeek's analyzer ends for both directions at once; so do the counters here. Tags go on.
+-- After a gap neither direction is counted on. Tags go on.
 function tracker:stop(c)
   local a = c.assoc
   if not a.frozen then
@@ -233,12 +236,12 @@ local function hunt(t, c, d, s, cut)
     stream.start(d, "C", command.group_length + 12)
     return true
   elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or not pdu.can_begin(s)
+    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
       or not printable_titles(s) then
       return false
     end
   elseif first == 3 or first >= 5 and first <= 7 then
-    if not confirmed or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
+    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
       return false
     end
   else
