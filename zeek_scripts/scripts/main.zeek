@@ -142,6 +142,10 @@ export {
 		as_scp:     set[string] &default=set();
 		## Modalities of the objects that it sent or received by C-STORE.
 		modalities: set[string] &default=set();
+		## Command Field of the last command that it sent, 0 before there is one.
+		field:      count &default=0;
+		## SOP class UID of the last command that it sent.
+		sop_class:  string &default="";
 	};
 
 	## What is known of an association besides its row.
@@ -158,6 +162,8 @@ export {
 		released:  bool &default=F;
 		## A-ABORT was seen.
 		aborted:   bool &default=F;
+		## What the analyzer counted, as last told; the row has it when it is written.
+		totals:    Totals &optional;
 		## Abstract syntaxes offered, by presentation-context-ID.
 		offered:   table[count] of string &default=table();
 		## Presentation contexts accepted.
@@ -374,18 +380,24 @@ function give_up(c: connection)
 		disable_analyzer(c$id, aid, F);
 	}
 
-function update(c: connection, t: Totals)
+function remember_totals(c: connection, t: Totals)
 	{
-	local info = c$dicom;
-	local swapped = c$dicom_state$swapped;
-
 	local s = c$dicom_state;
+	s$totals = t;
+	s$clock = t$clock;
+	}
 
+# Brings the row up to date with what the analyzer counted.
+function apply_totals(info: Info, s: State)
+	{
+	if ( ! s?$totals )
+		return;
+
+	local t = s$totals;
 	info$data_pdus = s$pdus_before + t$data_pdus_orig + t$data_pdus_resp;
-	info$data_bytes_orig = s$orig_before + (swapped ? t$data_bytes_resp : t$data_bytes_orig);
-	info$data_bytes_resp = s$resp_before + (swapped ? t$data_bytes_orig : t$data_bytes_resp);
-	c$dicom_state$clock = t$clock;
-	c$dicom_state$stopped = t$stopped;
+	info$data_bytes_orig = s$orig_before + (s$swapped ? t$data_bytes_resp : t$data_bytes_orig);
+	info$data_bytes_resp = s$resp_before + (s$swapped ? t$data_bytes_orig : t$data_bytes_resp);
+	s$stopped = t$stopped;
 
 	if ( t$malformed )
 		flag(info, "malformed");
@@ -417,6 +429,7 @@ function finish_row(c: connection, ended: bool)
 	local info = c$dicom;
 	local s = c$dicom_state;
 
+	apply_totals(info, s);
 	info$id = logged_id(c);
 	info$community_id = community_id_v1(c$id);
 
@@ -502,7 +515,7 @@ function set_session(c: connection, t: Totals)
 			schedule flush_interval { DICOM::flush(c) };
 		}
 
-	update(c, t);
+	remember_totals(c, t);
 	}
 
 # What the accepted contexts say, once both the offer and the acceptance are known.
@@ -584,7 +597,6 @@ event DICOM::associate(c: connection, is_orig: bool, is_request: bool, n: Negoti
 	if ( ! s$requested && ! s$accepted && is_orig != is_request )
 		{
 		s$swapped = T;
-		update(c, t);
 		}
 
 	if ( is_request )
@@ -736,6 +748,21 @@ function count_request(info: Info, kind: string)
 		}
 	}
 
+# What a request tells of the side that sent it, and of what both sides handle.
+function add_kind(s: State, side: Side, kind: string, sop_class: string)
+	{
+	add side$sent[kind];
+
+	if ( sop_class in sop_class_services )
+		add_capped(side$services, sop_class_services[sop_class]);
+
+	if ( kind == "store" && sop_class in sop_class_modalities )
+		{
+		add_capped(s$orig$modalities, sop_class_modalities[sop_class]);
+		add_capped(s$resp$modalities, sop_class_modalities[sop_class]);
+		}
+	}
+
 event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 	{
 	if ( ! c?$dicom )
@@ -758,7 +785,15 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 	local from_orig = is_orig != c$dicom_state$swapped;
 	local side = from_orig ? c$dicom_state$orig : c$dicom_state$resp;
 
-	add_sop_class(info, m$sop_class);
+	# The next image of a series has nothing new to tell but its number.
+	local is_new = m$field != side$field || m$sop_class != side$sop_class;
+
+	if ( is_new )
+		{
+		side$field = m$field;
+		side$sop_class = m$sop_class;
+		add_sop_class(info, m$sop_class);
+		}
 
 	if ( m$field >= 0x8000 )
 		{
@@ -769,16 +804,9 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 		{
 		local kind = request_kinds[m$field];
 		count_request(info, kind);
-		add side$sent[kind];
 
-		if ( m$sop_class in sop_class_services )
-			add_capped(side$services, sop_class_services[m$sop_class]);
-
-		if ( kind == "store" && m$sop_class in sop_class_modalities )
-			{
-			add_capped(c$dicom_state$orig$modalities, sop_class_modalities[m$sop_class]);
-			add_capped(c$dicom_state$resp$modalities, sop_class_modalities[m$sop_class]);
-			}
+		if ( is_new )
+			add_kind(c$dicom_state, side, kind, m$sop_class);
 
 		if ( kind == "move" && m$move_destination != "" )
 			{
@@ -795,7 +823,7 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 event DICOM::totals(c: connection, t: Totals)
 	{
 	if ( c?$dicom )
-		update(c, t);
+		remember_totals(c, t);
 	}
 
 event DICOM::unrecognised(c: connection)

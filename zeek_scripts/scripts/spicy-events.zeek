@@ -152,8 +152,8 @@ global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: 
 ## .. zeek:see:: DICOM::totals
 global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::Totals);
 
-## Generated at the end of a data set, at most once a second while it flows, and when a direction
-## ends.
+## Generated at the end of a data set, at most ten times a second, at most once a second while one
+## flows, and when a direction ends.
 ##
 ## c: The connection.
 ##
