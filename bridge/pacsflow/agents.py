@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from pacsflow.sampling import Total, Z, from_sums, nothing_seen
+from pacsflow.sampling import Total, Z, estimated, nothing_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -212,11 +212,7 @@ def _interfaces(row: dict[str, Any]) -> Iterator[Interface]:
         weights, squares, samples = (row[f"{way}_{k}"] for k in ("sampled", "squares", "samples"))
         if not samples and (way == "out" or not row["rate"]):
             continue  # Many agents sample what comes in alone.
-        estimate = (
-            from_sums(float(weights), float(squares), int(samples))
-            if samples and weights
-            else nothing_seen(row["rate"], LONGEST_FRAME)
-        )
+        estimate = estimated(weights, squares, samples) or nothing_seen(row["rate"], LONGEST_FRAME)
         place = (row["agent"], int(row["sub_agent"]), int(row["source"]), way)
         yield Interface(*place, float(row["seconds"]), int(row[f"{way}_bytes"]), estimate)
 

@@ -85,6 +85,13 @@ def from_sums(weights: float, squares: float, samples: int) -> Total:
     return Total(weights, weights / factor, weights * factor, samples)
 
 
+def estimated(weights: float | None, squares: float | None, samples: float | None) -> Total | None:
+    """Return the total from a ledger's sums, None where there is no sample to estimate from."""
+    if not samples or weights is None or weights <= 0:
+        return None
+    return from_sums(float(weights), float(squares or 0.0), int(samples))
+
+
 def packets(rates: ArrayLike) -> Total:
     """Return the total of packets from the sampling rate of each sample, shape (samples,)."""
     weights = np.asarray(rates, dtype=np.float64)

@@ -275,8 +275,7 @@ def _ranked(
             *numbers, samples, squares = row[len(keys) :]
             cells += numbers
             if sampled:
-                octets = numbers[3]
-                told = sampling.from_sums(octets, squares, samples) if samples and octets else None
+                told = sampling.estimated(numbers[3], squares, samples)
                 cells += [told.lower, told.upper] if told else [None, None]
             yield cells
 

@@ -30,7 +30,7 @@ from pacsflow.readers.values import escape_controls
 from pacsflow.week.hosts import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import duckdb
 
@@ -196,7 +196,7 @@ def opened(
     found = find(inputs, capture)
     problems: tuple[PacsflowError, ...] = found.problems
     if not found.sources:
-        _list(problems[1:])
+        name_unread(problems[1:])
         if problems:
             raise problems[0]
         unused = ", ".join(sorted({s.kind for s in found.unused})[:8])
@@ -207,17 +207,18 @@ def opened(
             added = temporary.add(found.sources, simulated=found.simulated, progress=update)
         problems += added.problems
         if not added.added:
-            _list(problems[1:])
+            name_unread(problems[1:])
             raise problems[0]
         temporary.pseudonyms = pseudonyms
         told = pseudonyms.problems(problems) if pseudonyms else problems
         try:
             yield Opened(temporary, told, tuple(inputs), pseudonyms)
         finally:
-            _list(problems)
+            name_unread(problems)
 
 
-def _list(problems: Sequence[PacsflowError]) -> None:
+def name_unread(problems: Iterable[PacsflowError]) -> None:
+    """Say on standard error what could not be read, a line each."""
     for problem in problems:
         errors().print(Text(f"not read: {escape_controls(str(problem))}", style="yellow"))
 

@@ -23,7 +23,7 @@ from pacsflow.cli.common import (
 )
 from pacsflow.errors import UsageError
 from pacsflow.ledger.series import IMAGING
-from pacsflow.sampling import from_sums
+from pacsflow.sampling import estimated
 
 NO_DICOM_LOG = (
     "no dicom.log in it: the associations come from the Zeek package, or from captures through "
@@ -134,10 +134,8 @@ _NOTHING = (0, 0, 0, None, None, None, None, None, None)
 
 def _interval(octets: int, squares: float | None, samples: int | None) -> tuple[int | None, ...]:
     """Return the 95 % interval of bytes that were estimated from samples, else two times None."""
-    if not (octets and samples):
-        return None, None
-    total = from_sums(float(octets), squares or 0.0, samples)
-    return round(total.lower), round(total.upper)
+    total = estimated(octets, squares, samples)
+    return (round(total.lower), round(total.upper)) if total else (None, None)
 
 
 def _time(micro: int | None) -> str | None:

@@ -21,6 +21,7 @@ from pacsflow.cli.common import (
     emit,
     errors,
     key_of,
+    name_unread,
     progress,
 )
 from pacsflow.errors import InputError, PacsflowError, UsageError
@@ -71,8 +72,7 @@ def sources_of(inputs: list[str] | None) -> list[Source]:
     if not inputs:
         raise UsageError("nothing to read: name logs, captures, tables of frames or folders")
     found = find(inputs)
-    for problem in found.problems[1 if not found.sources else 0 :]:
-        errors().print(f"not read: {problem}", style="yellow", markup=False)
+    name_unread(found.problems[1 if not found.sources else 0 :])
     if not found.sources:
         raise (
             found.problems[0]
@@ -98,16 +98,14 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
             update(done, len(sources))
     if failed and len(failed) == len(sources):
         raise failed[0]
-    for problem in failed:
-        errors().print(f"not read: {problem}", style="yellow", markup=False)
+    name_unread(failed)
 
 
 def _refuse(sources: list[Source], unread: list[InputError], ranked: Ranked) -> None:
     """Raise where nothing could be read, or the tables have no such column; name what was left."""
     if len(unread) == len(sources):
         raise unread[0]
-    for problem in unread:
-        errors().print(f"not read: {problem}", style="yellow", markup=False)
+    name_unread(unread)
     tables = all(source.format is Kind.TABLE for source in sources)
     if tables and ranked.rows and all(row[0] is None for row in ranked.rows):
         hint = "is there such a column?"

@@ -29,6 +29,7 @@ from pacsflow.cli.common import (
     errors,
     inventory_of,
     key_of,
+    name_unread,
     opened,
     progress,
     shown,
@@ -224,19 +225,23 @@ def ingest(
         added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)
     problems = [*found.problems, *added.problems]
     _told(added, ledger)
-    for problem in problems:
-        errors().print(f"not read: {shown(str(problem))}", style="yellow", markup=False)
+    name_unread(problems)
     if problems and not added.added and not added.known:
         raise problems[0]
     if not found.sources:
         raise InputError(inputs[0], "no log or capture that pacsflow reads")
 
 
-def _told(added: Added, ledger: Path) -> None:
+def count_added(added: Added) -> str:
+    """Return how many files were added, with how many rows, as a line says it."""
     rows = sum(e.rows for e in added.added)
     bad = sum(e.unreadable for e in added.added)
-    text = f"{ledger}: {len(added.added)} files added ({rows:,} rows"
-    text += f", {bad:,} unreadable)" if bad else ")"
+    text = f"{len(added.added)} files added ({rows:,} rows"
+    return text + (f", {bad:,} unreadable)" if bad else ")")
+
+
+def _told(added: Added, ledger: Path) -> None:
+    text = f"{ledger}: {count_added(added)}"
     text += f", {len(added.known)} were in it already" if added.known else ""
     sys.stdout.write(text + "\n")
     for entry in [e for e in added.added if e.notes][:10]:

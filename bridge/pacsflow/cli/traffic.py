@@ -185,7 +185,7 @@ def _cells(
     cells: list[Any] = []
     few = True
     for value, squares in zip((packets, octets), sums[:2], strict=True):
-        total = sampling.from_sums(value, squares, sums[2]) if value and sums[2] else None
+        total = sampling.estimated(value, squares, sums[2])
         cells += [value, round(total.lower), round(total.upper)] if total else [value, None, None]
         few = total is None or total.few
     return [*cells, *share, few]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from pacsflow.cli import app
 from pacsflow.cli.common import (
@@ -22,10 +21,9 @@ from pacsflow.cli.common import (
     PseudonymOption,
     SamplingOption,
     capture_options,
-    errors,
-    shown,
+    name_unread,
 )
-from pacsflow.cli.report import ConfigOption, ZoneOption, build
+from pacsflow.cli.report import ConfigOption, ZoneOption, build, count_added
 from pacsflow.errors import UsageError
 from pacsflow.ledger import Ledger
 from pacsflow.readers import Format, find
@@ -57,17 +55,12 @@ def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str
     """Add what is new; say what was added, and each problem once. True where anything was."""
     found = ready(find(inputs, capture), time.time())
     added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated)
-    for problem in (*found.problems, *added.problems):
-        text = str(problem)
-        if text not in told:
-            errors().print(Text(f"not read: {shown(text)}", style="yellow"))
-        told.add(text)
+    problems = {str(problem): problem for problem in (*found.problems, *added.problems)}
+    name_unread(problem for text, problem in problems.items() if text not in told)
+    told |= problems.keys()
     if added.added:
-        rows = sum(entry.rows for entry in added.added)
-        bad = sum(entry.unreadable for entry in added.added)
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        text = f"{moment} {len(added.added)} files added ({rows:,} rows"
-        sys.stdout.write(text + (f", {bad:,} unreadable)\n" if bad else ")\n"))
+        sys.stdout.write(f"{moment} {count_added(added)}\n")
         sys.stdout.flush()
     return bool(added.added)
 

@@ -14,7 +14,7 @@ from pacsflow.errors import UsageError
 from pacsflow.hourly import connect
 from pacsflow.readers import Format, Quality, Source, read, spreadsheet
 from pacsflow.readers.schemas import FRAMES
-from pacsflow.sampling import Total, from_sums
+from pacsflow.sampling import Total, estimated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -208,11 +208,7 @@ def rank_stream(
 def _with_estimates(by: str, rows: list[tuple[Any, ...]]) -> Ranked:
     """Return a ranking of rows that end with all frames, the squares of weights, and samples."""
     ranked = _ranked(by, [row[:5] for row in rows])
-    return replace(ranked, estimates=tuple(_estimate(row[3], row[5], row[6]) for row in rows))
-
-
-def _estimate(octets: int, squares: float, samples: int | None) -> Total | None:
-    return from_sums(float(octets), squares, int(samples)) if samples and octets else None
+    return replace(ranked, estimates=tuple(estimated(row[3], row[5], row[6]) for row in rows))
 
 
 def _counted(batch: pa.RecordBatch, by: str, dicom: bool) -> pa.RecordBatch:

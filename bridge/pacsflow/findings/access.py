@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.looking import (
+    ALL_WEEKS,
     HISTORY_WEEKS,
     LARGEST,
     UNKNOWN,
@@ -443,7 +444,7 @@ def ae_on_several_hosts(facts: Facts) -> list[Finding]:
     rows = ask(facts, query, [shared, limit])
     before: dict[str, set[str]] = {}
     if rows and has_learned(facts):
-        past = ask(facts, query, [shared, 1], first=-12, last=-1)
+        past = ask(facts, query, [shared, 1], first=ALL_WEEKS, last=-1)
         before = {title: set(hosts) for title, hosts, _ in past}
     notices = raised(facts, "AE_Title_On_Several_Hosts")
     found = []

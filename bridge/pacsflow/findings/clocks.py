@@ -156,11 +156,11 @@ def hours_disagree(facts: Facts) -> list[Finding]:
            WHERE ts >= ? AND ts < ? GROUP BY 1""",
         [],
     )
-    first = ask(facts, "SELECT uid FROM rows WHERE uid IS NOT NULL ORDER BY t LIMIT 10")
     found = []
     for name, series in others.items():
         hours = shift(own, series)
         if hours:
+            first = ask(facts, "SELECT uid FROM rows WHERE uid IS NOT NULL ORDER BY t LIMIT 10")
             found.append(
                 Finding(
                     id="hours-disagree",

@@ -10,7 +10,6 @@ from pacsflow.findings.looking import (
     ask,
     iso,
     label,
-    linked,
     linked_to,
     listed,
     moment,
@@ -56,14 +55,8 @@ def loss_on_path(facts: Facts) -> list[Finding]:
     found = []
     for a, b, lost, octets in rows:
         share = 100 * lost / (lost + octets)
-        which = linked(
-            facts,
-            facts.part.week.start,
-            facts.part.week.end,
-            "missed > 0 AND ? IN (source, destination) AND ? IN (source, destination)",
-            [a, b],
-            order=GAPS,
-        )
+        week = facts.part.week
+        which = linked_to(facts, week.start, week.end, a, b, where="missed > 0", order=GAPS)
         parties = facts.hosts.party(a), facts.hosts.party(b)
         found.append(
             Finding(

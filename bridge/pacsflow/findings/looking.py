@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pacsflow.week.curves import HISTORY_WEEKS as KEPT_WEEKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -17,6 +19,8 @@ NAMED = 5
 """So many names (AE titles, hosts) a line of evidence lists at most."""
 HISTORY_WEEKS = 4
 """A host's own history: so many weeks before the one that is looked at."""
+ALL_WEEKS = -KEPT_WEEKS
+"""The first of the weeks that a report keeps of the past, for `ask`."""
 UNKNOWN = "-"
 """A value that is not known, in evidence."""
 
@@ -85,11 +89,16 @@ def linked(
 
 
 def linked_to(
-    facts: Facts, start: datetime, end: datetime, *hosts: str, order: str = FIRST
+    facts: Facts,
+    start: datetime,
+    end: datetime,
+    *hosts: str,
+    where: str = "TRUE",
+    order: str = FIRST,
 ) -> tuple[str, ...]:
     """Return the uids of imaging connections on whose sides all of `hosts` are."""
-    where = " AND ".join(["? IN (source, destination)"] * len(hosts)) or "TRUE"
-    return linked(facts, start, end, where, hosts, order=order)
+    conditions = [where, *["? IN (source, destination)"] * len(hosts)]
+    return linked(facts, start, end, " AND ".join(conditions), hosts, order=order)
 
 
 def raised(facts: Facts, *names: str) -> list[set[str]]:

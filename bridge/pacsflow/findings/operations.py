@@ -10,6 +10,7 @@ from pacsflow.findings.looking import (
     HISTORY_WEEKS,
     LATEST,
     ask,
+    iso,
     label,
     linked,
     linked_to,
@@ -56,7 +57,7 @@ def device_silent(facts: Facts) -> list[Finding]:
 def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
     week = facts.part.week
     before = week.shifted(-HISTORY_WEEKS).start
-    last = e.last_seen.isoformat(timespec="minutes") if e.last_seen else "unknown"
+    last = iso(e.last_seen) if e.last_seen else "unknown"
     return Finding(
         id=rule,
         severity=severity,
@@ -81,7 +82,7 @@ def device_new(facts: Facts) -> list[Finding]:
             area="security",
             title=f"{label(e.party)} took part in imaging traffic for the first time",
             evidence=(
-                f"First seen: {e.first_seen.isoformat(timespec='minutes') if e.first_seen else ''}",
+                f"First seen: {iso(e.first_seen) if e.first_seen else ''}",
                 f"Connections: {e.connections}, peers: {e.peers}",
             ),
             action="Confirm that it was expected and write it into the inventory; if nobody knows "
@@ -92,7 +93,7 @@ def device_new(facts: Facts) -> list[Finding]:
             source="device-new",
             params=(
                 ("host", label(e.party)),
-                ("first", e.first_seen.isoformat(timespec="minutes") if e.first_seen else ""),
+                ("first", iso(e.first_seen) if e.first_seen else ""),
                 ("connections", str(e.connections)),
                 ("peers", str(e.peers)),
             ),
@@ -210,11 +211,7 @@ def failures_high(facts: Facts) -> list[Finding]:
     """Return a finding where many associations carried failed responses."""
     count = 0
     if facts.associations is not None:
-        week = facts.part.week
-        count = facts.part.connection.execute(
-            "SELECT count(*) FROM associations WHERE ts >= ? AND ts < ? AND rsp_failure > 0",
-            [week.start, week.end],
-        ).fetchall()[0][0]
+        count = ask(facts, "SELECT count(*) FROM rows WHERE rsp_failure > 0")[0][0]
     return _share(
         facts, "failures-high", "carried failed responses", count,
         facts.thresholds.failure_percent,

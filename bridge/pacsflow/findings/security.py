@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.looking import (
+    ALL_WEEKS,
     CLEAR,
     ask,
     covered,
@@ -33,6 +34,12 @@ class _Clear:
     bytes: float = 0.0
     associations: int = 0
     rows: list[str] = field(default_factory=list)
+
+    def add(self, more: _Clear) -> None:
+        """Take in what went between two others."""
+        self.bytes += more.bytes
+        self.associations += more.associations
+        self.rows += more.rows
 
 
 Pairs = dict[tuple[str, str], _Clear]
@@ -100,10 +107,7 @@ def outside(facts: Facts, pairs: Pairs) -> list[Finding]:
         for host in pair:
             party = facts.hosts.party(host)
             if not party.local and party.basis != "inventory" and not covered(notices, host):
-                total = sums.setdefault(host, _Clear())
-                total.bytes += clear.bytes
-                total.associations += clear.associations
-                total.rows += clear.rows
+                sums.setdefault(host, _Clear()).add(clear)
     return [
         Finding(
             id="outside",
@@ -136,10 +140,7 @@ def cleartext_across_sites(facts: Facts, pairs: Pairs) -> list[Finding]:
         here, there = facts.hosts.party(a).site, facts.hosts.party(b).site
         if here and there and here != there and not covered(notices, a, b):
             sites = (min(here, there), max(here, there))
-            total = sums.setdefault(sites, _Clear())
-            total.bytes += clear.bytes
-            total.associations += clear.associations
-            total.rows += clear.rows
+            sums.setdefault(sites, _Clear()).add(clear)
             hosts.setdefault(sites, []).extend((a, b))
     return [
         Finding(
@@ -247,7 +248,7 @@ def _flagged(
     before: set[str] = set()
     if rows and severity.rank < Severity.HIGH.rank and has_learned(facts):
         query = f'SELECT DISTINCT "id.orig_h" FROM rows WHERE {where}'
-        before = {row[0] for row in ask(facts, query, first=-12, last=-1)}
+        before = {row[0] for row in ask(facts, query, first=ALL_WEEKS, last=-1)}
     notices = raised(facts, notice)
     return [
         Finding(

@@ -109,6 +109,12 @@ def _weeks(
     }
 
 
+def _heard(facts: Facts, role: str) -> list[str]:
+    """Return the hosts of a role that the list of equipment does not call silent already."""
+    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
+    return [p.address for p in facts.hosts.of_role(role) if p.address not in silent]
+
+
 def _around(facts: Facts, address: str, start: datetime, end: datetime) -> tuple[str, ...]:
     """Return the last connections of a host before a silence, and the first after it."""
     week = facts.part.week
@@ -119,8 +125,7 @@ def _around(facts: Facts, address: str, start: datetime, end: datetime) -> tuple
 def pacs_interrupted(facts: Facts) -> list[Finding]:
     """Return one finding a PACS that was silent for hours in which it never is."""
     least = facts.thresholds.pacs_silent_hours
-    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
-    pacs = [p.address for p in facts.hosts.of_role("pacs") if p.address not in silent]
+    pacs = _heard(facts, "pacs")
     if not least or not pacs:
         return []
     found = []
@@ -160,8 +165,7 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
 def modality_stopped(facts: Facts) -> list[Finding]:
     """Return one finding a modality that stopped sending within the week, for good."""
     least = facts.thresholds.modality_silent_days
-    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
-    devices = [p.address for p in facts.hosts.of_role("modality") if p.address not in silent]
+    devices = _heard(facts, "modality")
     if not least or not devices:
         return []
     found = []

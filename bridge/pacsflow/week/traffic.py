@@ -63,10 +63,10 @@ class Slice:
 
 def estimate(value: float, samples: float = 0, squares: float = 0) -> Estimate:
     """Return a total with its 95 % interval where it was estimated from samples."""
-    if not samples or value <= 0:
-        return Estimate(value)
-    total = sampling.from_sums(value, squares, int(samples))
-    return Estimate(total.value, total.lower, total.upper, total.samples)
+    total = sampling.estimated(value, squares, samples)
+    return (
+        Estimate(total.value, total.lower, total.upper, total.samples) if total else Estimate(value)
+    )
 
 
 _SUMS = "sum(bytes)::DOUBLE, sum(samples)::DOUBLE, sum(weight_squares)"
