@@ -495,27 +495,22 @@ event DICOM::flush(c: connection)
 	Log::write(LOG, copy(c$dicom));
 	}
 
-function set_session(c: connection, t: Totals)
+function begin_association(c: connection, begun: time)
 	{
-	if ( ! c?$dicom )
+	if ( ! take_up(c) )
 		{
-		if ( ! take_up(c) )
-			{
-			c$dicom = Info($ts=t$begun, $uid=c$uid, $id=c$id);
-			c$dicom_state = State();
-			expect_rest(c);
-			}
-
-		Conn::register_removal_hook(c, finalize_dicom);
-
-		if ( idle_timeout > tcp_inactivity_timeout )
-			set_inactivity_timeout(c$id, idle_timeout);
-
-		if ( flush_interval > 0sec )
-			schedule flush_interval { DICOM::flush(c) };
+		c$dicom = Info($ts=begun, $uid=c$uid, $id=c$id);
+		c$dicom_state = State();
+		expect_rest(c);
 		}
 
-	remember_totals(c, t);
+	Conn::register_removal_hook(c, finalize_dicom);
+
+	if ( idle_timeout > tcp_inactivity_timeout )
+		set_inactivity_timeout(c$id, idle_timeout);
+
+	if ( flush_interval > 0sec )
+		schedule flush_interval { DICOM::flush(c) };
 	}
 
 # What the accepted contexts say, once both the offer and the acceptance are known.
@@ -582,7 +577,10 @@ function name_requestor(info: Info, n: Negotiation)
 
 event DICOM::associate(c: connection, is_orig: bool, is_request: bool, n: Negotiation, t: Totals)
 	{
-	set_session(c, t);
+	if ( ! c?$dicom )
+		begin_association(c, t$begun);
+
+	remember_totals(c, t);
 
 	local info = c$dicom;
 	local s = c$dicom_state;
@@ -775,15 +773,17 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 			}
 
 		add c$service[Analyzer::name(Analyzer::ANALYZER_DICOM)];
+		begin_association(c, t$begun);
 		}
 
-	set_session(c, t);
-
-	pdu_ended(c);
-
+	# There is one of these for each image: function calls and fields count.
 	local info = c$dicom;
-	local from_orig = is_orig != c$dicom_state$swapped;
-	local side = from_orig ? c$dicom_state$orig : c$dicom_state$resp;
+	local s = c$dicom_state;
+	s$totals = t;
+	s$clock = network_time();
+
+	local from_orig = is_orig != s$swapped;
+	local side = from_orig ? s$orig : s$resp;
 
 	# The next image of a series has nothing new to tell but its number.
 	local is_new = m$field != side$field || m$sop_class != side$sop_class;
@@ -806,7 +806,7 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 		count_request(info, kind);
 
 		if ( is_new )
-			add_kind(c$dicom_state, side, kind, m$sop_class);
+			add_kind(s, side, kind, m$sop_class);
 
 		if ( kind == "move" && m$move_destination != "" )
 			{

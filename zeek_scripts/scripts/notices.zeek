@@ -335,6 +335,10 @@ hook association_rejected(c: connection)
 
 hook command_seen(c: connection, is_orig: bool, m: Command)
 	{
+	# C-STORE-RSP, and C-STORE-RQ of a sender that was looked at: most of what there is.
+	if ( m$field == 0x8001 || (m$field == 0x0001 && c$dicom_state$sender_checked) )
+		return;
+
 	local info = c$dicom;
 	local sender = is_orig ? info$id$orig_h : info$id$resp_h;
 	local receiver = is_orig ? info$id$resp_h : info$id$orig_h;
@@ -371,7 +375,7 @@ hook command_seen(c: connection, is_orig: bool, m: Command)
 			break;
 
 		case 0x0001: # C-STORE-RQ
-			if ( ! notice_unknown_sender || c$dicom_state$sender_checked || ! has_inventory() )
+			if ( ! notice_unknown_sender || ! has_inventory() )
 				break;
 
 			c$dicom_state$sender_checked = T;
