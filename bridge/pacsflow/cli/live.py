@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,8 @@ def live(
     if how is Format.TABLE:
         _write(_aligned([heading for heading, _ in SHOWN.values()]))
     lines, associations = 0, set()
+    # What Ctrl-C interrupts within pyshark is not for whoever pressed it to know.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     try:
         frames = live_frames(interface)
         for frame in frames if every_frame else news(frames):
