@@ -1,8 +1,9 @@
 """Runs the package's own tests on the real Zeek and records that they passed.
 
 `python tests/zeek/record.py` writes `tests/zeek/record.json`: the hash of the package and its
-tests, Zeek's version, the date and the number of tests. `make test` fails wherever the package has
-changed since, so that it cannot drift unseen where there is no Zeek.
+tests, and for each version of Zeek on which they passed the date and the number of tests. `make
+test` fails wherever the package has changed since, so that it cannot drift unseen where there is no
+Zeek. Which Zeek runs is the first on PATH; run it once with each.
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ def main() -> int:
         return 2
     passed, _ = run_btest(*sys.argv[1:])
     version = subprocess.run([zeek, "--version"], capture_output=True, text=True, check=True)
-    record = {
-        "package": package_hash(),
-        "zeek": version.stdout.split()[-1],
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    if record["package"] != package_hash():
+        record = {"package": package_hash(), "zeek": {}}
+    record["zeek"][version.stdout.split()[-1]] = {
         "date": datetime.now(UTC).date().isoformat(),
         "tests_passed": passed,
     }

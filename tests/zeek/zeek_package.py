@@ -47,17 +47,19 @@ def package_hash(files: list[Path] | None = None) -> str:
 
 
 def build_package() -> Path:
-    """Compile the analyzers into `zeek_scripts/build`, if they changed; return that folder."""
+    """Compile the analyzers into `zeek_scripts/build`, if they or Zeek changed; return it."""
     folder = PACKAGE / "build"
     folder.mkdir(exist_ok=True)
     sources = [PACKAGE / "analyzer" / name for name in GRAMMARS]
-    wanted = package_hash(sources)
+    spicyz = locate("spicyz", ZEEK_FOLDERS)
+    assert spicyz is not None or find_zeek() is None, "zeek is there, and spicyz is not"
+    made = spicyz.resolve() if spicyz else None
+    wanted = f"{package_hash(sources)} {made} {made.stat().st_mtime if made else ''}"
     stamp = folder / "sources.sha256"
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ((folder / MODULE).is_file() and stamp.is_file() and stamp.read_text() == wanted):
-            spicyz = locate("spicyz", ZEEK_FOLDERS)
-            assert spicyz is not None, "zeek is there, and spicyz is not"
+            assert spicyz is not None, "there is no spicyz to compile the analyzers with"
             subprocess.run([spicyz, "-o", folder / MODULE, *sources], check=True)
             stamp.write_text(wanted)
     return folder

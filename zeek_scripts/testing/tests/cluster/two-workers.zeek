@@ -31,6 +31,11 @@ redef DICOM::inventory_file = "../inventory.tsv";
 
 @load policy/frameworks/cluster/experimental
 
+# Since 8.1 the backend has to be chosen.
+@if ( Version::at_least("8.1.0") )
+@load policy/frameworks/cluster/backend/broker
+@endif
+
 global go_on: event();
 global worker_done: event(name: string);
 global all_done: event(kind: Cluster::NodeType);
