@@ -12,8 +12,6 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from pacsflow.sampling import Total, Z, estimated, nothing_seen
 
 if TYPE_CHECKING:
@@ -274,7 +272,7 @@ def remarks(rows: pa.Table) -> list[str]:
     rows
         In the columns of ``readers.schemas.SFLOW``.
     """
-    return list(_remarks({name: pc.sum(rows[name]).as_py() or 0 for name in REMARKS}))
+    return list(_remarks({name: sum(filter(None, rows[name].to_pylist())) for name in REMARKS}))
 
 
 def _remarks(counts: dict[str, int]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import opened
 from pacsflow.readers.values import escape_controls
-from pacsflow.readers.zeek_tsv import parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +83,8 @@ def read_inventory(path: Path) -> Inventory:
 
     Raises `InputError` where the file cannot be opened or has no usable header.
     """
+    from pacsflow.readers.zeek_tsv import parse_header  # noqa: PLC0415 - few commands read one
+
     with opened(path) as file:
         lines = file.read(64 << 20).decode("utf-8", "backslashreplace").split("\n")
     head = [f"{line}\n".encode() for line in lines if line.startswith("#")]

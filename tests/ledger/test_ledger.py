@@ -287,9 +287,9 @@ def test_of_a_long_association_the_last_row_counts(ledger: Ledger, write: Write)
 def test_a_file_that_did_not_change_is_not_read_again(
     ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pacsflow.ledger as module
+    from pacsflow.ledger import staging
 
     sources = find([write("conn.log", tsv([{}]))]).sources
     ledger.add(sources)
-    monkeypatch.setattr(module, "fingerprint", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(staging, "fingerprint", lambda *_: pytest.fail("it was read"))
     assert len(ledger.add(sources).known) == 1

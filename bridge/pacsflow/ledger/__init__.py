@@ -23,14 +23,6 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import LedgerError, PacsflowError
 from pacsflow.hourly import connect
 from pacsflow.ledger.journal import Entry, Journal
-from pacsflow.ledger.staging import (
-    Fingerprint,
-    Staged,
-    fingerprint,
-    is_replaceable,
-    stage,
-    stamp,
-)
 from pacsflow.ledger.tables import TABLES
 
 if TYPE_CHECKING:
@@ -39,6 +31,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from pacsflow.ledger.staging import Fingerprint, Staged
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
 
@@ -181,11 +174,13 @@ class Ledger:
         workers: int,
         progress: Callable[[int, int], None] | None,
     ) -> Added:
+        from pacsflow.ledger import staging  # noqa: PLC0415 - asking a ledger takes none of it
+
         entries = self.journal.entries()
         by_hash = {entry.sha256 for entry in entries}
         by_path = {entry.path: entry for entry in entries}
         # A log that is gone from its place, or has become another, may have been rotated.
-        moved = {e.sha256: e for e in entries if stamp(Path(e.path)) != e.stamp}
+        moved = {e.sha256: e for e in entries if staging.stamp(Path(e.path)) != e.stamp}
         added: list[Entry] = []
         known: list[Source] = []
         problems: list[PacsflowError] = []
@@ -193,12 +188,13 @@ class Ledger:
         for source in sources:
             path = str(source.path.resolve())
             old = by_path.get(path)
-            if old is not None and old.stamp == stamp(source.path):
+            if old is not None and old.stamp == staging.stamp(source.path):
                 known.append(source)
                 continue
             earlier = [e.size for e in moved.values() if e.kind == source.kind]
             try:
-                print_ = fingerprint(source.path, earlier if is_replaceable(source) else ())
+                replaceable = staging.is_replaceable(source)
+                print_ = staging.fingerprint(source.path, earlier if replaceable else ())
             except PacsflowError as error:
                 problems.append(error)
                 self.journal.problem(path, str(error), datetime.now(UTC))
@@ -237,7 +233,7 @@ class Ledger:
         large = mean > LARGE
         if workers == 1 or len(todo) <= 1 or (len(todo) <= ALONE and not large):
             for item, folder in zip(todo, folders, strict=True):
-                yield item, stage(item[0], item[1], folder)
+                yield item, _stage_all([(item[0], item[1], folder)])[0]
             return
         spawn = get_context("spawn")
         batches = [range(i, min(i + BATCH, len(todo))) for i in range(0, len(todo), BATCH)]
@@ -303,6 +299,8 @@ def _stage_all(
     items: list[tuple[Source, Fingerprint, Path]],
 ) -> list[Staged | PacsflowError]:
     """Stage several sources in one process."""
+    from pacsflow.ledger.staging import stage  # noqa: PLC0415 - likewise
+
     return [stage(source, print_, folder) for source, print_, folder in items]
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers import wireshark_json, zeek_json, zeek_tsv
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 
@@ -115,13 +114,19 @@ def read(
     `InputError`.
     """
     if source.format is Format.ZEEK_TSV:
+        from pacsflow.readers import zeek_tsv  # noqa: PLC0415 - a ledger is asked without any
+
         batches = zeek_tsv.read(source.path, source.log, quality, columns)
     elif source.format is Format.ZEEK_JSON:
+        from pacsflow.readers import zeek_json  # noqa: PLC0415 - likewise
+
         batches = zeek_json.read(source.path, source.log, quality)
     elif source.format is Format.WIRESHARK_JSON:
+        from pacsflow.readers import wireshark_json  # noqa: PLC0415 - likewise
+
         batches = wireshark_json.read(source.path, quality)
     elif source.format is Format.CAPTURE:
-        from pacsflow.readers import capture  # noqa: PLC0415 - only where a capture is read
+        from pacsflow.readers import capture  # noqa: PLC0415 - likewise
 
         yield from capture.read(source.path, quality, source.capture, columns)
         return
