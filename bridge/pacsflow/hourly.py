@@ -202,6 +202,7 @@ def connect(memory: str = "2GB") -> duckdb.DuckDBPyConnection:
         ("TimeZone", "UTC"),
         ("autoinstall_known_extensions", "false"),
         ("enable_progress_bar", "false"),
+        ("parquet_metadata_cache", "true"),
         ("temp_directory", str(Path(tempfile.gettempdir()) / f"pacsflow-duckdb-{os.getpid()}")),
     ):
         connection.execute(f"SET {name} = '{value.replace(QUOTE, QUOTE * 2)}'")

@@ -14,12 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
@@ -33,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import duckdb
+    from rich.console import Console
 
     from pacsflow.pseudonyms import Pseudonyms
 
@@ -130,20 +125,31 @@ def capture_options(
 
 def errors() -> Console:
     """Return the console for everything that is not the result: standard error."""
+    from rich.console import Console  # noqa: PLC0415 - what says nothing needs none of rich
+
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Say something on standard error, in yellow, as it is."""
+    errors().print(text, style="yellow", markup=False, emoji=False)
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while a loop runs; call what it yields with done and all."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich import progress as bars  # noqa: PLC0415 - likewise
+
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
         console=errors(),
         transient=True,
-        disable=not sys.stderr.isatty(),
     )
     with bar:
         task = bar.add_task(what, total=None)
@@ -220,7 +226,7 @@ def opened(
 def name_unread(problems: Iterable[PacsflowError]) -> None:
     """Say on standard error what could not be read, a line each."""
     for problem in problems:
-        errors().print(Text(f"not read: {escape_controls(str(problem))}", style="yellow"))
+        warn(f"not read: {escape_controls(str(problem))}")
 
 
 def inventory_of(
@@ -234,7 +240,7 @@ def inventory_of(
         return Inventory()
     inventory = read_inventory(path)
     for problem in inventory.problems[:10]:
-        errors().print(Text(f"inventory: {problem}", style="yellow"))
+        warn(f"inventory: {problem}")
     return pseudonyms.inventory(inventory) if pseudonyms else inventory
 
 
@@ -272,7 +278,7 @@ def told_of_samples(question: Question) -> None:
     from pacsflow.agents import read_sampling  # noqa: PLC0415 - only of sampled traffic
 
     for note in read_sampling(question.connection).notes():
-        errors().print(Text(f"sampled: {escape_controls(note)}", style="yellow"))
+        warn(f"sampled: {escape_controls(note)}")
 
 
 def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how: Format) -> None:
@@ -287,6 +293,12 @@ def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how:
     if how is Format.CSV:
         sys.stdout.write(to_csv(columns, rows))
         return
+    from rich import box  # noqa: PLC0415 - likewise
+    from rich.console import Console  # noqa: PLC0415
+    from rich.measure import Measurement  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     keep = [i for i in range(len(columns)) if any(row[i] not in EMPTY for row in rows)] or [0]
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place in keep:
