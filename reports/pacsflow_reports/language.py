@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from importlib.resources import files
@@ -14,7 +15,7 @@ from babel.dates import format_date, format_datetime, get_day_names
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import NumberPattern, parse_pattern
+from babel.numbers import NumberPattern, format_compact_decimal, parse_pattern
 from babel.support import NullTranslations, Translations
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pacsflow.weekly import Estimate
 
 NBSP = "\u00a0"
+LONG_COUNT = 100_000
+"""From here on an axis says 2.5M."""
 NOTHING = "–"
 FAR = 36
 """Months from which on no number is given."""
@@ -140,7 +143,9 @@ class Language:
         return self.number(value, 0 if value is None or value >= 10 or value == int(value) else 1)
 
     def axis(self, value: float, unit: str) -> str:
-        """Return `value` as an axis says it: no zeros behind the point."""
+        """Return `value` as an axis says it, which has little room: no zeros behind the point."""
+        if unit != "bytes" and LONG_COUNT <= value < math.inf:
+            return str(format_compact_decimal(value, locale=self.locale, fraction_digits=2))
         text = self.amount(value, unit)
         number, space, rest = text.partition(NBSP)
         point = str(self.locale.number_symbols["latn"]["decimal"])

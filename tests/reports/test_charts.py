@@ -138,3 +138,12 @@ def test_a_flow_map_of_loops_and_ways_back_is_drawn() -> None:
     assert [ribbon.back for ribbon in made.ribbons].count(True) == 3
     assert made.hidden_edges == 1
     assert layout(FlowMap((), ())).boxes == ()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", ["99,000", "150K", "20M"]), ("pt-BR", ["99.000", "150 mil", "20 mi"])]
+)
+def test_an_axis_has_room_for_many_communications(lang: str, said: list[str]) -> None:
+    language = Language(lang, "UTC")
+    told = [language.axis(value, "communications") for value in (99e3, 150e3, 20e6)]
+    assert [text.replace("\xa0", " ") for text in told] == said
