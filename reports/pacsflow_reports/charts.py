@@ -165,11 +165,10 @@ def line(points: Sequence[tuple[int, int] | None]) -> str:
 
 def thinned(values: Sequence[float | None], every: int) -> list[float | None]:
     """Return the mean of each `every` values; `None` where any of them is unknown."""
-    made: list[float | None] = []
-    for at in range(0, len(values), every):
-        part = [value for value in values[at : at + every] if value is not None]
-        made.append(sum(part) / every if len(part) == every else None)
-    return made
+    whole = len(values) - len(values) % every
+    parts = zip(*(values[at:whole:every] for at in range(every)), strict=True)
+    made = [None if None in part else sum(part) / every for part in parts]
+    return made + [None] * (whole < len(values))
 
 
 def ribbon(low: Sequence[tuple[int, int]], high: Sequence[tuple[int, int]]) -> str:
@@ -200,14 +199,17 @@ class _Grid:
 
     def points(self, values: Sequence[float | None], first: int) -> list[tuple[int, int] | None]:
         """Return the hours from `first` on as points of the grid, `None` without data."""
-        every, steps = self.shape.every, self.shape.steps
+        every, steps, ceiling = self.shape.every, self.shape.steps, self.ceiling
         found: list[tuple[int, int] | None] = []
-        for index, value in enumerate(thinned(values, every) if every > 1 else values):
+        x = first - every
+        for value in thinned(values, every) if every > 1 else values:
+            x += every
             if value is None or not math.isfinite(value):
                 found.append(None)
             else:
-                height = min(max(value / self.ceiling, 0.0), 1.02) * steps
-                found.append((first + index * every, steps - int(height + 0.5)))
+                share = value / ceiling
+                share = 0.0 if share < 0.0 else min(share, 1.02)
+                found.append((x, steps - int(share * steps + 0.5)))
         return found
 
     def band(self, band: Band | None, level: int) -> str:

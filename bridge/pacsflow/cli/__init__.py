@@ -114,5 +114,5 @@ def entry() -> None:
     """Entry point of the installed command."""
     # A report is made of some hundred thousand objects that all stay; by default the collector
     # walks them again and again, a twentieth of the whole time.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(500_000, 50, 100)
     sys.exit(main())

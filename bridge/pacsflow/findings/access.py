@@ -393,8 +393,9 @@ def new_peer(facts: Facts) -> list[Finding]:
            )
            SELECT a, b, any_value(number), epoch_us(any_value(first)) / 1e6,
                   list(uid ORDER BY ts) FILTER (uid IS NOT NULL)[:20]
-           FROM accepted JOIN new USING (a, b) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""",
-        [week.end, week.start, least],
+           FROM accepted JOIN new USING (a, b) WHERE ts >= ?
+           GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""",
+        [week.end, week.start, least, week.start],
     ).fetchall()
     notices = raised(facts, "New_Peer")
     found = []

@@ -149,11 +149,13 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
         return []
     days: dict[tuple[str, str], dict[date, dict[int, tuple[float, float]]]] = {}
     for a, b, second, octets in facts.part.ask(
-        f"""SELECT source, destination, epoch(hour)::BIGINT, sum(bytes)::DOUBLE FROM rows
-            WHERE {IMAGING} AND list_contains(?, source)
-            GROUP BY 1, 2, 3
-            QUALIFY sum(sum(bytes)::DOUBLE) OVER (PARTITION BY source, destination) >= ?""",
-        [pacs, least],
+        f"""SELECT source, destination, epoch(hour)::BIGINT, sum(bytes)::DOUBLE
+            FROM rows SEMI JOIN (
+                SELECT source, destination FROM pair_weeks
+                WHERE hour = ? AND bytes >= ? AND list_contains(?, source)
+            ) USING (source, destination)
+            WHERE {IMAGING} GROUP BY 1, 2, 3""",
+        [facts.part.week.start, least, pacs],
     ):
         local = moment(second).astimezone(facts.part.week.zone)
         hours = days.setdefault((a, b), {}).setdefault(local.date(), {})

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pacsflow.findings.looking import HISTORY_WEEKS, LATEST, iso, label, linked_to
+from pacsflow.week.flows import active_hours
 from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -75,37 +76,35 @@ def _weeks(
 ) -> dict[str, list[Week]]:
     """Return for each host the activity of this week and the weeks before, `hours` a part."""
     starts = [facts.part.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
-    firsts = [int(start.timestamp()) for start in starts]
-    span, ask = [starts[-1], facts.part.week.end], facts.part.connection.execute
+    span = starts[-1], facts.part.week.end
 
-    def by_part(seconds: Iterable[float]) -> NDArray[np.int64]:
-        """Count the hours, by week and part of it."""
-        grid, moments = np.zeros((len(starts), 168), bool), np.fromiter(seconds, np.int64)
-        for row, first in zip(grid, firsts, strict=True):
-            places = (moments - first) // 3600
-            row[places[(places >= 0) & (places < 168)]] = True
-        counts: NDArray[np.int64] = grid.reshape(len(starts), -1, hours).sum(axis=2)
+    def by_part(
+        rows: int, places: NDArray[np.int64] | int, moments: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Count the hours (since the epoch), by row, week and part of the week."""
+        grid = np.zeros((rows, len(starts), 168), bool)
+        for number, start in enumerate(starts):
+            at = moments - int(start.timestamp()) // 3600
+            inside = (at >= 0) & (at < 168)
+            mine = places if isinstance(places, int) else places[inside]
+            grid[mine, number, at[inside]] = True
+        counts: NDArray[np.int64] = grid.reshape(rows, len(starts), -1, hours).sum(axis=3)
         return counts
 
-    covered = ask(
-        "SELECT epoch(hour)::BIGINT FROM coverage WHERE origin = ? AND hour >= ? AND hour < ?",
+    covered = facts.part.connection.execute(
+        "SELECT epoch(hour)::BIGINT // 3600 FROM coverage"
+        " WHERE origin = ? AND hour >= ? AND hour < ?",
         [facts.part.origin, *span],
     ).fetchall()
-    seen = (2 * by_part([row[0] for row in covered]) > hours).tolist()
-    rows = ask(
-        """SELECT host, list(DISTINCT epoch(hour)::BIGINT) FROM host_hours
-           WHERE hour >= ? AND hour < ? AND bytes > 0 AND list_contains(?, host)
-                 AND list_contains(?, way) GROUP BY host""",
-        [*span, addresses, ways],
-    ).fetchall()
-    active = dict.fromkeys(addresses, (by_part([]) > 0).tolist())
-    active |= {host: (by_part(when) > 0).tolist() for host, when in rows}
+    watched = np.array([row[0] for row in covered], np.int64)
+    seen = (2 * by_part(1, 0, watched)[0] > hours).tolist()
+    active = by_part(len(addresses), *active_hours(facts.part, addresses, ways, *span)) > 0
     return {
         address: [
             [True if was else False if could else None for was, could in zip(*week, strict=True)]
             for week in zip(weeks, seen, strict=True)
         ]
-        for address, weeks in active.items()
+        for address, weeks in zip(addresses, active.tolist(), strict=True)
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -117,12 +118,12 @@ def _curve(
 def hours_of(series: HourlySeries, start: datetime, end: datetime) -> Hours:
     """Return the series on the grid from `start` to `end`; None where there is no data."""
     count = int((end - start).total_seconds() // 3600)
-    values: list[float | None] = [None] * count
     offset = int((series.start - start).total_seconds() // 3600)
-    for place, value in enumerate(series.values.tolist(), offset):
-        if 0 <= place < count and np.isfinite(value):
-            values[place] = value
-    return Hours(series.name, series.unit, start, tuple(values))
+    there = series.values[max(0, -offset) : max(0, count - offset)].tolist()
+    known = [value if math.isfinite(value) else None for value in there]
+    before = [None] * min(count, max(0, offset))
+    after = [None] * (count - len(before) - len(known))
+    return Hours(series.name, series.unit, start, (*before, *known, *after))
 
 
 def band(made: Forecast | NotEnoughHistory | None, start: datetime, hours: int) -> Band | None:

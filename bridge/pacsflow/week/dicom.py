@@ -37,16 +37,14 @@ def associations(part: Slice, hosts: Hosts) -> Associations | None:
     """Return what dicom.log says of the week; None where the ledger has no dicom.log at all."""
     if not part.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
         return None
-    total = _week(part, "SELECT count(*) FROM rows")[0][0]
-    before = _week(part, "SELECT count(*) FROM rows", weeks=-1)[0][0]
-    sums = ", ".join(f"sum({c})" for c in OPERATIONS.values())
-    operations = _week(part, f"SELECT {sums} FROM rows")[0]
-    operations_before = _week(part, f"SELECT {sums} FROM rows", weeks=-1)[0]
-    responses = _week(part, f"SELECT {', '.join(f'sum(rsp_{r})' for r in RESPONSES)} FROM rows")[0]
-    seconds = _week(
+    sums = f"count(*), {', '.join(f'sum({c})' for c in OPERATIONS.values())}"
+    total, *operations = _week(part, f"SELECT {sums} FROM rows")[0]
+    before, *operations_before = _week(part, f"SELECT {sums} FROM rows", weeks=-1)[0]
+    *responses, median, high = _week(
         part,
-        "SELECT median(duration), quantile_cont(duration, 0.95) FROM rows"
-        " WHERE result = 'accepted'",
+        f"""SELECT {", ".join(f"sum(rsp_{r})" for r in RESPONSES)},
+                  median(duration) FILTER (result = 'accepted'),
+                  quantile_cont(duration, 0.95) FILTER (result = 'accepted') FROM rows""",
     )[0]
     return Associations(
         total=total,
@@ -58,14 +56,14 @@ def associations(part: Slice, hosts: Hosts) -> Associations | None:
             operations_before if before else None,
         ),
         responses=_listed(list(RESPONSES), responses, None),
-        failure_codes=_unnested(part, "failure_codes"),
-        services=_unnested(part, "services"),
-        transfer_syntaxes=_unnested(part, "transfer_syntaxes"),
-        flags=_unnested(part, "flags"),
+        failure_codes=_unnested(part, "failure_codes", total),
+        services=_unnested(part, "services", total),
+        transfer_syntaxes=_unnested(part, "transfer_syntaxes", total),
+        flags=_unnested(part, "flags", total),
         pairs=_pairs(part, hosts),
         notable=_notable(part, hosts),
-        seconds_median=seconds[0],
-        seconds_p95=seconds[1],
+        seconds_median=median,
+        seconds_p95=high,
         objects=int(operations[1] or 0),
         previous_total=before or None,
     )
@@ -81,12 +79,11 @@ def _counts(part: Slice, expression: str) -> tuple[Count, ...]:
     )
 
 
-def _unnested(part: Slice, column: str, limit: int = 15) -> tuple[Count, ...]:
-    """Count associations by each element of a set; shares are of all associations."""
+def _unnested(part: Slice, column: str, whole: int, limit: int = 15) -> tuple[Count, ...]:
+    """Count associations by each element of a set; shares are of all associations, `whole`."""
     query = f"SELECT v, count(*) FROM (SELECT unnest({column}) v FROM rows) GROUP BY 1"
     rows = _week(part, query + " ORDER BY 2 DESC, 1")
     before = dict(_week(part, query, weeks=-1))
-    whole = _week(part, "SELECT count(*) FROM rows")[0][0]
     return tuple(
         Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None)
         for n, c in rows[:limit]

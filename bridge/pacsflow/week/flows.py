@@ -120,6 +120,20 @@ def hourly(
     return made
 
 
+def active_hours(
+    part: Slice, hosts: Sequence[str], ways: Sequence[str], start: datetime, end: datetime
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when hosts had imaging traffic: places in `hosts`, and hours since the epoch."""
+    _hold(part, {host: (host,) for host in hosts})
+    places, hours = _columns(
+        part,
+        f"""SELECT place, epoch(hour)::BIGINT // 3600 {_MEMBERS}
+            AND bytes > 0 AND list_contains($ways, way)""",
+        {"first": start, "end": end, "ways": list(ways)},
+    )
+    return places, hours
+
+
 def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
     """Return the hours of everything: bytes, communications, imaging bytes."""
     hours, *columns = _columns(

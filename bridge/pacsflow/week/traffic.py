@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pacsflow.week.period import Week
 
 MAP_NODES = 60
+SIDES = ("source", "destination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ def totals(part: Slice) -> Totals:
                sum(weight_squares) FILTER ({IMAGING}), count(*)
         FROM rows"""
     now, before = part.ask(query)[0], part.ask(query, weeks=-1)[0]
-    hosts = "SELECT count(DISTINCT h) FROM (SELECT source h FROM rows WHERE {0} UNION ALL"
-    hosts += " SELECT destination FROM rows WHERE {0})"
+    sides = " UNION ALL ".join(f"SELECT {side} h, {IMAGING} i FROM rows" for side in SIDES)
+    hosts = f"SELECT h, bool_or(i) i FROM ({sides}) GROUP BY h"
+    hosts = f"SELECT count(h), count(h) FILTER (i) FROM ({hosts})"
+    everyone, imaging = part.ask(hosts)[0]
     had = bool(before[9]) and compares(part)
     packets, samples = now[4] or 0.0, now[1] or 0
     return Totals(
@@ -92,8 +95,8 @@ def totals(part: Slice) -> Totals:
         packets=estimate(packets, samples, packets**2 / samples if samples else 0),
         imaging_communications=Estimate(now[5] or 0.0, samples=int(now[7] or 0) or None),
         imaging_bytes=estimate(now[6] or 0.0, now[7] or 0, now[8] or 0.0),
-        hosts=part.ask(hosts.format("TRUE"))[0][0],
-        imaging_hosts=part.ask(hosts.format(IMAGING))[0][0],
+        hosts=everyone,
+        imaging_hosts=imaging,
         previous_bytes=before[0] if had else None,
         previous_imaging_bytes=(before[6] or 0.0) if had else None,
         previous_communications=before[3] if had else None,
