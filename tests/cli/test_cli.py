@@ -119,6 +119,17 @@ def test_in_a_mixed_set_the_good_are_read_and_the_bad_listed(
     assert "cut.log.gz" in text
 
 
+def test_a_name_of_a_file_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path
+) -> None:
+    rows = (logs / "conn.log").read_text() + "{not a row\n"
+    (logs / "conn.\x1b]0;owned\x07\x1b[31m.log").write_text(rows)
+    code, _, told = run(capsys, "ingest", logs, "--ledger", tmp_path / "ledger")
+    assert code == 0
+    assert "x1b]0;owned" in told
+    assert not {"\x1b", "\x07"} & {*told}
+
+
 def test_tshark_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

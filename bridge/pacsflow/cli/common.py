@@ -130,9 +130,14 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def say(text: str, style: str = "") -> None:
+    """Say a line on standard error, whoever wrote it: what would steer a terminal is shown."""
+    errors().print(escape_controls(text), style=style, markup=False, emoji=False)
+
+
 def warn(text: str) -> None:
-    """Say something on standard error, in yellow, as it is."""
-    errors().print(text, style="yellow", markup=False, emoji=False)
+    """Say a line on standard error, in yellow."""
+    say(text, "yellow")
 
 
 @contextmanager
@@ -226,7 +231,7 @@ def opened(
 def name_unread(problems: Iterable[PacsflowError]) -> None:
     """Say on standard error what could not be read, a line each."""
     for problem in problems:
-        warn(f"not read: {escape_controls(str(problem))}")
+        warn(f"not read: {problem}")
 
 
 def inventory_of(
@@ -278,7 +283,7 @@ def told_of_samples(question: Question) -> None:
     from pacsflow.agents import read_sampling  # noqa: PLC0415 - only of sampled traffic
 
     for note in read_sampling(question.connection).notes():
-        warn(f"sampled: {escape_controls(note)}")
+        warn(f"sampled: {note}")
 
 
 def emit(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], how: Format) -> None:

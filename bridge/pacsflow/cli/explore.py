@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Inputs, PseudonymOption, errors, key_of, progress, to_csv
+from pacsflow.cli.common import Inputs, PseudonymOption, key_of, progress, to_csv, warn
 from pacsflow.cli.frames import sources_of
 from pacsflow.errors import UsageError
 
@@ -45,8 +45,7 @@ def explore(inputs: Inputs = None, pseudonymise: PseudonymOption = None) -> None
                 done += 1
                 update(done, len(sources))
                 if quality.unreadable:
-                    text = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
-                    errors().print(text, style="yellow", markup=False)
+                    warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
 
             rows.load(sources, told, key)
         Session(rows, write_screen).application().run()

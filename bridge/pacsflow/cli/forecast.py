@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich.text import Text
 
 from pacsflow import forecasting
 from pacsflow.cli import app
@@ -24,10 +23,11 @@ from pacsflow.cli.common import (
     PseudonymOption,
     asked,
     emit,
-    errors,
     key_of,
     octets,
     progress,
+    say,
+    warn,
 )
 from pacsflow.errors import UsageError
 from pacsflow.forecasting import (
@@ -114,7 +114,7 @@ def forecast(
             gathered = _from_ledger(question, each=everything, senders=unexpected)
     series, notes = gathered.series, gathered.notes
     for note in notes:
-        errors().print(Text(escape_controls(note), style="yellow"))
+        warn(note)
     if backtest:
         with progress("testing on the past") as update:
             tests = forecasting.backtest_many(
@@ -233,9 +233,9 @@ def _plot(
     for history, found in zip(series, made, strict=True):
         if isinstance(found, Forecast):
             save(path, history, found, zone=zone)
-            errors().print(Text(f"plot: {escape_controls(found.series)} in {path}"))
+            say(f"plot: {found.series} in {path}")
             return
-    errors().print(Text("no plot: no series has enough history", style="yellow"))
+    warn("no plot: no series has enough history")
 
 
 def _json(value: object) -> None:

@@ -19,10 +19,10 @@ from pacsflow.cli.common import (
     NumberOption,
     PseudonymOption,
     emit,
-    errors,
     key_of,
     name_unread,
     progress,
+    warn,
 )
 from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.explore import COLUMNS, rank_stream
@@ -93,8 +93,7 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
             except PacsflowError as error:
                 failed.append(error)
             if quality.unreadable:
-                told = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
-                errors().print(told, style="yellow", markup=False)
+                warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
             update(done, len(sources))
     if failed and len(failed) == len(sources):
         raise failed[0]
@@ -136,14 +135,13 @@ def top_frames(
             done += 1
             update(done, len(sources))
             for note in quality.notes:
-                errors().print(f"{source.path}: {note}", style="yellow", markup=False)
+                warn(f"{source.path}: {note}")
             if quality.unreadable and not quality.rows:
                 problem = f"no row of it can be read; {quality.examples[0]}"
                 unread.append(InputError(source.path, problem))
                 return
             if quality.unreadable:
-                text = f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}"
-                errors().print(text, style="yellow", markup=False)
+                warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
 
         ranked = rank_stream(sources, by, number, dicom=dicom, told=told)
     _refuse(sources, unread, ranked)

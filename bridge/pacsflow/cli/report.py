@@ -26,13 +26,14 @@ from pacsflow.cli.common import (
     StartOption,
     capture_options,
     emit,
-    errors,
     inventory_of,
     key_of,
     name_unread,
     opened,
     progress,
+    say,
     shown,
+    warn,
 )
 from pacsflow.errors import InputError, UsageError
 from pacsflow.findings.facts import Thresholds, read_thresholds
@@ -245,9 +246,9 @@ def _told(added: Added, ledger: Path) -> None:
     text += f", {len(added.known)} were in it already" if added.known else ""
     sys.stdout.write(text + "\n")
     for entry in [e for e in added.added if e.notes][:10]:
-        errors().print(f"{entry.path}: {shown('; '.join(entry.notes))}", markup=False)
+        say(f"{entry.path}: {shown('; '.join(entry.notes))}")
     for entry in [e for e in added.added if e.unreadable][:10]:
-        errors().print(f"{entry.path}: {shown(entry.examples)}", style="yellow", markup=False)
+        warn(f"{entry.path}: {shown(entry.examples)}")
 
 
 @app.command(rich_help_panel="Main")

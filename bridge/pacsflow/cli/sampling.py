@@ -17,9 +17,9 @@ from pacsflow.cli.common import (
     StartOption,
     capture_options,
     emit,
-    errors,
     key_of,
     opened,
+    warn,
 )
 from pacsflow.errors import InputError
 
@@ -82,7 +82,7 @@ def sampling(
         if rows:
             emit(title, columns, rows, how)
     for note in told.notes():
-        errors().print(f"sampled: {note}", style="yellow", markup=False)
+        warn(f"sampled: {note}")
 
 
 def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]]]) -> str:
