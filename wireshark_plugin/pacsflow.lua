@@ -2793,6 +2793,20 @@ local function basis_of(a)
   return a.flags.sampled and "traffic" or "association"
 end
 
+-- The services of an association as evidence of a kind (scp, sent): for its originator where that
+-- has one role, for its responder where the originator has the other.
+local function show_roles(self, a, kind, orig_role, resp_role, frame)
+  local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
+  for service, role in pairs(a.orig_services) do
+    if role[orig_role] then
+      show(self, oh, oh[kind], service, basis_of(a), frame)
+    end
+    if role[resp_role] then
+      show(self, rh, rh[kind], service, basis_of(a), frame)
+    end
+  end
+end
+
 -- Services whose commands tell who asked also where they were cut before saying that they ask.
 local FOUND = { query = true, retrieve = true, worklist = true }
 
@@ -2816,15 +2830,7 @@ function endpoints:learn(frame, c, a)
   end
   if a.ac and not a.learnt then
     a.learnt = true
-    local oh, rh = host_of(self, orig.host), host_of(self, resp.host)
-    for service, role in pairs(a.orig_services) do
-      if role.scp then
-        show(self, oh, oh.scp, service, basis_of(a), frame)
-      end
-      if role.scu then
-        show(self, rh, rh.scp, service, basis_of(a), frame)
-      end
-    end
+    show_roles(self, a, "scp", "scp", "scu", frame)
     -- What was asked before the answer came.
     for h, services in pairs(not a.ac_cut and a.asked or {}) do
       for service in pairs(services) do
@@ -2875,15 +2881,7 @@ end
 -- The commands of an association could not be read: what was accepted stands for them.
 function endpoints:finished(frame, a)
   if a.ac and not a.commands and a.orig then
-    local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
-    for service, role in pairs(a.orig_services) do
-      if role.scu then
-        show(self, oh, oh.sent, service, basis_of(a), frame)
-      end
-      if role.scp then
-        show(self, rh, rh.sent, service, basis_of(a), frame)
-      end
-    end
+    show_roles(self, a, "sent", "scu", "scp", frame)
   end
 end
 
