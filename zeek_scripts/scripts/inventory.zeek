@@ -59,6 +59,9 @@ global by_network: table[subnet] of Equipment = table();
 
 function equipment(host: addr, mac: string, ae_title: string): Equipment
 	{
+	if ( ! has_inventory() )
+		return Equipment();
+
 	if ( host in by_address )
 		return by_address[host];
 

@@ -99,7 +99,7 @@ export {
 	##
 	## e: The evidence.
 	##
-	## host: What is known, without this evidence.
+	## host: What is known, without the peer of this evidence.
 	##
 	## category: The category with this evidence.
 	global endpoint_updated: hook(e: Evidence, host: Host, category: string);
@@ -239,10 +239,17 @@ function host_from_memory(host: addr, since: time): Host
 	return Host($since=since);
 	}
 
-function is_more(h: Host, before: Host): bool
+# Adds to what is known of a host; true if that changed it.
+function learn(h: Host, e: Evidence): bool
 	{
-	return |h$as_scp| > |before$as_scp| || |h$used| > |before$used| || |h$peers| > |before$peers| ||
-	       h$stored != before$stored || h$queried != before$queried;
+	local before = |h$as_scp| + |h$used|;
+	local changed = (e$stored && ! h$stored) || (e$queried && ! h$queried);
+
+	merge(e$as_scp, h$as_scp);
+	merge(e$used, h$used);
+	h$stored = h$stored || e$stored;
+	h$queried = h$queried || e$queried;
+	return changed || |h$as_scp| + |h$used| > before;
 	}
 
 event DICOM::endpoint_seen(e: Evidence)
@@ -260,20 +267,11 @@ event DICOM::endpoint_seen(e: Evidence)
 		hosts[r$host] = host_from_memory(r$host, r$ts);
 		}
 
-	local before = hosts[r$host];
-	local h = copy(before);
-	merge(e$as_scp, h$as_scp);
-	merge(e$used, h$used);
-	h$stored = h$stored || e$stored;
-	h$queried = h$queried || e$queried;
-
-	if ( |h$peers| < max_rows_per_host )
-		add h$peers[e$peer];
-
-	hosts[r$host] = h;
-
-	if ( is_more(h, before) )
-		remember(cat("host ", r$host), to_json(h));
+	# There is one of these for each end of an association: nothing is copied that does not change.
+	local h = hosts[r$host];
+	local was = infer_category(h);
+	local changed = learn(h, e);
+	local inferred = changed ? infer_category(h) : was;
 
 	local known = equipment(r$host, e?$mac ? e$mac : "", r?$ae_title ? r$ae_title : "");
 
@@ -283,9 +281,20 @@ event DICOM::endpoint_seen(e: Evidence)
 		r$basis = "inventory";
 		}
 	else
-		r$category = infer_category(h);
+		r$category = inferred;
 
-	hook endpoint_updated(e, before, r$category);
+	hook endpoint_updated(e, h, r$category);
+
+	if ( e$peer !in h$peers && |h$peers| < max_rows_per_host )
+		{
+		add h$peers[e$peer];
+		changed = T;
+		}
+
+	hosts[r$host] = h; # expires anew
+
+	if ( changed && open_memory() )
+		remember(cat("host ", r$host), to_json(h));
 
 	if ( r$host !in rows )
 		rows[r$host] = table();
@@ -318,7 +327,8 @@ event DICOM::endpoint_seen(e: Evidence)
 		Log::write(KNOWN_LOG, copy(mine[key]));
 
 	# What a host is holds for all its rows, except those that the inventory speaks of.
-	local inferred = infer_category(h);
+	if ( inferred == was )
+		return;
 
 	for ( other, row in mine )
 		if ( row$basis != "inventory" && row$category != inferred )

@@ -164,6 +164,9 @@ export {
 		aborted:   bool &default=F;
 		## What the analyzer counted, as last told; the row has it when it is written.
 		totals:    Totals &optional;
+		## The same of each direction of the connection, with what no other event tells.
+		taken_orig: Taken &default=Taken();
+		taken_resp: Taken &default=Taken();
 		## Abstract syntaxes offered, by presentation-context-ID.
 		offered:   table[count] of string &default=table();
 		## Presentation contexts accepted.
@@ -198,7 +201,8 @@ export {
 	## Run when an association was rejected.
 	global association_rejected: hook(c: connection);
 
-	## Run for each DIMSE command.
+	## Run for each DIMSE command, but once for successful C-STORE of one SOP class that follow
+	## each other on their side: of the images of a series.
 	##
 	## c: The connection.
 	##
@@ -384,7 +388,15 @@ function remember_totals(c: connection, t: Totals)
 	{
 	local s = c$dicom_state;
 	s$totals = t;
-	s$clock = t$clock;
+
+	if ( t$clock > s$clock )
+		s$clock = t$clock;
+	}
+
+# The larger of two counts.
+function most(a: count, b: count): count
+	{
+	return a > b ? a : b;
 	}
 
 # Brings the row up to date with what the analyzer counted.
@@ -393,19 +405,23 @@ function apply_totals(info: Info, s: State)
 	if ( ! s?$totals )
 		return;
 
+	# Two tell of the same, and the one that was heard last has counted further.
 	local t = s$totals;
-	info$data_pdus = s$pdus_before + t$data_pdus_orig + t$data_pdus_resp;
-	info$data_bytes_orig = s$orig_before + (s$swapped ? t$data_bytes_resp : t$data_bytes_orig);
-	info$data_bytes_resp = s$resp_before + (s$swapped ? t$data_bytes_orig : t$data_bytes_resp);
-	s$stopped = t$stopped;
+	local bytes_orig = most(t$data_bytes_orig, s$taken_orig$data_bytes);
+	local bytes_resp = most(t$data_bytes_resp, s$taken_resp$data_bytes);
+	info$data_pdus = s$pdus_before + most(t$data_pdus_orig, s$taken_orig$data_pdus) +
+	                 most(t$data_pdus_resp, s$taken_resp$data_pdus);
+	info$data_bytes_orig = s$orig_before + (s$swapped ? bytes_resp : bytes_orig);
+	info$data_bytes_resp = s$resp_before + (s$swapped ? bytes_orig : bytes_resp);
+	s$stopped = t$stopped || s$taken_orig$stopped || s$taken_resp$stopped;
 
-	if ( t$malformed )
+	if ( t$malformed || s$taken_orig$malformed || s$taken_resp$malformed )
 		flag(info, "malformed");
 
-	if ( t$reserved_nonzero )
+	if ( t$reserved_nonzero || s$taken_orig$reserved_nonzero || s$taken_resp$reserved_nonzero )
 		flag(info, "reserved_nonzero");
 
-	if ( t$part10 )
+	if ( t$part10 || s$taken_orig$part10 || s$taken_resp$part10 )
 		flag(info, "part10_in_dataset");
 	}
 
@@ -593,9 +609,7 @@ event DICOM::associate(c: connection, is_orig: bool, is_request: bool, n: Negoti
 		}
 
 	if ( ! s$requested && ! s$accepted && is_orig != is_request )
-		{
 		s$swapped = T;
-		}
 
 	if ( is_request )
 		{
@@ -785,8 +799,20 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 	local from_orig = is_orig != s$swapped;
 	local side = from_orig ? s$orig : s$resp;
 
-	# The next image of a series has nothing new to tell but its number.
 	local is_new = m$field != side$field || m$sop_class != side$sop_class;
+
+	# The next image of a series has nothing new to tell but its number.
+	if ( ! is_new && m$field == 0x0001 )
+		{
+		++info$store_rq;
+		return;
+		}
+
+	if ( ! is_new && m$field == 0x8001 && m?$status && m$status == 0x0000 )
+		{
+		++info$rsp_success;
+		return;
+		}
 
 	if ( is_new )
 		{
@@ -824,6 +850,27 @@ event DICOM::totals(c: connection, t: Totals)
 	{
 	if ( c?$dicom )
 		remember_totals(c, t);
+	}
+
+event DICOM::taken(c: connection, is_orig: bool, t: Taken)
+	{
+	if ( ! c?$dicom )
+		return;
+
+	local info = c$dicom;
+	local s = c$dicom_state;
+	local before = is_orig ? s$taken_orig : s$taken_resp;
+
+	info$store_rq += t$store_rq - before$store_rq;
+	info$rsp_success += t$store_rsp - before$store_rsp;
+
+	if ( is_orig )
+		s$taken_orig = t;
+	else
+		s$taken_resp = t;
+
+	if ( t$clock > s$clock )
+		s$clock = t$clock;
 	}
 
 event DICOM::unrecognised(c: connection)

@@ -239,12 +239,14 @@ event DICOM::ae_title_seen(ae_title: string)
 	{
 	start_learning();
 
-	if ( ae_title !in ae_titles )
-		remember("ae " + ae_title, "T");
+	if ( ae_title in ae_titles )
+		return;
+
+	remember("ae " + ae_title, "T");
 
 	if ( |ae_titles| < max_ae_titles )
 		add ae_titles[ae_title];
-	else if ( ae_title !in ae_titles )
+	else
 		Telemetry::counter_family_inc(untracked, vector("ae_title"));
 	}
 
@@ -295,7 +297,7 @@ hook association_requested(c: connection)
 		notice_of(c, Cleartext_Credentials,
 		          fmt("user name and password in clear text, %s", titles(info)), "");
 
-	if ( ! notice_cleartext_across_sites || encrypted )
+	if ( ! notice_cleartext_across_sites || encrypted || ! has_inventory() )
 		return;
 
 	local here = equipment_of(c, T);
@@ -335,10 +337,6 @@ hook association_rejected(c: connection)
 
 hook command_seen(c: connection, is_orig: bool, m: Command)
 	{
-	# C-STORE-RSP, and C-STORE-RQ of a sender that was looked at: most of what there is.
-	if ( m$field == 0x8001 || (m$field == 0x0001 && c$dicom_state$sender_checked) )
-		return;
-
 	local info = c$dicom;
 	local sender = is_orig ? info$id$orig_h : info$id$resp_h;
 	local receiver = is_orig ? info$id$resp_h : info$id$orig_h;
@@ -375,7 +373,7 @@ hook command_seen(c: connection, is_orig: bool, m: Command)
 			break;
 
 		case 0x0001: # C-STORE-RQ
-			if ( ! notice_unknown_sender || ! has_inventory() )
+			if ( c$dicom_state$sender_checked || ! notice_unknown_sender || ! has_inventory() )
 				break;
 
 			c$dicom_state$sender_checked = T;

@@ -63,6 +63,29 @@ export {
 		move_destination: string;
 	};
 
+	## What was counted so far, in one direction.
+	type Taken: record {
+		## P-DATA-TF PDUs.
+		data_pdus:  count &default=0;
+		## Data-set bytes, from the length headers.
+		data_bytes: count &default=0;
+		## C-STORE-RQ that say the same as the command before them, but for their Message ID and
+		## SOP instance. There is no event for each.
+		store_rq:   count &default=0;
+		## C-STORE-RSP of success, likewise.
+		store_rsp:  count &default=0;
+		## When the last whole PDU ended.
+		clock:      time &default=double_to_time(0.0);
+		## Something violates PS3.7 or PS3.8.
+		malformed:  bool &default=F;
+		## A reserved byte of a fixed field is not zero.
+		reserved_nonzero: bool &default=F;
+		## A data set starts with the header of a file (PS3.10).
+		part10:     bool &default=F;
+		## The boundaries of PDUs were lost at least once.
+		stopped:    bool &default=F;
+	};
+
 	## What was counted so far, in both directions.
 	type Totals: record {
 		## P-DATA-TF PDUs of the originator.
@@ -86,6 +109,18 @@ export {
 		## The boundaries of PDUs were lost at least once.
 		stopped:          bool;
 	};
+
+	## Generated a tenth of a second after something was counted for which there may be no other event,
+	## and at the end of a direction.
+	##
+	## c: The connection.
+	##
+	## is_orig: True for what the originator of the connection sent.
+	##
+	## t: What was counted so far.
+	##
+	## .. zeek:see:: DICOM::command DICOM::totals
+	global taken: event(c: connection, is_orig: bool, t: Taken);
 }
 
 ## Generated for an A-ASSOCIATE-RQ or A-ASSOCIATE-AC with the DICOM application context.
@@ -139,7 +174,8 @@ global DICOM::release: event(c: connection, is_orig: bool, is_request: bool);
 ## reason: The reason, if the source is the service provider.
 global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: count);
 
-## Generated for a whole DIMSE command set.
+## Generated for a whole DIMSE command set, but not for a successful C-STORE that says the same as
+## the one before it on its side: of the images of a series.
 ##
 ## c: The connection.
 ##
@@ -149,17 +185,16 @@ global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: 
 ##
 ## t: What was counted so far.
 ##
-## .. zeek:see:: DICOM::totals
+## .. zeek:see:: DICOM::taken DICOM::totals
 global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::Totals);
 
-## Generated at the end of a data set, at most ten times a second, at most once a second while one
-## flows, and when a direction ends.
+## Generated when a direction ends.
 ##
 ## c: The connection.
 ##
 ## t: What was counted so far.
 ##
-## .. zeek:see:: DICOM::command
+## .. zeek:see:: DICOM::taken
 global DICOM::totals: event(c: connection, t: DICOM::Totals);
 
 ## Generated where a direction of a connection that is no association so far begins with something

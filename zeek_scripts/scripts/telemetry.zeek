@@ -33,21 +33,47 @@ export {
 	    $help_text="DICOM hosts, rows and tallies beyond the bounds", $label_names=vector("what")));
 }
 
+# What was counted since the counters were last read: reaching them takes longer than counting.
+type Tallied: record {
+	ends:     table[string, string] of count &default=table() &default_insert=0;
+	requests: table[string] of count &default=table() &default_insert=0;
+	orig:     count &default=0;
+	resp:     count &default=0;
+	failures: count &default=0;
+};
+
+global tallied = Tallied();
+
 hook association_ended(c: connection) &priority=-5
 	{
 	local info = c$dicom;
-	Telemetry::counter_family_inc(associations, vector(info$result, info$end));
-	Telemetry::counter_family_inc(data_bytes, vector("originator"), info$data_bytes_orig + 0.0);
-	Telemetry::counter_family_inc(data_bytes, vector("responder"), info$data_bytes_resp + 0.0);
-	Telemetry::counter_family_inc(failures, vector(), info$rsp_failure + 0.0);
+	local t = tallied;
+	++t$ends[info$result, info$end];
+	t$orig += info$data_bytes_orig;
+	t$resp += info$data_bytes_resp;
+	t$failures += info$rsp_failure;
+	t$requests["echo"] += info$echo_rq;
+	t$requests["store"] += info$store_rq;
+	t$requests["find"] += info$find_rq;
+	t$requests["get"] += info$get_rq;
+	t$requests["move"] += info$move_rq;
+	t$requests["cancel"] += info$cancel_rq;
+	t$requests["n"] += info$n_rq;
+	}
 
-	local counts: table[string] of count = {
-		["echo"] = info$echo_rq, ["store"] = info$store_rq, ["find"] = info$find_rq,
-		["get"] = info$get_rq, ["move"] = info$move_rq, ["cancel"] = info$cancel_rq,
-		["n"] = info$n_rq,
-	};
+hook Telemetry::sync()
+	{
+	local t = tallied;
+	tallied = Tallied();
 
-	for ( kind, n in counts )
+	for ( [result, end], n in t$ends )
+		Telemetry::counter_family_inc(associations, vector(result, end), n + 0.0);
+
+	for ( kind, n in t$requests )
 		if ( n > 0 )
 			Telemetry::counter_family_inc(requests, vector(kind), n + 0.0);
+
+	Telemetry::counter_family_inc(data_bytes, vector("originator"), t$orig + 0.0);
+	Telemetry::counter_family_inc(data_bytes, vector("responder"), t$resp + 0.0);
+	Telemetry::counter_family_inc(failures, vector(), t$failures + 0.0);
 	}

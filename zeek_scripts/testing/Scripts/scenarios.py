@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import sys
 from typing import TYPE_CHECKING
@@ -428,6 +429,62 @@ def segmentations() -> list[Conversation]:
             c.send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
         conversations.append(c.reset(0) if number % 2 else released(c))
     return conversations
+
+
+@scenario
+def series() -> list[Conversation]:
+    """Images of a series, cut into segments of many sizes; one of them begins as a file does.
+
+    Each association has nine C-STORE, eight of them answered with success, and one with a failure.
+    """
+    conversations = []
+    sizes = [1, 5, 11, 12, 13, 100, 1448, 60000]
+    for number, (size, file) in enumerate(itertools.product(sizes, [0, 3, 6, 7, 8])):
+        c = Conversation(orig_port=40000 + number, time=1700000000.0 + number * 100)
+        associated(c, t.CT_STORAGE, t.MR_STORAGE)
+        c.step = 0.0001 if number % 2 else 0.01
+        for image in range(9):
+            data = bytes(128) + (b"DICM" if image == file else b"none") + bytes(300)
+            context, sop_class = (3, t.MR_STORAGE) if image in {4, 5} else (1, t.CT_STORAGE)
+            what: dict[str, object] = {"number": image + 1, "instance": b"1.2.3.%d" % 4**image}
+            command = t.command_set(t.STORE_RQ, sop_class, data=t.DATA_SET, **what)
+            if image == 6:  # both in one PDU
+                request = t.p_data(t.pdv(command, 3, context), t.pdv(data, 2, context))
+            else:
+                request = t.message(command, data, size=200, context=context)
+            status = 0xA700 if image == 2 else 0
+            answer = t.command_set(t.STORE_RQ | t.RSP, sop_class, status=status, **what)
+            c.send(0, request, size).send(1, t.message(answer, context=context), size)
+        conversations.append(released(c))
+    return conversations
+
+
+@scenario
+def series_with_faults() -> list[Conversation]:
+    """C-STORE that are sound, and among them some that are not, or the end of what is not."""
+    sound = t.command_set(t.STORE_RQ, t.CT_STORAGE, data=t.DATA_SET)
+    parts = [sound[:12], sound[12:-10], sound[-10:]]
+    begun = t.p_data(t.pdv(parts[0], 1))
+    bad_ones = [
+        t.message(parts[0] + parts[2] + parts[1], PIXELS),  # elements that do not ascend
+        t.message(sound[:-1], PIXELS),
+        t.message(sound + b"\0", PIXELS),
+        t.message(sound + t.element(0x0900, b""), PIXELS),  # a status of no length
+        begun + t.message(sound, PIXELS),
+    ]
+    conversations = []
+    for number, bad in enumerate(bad_ones):
+        c = associated(Conversation(orig_port=40000 + number, time=1700000000.0 + number * 100))
+        good = t.message(sound, PIXELS)
+        for sent in (good, good, bad, bad, good):
+            c.send(0, sent)
+        conversations.append(released(c))
+    # A PDV that runs past its PDU; what comes then repeats itself, and has no end.
+    c = associated(Conversation(orig_port=40010))
+    answer = t.response(t.STORE_RQ, t.CT_STORAGE)
+    for sent in (good, good, t.p_data(t.pdv(b"1", 0), t.pdv(b"2", 0, length=100)), good):
+        c.send(0, sent).send(1, answer)
+    return [*conversations, c]
 
 
 @scenario

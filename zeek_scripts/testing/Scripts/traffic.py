@@ -19,6 +19,7 @@ APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 IMPLICIT_LE = b"1.2.840.10008.1.2"
 VERIFICATION = b"1.2.840.10008.1.1"
 CT_STORAGE = b"1.2.840.10008.5.1.4.1.1.2"
+MR_STORAGE = b"1.2.840.10008.5.1.4.1.1.4"
 STUDY_FIND = b"1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_MOVE = b"1.2.840.10008.5.1.4.1.2.2.2"
 STUDY_GET = b"1.2.840.10008.5.1.4.1.2.2.3"
@@ -137,11 +138,12 @@ def command_set(
     data: int = NO_DATA_SET,
     destination: bytes = b"",
     comment: bytes = b"",
+    number: int = 1,
+    instance: bytes = b"",
 ) -> bytes:
-    """Return a whole command set."""
+    """Return a whole command set; `number` is its Message ID, or that it responds to."""
     body = element(0x0002, sop_class) + element(0x0100, struct.pack("<H", command))
-    number = 0x0120 if command & RSP else 0x0110
-    body += element(number, struct.pack("<H", 1))
+    body += element(0x0120 if command & RSP else 0x0110, struct.pack("<H", number))
     if destination:
         body += element(0x0600, destination)
     body += element(0x0800, struct.pack("<H", data))
@@ -149,6 +151,8 @@ def command_set(
         body += element(0x0900, struct.pack("<H", status))
     if comment:
         body += element(0x0902, comment)
+    if instance:
+        body += element(0x1000, instance)
     return element(0x0000, struct.pack("<I", len(body))) + body
 
 

@@ -1,4 +1,4 @@
-# @TEST-DOC: No event for a PDV: an object of 40 PDUs makes two commands and a handful of totals.
+# @TEST-DOC: No event for a PDV: an object of 40 PDUs makes two commands, and two each of what tells the counts.
 #
 # @TEST-EXEC: run-scenario echo %INPUT >output
 # @TEST-EXEC: run-capture ${CAPTURES}/store_ct_smallpdu.pcapng %INPUT >>output
@@ -19,6 +19,11 @@ event DICOM::command(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::
 event DICOM::totals(c: connection, t: DICOM::Totals)
 	{
 	events["totals"] += 1;
+	}
+
+event DICOM::taken(c: connection, is_orig: bool, t: DICOM::Taken)
+	{
+	events["taken"] += 1;
 	}
 
 event DICOM::release(c: connection, is_orig: bool, is_request: bool)
