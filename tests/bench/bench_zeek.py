@@ -33,7 +33,7 @@ from zeek_package import build_package, find_zeek  # noqa: E402
 CPU_BAR, MEMORY_BAR = 1.15, 1.1
 PARALLEL = 10_000
 PARALLEL_MEMORY_BAR = 40_000  # bytes an open association may add to what Zeek needs for it
-REPEATS = 5
+REPEATS = 9
 TIMES, APART = 8, 4000
 """So often a long capture has the short one in a row, and how many seconds apart."""
 
