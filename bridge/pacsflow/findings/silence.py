@@ -79,15 +79,14 @@ def _weeks(
     span = starts[-1], facts.part.week.end
 
     def by_part(
-        rows: int, places: NDArray[np.int64] | int, moments: NDArray[np.int64]
+        rows: int, places: NDArray[np.int64], moments: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Count the hours (since the epoch), by row, week and part of the week."""
         grid = np.zeros((rows, len(starts), 168), bool)
         for number, start in enumerate(starts):
             at = moments - int(start.timestamp()) // 3600
             inside = (at >= 0) & (at < 168)
-            mine = places if isinstance(places, int) else places[inside]
-            grid[mine, number, at[inside]] = True
+            grid[places[inside], number, at[inside]] = True
         counts: NDArray[np.int64] = grid.reshape(rows, len(starts), -1, hours).sum(axis=3)
         return counts
 
@@ -97,7 +96,7 @@ def _weeks(
         [facts.part.origin, *span],
     ).fetchall()
     watched = np.array([row[0] for row in covered], np.int64)
-    seen = (2 * by_part(1, 0, watched)[0] > hours).tolist()
+    seen = (2 * by_part(1, np.zeros_like(watched), watched)[0] > hours).tolist()
     active = by_part(len(addresses), *active_hours(facts.part, addresses, ways, *span)) > 0
     return {
         address: [

@@ -84,8 +84,7 @@ def totals(part: Slice) -> Totals:
     now, before = part.ask(query)[0], part.ask(query, weeks=-1)[0]
     sides = " UNION ALL ".join(f"SELECT {side} h, {IMAGING} i FROM rows" for side in SIDES)
     hosts = f"SELECT h, bool_or(i) i FROM ({sides}) GROUP BY h"
-    hosts = f"SELECT count(h), count(h) FILTER (i) FROM ({hosts})"
-    everyone, imaging = part.ask(hosts)[0]
+    everyone, imaging = part.ask(f"SELECT count(h), count(h) FILTER (i) FROM ({hosts})")[0]
     had = bool(before[9]) and compares(part)
     packets, samples = now[4] or 0.0, now[1] or 0
     return Totals(
