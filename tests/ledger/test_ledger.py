@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -204,25 +205,56 @@ def test_a_killed_run_leaves_it_before_or_after(tmp_path: Path, write: Write, se
     assert len(ledger.entries()) == 24
 
 
-def test_a_move_that_was_begun_is_finished(ledger: Ledger, write: Write) -> None:
-    """Between the journal's first word and its second, every step may be the last."""
+def begun(ledger: Ledger, path: Path) -> None:
+    """Leave the ledger as a writer leaves it that dies after moving its first file."""
     from pacsflow.ledger import STAGING, _entry
     from pacsflow.ledger.staging import fingerprint, stage
 
-    source = find([write("conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}]))]).sources[0]
-    staged = stage(
-        source, fingerprint(source.path), ledger.folder / STAGING / fingerprint(source.path).sha256
-    )
+    source = find([path]).sources[0]
+    print_ = fingerprint(path)
+    staged = stage(source, print_, ledger.folder / STAGING / print_.sha256)
     assert not isinstance(staged, Exception)
     entry = _entry(staged, "", simulated=False)
-    assert len(entry.files) == 6
     ledger.journal.begin([entry])
     first = ledger.folder / entry.files[0]
-    first.parent.mkdir(parents=True)
+    first.parent.mkdir(parents=True, exist_ok=True)
     (ledger.folder / STAGING / entry.sha256 / entry.files[0]).rename(first)
+    assert len(entry.files) > 1
+
+
+def test_a_move_that_was_begun_is_finished(ledger: Ledger, write: Write) -> None:
+    """Between the journal's first word and its second, every step may be the last."""
+    begun(ledger, write("conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}])))
     opened = Ledger(ledger.folder)
     assert total(opened, "communications") == 2
     assert len(opened.entries()) == 1
+
+
+def test_who_reads_keeps_what_was_there_when_asked(ledger: Ledger, write: Write) -> None:
+    """A log that grew replaces its earlier self: not under a reader, and not beside it."""
+    rows = [{"uid": f"C{n}", "ts": f"{T0 + n}.0"} for n in range(3)]
+    path = write("conn.log", tsv(rows[:2], close=False))
+    ledger.add(find([path]).sources)
+    path.write_text(tsv(rows, close=False))
+    writer = threading.Thread(target=lambda: ledger.add(find([path]).sources))
+    question = "SELECT sum(communications)::BIGINT FROM traffic"
+    with ledger.connect() as connection:
+        writer.start()
+        writer.join(timeout=2)
+        assert connection.execute(question).fetchone() == (2,)
+    writer.join(timeout=60)
+    assert total(ledger, "communications") == 3
+
+
+def test_a_writer_that_waited_finishes_what_another_left(ledger: Ledger, write: Write) -> None:
+    """One dies between the journal's words while the next, open already, waits for its turn."""
+    waiting = Ledger(ledger.folder)
+    begun(ledger, write("a/conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}])))
+    assert total(waiting, "communications") == 2
+    begun(ledger, write("b/conn.log", tsv([{"ts": f"{T0 + 5}.0", "uid": "C3"}])))
+    waiting.add(find([write("c/conn.log", tsv([{"ts": f"{T0 + 9}.0", "uid": "C4"}]))]).sources)
+    assert total(waiting, "communications") == 4
+    assert len(waiting.entries()) == 3
 
 
 def test_no_row_of_a_wide_range_of_times_is_lost(ledger: Ledger, write: Write) -> None:

@@ -3,7 +3,8 @@
 Adding is idempotent (a source is known by the hash of its content) and atomic: a source's files
 are made in a staging folder; the journal says what will be moved; they are moved; the journal says
 that they were. Whoever opens the ledger next finishes a move that was begun, and throws away
-staged files whose move was not.
+staged files whose move was not. Who reads shares the folder's lock; files move under all of it, so
+that what is read is the ledger of one moment.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,7 @@ from pacsflow.ledger.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import duckdb
     import pyarrow as pa
@@ -103,7 +106,7 @@ class Ledger:
             except OSError as error:
                 raise LedgerError(f"{folder}: cannot be made: {error.strerror}") from None
         self.journal = Journal(folder / JOURNAL)
-        with self._lock() as locked:
+        with self._writing() as locked:
             if locked:
                 self._recover()
 
@@ -114,23 +117,28 @@ class Ledger:
         with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
             yield cls(Path(folder) / "ledger", create=True)
 
-    @contextmanager
-    def _lock(self, *, wait: bool = False) -> Iterator[bool]:
+    def _writing(self, *, wait: bool = False) -> AbstractContextManager[bool]:
         """Hold the ledger for writing; yields False where another process has it."""
-        try:
-            lock = os.open(self.folder / MARKER, os.O_RDONLY)
-        except OSError as error:
-            raise LedgerError(f"{self.folder}: cannot be opened: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            yield True
-        except BlockingIOError:
-            yield False
-        finally:
-            os.close(lock)
+        return _lock(self.folder / MARKER, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Keep the files where they are; not before a move that was begun is finished."""
+        while True:
+            with _lock(self.folder, fcntl.LOCK_SH):
+                if not self.journal.entries(committed=False):
+                    yield
+                    return
+            # Who began it is dead: moves are written down and made under the lock.
+            with self._writing() as locked:
+                if locked:
+                    self._recover()
+            time.sleep(0.01)
 
     def _recover(self) -> None:
-        self._move(self.journal.entries(committed=False))
+        if begun := self.journal.entries(committed=False):
+            with _lock(self.folder, fcntl.LOCK_EX):
+                self._move(begun)
         shutil.rmtree(self.folder / STAGING, ignore_errors=True)
 
     def _move(self, entries: Sequence[Entry]) -> None:
@@ -164,7 +172,8 @@ class Ledger:
         earlier self, also where it was moved, or packed, in the meantime. `progress` is called with
         sources done and their number.
         """
-        with self._lock(wait=True):
+        with self._writing(wait=True):
+            self._recover()
             return self._add(sources, simulated, workers or os.cpu_count() or 1, progress)
 
     def _add(
@@ -215,8 +224,9 @@ class Ledger:
             else:
                 waiting.append(_entry(staged, item[2], simulated=simulated))
             if len(waiting) == TOGETHER or done == len(todo):
-                self.journal.begin(waiting)
-                self._move(waiting)
+                with _lock(self.folder, fcntl.LOCK_EX):
+                    self.journal.begin(waiting)
+                    self._move(waiting)
                 added += waiting
                 waiting = []
             if progress:
@@ -262,18 +272,19 @@ class Ledger:
             return [text for _, text in self.journal.problems()]
         return ["an input: could not be read" for _ in self.journal.problems()]
 
-    def connect(
-        self, first: date | None = None, last: date | None = None
-    ) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB with one view a table, of the UTC days from `first` to `last`."""
-        connection = connect()
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a DuckDB with one view a table.
+
+        The ledger stays as it is meanwhile: who adds to it waits before moving files into it.
+        """
+        with self._reading(), connect() as connection:
+            self._views(connection)
+            yield connection
+
+    def _views(self, connection: duckdb.DuckDBPyConnection) -> None:
         for table, schema in TABLES.items():
-            days = sorted((self.folder / table).glob("day=*"))
-            if first:
-                days = [day for day in days if day.name >= f"day={first.isoformat()}"]
-            if last:
-                days = [day for day in days if day.name <= f"day={last.isoformat()}"]
-            files = [str(path) for day in days for path in sorted(day.glob("*.parquet"))]
+            files = [str(path) for path in sorted((self.folder / table).glob("day=*/*.parquet"))]
             if files:
                 rows = connection.read_parquet(files, hive_partitioning=False)
             else:
@@ -284,7 +295,24 @@ class Ledger:
                 rows.create_view("every")
                 rows = connection.sql(ONCE_EACH.format(what="*", table="every"))
             rows.create_view(table)
-        return connection
+
+
+@contextmanager
+def _lock(path: Path, how: int) -> Iterator[bool]:
+    """Hold a file or folder's lock; yields False where it is held and `how` says not to wait."""
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise LedgerError(f"{path.parent}: cannot be opened: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(lock, how)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(lock)
 
 
 def _empty(schema: pa.Schema) -> str:
