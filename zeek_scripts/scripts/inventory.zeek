@@ -42,6 +42,9 @@ export {
 	## True if the inventory has a line for this AE title.
 	global has_ae_title: function(ae_title: string): bool;
 
+	## Run on each node when its inventory has changed.
+	global inventory_changed: hook();
+
 	## Sent by the manager to all other nodes of a cluster.
 	global inventory_published: event(rows: table[string] of Equipment);
 }
@@ -105,6 +108,8 @@ function index_inventory()
 		else
 			by_name[to_lower(match)] = what;
 		}
+
+	hook inventory_changed();
 	}
 
 function is_reader(): bool

@@ -95,7 +95,8 @@ export {
 	## Sent by workers to the proxy that owns the host.
 	global endpoint_seen: event(e: Evidence);
 
-	## Run on the node that owns a host, for each new evidence of it.
+	## Run on the node that owns a host, for each new evidence of it. What says the same as what
+	## was told within the hour is no news.
 	##
 	## e: The evidence.
 	##
@@ -114,8 +115,9 @@ global hosts: table[addr] of Host = table() &write_expire=30days;
 # The rows that were logged, by host and key; logged anew each day.
 global rows: table[addr] of table[string] of KnownInfo = table() &create_expire=1day;
 
-# What this worker told the proxies, so as not to repeat it.
-global told: set[string] = set() &create_expire=1hr;
+# What this node told who owns the hosts, so as not to repeat it: when the first association began
+# that said it.
+global told: table[string] of time = table() &create_expire=1hr;
 
 event zeek_init() &priority=5
 	{
@@ -338,33 +340,12 @@ event DICOM::endpoint_seen(e: Evidence)
 			}
 	}
 
-# Everything of the evidence that matters to a proxy, except when and in which connection.
-function fingerprint(e: Evidence): string
-	{
-	local r = copy(e$row);
-	r$ts = double_to_time(0.0);
-	r$evidence_uid = "";
-	return md5_hash(cat(r), cat(e$as_scp), cat(e$used), cat(e$stored), cat(e$queried), cat(e$peer),
-	                e?$mac ? e$mac : "");
-	}
-
 function tell(e: Evidence)
 	{
-	if ( ! Cluster::is_enabled() )
-		{
+	if ( Cluster::is_enabled() )
+		Cluster::publish_hrw(Cluster::proxy_pool, cat(e$row$host), DICOM::endpoint_seen, e);
+	else
 		event DICOM::endpoint_seen(e);
-		return;
-		}
-
-	local print_ = fingerprint(e);
-
-	if ( print_ in told )
-		return;
-
-	if ( |told| < max_hosts )
-		add told[print_];
-
-	Cluster::publish_hrw(Cluster::proxy_pool, cat(e$row$host), DICOM::endpoint_seen, e);
 	}
 
 # A proxy that comes or goes takes its endpoints along.
@@ -374,6 +355,11 @@ event Cluster::node_up(name: string, id: string)
 	}
 
 event Cluster::node_down(name: string, id: string)
+	{
+	clear_table(told);
+	}
+
+hook inventory_changed()
 	{
 	clear_table(told);
 	}
@@ -451,10 +437,42 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 	return e;
 	}
 
+# Everything that the evidence of both endpoints is made from, but when and in which connection.
+function fingerprint(c: connection): string
+	{
+	local info = c$dicom;
+	local s = c$dicom_state;
+	local id = info$id;
+
+	return md5_hash(cat(s$orig, s$resp, id$orig_h, id$resp_h, id$resp_p, s$swapped, s$roles_unknown, "SSL" in c$service),
+	                cat_sep("\x1f", "",
+	                        info?$calling_ae ? info$calling_ae : "",
+	                        info?$called_ae ? info$called_ae : "",
+	                        info?$orig_impl_uid ? info$orig_impl_uid : "",
+	                        info?$resp_impl_uid ? info$resp_impl_uid : "",
+	                        info?$orig_impl_version ? info$orig_impl_version : "",
+	                        info?$resp_impl_version ? info$resp_impl_version : "",
+	                        info?$orig_roles ? cat(info$orig_roles, info$resp_roles) : "",
+	                        info?$services ? cat(info$services) : "",
+	                        c$orig?$l2_addr ? c$orig$l2_addr : "",
+	                        c$resp?$l2_addr ? c$resp$l2_addr : ""));
+	}
+
 function tell_endpoints(c: connection)
 	{
-	if ( c$dicom$result != "accepted" )
+	local info = c$dicom;
+
+	if ( info$result != "accepted" )
 		return;
+
+	# There is one of these for each association, and of most there is nothing new to tell.
+	local print_ = fingerprint(c);
+
+	if ( print_ in told && told[print_] <= info$ts )
+		return;
+
+	if ( print_ in told || |told| < max_hosts )
+		told[print_] = info$ts;
 
 	tell(new_evidence(c, T));
 	tell(new_evidence(c, F));

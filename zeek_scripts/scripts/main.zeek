@@ -286,7 +286,12 @@ function add_sop_class(info: Info, uid: string)
 	if ( ! info?$sop_classes )
 		info$sop_classes = set();
 
-	add_capped(info$sop_classes, uid in sop_class_names ? sop_class_names[uid] : uid);
+	local name = uid in sop_class_names ? sop_class_names[uid] : uid;
+
+	if ( name in info$sop_classes )
+		return;
+
+	add_capped(info$sop_classes, name);
 
 	if ( uid in sop_class_services )
 		{

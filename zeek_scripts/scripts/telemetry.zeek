@@ -36,7 +36,13 @@ export {
 # What was counted since the counters were last read: reaching them takes longer than counting.
 type Tallied: record {
 	ends:     table[string, string] of count &default=table() &default_insert=0;
-	requests: table[string] of count &default=table() &default_insert=0;
+	echo:     count &default=0;
+	store:    count &default=0;
+	find:    count &default=0;
+	get:      count &default=0;
+	move:     count &default=0;
+	cancel:   count &default=0;
+	n:        count &default=0;
 	orig:     count &default=0;
 	resp:     count &default=0;
 	failures: count &default=0;
@@ -52,13 +58,13 @@ hook association_ended(c: connection) &priority=-5
 	t$orig += info$data_bytes_orig;
 	t$resp += info$data_bytes_resp;
 	t$failures += info$rsp_failure;
-	t$requests["echo"] += info$echo_rq;
-	t$requests["store"] += info$store_rq;
-	t$requests["find"] += info$find_rq;
-	t$requests["get"] += info$get_rq;
-	t$requests["move"] += info$move_rq;
-	t$requests["cancel"] += info$cancel_rq;
-	t$requests["n"] += info$n_rq;
+	t$echo += info$echo_rq;
+	t$store += info$store_rq;
+	t$find += info$find_rq;
+	t$get += info$get_rq;
+	t$move += info$move_rq;
+	t$cancel += info$cancel_rq;
+	t$n += info$n_rq;
 	}
 
 hook Telemetry::sync()
@@ -69,7 +75,8 @@ hook Telemetry::sync()
 	for ( [result, end], n in t$ends )
 		Telemetry::counter_family_inc(associations, vector(result, end), n + 0.0);
 
-	for ( kind, n in t$requests )
+	for ( kind, n in table(["echo"] = t$echo, ["store"] = t$store, ["find"] = t$find, ["get"] = t$get,
+	                       ["move"] = t$move, ["cancel"] = t$cancel, ["n"] = t$n) )
 		if ( n > 0 )
 			Telemetry::counter_family_inc(requests, vector(kind), n + 0.0);
 

@@ -107,22 +107,67 @@ def lua(sops: list[tuple[str, str, str, str]], syntaxes: list[tuple[str, str]]) 
     return "\n".join(lines)
 
 
+ZEEK = f"""##! {NOTE}
+
+module DICOM;
+
+export {{
+	## SOP class names by UID.
+	global sop_class_names: table[string] of string = table() &redef;
+
+	## SOP class services by UID.
+	global sop_class_services: table[string] of string = table() &redef;
+
+	## Modalities of Storage SOP classes by UID.
+	global sop_class_modalities: table[string] of string = table() &redef;
+
+	## Transfer syntax names by UID.
+	global transfer_syntax_names: table[string] of string = table() &redef;
+}}
+
+# Lines, for to read as many entries of tables would take Zeek as long as the rest of the package.
+const sop_classes = vector(
+%s
+);
+
+const transfer_syntaxes = vector(
+%s
+);
+
+# What a site has added stays as it is.
+event zeek_init() &priority=100
+	{{
+	local row: vector of string;
+
+	for ( i, line in sop_classes )
+		{{
+		row = split_string(line, / /);
+
+		if ( row[0] in sop_class_names )
+			next;
+
+		sop_class_names[row[0]] = row[1];
+		sop_class_services[row[0]] = row[2];
+
+		if ( |row| == 4 )
+			sop_class_modalities[row[0]] = row[3];
+		}}
+
+	for ( i, line in transfer_syntaxes )
+		{{
+		row = split_string(line, / /);
+
+		if ( row[0] !in transfer_syntax_names )
+			transfer_syntax_names[row[0]] = row[1];
+		}}
+	}}
+"""
+
+
 def zeek(sops: list[tuple[str, str, str, str]], syntaxes: list[tuple[str, str]]) -> str:
-    """Return a Zeek script with the tables as constants that a site can extend."""
-    lines = [f"##! {NOTE}", "", "module DICOM;", "", "export {"]
-    for title, table, column in (
-        ("SOP class names", "sop_class_names", 1),
-        ("SOP class services", "sop_class_services", 2),
-        ("Modalities of Storage SOP classes", "sop_class_modalities", 3),
-    ):
-        lines += [f"\t## {title} by UID.", f"\tconst {table}: table[string] of string = {{"]
-        lines += [f'\t\t["{row[0]}"] = "{row[column]}",' for row in sops if row[column]]
-        lines += ["\t} &redef;", ""]
-    lines += ["\t## Transfer syntax names by UID."]
-    lines += ["\tconst transfer_syntax_names: table[string] of string = {"]
-    lines += [f'\t\t["{u}"] = "{n}",' for u, n in syntaxes]
-    lines += ["\t} &redef;", "}", ""]
-    return "\n".join(lines)
+    """Return a Zeek script with the tables, which a site can extend."""
+    rows = [[" ".join(row).strip() for row in table] for table in (sops, syntaxes)]
+    return ZEEK % tuple(",\n".join(f'\t"{row}"' for row in table) for table in rows)
 
 
 def main() -> int:

@@ -801,6 +801,13 @@ def two_senders() -> list[Conversation]:
 
 
 @scenario
+def same_again() -> list[Conversation]:
+    """Four associations that say the same of their endpoints; the first ends as the third."""
+    first = associated(following(0)).wait(60)
+    return [released(first), *(released(associated(following(n))) for n in (10, 20, 100))]
+
+
+@scenario
 def hospital() -> list[Conversation]:
     """A CT, a PACS, a worklist, a printer and a workstation: one of each category."""
     worklist, print_meta = b"1.2.840.10008.5.1.4.31", b"1.2.840.10008.5.1.1.9"
