@@ -47,15 +47,9 @@ public:
     void Done() override;
 
     void Take(uint64_t size, bool first_next);
-    void Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what);
+    void Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what, bool is_end);
     bool IsFirst(bool otherwise);
     void Expire(double t);
-
-    uint64_t missing = 0; // bytes of the fragment in hand that have yet to come
-    uint64_t pdus = 0;    // P-DATA-TF PDUs that the parser did not see
-    uint64_t bytes = 0;   // of data sets in them
-    double ended = 0;     // when the last PDU ended
-    bool part10 = false;  // a data set among them begins as a file does
 
 private:
     int Drop(const u_char* data, int len);
@@ -68,6 +62,12 @@ private:
     void TellLater();
     void Tell();
 
+    uint64_t missing = 0;       // bytes of the fragment in hand that have yet to come
+    uint64_t pdus = 0;          // P-DATA-TF PDUs that the parser did not see
+    uint64_t bytes = 0;         // of data sets in them
+    double ended = 0;           // when the last PDU ended
+    bool part10 = false;        // a data set among them begins as a file does
+    bool cut_off = false;       // the direction ended within a fragment
     bool framed = false;        // the next PDU begins behind what is missing and what is passed on
     uint64_t passing = 0;       // bytes of the PDU in hand that have yet to be passed on
     u_char header[HEADER] = {}; // of a PDU, if it came in parts
@@ -125,12 +125,12 @@ void Taker::Take(uint64_t size, bool first_next) {
 }
 
 // What the parser counted in all, and remarked on.
-void Taker::Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what) {
+void Taker::Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what, bool is_end) {
     seen_pdus = all_pdus;
     seen_bytes = all_bytes;
     remarks = what;
 
-    if ( missing == 0 )
+    if ( is_end )
         Ended();
     else
         TellLater();
@@ -178,7 +178,7 @@ void Taker::Tell() {
     t->Assign(5, zeek::val_mgr->Bool(remarks & 1));
     t->Assign(6, zeek::val_mgr->Bool(remarks & 2));
     t->Assign(7, zeek::val_mgr->Bool(part10 || remarks & 4));
-    t->Assign(8, zeek::val_mgr->Bool(remarks & 8));
+    t->Assign(8, zeek::val_mgr->Bool(cut_off || remarks & 8));
     Conn()->EnqueueEvent(taken_event, this, Conn()->GetVal(), zeek::val_mgr->Bool(IsOrig()), std::move(t));
     untold = false;
 }
@@ -398,8 +398,9 @@ void Taker::Stop(bool is_orig) {
 }
 
 void Taker::EndpointEOF(bool is_orig) {
+    cut_off = missing > 0;
     Stop(is_orig);
-    Tell();
+    TellLater();
 }
 
 // A connection may go without the end of its directions.
@@ -422,14 +423,16 @@ void attach() {
     analyzer->AddSupportAnalyzer(pair.resp = new Taker(analyzer->Conn(), false));
 }
 
-static Taker* here() {
+static Taker* of(bool is_orig) {
     auto found = takers.find(current().analyzer);
 
     if ( found == takers.end() )
         return nullptr;
 
-    return current().is_orig ? found->second.orig : found->second.resp;
+    return is_orig ? found->second.orig : found->second.resp;
 }
+
+static Taker* here() { return of(current().is_orig); }
 
 // Takes the rest of a fragment that ends its PDU, not within a command set: `available` of its `size`
 // bytes the parser has already. Returns how much is taken. `first_next`: what comes then is the first of its data set.
@@ -450,26 +453,10 @@ hilti::rt::Bool is_first(const hilti::rt::Bool& otherwise) {
 }
 
 // What the parser of a direction counted in all, and remarked on.
-void saw(const Count& pdus, const Count& bytes, const Count& remarks) {
-    if ( auto* taker = here() )
-        taker->Saw(pdus, bytes, remarks);
-}
-
-Count taken(const Count& what) {
-    auto found = takers.find(current().analyzer);
-
-    if ( found == takers.end() )
-        return 0;
-
-    const auto* taker = (what % 2) == 0 ? found->second.orig : found->second.resp;
-
-    switch ( static_cast<uint64_t>(what) / 2 ) {
-        case 0: return taker->pdus;
-        case 1: return taker->bytes;
-        case 2: return taker->missing;
-        case 3: return static_cast<uint64_t>(taker->ended * 1e9);
-        default: return taker->part10 ? 1 : 0;
-    }
+void saw(const hilti::rt::Bool& is_orig, const Count& pdus, const Count& bytes, const Count& remarks,
+         const hilti::rt::Bool& ended) {
+    if ( auto* taker = of(is_orig) )
+        taker->Saw(pdus, bytes, remarks, ended);
 }
 
 } // namespace pacsflow

@@ -81,8 +81,7 @@ function take_up(c: connection): bool
 
 	local s = c$dicom_state;
 	s$swapped = turned != s$swapped;
-	delete s$totals; # the row has them
-	s$taken_orig = Taken();
+	s$taken_orig = Taken(); # the row has what there was
 	s$taken_resp = Taken();
 	s$pdus_before = c$dicom$data_pdus;
 	s$orig_before = c$dicom$data_bytes_orig;

@@ -162,9 +162,8 @@ export {
 		released:  bool &default=F;
 		## A-ABORT was seen.
 		aborted:   bool &default=F;
-		## What the analyzer counted, as last told; the row has it when it is written.
-		totals:    Totals &optional;
-		## The same of each direction of the connection, with what no other event tells.
+		## What the analyzer counted in each direction of the connection, as last told; the row has
+		## it when it is written.
 		taken_orig: Taken &default=Taken();
 		taken_resp: Taken &default=Taken();
 		## Abstract syntaxes offered, by presentation-context-ID.
@@ -389,44 +388,24 @@ function give_up(c: connection)
 		disable_analyzer(c$id, aid, F);
 	}
 
-function remember_totals(c: connection, t: Totals)
-	{
-	local s = c$dicom_state;
-	s$totals = t;
-
-	if ( t$clock > s$clock )
-		s$clock = t$clock;
-	}
-
-# The larger of two counts.
-function most(a: count, b: count): count
-	{
-	return a > b ? a : b;
-	}
-
 # Brings the row up to date with what the analyzer counted.
-function apply_totals(info: Info, s: State)
+function apply_taken(info: Info, s: State)
 	{
-	if ( ! s?$totals )
-		return;
+	local o = s$taken_orig;
+	local r = s$taken_resp;
 
-	# Two tell of the same, and the one that was heard last has counted further.
-	local t = s$totals;
-	local bytes_orig = most(t$data_bytes_orig, s$taken_orig$data_bytes);
-	local bytes_resp = most(t$data_bytes_resp, s$taken_resp$data_bytes);
-	info$data_pdus = s$pdus_before + most(t$data_pdus_orig, s$taken_orig$data_pdus) +
-	                 most(t$data_pdus_resp, s$taken_resp$data_pdus);
-	info$data_bytes_orig = s$orig_before + (s$swapped ? bytes_resp : bytes_orig);
-	info$data_bytes_resp = s$resp_before + (s$swapped ? bytes_orig : bytes_resp);
-	s$stopped = t$stopped || s$taken_orig$stopped || s$taken_resp$stopped;
+	info$data_pdus = s$pdus_before + o$data_pdus + r$data_pdus;
+	info$data_bytes_orig = s$orig_before + (s$swapped ? r$data_bytes : o$data_bytes);
+	info$data_bytes_resp = s$resp_before + (s$swapped ? o$data_bytes : r$data_bytes);
+	s$stopped = o$stopped || r$stopped;
 
-	if ( t$malformed || s$taken_orig$malformed || s$taken_resp$malformed )
+	if ( o$malformed || r$malformed )
 		flag(info, "malformed");
 
-	if ( t$reserved_nonzero || s$taken_orig$reserved_nonzero || s$taken_resp$reserved_nonzero )
+	if ( o$reserved_nonzero || r$reserved_nonzero )
 		flag(info, "reserved_nonzero");
 
-	if ( t$part10 || s$taken_orig$part10 || s$taken_resp$part10 )
+	if ( o$part10 || r$part10 )
 		flag(info, "part10_in_dataset");
 	}
 
@@ -450,7 +429,7 @@ function finish_row(c: connection, ended: bool)
 	local info = c$dicom;
 	local s = c$dicom_state;
 
-	apply_totals(info, s);
+	apply_taken(info, s);
 	info$id = logged_id(c);
 	info$community_id = community_id_v1(c$id);
 
@@ -581,12 +560,6 @@ function join_contexts(c: connection)
 		info$ctx_accepted = |accepted|;
 	}
 
-# A PDU has just ended; the next totals may be late, or never come.
-function pdu_ended(c: connection)
-	{
-	c$dicom_state$clock = network_time();
-	}
-
 function name_requestor(info: Info, n: Negotiation)
 	{
 	if ( n$calling_ae != "" )
@@ -596,12 +569,10 @@ function name_requestor(info: Info, n: Negotiation)
 		info$called_ae = n$called_ae;
 	}
 
-event DICOM::associate(c: connection, is_orig: bool, is_request: bool, n: Negotiation, t: Totals)
+event DICOM::associate(c: connection, is_orig: bool, is_request: bool, n: Negotiation, begun: time)
 	{
 	if ( ! c?$dicom )
-		begin_association(c, t$begun);
-
-	remember_totals(c, t);
+		begin_association(c, begun);
 
 	local info = c$dicom;
 	local s = c$dicom_state;
@@ -685,7 +656,6 @@ event DICOM::reject(c: connection, is_orig: bool, result: count, source: count, 
 		return;
 		}
 
-	pdu_ended(c);
 	info$result = "rejected";
 	info$reject_result = result;
 	info$reject_source = source;
@@ -698,8 +668,6 @@ event DICOM::release(c: connection, is_orig: bool, is_request: bool)
 	if ( ! c?$dicom )
 		return;
 
-	pdu_ended(c);
-
 	if ( ! is_request )
 		c$dicom_state$released = T;
 	}
@@ -709,7 +677,6 @@ event DICOM::abort(c: connection, is_orig: bool, source: count, reason: count)
 	if ( ! c?$dicom )
 		return;
 
-	pdu_ended(c);
 	c$dicom_state$aborted = T;
 	c$dicom$abort_source = source;
 	c$dicom$abort_reason = reason;
@@ -780,7 +747,7 @@ function add_kind(s: State, side: Side, kind: string, sop_class: string)
 		}
 	}
 
-event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
+event DICOM::command(c: connection, is_orig: bool, m: Command, begun: time)
 	{
 	if ( ! c?$dicom )
 		{
@@ -792,14 +759,12 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 			}
 
 		add c$service[Analyzer::name(Analyzer::ANALYZER_DICOM)];
-		begin_association(c, t$begun);
+		begin_association(c, begun);
 		}
 
 	# There is one of these for each image: function calls and fields count.
 	local info = c$dicom;
 	local s = c$dicom_state;
-	s$totals = t;
-	s$clock = network_time();
 
 	local from_orig = is_orig != s$swapped;
 	local side = from_orig ? s$orig : s$resp;
@@ -849,12 +814,6 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, t: Totals)
 		}
 
 	hook command_seen(c, from_orig, m);
-	}
-
-event DICOM::totals(c: connection, t: Totals)
-	{
-	if ( c?$dicom )
-		remember_totals(c, t);
 	}
 
 event DICOM::taken(c: connection, is_orig: bool, t: Taken)

@@ -86,32 +86,7 @@ export {
 		stopped:    bool &default=F;
 	};
 
-	## What was counted so far, in both directions.
-	type Totals: record {
-		## P-DATA-TF PDUs of the originator.
-		data_pdus_orig:   count;
-		## P-DATA-TF PDUs of the responder.
-		data_pdus_resp:   count;
-		## Data-set bytes of the originator, from the length headers.
-		data_bytes_orig:  count;
-		## Data-set bytes of the responder, from the length headers.
-		data_bytes_resp:  count;
-		## When the first byte came.
-		begun:            time;
-		## When the last whole PDU ended.
-		clock:            time;
-		## Something violates PS3.7 or PS3.8.
-		malformed:        bool;
-		## A reserved byte of a fixed field is not zero.
-		reserved_nonzero: bool;
-		## A data set starts with the header of a file (PS3.10).
-		part10:           bool;
-		## The boundaries of PDUs were lost at least once.
-		stopped:          bool;
-	};
-
-	## Generated a tenth of a second after something was counted for which there may be no other event,
-	## and at the end of a direction.
+	## Generated a tenth of a second after a PDU, for all until then, and when the connection ends.
 	##
 	## c: The connection.
 	##
@@ -119,7 +94,7 @@ export {
 	##
 	## t: What was counted so far.
 	##
-	## .. zeek:see:: DICOM::command DICOM::totals
+	## .. zeek:see:: DICOM::command
 	global taken: event(c: connection, is_orig: bool, t: Taken);
 }
 
@@ -133,11 +108,11 @@ export {
 ##
 ## n: What it says.
 ##
-## t: What was counted so far.
+## begun: When the first byte of the connection came.
 ##
 ## .. zeek:see:: DICOM::reject
 global DICOM::associate: event(c: connection, is_orig: bool, is_request: bool, n: DICOM::Negotiation,
-                               t: DICOM::Totals);
+                               begun: time);
 
 ## Generated for an A-ASSOCIATE-RJ in answer to an A-ASSOCIATE-RQ.
 ##
@@ -183,19 +158,10 @@ global DICOM::abort: event(c: connection, is_orig: bool, source: count, reason: 
 ##
 ## m: What it says.
 ##
-## t: What was counted so far.
-##
-## .. zeek:see:: DICOM::taken DICOM::totals
-global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, t: DICOM::Totals);
-
-## Generated when a direction ends.
-##
-## c: The connection.
-##
-## t: What was counted so far.
+## begun: When the first byte of the connection came.
 ##
 ## .. zeek:see:: DICOM::taken
-global DICOM::totals: event(c: connection, t: DICOM::Totals);
+global DICOM::command: event(c: connection, is_orig: bool, m: DICOM::Command, begun: time);
 
 ## Generated where a direction of a connection that is no association so far begins with something
 ## else than DICOM: another protocol, or the middle of a stream.

@@ -268,6 +268,15 @@ def reset_in_data() -> list[Conversation]:
 
 
 @scenario
+def unended_pdus() -> list[Conversation]:
+    """A second after the last whole PDU another begins, and the connection ends within it."""
+    result = []
+    for n, data in enumerate((t.store(PIXELS)[:20], t.store(PIXELS)[:-20], t.RELEASE_RQ[:3])):
+        result.append(associated(following(n)).wait(1).send(0, data).wait(1).close())
+    return result
+
+
+@scenario
 def closed_in_data() -> list[Conversation]:
     """Both close inside a data set."""
     return [associated().send(0, t.store(PIXELS)[:20000]).close()]
