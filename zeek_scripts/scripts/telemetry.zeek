@@ -38,7 +38,7 @@ type Tallied: record {
 	ends:     table[string, string] of count &default=table() &default_insert=0;
 	echo:     count &default=0;
 	store:    count &default=0;
-	find:    count &default=0;
+	find:     count &default=0;
 	get:      count &default=0;
 	move:     count &default=0;
 	cancel:   count &default=0;

@@ -143,13 +143,13 @@ event zeek_init() &priority=100
 		{{
 		row = split_string(line, / /);
 
-		if ( row[0] in sop_class_names )
-			next;
+		if ( row[0] !in sop_class_names )
+			sop_class_names[row[0]] = row[1];
 
-		sop_class_names[row[0]] = row[1];
-		sop_class_services[row[0]] = row[2];
+		if ( row[0] !in sop_class_services )
+			sop_class_services[row[0]] = row[2];
 
-		if ( |row| == 4 )
+		if ( |row| == 4 && row[0] !in sop_class_modalities )
 			sop_class_modalities[row[0]] = row[3];
 		}}
 
