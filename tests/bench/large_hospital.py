@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pacsflow.hourly import connect
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
-from pacsflow.readers.schemas import DICOM
 from pacsflow.simulator.bulk import write_conn_log
+from pacsflow.terms.log_fields import DICOM
 
 if TYPE_CHECKING:
     from pathlib import Path

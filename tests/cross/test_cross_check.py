@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.conftest import CAPTURES, ROOT
 
-from pacsflow import cross_check as checking
-from pacsflow import tools
 from pacsflow.cli import main
 from pacsflow.errors import ToolError
+from pacsflow.programs import cross_check as checking
+from pacsflow.programs import located as tools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -300,8 +300,8 @@ def test_every_reason_is_documented() -> None:
 def test_exit_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pacsflow.zeek_export.compiled_package", lambda _: tmp_path)
-    monkeypatch.setattr("pacsflow.zeek_export.find_zeek", lambda: tmp_path)
+    monkeypatch.setattr("pacsflow.programs.zeek.compiled_package", lambda _: tmp_path)
+    monkeypatch.setattr("pacsflow.programs.zeek.find_zeek", lambda: tmp_path)
     plugin = write(tmp_path / "plugin")
     zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "aborted"),))
     results = {"same": checking.compare("same", plugin, plugin)}
@@ -318,6 +318,6 @@ def test_exit_codes(
     def missing() -> Path:
         raise ToolError("zeek was not found")
 
-    monkeypatch.setattr("pacsflow.zeek_export.find_zeek", missing)
+    monkeypatch.setattr("pacsflow.programs.zeek.find_zeek", missing)
     assert main(["cross-check", "same"]) == 2
     assert "zeek was not found" in capsys.readouterr().err

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.conftest import CAPTURES, ROOT
 
-from pacsflow import tools
 from pacsflow.ledger import Ledger
+from pacsflow.programs import located as tools
+from pacsflow.programs.zeek import export_zeek_logs
 from pacsflow.readers import find
-from pacsflow.zeek_export import export_zeek_logs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import CAPTURES
-from pacsflow import tools
 from pacsflow.ledger import Ledger
+from pacsflow.programs import located as tools
 from pacsflow.readers import find
 from pacsflow.week.build import NO_HISTORY, build_report
 from pacsflow.week.options import Options

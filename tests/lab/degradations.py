@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import degrade
 import endpoints
 
-from pacsflow.cross_check import Row, last_rows, read_log
-from pacsflow.tshark_export import export_logs
-from pacsflow.zeek_export import compiled_package, export_zeek_logs, find_zeek
+from pacsflow.programs.cross_check import Row, last_rows, read_log
+from pacsflow.programs.tshark import export_logs
+from pacsflow.programs.zeek import compiled_package, export_zeek_logs, find_zeek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pacsflow.cross_check import Row
+    from pacsflow.programs.cross_check import Row
 
 CATEGORIES = ("pacs", "worklist", "printer", "workstation", "modality", "unknown")
 """What a host is inferred to be, the first that its traffic shows: less traffic, a later one."""

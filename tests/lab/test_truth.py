@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conftest import CAPTURES, ROOT
 
-from pacsflow import tools
-from pacsflow.cross_check import Log, last_rows, read_log
-from pacsflow.tshark_export import export_logs
-from pacsflow.zeek_export import export_zeek_logs
+from pacsflow.programs import located as tools
+from pacsflow.programs.cross_check import Log, last_rows, read_log
+from pacsflow.programs.tshark import export_logs
+from pacsflow.programs.zeek import export_zeek_logs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from pacsflow.errors import InputError
 from pacsflow.inventory import Inventory, Item, read_inventory
 from pacsflow.ledger.tables import TABLES
 from pacsflow.pseudonyms import KINDS, SPECIAL, Kind, Pseudonyms
-from pacsflow.readers.schemas import ZEEK_LOGS
 from pacsflow.simulator import hospital as hospital_of
 from pacsflow.simulator import write_logs
+from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from pathlib import Path

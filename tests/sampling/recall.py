@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import sflow_encoder as sflow
 
 from pacsflow.ledger import Ledger
+from pacsflow.programs.tshark import export_logs
 from pacsflow.readers import CaptureOptions, find
-from pacsflow.tshark_export import export_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -291,7 +291,7 @@ def test_hours_of_too_few_samples_are_marked(
 
 
 def test_the_exported_log_is_read_as_the_capture_is(tmp_path: Path) -> None:
-    from pacsflow.tshark_export import export_logs
+    from pacsflow.programs.tshark import export_logs
 
     frames = [f for i, f in enumerate(stream(30)) if i != 4]
     path = sflow.write_pcap(tmp_path / "sflow.pcap", frames)

@@ -15,7 +15,6 @@ import pytest
 from zat.log_to_dataframe import LogToDataFrame
 from zat.utils.field_info import get_field_info
 
-from pacsflow.registry import SERVICES, sop_classes, transfer_syntaxes
 from pacsflow.simulator import (
     Device,
     Hospital,
@@ -28,6 +27,7 @@ from pacsflow.simulator import (
 from pacsflow.simulator.schema import CONN, SSL, community_ids
 from pacsflow.simulator.span import span, weeks_of
 from pacsflow.simulator.tables import new_connections
+from pacsflow.terms import SERVICES, sop_classes, transfer_syntaxes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,11 +15,11 @@ import pytest
 from pacsflow.cli.common import to_csv
 from pacsflow.cli.explore import write_screen
 from pacsflow.errors import UsageError
+from pacsflow.export.workbook import write_table, write_workbook
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.simulator import hospital, write_logs
-from pacsflow.spreadsheet_export import write_table, write_workbook
 from pacsflow.week.hosts import Hosts
 
 if TYPE_CHECKING:

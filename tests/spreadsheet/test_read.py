@@ -21,7 +21,7 @@ from python_calamine import CalamineWorkbook
 from pacsflow.errors import InputError
 from pacsflow.readers import Format, find, read, spreadsheet
 from pacsflow.readers.quality import Quality
-from pacsflow.readers.schemas import FRAMES
+from pacsflow.terms.log_fields import FRAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -91,7 +91,7 @@ class Screen:
 @contextmanager
 def wireshark(capture: Path, *arguments: str) -> Iterator[tuple[Screen, str]]:
     """Start Wireshark with the plugin and profile installed; give the screen and its window."""
-    from pacsflow.install_wireshark import install_wireshark
+    from pacsflow.programs.install_wireshark import install_wireshark
 
     with tempfile.TemporaryDirectory(prefix="pacsflow-gui-") as home:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PACSFLOW_")}

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import CAPTURES
 
 from pacsflow.errors import ToolError
-from pacsflow.install_wireshark import PROFILE, install_wireshark
+from pacsflow.programs.install_wireshark import PROFILE, install_wireshark
 
 if TYPE_CHECKING:
     from pathlib import Path

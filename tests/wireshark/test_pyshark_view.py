@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import CAPTURES
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.pyshark_view import FrameView, association_frames, live_frames, news
+from pacsflow.programs.pyshark_view import FrameView, association_frames, live_frames, news
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from zeek_package import PACKAGE, ROOT
 
-from pacsflow import install_zeek
 from pacsflow.errors import ToolError
+from pacsflow.programs import install_zeek
 
 SCRIPTS = sorted((PACKAGE / "scripts").glob("*.zeek"))
 TESTS = sorted((PACKAGE / "testing" / "tests").rglob("*.zeek"))
@@ -108,7 +108,7 @@ def test_everything_is_loaded() -> None:
 
 def test_the_generated_tables_are_up_to_date() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "pacsflow.registry", "--check"], check=False, capture_output=True
+        [sys.executable, "-m", "pacsflow.terms", "--check"], check=False, capture_output=True
     )
     assert ran.returncode == 0, ran.stdout
 

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pacsflow.install_zeek import GRAMMARS, MODULE
-from pacsflow.tools import ZEEK_FOLDERS, locate
+from pacsflow.programs.install_zeek import GRAMMARS, MODULE
+from pacsflow.programs.located import ZEEK_FOLDERS, locate
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "zeek_scripts"

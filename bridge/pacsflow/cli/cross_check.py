@@ -31,8 +31,8 @@ def cross_check(
 
     Example: `pacsflow cross-check monday.pcapng`
     """
-    from pacsflow import cross_check as checking  # noqa: PLC0415 - only here
-    from pacsflow.zeek_export import compiled_package, find_zeek  # noqa: PLC0415 - likewise
+    from pacsflow.programs import cross_check as checking  # noqa: PLC0415 - only here
+    from pacsflow.programs.zeek import compiled_package, find_zeek  # noqa: PLC0415 - likewise
 
     done = []
     with progress("reading with both") as update:

@@ -10,10 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pacsflow import __version__, tools
+from pacsflow import __version__
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.common import Format, FormatOption, emit
 from pacsflow.errors import ToolError
+from pacsflow.programs import located as tools
 
 LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "jinja2")
 WIRESHARK_FOLDER = Path.home() / ".local/lib/wireshark/plugins"

@@ -65,7 +65,7 @@ def write_screen(path: Path, header: tuple[str, ...], rows: tuple[tuple[Any, ...
         objects = [dict(zip(header, _plain(row), strict=True)) for row in rows]
         path.write_bytes(orjson.dumps(objects, option=orjson.OPT_INDENT_2))
     elif ending == ".xlsx":
-        from pacsflow.spreadsheet_export import write_table  # noqa: PLC0415 - only here
+        from pacsflow.export.workbook import write_table  # noqa: PLC0415 - only here
 
         write_table(path, "frames", header, rows)
     else:

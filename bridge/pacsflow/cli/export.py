@@ -67,7 +67,7 @@ def export(
         raise UsageError(f"{out.parent}: there is no such folder")
     with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
         if ending == ".xlsx":
-            from pacsflow.spreadsheet_export import write_workbook  # noqa: PLC0415 - only here
+            from pacsflow.export.workbook import write_workbook  # noqa: PLC0415 - only here
 
             write_workbook(question, out)
         else:

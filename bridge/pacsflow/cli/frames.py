@@ -28,7 +28,7 @@ from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.explore import COLUMNS, rank_stream
 from pacsflow.readers import CaptureOptions, Quality, Source, find, read
 from pacsflow.readers import Format as Kind
-from pacsflow.readers.schemas import ZEEK_LOGS
+from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,12 +13,12 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.common import Format, FormatOption, emit
 from pacsflow.errors import UsageError
-from pacsflow.pyshark_view import COLUMNS, association_frames, live_frames, news
+from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pacsflow.pyshark_view import FrameView
+    from pacsflow.programs.pyshark_view import FrameView
 
 SHOWN = {
     "ts": ("Time (UTC)", 15), "source": ("From", 22), "destination": ("To", 22),

@@ -289,7 +289,7 @@ def flow_map(
         sampled = question.origin == "sflow"
         told_of_samples(question)
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:
-        from pacsflow.graphs import to_dot, to_graphml  # noqa: PLC0415 - only for these formats
+        from pacsflow.export.graphs import to_dot, to_graphml  # noqa: PLC0415 - only for these formats
 
         sys.stdout.write(
             (to_dot if how is MapFormat.DOT else to_graphml)(parties, [edge[:5] for edge in edges])

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from pacsflow.errors import UsageError
 from pacsflow.hourly import connect
 from pacsflow.readers import Format, Quality, Source, read, spreadsheet
-from pacsflow.readers.schemas import FRAMES
 from pacsflow.sampling import Total, estimated
+from pacsflow.terms.log_fields import FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ from pacsflow.hourly import DICOM_PORTS, OF_FRAMES, hourly
 from pacsflow.ledger.tables import OF_LOG, TABLES, time_column
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.readers.blocks import opened
-from pacsflow.readers.schemas import ZEEK_LOGS
+from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacsflow.hourly import CONNECTIONS, COVERAGE, TRAFFIC
-from pacsflow.readers.schemas import DICOM, KNOWN_DICOM, NOTICE, SFLOW, SSL
+from pacsflow.terms.log_fields import DICOM, KNOWN_DICOM, NOTICE, SFLOW, SSL
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -107,7 +107,7 @@ def _should_be_data(path: Path) -> bool:
 def read(
     source: Source, quality: Quality, columns: Collection[str] | None = None
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield ``(log, rows)``: the log's name as in ``schemas.ZEEK_LOGS`` and rows in its columns.
+    """Yield ``(log, rows)``: the log's name as in ``log_fields.ZEEK_LOGS`` and rows in its columns.
 
     Where `columns` are given, others of the source's own log may be null.
     Rows that cannot be read are counted in `quality`; a source that cannot be used at all raises

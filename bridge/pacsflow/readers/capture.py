@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pacsflow import tools
 from pacsflow.agents import remarks
+from pacsflow.programs import located as tools
+from pacsflow.programs.tshark import ExportedLogs, export_logs
 from pacsflow.readers import capture_plain, zeek_tsv
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.values import EARLIEST
-from pacsflow.tshark_export import ExportedLogs, export_logs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

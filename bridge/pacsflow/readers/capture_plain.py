@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from pacsflow import tools
 from pacsflow.errors import InputError
+from pacsflow.programs import located as tools
 from pacsflow.readers.frame_rows import batch_of
 from pacsflow.readers.values import to_address, to_text, to_time
 
@@ -30,7 +30,7 @@ BATCH = 20_000
 
 
 def read(path: Path, quality: Quality, *, tshark: str | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield frames in the columns of ``schemas.FRAMES``.
+    """Yield frames in the columns of ``log_fields.FRAMES``.
 
     Raises `InputError` where tshark cannot open the capture, `ToolError` without a tshark.
     """

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from pacsflow.readers.arrays import booleans, integers, strings
 from pacsflow.readers.columns import normalise
-from pacsflow.readers.schemas import FRAMES, TIME
 from pacsflow.readers.values import (
     EARLIEST,
     LATEST,
@@ -20,6 +19,7 @@ from pacsflow.readers.values import (
     to_address,
     to_time,
 )
+from pacsflow.terms.log_fields import FRAMES, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -58,9 +58,9 @@ class Cells:
 
     lines: NDArray[np.int64]
     columns: Mapping[str, pa.Array]
-    """String arrays by the names of ``schemas.FRAMES``; null where a cell is empty."""
+    """String arrays by the names of ``log_fields.FRAMES``; null where a cell is empty."""
     header: Collection[str]
-    """All columns of ``schemas.FRAMES`` that the table has, whether asked for or not."""
+    """All columns of ``log_fields.FRAMES`` that the table has, whether asked for or not."""
     portuguese: bool = False
     """Whether the headers are Portuguese: then 02/03/2026 is the second of March."""
     days_from_1904: bool = False
@@ -78,7 +78,7 @@ class Converter:
     _day_first: bool | None = field(default=None, init=False)
 
     def __call__(self, cells: Cells) -> pa.RecordBatch:
-        """Return the rows that can be read, in the columns of ``schemas.FRAMES``."""
+        """Return the rows that can be read, in the columns of ``log_fields.FRAMES``."""
         made: dict[str, pa.Array] = {}
         bad: dict[int, str] = {}
         for name, column in cells.columns.items():

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pacsflow.readers.schemas import FRAMES
+from pacsflow.terms.log_fields import FRAMES
 
 if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
 
 
 def batch_of(rows: list[tuple[Any, ...]], quality: Quality) -> pa.RecordBatch:
-    """Return rows, each in the columns of ``schemas.FRAMES``, as a batch, and count them."""
+    """Return rows, each in the columns of ``log_fields.FRAMES``, as a batch, and count them."""
     quality.rows += len(rows)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(FRAMES)
     arrays = [pa.array(c, t) for c, t in zip(columns, FRAMES.types, strict=True)]

@@ -11,7 +11,7 @@ import orjson
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import head
-from pacsflow.readers.schemas import ZEEK_LOGS
+from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -27,7 +27,7 @@ def read(
     start: datetime | None = None,
     sampling_rate: int = 1,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield frames in the columns of ``schemas.FRAMES``, in bounded memory.
+    """Yield frames in the columns of ``log_fields.FRAMES``, in bounded memory.
 
     Headers are matched by ``columns.match_columns``, so that their order, case and language
     (English, Portuguese) do not matter, and some may be missing. A row with text in a number

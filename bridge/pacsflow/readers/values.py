@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pacsflow.readers.schemas import TEXTS, TIME
+from pacsflow.terms.log_fields import TEXTS, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ BATCH = 20_000
 
 
 def read(path: Path, quality: Quality) -> Iterator[pa.RecordBatch]:
-    """Yield frames in the columns of ``schemas.FRAMES``; DICOM where Wireshark dissected it."""
+    """Yield frames in the columns of ``log_fields.FRAMES``; DICOM where Wireshark dissected it."""
     rows: list[tuple[Any, ...]] = []
     with opened(path) as file:
         try:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import blocks
-from pacsflow.readers.schemas import REQUIRED, ZEEK_LOGS
 from pacsflow.readers.values import converter
+from pacsflow.terms.log_fields import REQUIRED, ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, log: str, quality: Quality) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one log in the columns of ``schemas.ZEEK_LOGS[log]``.
+    """Yield the rows of one log in the columns of ``log_fields.ZEEK_LOGS[log]``.
 
     Raises `InputError` where no line at all is a row of that log.
     """

@@ -20,7 +20,6 @@ from pyarrow import csv
 from pacsflow.errors import InputError
 from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import Block, blocks
-from pacsflow.readers.schemas import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 from pacsflow.readers.values import (
     COUNT_MAX,
     EARLIEST,
@@ -31,6 +30,7 @@ from pacsflow.readers.values import (
     to_text,
     unescape,
 )
+from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -118,7 +118,7 @@ def _unescape(text: str) -> str:
 def read(
     path: Path, log: str, quality: Quality, columns: Collection[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one log in the columns of ``schemas.ZEEK_LOGS[log]``.
+    """Yield the rows of one log in the columns of ``log_fields.ZEEK_LOGS[log]``.
 
     Where `columns` are given, the others may be null: what nobody asks for is not parsed.
     Concatenated logs (a new header in the middle) are read with the header that applies.

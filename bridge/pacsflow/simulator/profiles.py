@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pacsflow.registry import sop_classes
+from pacsflow.terms import sop_classes
 
 
 @dataclass(frozen=True, slots=True)

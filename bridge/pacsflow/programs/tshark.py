@@ -16,8 +16,8 @@ from pacsflow.errors import InputError, ToolError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PACKAGED = Path(__file__).resolve().parent / "_data" / "wireshark"
-CHECKOUT = Path(__file__).resolve().parents[2] / "wireshark_plugin"
+PACKAGED = Path(__file__).resolve().parents[1] / "_data" / "wireshark"
+CHECKOUT = Path(__file__).resolve().parents[3] / "wireshark_plugin"
 BUNDLE = "pacsflow.lua"
 
 PROGRESS_EVERY = 10_000

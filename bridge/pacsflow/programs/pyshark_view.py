@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.tshark_export import BUNDLE, find_tshark, plugin_folder
+from pacsflow.programs.tshark import BUNDLE, find_tshark, plugin_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """The one table of SOP classes and transfer syntaxes (DICOM PS3.6, Annex A), as the taggers use it.
 
-The rows come from pydicom's dictionary; `python -m pacsflow.registry` writes them anew, here and
-as Lua and Zeek tables, and `python -m pacsflow.registry --check` says whether they are up to date.
+The rows come from pydicom's dictionary; `python -m pacsflow.terms` writes them anew, here and
+as Lua and Zeek tables, and `python -m pacsflow.terms --check` says whether they are up to date.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
 from pacsflow.hourly import DICOM_PORTS
-from pacsflow.tshark_export import export_logs
-from pacsflow.zeek_export import export_zeek_logs
+from pacsflow.programs.tshark import export_logs
+from pacsflow.programs.zeek import export_zeek_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -167,9 +167,9 @@ def cross_check(
     inventory
         The hospital's inventory, given to both.
     tshark
-        Path of tshark (see `pacsflow.tshark_export.find_tshark`).
+        Path of tshark (see `pacsflow.programs.tshark.find_tshark`).
     modules
-        Folder with Zeek's compiled analyzers (see `pacsflow.zeek_export.compiled_package`).
+        Folder with Zeek's compiled analyzers (see `pacsflow.programs.zeek.compiled_package`).
 
     Raises
     ------

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pacsflow.errors import ToolError
-from pacsflow.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
+from pacsflow.programs.located import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 MODULE = "pacsflow.hlto"
 GRAMMARS = (
@@ -20,7 +20,7 @@ GRAMMARS = (
 def package_source() -> Path:
     """Return the folder with the package: in the wheel its data, in a checkout `zeek_scripts`."""
     packaged = Path(str(files("pacsflow"))) / "_data" / "zeek"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "zeek_scripts"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "zeek_scripts"
 
 
 def install_zeek(destination: Path | None, *, build: bool = True) -> list[Path]:

@@ -1,0 +1,1 @@
+"""The programs that pacsflow drives: finding, running and installing into them."""
