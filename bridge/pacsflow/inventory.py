@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
+from pacsflow.printable import escape_controls
 from pacsflow.readers.blocks import opened
-from pacsflow.readers.values import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

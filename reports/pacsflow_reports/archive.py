@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pacsflow.errors import InputError
+from pacsflow.outputs import write_text
 
 from .language import languages
 from .pdf import html_to_pdf
@@ -147,10 +147,10 @@ def write_archive(
     page = directory / f"{report.week}.html"
     links = _links(weeks, report.week)
     html = render_html(report, lang=lang, title=title, logo=logo, links=links)
-    _write(page, _linked(html, links))
+    write_text(page, _linked(html, links))
     summary = asdict(summary_of(cleaned(report)))
     summary["title"] = cleaned(title) if title else summary["title"]
-    _write(
+    write_text(
         directory / f"{report.week}.json",
         json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n",
     )
@@ -158,12 +158,12 @@ def write_archive(
     for other in (*weeks[max(0, at - 1) : at], *weeks[at + 1 : at + 2]):
         _relink(directory / f"{other}.html", _links(weeks, other))
     index = directory / INDEX
-    _write(index, _index(directory, weeks, report, lang, logo))
+    write_text(index, _index(directory, weeks, report, lang, logo))
     printed = None
     if pdf:
         printed = directory / f"{report.week}.pdf"
         html_to_pdf(page, printed)
-        _write(index, _index(directory, weeks, report, lang, logo))
+        write_text(index, _index(directory, weeks, report, lang, logo))
     return ArchivePaths(page, index, printed)
 
 
@@ -182,21 +182,12 @@ def _links(weeks: list[str], week: str) -> WeekLinks:
     )
 
 
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
-
-
 def _relink(page: Path, links: WeekLinks) -> None:
     """Put new links into a page that is in the archive already."""
     html = page.read_text("utf-8")
     renewed = _linked(html, links)
     if renewed != html:
-        _write(page, renewed)
+        write_text(page, renewed)
 
 
 def _linked(html: str, links: WeekLinks) -> str:

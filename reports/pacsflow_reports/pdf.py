@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pacsflow.errors import ToolError
+from pacsflow.outputs import replacing
 
 NAMES = (
     "chromium",
@@ -93,6 +94,5 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
                 f"{browser} printed nothing (exit {done.returncode})"
                 + (f": {words[-1]}" if words else "")
             )
-        part = pdf_path.with_name(f".{pdf_path.name}.part")
-        shutil.copyfile(made, part)
-        part.replace(pdf_path)
+        with replacing(pdf_path) as part:
+            shutil.copyfile(made, part)

@@ -11,7 +11,7 @@ import typer
 
 from pacsflow import __version__
 from pacsflow.errors import PacsflowError
-from pacsflow.readers.values import escape_controls
+from pacsflow.printable import escape_controls
 
 USABLE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""

@@ -19,8 +19,8 @@ from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.series import origins
+from pacsflow.printable import escape_controls
 from pacsflow.readers import CaptureOptions, find
-from pacsflow.readers.values import escape_controls
 from pacsflow.week.hosts import Hosts
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from pacsflow.cli import app
 from pacsflow.cli.common import Inputs, PseudonymOption, key_of, progress, to_csv, warn
 from pacsflow.cli.frames import sources_of
 from pacsflow.errors import UsageError
+from pacsflow.outputs import write_bytes, write_text
 
 if TYPE_CHECKING:
     from pacsflow.readers import Quality, Source
@@ -60,10 +61,10 @@ def write_screen(path: Path, header: tuple[str, ...], rows: tuple[tuple[Any, ...
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent}: there is no such folder")
     if ending == ".csv":
-        path.write_text(to_csv(header, [_plain(row) for row in rows]), encoding="utf-8", newline="")
+        write_text(path, to_csv(header, [_plain(row) for row in rows]))
     elif ending == ".json":
         objects = [dict(zip(header, _plain(row), strict=True)) for row in rows]
-        path.write_bytes(orjson.dumps(objects, option=orjson.OPT_INDENT_2))
+        write_bytes(path, orjson.dumps(objects, option=orjson.OPT_INDENT_2))
     elif ending == ".xlsx":
         from pacsflow.export.workbook import write_table  # noqa: PLC0415 - only here
 

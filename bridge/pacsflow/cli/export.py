@@ -25,6 +25,7 @@ from pacsflow.cli.common import (
     to_csv,
 )
 from pacsflow.errors import UsageError
+from pacsflow.outputs import replacing, write_bytes, write_text
 
 ORDER = {"traffic": "hour, source, destination, service, origin", "endpoints": "ts, host"}
 
@@ -83,19 +84,16 @@ def _table(question: Question, what: What) -> pa.Table:
 
 
 def _write(table: pa.Table, out: Path, ending: str) -> None:
-    try:
-        if ending == ".parquet":
-            pq.write_table(table, out, compression="zstd")
-            return
-        rows = table.to_pylist()
-        for row in rows:
-            for name, value in row.items():
-                if hasattr(value, "isoformat"):
-                    row[name] = value.isoformat().replace("+00:00", "Z")
-        if ending == ".json":
-            out.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
-        else:
-            text = to_csv(table.column_names, [list(row.values()) for row in rows])
-            out.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
+    if ending == ".parquet":
+        with replacing(out) as part:
+            pq.write_table(table, part, compression="zstd")
+        return
+    rows = table.to_pylist()
+    for row in rows:
+        for name, value in row.items():
+            if hasattr(value, "isoformat"):
+                row[name] = value.isoformat().replace("+00:00", "Z")
+    if ending == ".json":
+        write_bytes(out, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    else:
+        write_text(out, to_csv(table.column_names, [list(row.values()) for row in rows]))

@@ -40,7 +40,7 @@ from pacsflow.forecasting import (
 )
 from pacsflow.forecasting.csv_input import is_series_csv, read_series_csv
 from pacsflow.ledger.series import IMAGING, covered_hours, read_series
-from pacsflow.readers.values import escape_controls
+from pacsflow.printable import escape_controls
 from pacsflow.series import HourlySeries
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import typer
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, asked
 from pacsflow.inventory import Item, format_inventory, read_inventory
+from pacsflow.outputs import write_text
 
 commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
 app.add_typer(commands, name="inventory", rich_help_panel="Set up")
@@ -41,7 +42,7 @@ def infer(
     ]
     text = format_inventory(items)
     if out:
-        out.write_text(text, encoding="utf-8")
+        write_text(out, text)
         sys.stdout.write(f"{out.resolve()}\n")
     else:
         sys.stdout.write(text)

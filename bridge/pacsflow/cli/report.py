@@ -39,6 +39,7 @@ from pacsflow.errors import InputError, UsageError
 from pacsflow.findings.facts import Thresholds, read_thresholds
 from pacsflow.json_values import to_json_value
 from pacsflow.ledger import Ledger
+from pacsflow.outputs import write_text
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.week.options import Options
 from pacsflow.weekly import Severity, WeeklyReport
@@ -171,7 +172,7 @@ def report(
         from pacsflow_reports import html_to_pdf, render_html  # noqa: PLC0415 - likewise
 
         target = out or Path(f"pacsflow-{made.week}.html")
-        _write(target, render_html(made, lang=lang, logo=logo))
+        write_text(target, render_html(made, lang=lang, logo=logo))
         sys.stdout.write(f"{target.resolve()}\n")
         if pdf:
             html_to_pdf(target, target.with_suffix(".pdf"))
@@ -184,17 +185,6 @@ def exit_code(made: WeeklyReport, fail_on: Severity | None) -> int:
     if fail_on and any(f.severity.rank >= fail_on.rank for f in made.findings):
         return FOUND
     return USABLE
-
-
-def _write(target: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
 
 
 @app.command(rich_help_panel="Main")

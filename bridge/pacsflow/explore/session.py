@@ -23,7 +23,7 @@ from prompt_toolkit.styles import Style
 from pacsflow.errors import PacsflowError
 from pacsflow.explore.query import COLUMNS
 from pacsflow.explore.view import Screen, View, answer
-from pacsflow.readers.values import escape_controls
+from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from pacsflow.readers.values import escape_controls
+from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

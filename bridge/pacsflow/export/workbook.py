@@ -7,9 +7,10 @@ free of control characters. Rows go to disk as they come (`constant_memory`).
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
@@ -17,7 +18,8 @@ from xlsxwriter.exceptions import XlsxWriterException
 from pacsflow import sampling
 from pacsflow.errors import UsageError
 from pacsflow.ledger.series import IMAGING
-from pacsflow.readers.values import escape_controls
+from pacsflow.outputs import replacing
+from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,26 +66,37 @@ class Column:
     width: int = 14
 
 
+@contextmanager
+def workbook(path: Path) -> Iterator[Book]:
+    """Yield a book to fill; it appears at `path` where all goes well.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
+    with replacing(path) as part:
+        book = Book(part)
+        yield book
+        try:
+            book.close()
+        except XlsxWriterException as error:
+            raise UsageError(f"{path}: cannot be written: {error}") from None
+
+
 class Book:
-    """A workbook that is being written, one sheet after the other; use as a context manager."""
+    """A workbook that is being written, one sheet after the other."""
 
     def __init__(self, path: Path) -> None:
         self._book = xlsxwriter.Workbook(str(path), _OPTIONS)
-        self._path = path
         self._formats: dict[str, Format] = {
             name: self._book.add_format(options) for name, options in _FORMATS.items()
         }
         self._header = self._book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self._book.close()
-        except (OSError, XlsxWriterException) as error:
-            if kind is None:
-                raise UsageError(f"{self._path}: cannot be written: {error}") from None
+    def close(self) -> None:
+        """Write what was gathered."""
+        self._book.close()
 
     def sheet(
         self, name: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
@@ -188,7 +201,7 @@ def write_table(
         elif values and all(isinstance(value, (int, float)) for value in values):
             kind, width = "seconds" if any(isinstance(v, float) for v in values) else "count", 14
         columns.append(Column(title, kind, width))
-    with Book(path) as book:
+    with workbook(path) as book:
         book.sheet(name[:31], columns, rows)
 
 
@@ -209,7 +222,7 @@ def write_workbook(question: Question, path: Path) -> None:
     """
     connection, origin, hosts = question.connection, question.origin, question.hosts
     sampled = origin == "sflow"
-    with Book(path) as book:
+    with workbook(path) as book:
         for name, keys in (
             ("senders", ("source",)),
             ("receivers", ("destination",)),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pacsflow.forecasting.backtesting import backtest
 from pacsflow.forecasting.engine import forecast
 from pacsflow.forecasting.values import WEEK
+from pacsflow.workers import cores, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +74,7 @@ def _spread(
     progress: Callable[[int, int], None] | None,
 ) -> list[Answer]:
     """Apply `one` to every series, in this process or in as many as there are cores."""
-    workers = min(workers or len(os.sched_getaffinity(0)), len(series))
+    workers = min(workers or cores(), len(series))
     done: list[Answer] = []
     if workers <= 1 or len(series) < worth_it:
         for item in series:
@@ -83,11 +82,10 @@ def _spread(
             if progress:
                 progress(len(done), len(series))
         return done
-    context = multiprocessing.get_context("forkserver")
     # The server imports statsmodels once; its children are copies of it.
-    context.set_forkserver_preload(["pacsflow.forecasting.preload"])
-    with _one_thread(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for answer in pool.map(one, series, chunksize=max(1, len(series) // (workers * 16))):
+    preload = ["pacsflow.forecasting.preload"]
+    with _one_thread(), pool(workers, preload) as executor:
+        for answer in executor.map(one, series, chunksize=max(1, len(series) // (workers * 16))):
             done.append(answer)
             if progress:
                 progress(len(done), len(series))

@@ -13,7 +13,8 @@ import numpy as np
 
 from pacsflow.errors import UsageError
 from pacsflow.forecasting.transform import zone_of
-from pacsflow.readers.values import escape_controls
+from pacsflow.outputs import write_bytes, write_text
+from pacsflow.printable import escape_controls
 from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ def save(path: Path, series: HourlySeries, made: Forecast, *, zone: str = "UTC")
     shapes = draw(series, made, zone=zone)
     suffix = path.suffix.lower()
     if suffix == ".svg":
-        path.write_text(to_svg(shapes, made.series), encoding="utf-8")
+        write_text(path, to_svg(shapes, made.series))
     elif suffix == ".png":
-        path.write_bytes(to_png(shapes))
+        write_bytes(path, to_png(shapes))
     else:
         raise UsageError(f"{path.name}: a plot is written as .svg or .png")
 

@@ -14,11 +14,10 @@ import os
 import shutil
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from pacsflow.errors import LedgerError, PacsflowError
 from pacsflow.hourly import connect
 from pacsflow.ledger.journal import Entry, Journal
 from pacsflow.ledger.tables import TABLES
+from pacsflow.workers import cores, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -174,7 +174,7 @@ class Ledger:
         """
         with self._writing(wait=True):
             self._recover()
-            return self._add(sources, simulated, workers or os.cpu_count() or 1, progress)
+            return self._add(sources, simulated, workers or cores(), progress)
 
     def _add(
         self,
@@ -245,13 +245,12 @@ class Ledger:
             for item, folder in zip(todo, folders, strict=True):
                 yield item, _stage_all([(item[0], item[1], folder)])[0]
             return
-        spawn = get_context("spawn")
         batches = [range(i, min(i + BATCH, len(todo))) for i in range(0, len(todo), BATCH)]
         if large:
             batches = [range(i, i + 1) for i in range(len(todo))]
-        with ProcessPoolExecutor(min(workers, len(batches)), mp_context=spawn) as pool:
+        with pool(min(workers, len(batches))) as executor:
             running = {
-                pool.submit(
+                executor.submit(
                     _stage_all, [(todo[i][0], todo[i][1], folders[i]) for i in batch]
                 ): batch
                 for batch in batches

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, integers, strings
 from pacsflow.readers.columns import normalise
 from pacsflow.readers.values import (
     EARLIEST,
     LATEST,
-    escape_controls,
     to_address,
     to_time,
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pacsflow.printable import escape_controls
 from pacsflow.terms.log_fields import TEXTS, TIME
 
 if TYPE_CHECKING:
@@ -23,21 +24,6 @@ EARLIEST = Decimal(631152000)
 LATEST = Decimal(4102444800)
 """1990-01-01 and 2100-01-01: outside, a time is a broken clock or an attack, not traffic."""
 LONGEST = 366 * 86400.0
-CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def escape_controls(text: str) -> str:
-    r"""Return `text` with control and bidirectional characters as ``\xHH``, as Zeek writes them."""
-    if text.isascii() and text.isprintable():
-        return text
-    encoded = lambda m: "".join(  # noqa: E731 - one use
-        f"\\x{b:02x}" for b in m.group().encode("utf-8", "surrogatepass")
-    )
-    return CONTROL.sub(encoded, text)
-
-
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
 

@@ -1,0 +1,59 @@
+"""Writes files for others: whole or not at all, and never through a symbolic link."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a new empty file beside `target` to write to; it is moved there if all goes well.
+
+    Who reads `target` meanwhile sees the old file or the whole new one. A symbolic link of that
+    name is replaced, what it points to is not touched. The new file has the rights that the umask
+    leaves.
+
+    Raises
+    ------
+    UsageError
+        If `target` is a folder or a device, or cannot be written; what was there stays.
+    """
+    part = target.with_name(f".pacsflow-{secrets.token_hex(8)}.part")
+    try:
+        if target.is_dir() or (target.exists() and not target.is_file()):
+            what = "a folder" if target.is_dir() else "a device or pipe"
+            raise UsageError(f"{target}: is {what}; name a file")
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield part
+        _sync(part)
+        part.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8 text as `replacing` does; line ends stay as they are."""
+    with replacing(target) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write bytes as `replacing` does."""
+    with replacing(target) as part:
+        part.write_bytes(content)

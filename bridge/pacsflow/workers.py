@@ -1,0 +1,114 @@
+"""Starts processes that work side by side, and ends them with whoever started them.
+
+They import pacsflow alone, never the caller's ``__main__``: a script or a notebook that calls the
+library needs no ``if __name__ == "__main__"``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import context as contexts
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.process import BaseProcess
+
+GRACE = 0.5
+"""Seconds that a process has to clean up when it is told to end."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _nameless_main() -> Iterator[None]:
+    """Hide the caller's ``__main__`` while a child is told what to import."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+class _SpawnProcess(contexts.SpawnProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: ANN401, N802 - multiprocessing's own
+        with _nameless_main():
+            return contexts.SpawnProcess._Popen(process_obj)  # noqa: SLF001
+
+
+class _SpawnContext(contexts.SpawnContext):
+    Process = _SpawnProcess
+
+
+if sys.platform != "win32":
+
+    class _ServedProcess(contexts.ForkServerProcess):
+        @staticmethod
+        def _Popen(process_obj: BaseProcess) -> Any:  # noqa: ANN401, N802 - likewise
+            with _nameless_main():
+                return contexts.ForkServerProcess._Popen(process_obj)  # noqa: SLF001
+
+    class _ServedContext(contexts.ForkServerContext):
+        Process = _ServedProcess
+
+
+@contextmanager
+def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool of processes; an error or a signal ends them at once.
+
+    Parameters
+    ----------
+    workers
+        How many processes at most.
+    preload
+        Modules that a server imports once, whose copies the processes are; where a system has no
+        such server, each process imports for itself.
+    """
+    executor = ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_begin)
+    try:
+        yield executor
+    except BaseException:
+        _end(executor)
+        raise
+    executor.shutdown()
+
+
+def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
+    if not preload or sys.platform == "win32":
+        return _SpawnContext()
+    context = _ServedContext()
+    context.set_forkserver_preload(list(preload))
+    return context
+
+
+def _begin() -> None:
+    """Let a signal clean up in a worker, as Ctrl-C does; programs that it runs end with it."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(executor: ProcessPoolExecutor) -> None:
+    processes = list((executor._processes or {}).values())  # noqa: SLF001 - there is no other way
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(GRACE)
+        if process.is_alive():
+            process.kill()
