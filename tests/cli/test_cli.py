@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -169,7 +170,7 @@ def test_series_tells_no_data_from_zero(capsys: pytest.CaptureFixture[str], writ
     path = write("conn.log", json_log([*rows, other]))
     _, out, _ = run(capsys, "series", path, "--dicom", "--destination", "10.0.0.2")
     values = [row["bytes"] for row in csv.DictReader(io.StringIO(out))]
-    assert values == ["1400.0", "0.0", "", "1400.0"]
+    assert values == ["1400", "0", "", "1400"]
 
 
 def test_associations_and_formats(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
@@ -275,36 +276,192 @@ def test_wrong_use_ends_with_2(capsys: pytest.CaptureFixture[str], logs: Path) -
         assert err.strip()
 
 
+HEAVY = {"duckdb", "pyarrow", "numpy", "pandas", "statsmodels", "pyshark", "jinja2"}
 ALONE = """
 import sys
-from pacsflow.cli import COMMANDS, _register, app
-from typer.main import get_command
-_register([])
-print(set(get_command(app).commands) == set(COMMANDS))
-for command, module in COMMANDS.items():
-    for name in [n for n in sys.modules if n == f"pacsflow.cli.{module}"]:
-        del sys.modules[name]
-    app.registered_commands.clear()
-    app.registered_groups.clear()
-    _register(["--verbose", command, "report"])
-    print(command in get_command(app).commands)
+from pacsflow.cli import main
+main({arguments!r})
+print(*({heavy!r} & {{*sys.modules}}), file=sys.stderr)
 """
 
 
-def test_a_command_is_registered_by_its_own_module_alone() -> None:
-    told = subprocess.run([sys.executable, "-c", ALONE], check=True, capture_output=True, text=True)
-    assert told.stdout.splitlines() == ["True"] * (len(COMMANDS) + 1)
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_starts_without_what_only_work_needs(command: str | None) -> None:
+    arguments = [command, "--help"] if command else ["--help"]
+    script = ALONE.format(arguments=arguments, heavy=HEAVY)
+    told = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert told.stderr == "\n"
+    assert command is None or command in told.stdout
+
+
+def test_commands_are_listed_by_use_those_of_the_first_day_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, out, _ = run(capsys, "--help")
+    panels = re.findall(r"^╭─ (.*?) ─", out, re.MULTILINE)
+    assert panels[-4:] == ["The first day", "Every week", "Look closer", "Set up"]
+    names = re.findall(r"^│ ([a-z][a-z-]*) ", out, re.MULTILINE)
+    assert names == list(COMMANDS)
+    assert names[:5] == ["demo", "report", "ingest", "findings", "doctor"]
+
+
+COMPLETING = """
+import atexit, sys
+atexit.register(lambda: print(*({heavy!r} & {{*sys.modules}}), file=sys.stderr))
+from pacsflow.cli import app
+sys.argv[0] = "pacsflow"
+app()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("pacsflow to", {"top"}),
+        ("pacsflow top --dic", {"--dicom"}),
+        ("pacsflow report --lang ", {"en", "pt-BR"}),
+        ("pacsflow endpoints --role p", {"pacs", "printer"}),
+        ("pacsflow associations --result re", {"rejected"}),
+        ("pacsflow top --origin ", {"zeek", "capture", "sflow"}),
+        ("pacsflow report --site-tz America/Sao", {"America/Sao_Paulo"}),
+        ("pacsflow inventory i", {"infer"}),
+        ("pacsflow top --format ", {"table", "json", "csv"}),
+    ],
+)
+def test_a_tab_offers_what_there_is(words: str, offered: set[str]) -> None:
+    given = {"_PACSFLOW_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    given["COMP_CWORD"] = str(words.count(" "))
+    script = COMPLETING.format(heavy=HEAVY)
+    told = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **given},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert {*told.stdout.split()} == offered
+    assert told.stderr == "\n"
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "--help")
-    names = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
-    assert {"report", "ingest", "top", "show", "series", "associations"} <= set(names)
-    assert {"endpoints", "map", "export", "doctor", "demo", "forecast"} <= set(names)
-    for name in set(names) - {"install", "inventory", "doctor"}:
+    for name in {*COMMANDS} - {"install", "inventory", "doctor"}:
         code, out, _ = run(capsys, name, "--help")
         assert code == 0
         assert "Example:" in out, name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["tops"], "Did you mean 'top'?"),
+        (["report", "x", "--lang", "fr"], "'fr' is not one of 'en', 'pt-BR'"),
+        (["endpoints", "x", "--role", "pasc"], "is not one of 'pacs'"),
+        (["top", "--nothing"], "No such option"),
+        (["associations", "x", "--result"], "requires an argument"),
+        (["show"], "Missing argument 'WHAT'"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    capsys: pytest.CaptureFixture[str], wrong: list[str], said: str
+) -> None:
+    code, out, err = run(capsys, *wrong)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def idle(folder: Path) -> dict[str, list[object]]:
+    """Return command lines whose option has no effect, by that option."""
+    logs, ledger, capture = folder / "logs", folder / "ledger", CAPTURES / "echo_ok.pcapng"
+    page = folder / "w.html"
+    return {
+        "--keylog": ["top", logs, "--keylog", logs / "conn.log"],
+        "--sampling-rate": ["report", logs, "--sampling-rate", 10],
+        "--capture-start": ["series", "-l", ledger, "--capture-start", "2026-03-02"],
+        "--site-tz": ["top", logs, "--site-tz", "America/Sao_Paulo"],
+        "--logo": ["report", logs, "-f", "json", "--logo", capture],
+        "--lang": ["report", logs, "-f", "json", "--lang", "pt-BR"],
+        "--archive": ["report", logs, "-f", "json", "--archive", folder / "pages"],
+        "-o": ["report", logs, "-o", page, "--archive", folder / "pages"],
+        "--site": ["watch", logs, "--site", "St. Ann", "--once"],
+        "--every": ["watch", logs, "--every", 5, "--once"],
+        "--what": ["export", logs, "-o", folder / "w.xlsx", "--what", "notices"],
+        "--column": ["forecast", logs, "--column", "bytes"],
+        "--plot": ["forecast", logs, "--backtest", "--plot", folder / "p.svg"],
+        "--host": ["top", capture, "--by", "protocol", "--host", "10.0.0.1"],
+        "--keylog ": ["show", "association:0", capture, "--keylog", capture],
+    }
+
+
+@pytest.mark.parametrize("option", idle(Path()))
+def test_an_option_without_effect_is_an_error(
+    capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path, option: str
+) -> None:
+    run(capsys, "ingest", logs, "-l", tmp_path / "ledger")
+    there = {*tmp_path.rglob("*")}
+    code, out, err = run(capsys, *idle(tmp_path)[option])
+    assert (code, out) == (2, "")
+    assert f"{option.strip()} " in err
+    assert "effect" in err
+    assert err.count("\n") == 1
+    assert {*tmp_path.rglob("*")} == there
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows"),
+    [
+        (["--from", "2026-03-02T09:00", "--to", "2026-03-02T11:00"], 8),
+        (["--from", "2026-03-02T06:00-03:00", "--to", "2026-03-02T11:00Z"], 8),
+        (["--from", "2026-03-03"], 4 * 14),
+        (["--to", "2026-03-02"], 4 * 16),
+        (["--week", "2026-W10"], 120),
+        (["--week", "2026-03-02", "--site-tz", "America/Sao_Paulo"], 120),
+        (["--from", "2026-03-03", "--site-tz", "America/Sao_Paulo"], 4 * 11),
+        (["--host", "10.0.0.4"], 30),
+        (["--host", "10.0.0.4/31"], 60),
+        (["--host", "10.0.0.0/24"], 120),
+        (["--ae", "CT1"], 0),
+        (["--ae", "PACS1", "--host", "10.0.0.3"], 30),
+        (["--service", "dicom"], 120),
+    ],
+)
+def test_the_same_questions_everywhere(
+    capsys: pytest.CaptureFixture[str], logs: Path, asked: list[str], rows: int
+) -> None:
+    def count(command: str, *more: str) -> int:
+        code, out, err = run(capsys, command, logs, *asked, *more, "-f", "json")
+        assert code == 0, err
+        return sum(row["communications"] or 0 for row in told(json.loads(out)))
+
+    def told(found: object) -> list[dict[str, int]]:
+        return found["edges"] if isinstance(found, dict) else found  # type: ignore[return-value]
+
+    assert count("top", "-n", "99") == rows
+    assert count("top", "--by", "pair", "-n", "99") == rows
+    assert count("series", "--column", "communications") == rows
+    assert count("map", "--all") == rows
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--from", "noon"], "--from noon: no time; expected such as 2026-03-02"),
+        (["--from", "2026-03-02T08:30"], "counted by the hour"),
+        (["--from", "2026-03-03", "--to", "2026-03-02"], "is not before"),
+        (["--week", "2026-W10", "--to", "2026-03-02"], "either --week or"),
+        (["--host", "10.9.9.9"], "no host '10.9.9.9' in it"),
+        (["--ae", "CT9"], "no AE title 'CT9' in it"),
+        (["--service", "dcm"], "no service 'dcm' in it; there is dicom"),
+        (["--sensor", "north"], "sensor"),
+    ],
+)
+def test_what_is_nowhere_is_said_not_answered_with_nothing(
+    capsys: pytest.CaptureFixture[str], logs: Path, asked: list[str], said: str
+) -> None:
+    for command in ("top", "associations", "export"):
+        more = ["-o", logs / "o.csv"] if command == "export" else []
+        code, out, err = run(capsys, command, logs, *asked, *more)
+        assert (code, out) == (2, ""), command
+        assert said in err
 
 
 def test_doctor_names_what_is_missing(
@@ -348,12 +505,12 @@ def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
 
 
 def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pacsflow.cli.report import _command
+    from pacsflow.cli.building import command_given
 
     given = ["report", "/home/ana/logs", "--site-tz", "America/Sao_Paulo", "--site", "St. Ann",
              "--out=/tmp/ana/w.html", "--site-tz=Europe/Berlin"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["pacsflow", *given])
-    assert _command() == (
+    assert command_given() == (
         "pacsflow report logs --site-tz America/Sao_Paulo --site 'St. Ann' --out=w.html "
         "--site-tz=Europe/Berlin"
     )

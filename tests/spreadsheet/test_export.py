@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
-from pacsflow.cli.common import to_csv
 from pacsflow.cli.explore import write_screen
 from pacsflow.errors import UsageError
+from pacsflow.export.rows import to_csv
 from pacsflow.export.workbook import write_table, write_workbook
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
@@ -147,7 +147,7 @@ def test_what_is_on_the_screen_is_written_in_three_formats(tmp_path: Path) -> No
     for ending in (".csv", ".json", ".xlsx"):
         write_screen(tmp_path / f"a{ending}", header, rows)
     assert (tmp_path / "a.csv").read_text().splitlines()[1] == (
-        "2026-03-02T08:15:30.500000+00:00,'=1+1,60"
+        "2026-03-02T08:15:30.500000Z,'=1+1,60"
     )
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
     assert sheet is not None

@@ -5,44 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from importlib import import_module
 
 import typer
 
 from pacsflow import __version__
+from pacsflow.cli.commands import COMMANDS, Commands
+from pacsflow.cli.console import USUAL, set_level
 from pacsflow.errors import PacsflowError
 from pacsflow.printable import escape_controls
+
+__all__ = ["COMMANDS", "FOUND", "UNUSABLE", "USABLE", "app", "entry", "main"]
 
 USABLE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""
 
-COMMANDS = {
-    "cross-check": "cross_check",
-    "associations": "dicom",
-    "endpoints": "dicom",
-    "digest": "digest",
-    "doctor": "doctor",
-    "explore": "explore",
-    "export": "export",
-    "forecast": "forecast",
-    "show": "frames",
-    "install": "install",
-    "inventory": "inventory",
-    "live": "live",
-    "report": "report",
-    "ingest": "report",
-    "findings": "report",
-    "sampling": "sampling",
-    "demo": "simulate",
-    "top": "traffic",
-    "series": "traffic",
-    "map": "traffic",
-    "watch": "watch",
-}
-"""Commands and their modules: one command need not wait until all have been imported."""
-
 app = typer.Typer(
     name="pacsflow",
+    cls=Commands,
     help=(
         "Eyes for medical-image traffic: reads Zeek logs, captures, sFlow and spreadsheets, "
         "keeps a ledger of who sent images to whom, forecasts the next week and writes a weekly "
@@ -72,23 +51,15 @@ def _top(
     pass
 
 
-def _register(arguments: list[str]) -> None:
-    """Import the module of the command that is asked for, or all: that registers them."""
-    asked = next((word for word in arguments if not word.startswith("-")), "")
-    for module in [COMMANDS[asked]] if asked in COMMANDS else dict.fromkeys(COMMANDS.values()):
-        import_module(f"pacsflow.cli.{module}")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
-    _register(sys.argv[1:] if arguments is None else arguments)
+    set_level(USUAL)
     try:
         code = app(args=arguments, standalone_mode=False)
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        show = getattr(error, "show", None)
-        show() if show else sys.stderr.write(f"pacsflow: {error}\n")
+        _said(error)
         return UNUSABLE
     except PacsflowError as error:
         sys.stderr.write(f"pacsflow: {escape_controls(str(error))}\n")
@@ -101,13 +72,24 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PACSFLOW_DEBUG"):
             raise
-        told = escape_controls(str(error).splitlines()[0][:300]) if str(error) else ""
+        said = escape_controls(str(error).splitlines()[0][:300]) if str(error) else ""
         sys.stderr.write(
-            f"pacsflow: this should not have happened: {type(error).__name__}: {told} "
+            f"pacsflow: this should not have happened: {type(error).__name__}: {said} "
             "(PACSFLOW_DEBUG=1 shows where; please report it)\n"
         )
         return UNUSABLE
     return code if isinstance(code, int) else USABLE
+
+
+def _said(error: typer.TyperException) -> None:
+    """Say in one line what is wrong with the command line, and where help is."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        sys.stdout.write(context.get_help() + "\n")
+        return
+    message = " ".join(error.format_message().split()) if hasattr(error, "format_message") else ""
+    where = f" (see {context.command_path} --help)" if context is not None else ""
+    sys.stderr.write(f"pacsflow: {escape_controls(message or str(error))}{where}\n")
 
 
 def entry() -> None:

@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from pacsflow.cli import FOUND, USABLE, app
-from pacsflow.cli.common import Format, FormatOption, InventoryOption, emit, errors, progress
+from pacsflow.cli.console import progress, say
+from pacsflow.cli.options import FormatOption
+from pacsflow.cli.tables import Format, emit
+from pacsflow.errors import InputError
 
 COLUMNS = ("capture", "log", "where", "field", "plugin", "zeek", "reason")
 
 
-@app.command("cross-check", rich_help_panel="Look")
+@app.command("cross-check")
 def cross_check(
     captures: Annotated[
         list[Path], typer.Argument(metavar="CAPTURES...", help="Captures, pcap or pcapng.")
     ],
-    inventory: InventoryOption = None,
+    inventory: Annotated[
+        Path | None, typer.Option("--inventory", "-i", help="Which host is which: Zeek TSV.")
+    ] = None,
     how: FormatOption = Format.TABLE,
 ) -> int:
     """Read captures with the Wireshark plugin and with Zeek, and list where the two differ.
@@ -31,9 +35,12 @@ def cross_check(
 
     Example: `pacsflow cross-check monday.pcapng`
     """
-    from pacsflow.programs import cross_check as checking  # noqa: PLC0415 - only here
-    from pacsflow.programs.zeek import compiled_package, find_zeek  # noqa: PLC0415 - likewise
+    from pacsflow.programs import cross_check as checking
+    from pacsflow.programs.zeek import compiled_package, find_zeek
 
+    for capture in captures:
+        if not capture.is_file():
+            raise InputError(capture, "there is no such file", hint="a capture was expected")
     done = []
     with progress("reading with both") as update:
         modules = compiled_package(find_zeek())
@@ -46,8 +53,8 @@ def cross_check(
     unexplained = sum(len(comparison.unexplained) for comparison in done)
     for reason in checking.REASONS:
         if any(d.reason == reason.name for d in found):
-            errors().print(Text(f"{reason.name}: {reason.text}", style="dim"))
-    errors().print(
+            say(f"{reason.name}: {reason.text}")
+    say(
         f"captures: {len(done)}; associations: {sum(c.associations for c in done)}; "
         f"endpoints: {sum(c.endpoints for c in done)}; fields compared: "
         f"{sum(c.fields for c in done)}; differences without a reason: {unexplained}, "

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Format,
+from pacsflow.cli.options import (
+    FILTERS,
+    PERIOD,
+    SOURCES,
     FormatOption,
-    Inputs,
-    InventoryOption,
-    LedgerOption,
     NumberOption,
-    OriginOption,
-    PseudonymOption,
-    asked,
-    emit,
-    key_of,
+    Request,
+    reading,
 )
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import UsageError
-from pacsflow.ledger.series import IMAGING
-from pacsflow.sampling import estimated
+
+if TYPE_CHECKING:
+    from pacsflow.cli.asking import Question
 
 NO_DICOM_LOG = (
     "no dicom.log in it: the associations come from the Zeek package, or from captures through "
@@ -31,61 +30,65 @@ NO_DICOM_LOG = (
 )
 
 
-@app.command(rich_help_panel="Look")
+class Outcome(StrEnum):
+    """What became of a request for an association."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NO_REPLY = "no_reply"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """What a host does with images."""
+
+    PACS = "pacs"
+    MODALITY = "modality"
+    WORKSTATION = "workstation"
+    WORKLIST = "worklist"
+    PRINTER = "printer"
+    GATEWAY = "gateway"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@app.command()
+@reading((*SOURCES, *PERIOD, "sensor", "host", "ae", "service"))
 def associations(
-    inputs: Inputs = None,
-    host: Annotated[str, typer.Option(help="Only with this host on either side.")] = "",
-    ae: Annotated[str, typer.Option(help="Only with this AE title on either side.")] = "",
-    result: Annotated[str, typer.Option(help="accepted, rejected, no_reply or unknown.")] = "",
+    request: Request,
+    result: Annotated[Outcome | None, typer.Option(help="How the request was answered.")] = None,
     number: NumberOption = 50,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """List DICOM associations, the latest first: who called whom, what was done, how it ended.
 
     Example: `pacsflow associations logs/ --result rejected`
     """
-    where, values = ["TRUE"], []
-    key = key_of(pseudonymise)
-    for condition, given in (
-        ('(? IN ("id.orig_h", "id.resp_h"))', key.address(host) if key and host else host),
-        ("(? IN (calling_ae, called_ae))", key.title(ae) if key else ae),
-        ("result = ?", result),
-    ):
-        if given:
-            where.append(condition)
-            values.append(given)
-    with asked(inputs, ledger, inventory, "", pseudonyms=key) as question:
-        if not question.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
+    from pacsflow.cli.asking import asked
+
+    with asked(request) as question:
+        if not question.connection.execute("SELECT 1 FROM main.associations LIMIT 1").fetchall():
             raise UsageError(NO_DICOM_LOG)
         found = question.connection.execute(
-            f"""SELECT epoch_us(ts), "id.orig_h", calling_ae, "id.resp_h", called_ae, result,
+            """SELECT epoch_us(ts), "id.orig_h", calling_ae, "id.resp_h", called_ae, result,
                        "end", duration, services, modalities, store_rq, find_rq, move_rq, get_rq,
                        echo_rq, rsp_failure, data_bytes_orig, data_bytes_resp, flags, uid
-                FROM associations WHERE {" AND ".join(where)} ORDER BY ts DESC LIMIT ?""",
-            [*values, number],
+                FROM associations WHERE result = $result OR $result = ''
+                ORDER BY ts DESC LIMIT $number""",
+            {"result": result.value if result else "", "number": number},
         ).fetchall()
     columns = ["time_utc", "orig", "calling_ae", "resp", "called_ae", "result", "end", "seconds"]
     columns += ["services", "modalities", "store", "find", "move", "get", "echo", "failures"]
     columns += ["data_bytes_orig", "data_bytes_resp", "flags", "uid"]
     rows = [[_time(row[0]), *row[1:]] for row in found]
-    if how is Format.TABLE:
-        keep = [c for c in columns if c not in {"uid", "get", "echo", "modalities"}]
-        rows = [[row[columns.index(c)] for c in keep] for row in rows]
-        columns = keep
-    emit("Associations", columns, rows, how)
+    emit("Associations", columns, rows, how, spare={"uid", "get", "echo", "modalities", "flags"})
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading((*SOURCES, *PERIOD, *FILTERS))
 def endpoints(
-    inputs: Inputs = None,
-    role: Annotated[str, typer.Option(help="Only pacs, modality, workstation, ...")] = "",
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    origin: OriginOption = "",
-    pseudonymise: PseudonymOption = None,
+    request: Request,
+    role: Annotated[Role | None, typer.Option(help="Only of this role.")] = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """List PACS, modalities, workstations and the rest, with where each role is known from.
@@ -95,7 +98,11 @@ def endpoints(
 
     Example: `pacsflow endpoints logs/ --role pacs`
     """
-    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
+    from pacsflow.cli.asking import asked
+    from pacsflow.ledger.selection import Selection
+    from pacsflow.ledger.series import IMAGING
+
+    with asked(request) as question:
         sums = {
             row[0]: row[1:]
             for row in question.connection.execute(
@@ -113,7 +120,10 @@ def endpoints(
                 {"origin": question.origin},
             ).fetchall()
         }
-        parties = [p for p in question.hosts.imaging() if not role or p.role == role]
+        parties = [p for p in question.hosts.imaging() if role is None or p.role == role.value]
+        if question.selection != Selection():
+            there = _seen(question)
+            parties = [p for p in parties if p.address in there]
     columns = ["host", "name", "role", "basis", "modality", "ae_titles", "local", "bytes_in"]
     columns += ["bytes_out", "peers", "first_utc", "last_utc"]
     sampled = any(samples for row in sums.values() for samples in (row[6], row[8]))
@@ -129,11 +139,25 @@ def endpoints(
     emit("Endpoints", columns, rows, how)
 
 
+def _seen(question: Question) -> set[str]:
+    """Return the hosts that the chosen rows name."""
+    from pacsflow.ledger.series import IMAGING
+
+    rows = question.connection.execute(
+        f"""SELECT source FROM traffic WHERE {IMAGING} UNION
+            SELECT destination FROM traffic WHERE {IMAGING} UNION
+            SELECT host FROM endpoints"""
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 _NOTHING = (0, 0, 0, None, None, None, None, None, None)
 
 
 def _interval(octets: int, squares: float | None, samples: int | None) -> tuple[int | None, ...]:
     """Return the 95 % interval of bytes that were estimated from samples, else two times None."""
+    from pacsflow.sampling import estimated
+
     total = estimated(octets, squares, samples)
     return (round(total.lower), round(total.upper)) if total else (None, None)
 

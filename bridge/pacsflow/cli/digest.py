@@ -8,33 +8,26 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, OriginOption, PseudonymOption
-from pacsflow.cli.report import (
+from pacsflow.cli.building import (
+    REPORTED,
     ConfigOption,
     FailOption,
-    WeekOption,
-    ZoneOption,
+    ForecastOption,
+    SiteOption,
     build,
     exit_code,
 )
-from pacsflow.week.options import Options
+from pacsflow.cli.options import Language, LanguageOption, Request, reading
 
 
-@app.command(rich_help_panel="Main")
+@app.command()
+@reading(REPORTED)
 def digest(
-    inputs: Inputs = None,
+    request: Request,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a chat.")] = False,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    week: WeekOption = "",
-    site_tz: ZoneOption = "UTC",
-    site: Annotated[str, typer.Option(help="The hospital's name.")] = "",
-    lang: Annotated[str, typer.Option(help="en or pt-BR.")] = "en",
-    origin: OriginOption = "",
-    no_forecast: Annotated[
-        bool, typer.Option("--no-forecast", help="Leave forecasts out.")
-    ] = False,
-    pseudonymise: PseudonymOption = None,
+    site: SiteOption = "",
+    lang: LanguageOption = Language.EN,
+    no_forecast: ForecastOption = False,
     config: ConfigOption = None,
     fail_on: FailOption = None,
 ) -> int:
@@ -42,9 +35,9 @@ def digest(
 
     Example: `pacsflow digest --ledger /srv/pacsflow --markdown`
     """
-    from pacsflow_reports import render_digest  # noqa: PLC0415 - Jinja only where it is needed
+    from pacsflow_reports import render_digest
 
-    options = Options(week=week, zone=site_tz, site=site, origin=origin, forecasts=not no_forecast)
-    made = build(inputs, ledger, inventory, config, options, pseudonymise=pseudonymise)
-    sys.stdout.write(render_digest(made, lang=lang, markdown=markdown).rstrip("\n") + "\n")
+    made = build(request, config, site=site, forecasts=not no_forecast)
+    text = render_digest(made, lang=lang.value, markdown=markdown)
+    sys.stdout.write(text.rstrip("\n") + "\n")
     return exit_code(made, fail_on)

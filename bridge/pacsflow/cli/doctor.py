@@ -12,7 +12,8 @@ from typing import Any
 
 from pacsflow import __version__
 from pacsflow.cli import USABLE, app
-from pacsflow.cli.common import Format, FormatOption, emit
+from pacsflow.cli.options import FormatOption
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import ToolError
 from pacsflow.programs import located as tools
 
@@ -20,7 +21,7 @@ LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "ji
 WIRESHARK_FOLDER = Path.home() / ".local/lib/wireshark/plugins"
 
 
-@app.command(rich_help_panel="Set up")
+@app.command()
 def doctor(how: FormatOption = Format.TABLE) -> int:
     """Say what is installed, in which version, what is missing, what for, and how to get it."""
     rows = [["pacsflow", "ok", __version__, "", ""]]

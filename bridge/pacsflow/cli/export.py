@@ -5,27 +5,18 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Inputs,
-    InventoryOption,
-    LedgerOption,
-    OriginOption,
-    PseudonymOption,
-    Question,
-    asked,
-    key_of,
-    to_csv,
-)
+from pacsflow.cli.options import Request, reading
 from pacsflow.errors import UsageError
-from pacsflow.outputs import replacing, write_bytes, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pacsflow.cli.asking import Question
 
 ORDER = {"traffic": "hour, source, destination, service, origin", "endpoints": "ts, host"}
 
@@ -39,18 +30,17 @@ class What(StrEnum):
     NOTICES = "notices"
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading()
 def export(
-    inputs: Inputs = None,
+    request: Request,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="A file ending in .xlsx, .csv, .json or .parquet."),
     ] = None,
-    what: Annotated[What, typer.Option(help="Which table; .xlsx holds them all.")] = What.TRAFFIC,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    origin: OriginOption = "",
-    pseudonymise: PseudonymOption = None,
+    what: Annotated[
+        What | None, typer.Option(help="Which table, by default traffic; .xlsx holds them all.")
+    ] = None,
 ) -> None:
     """Write the hourly ledger rows, associations, endpoints or notices to a file.
 
@@ -66,13 +56,17 @@ def export(
         raise UsageError(f"{out}: expected a name that ends in .xlsx, .csv, .json or .parquet")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: there is no such folder")
-    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
+    if ending == ".xlsx" and what:
+        raise UsageError("--what has no effect on .xlsx, which holds all tables")
+    from pacsflow.cli.asking import asked
+
+    with asked(request) as question:
         if ending == ".xlsx":
-            from pacsflow.export.workbook import write_workbook  # noqa: PLC0415 - only here
+            from pacsflow.export.workbook import write_workbook
 
             write_workbook(question, out)
         else:
-            _write(_table(question, what), out, ending)
+            _write(_table(question, what or What.TRAFFIC), out, ending)
     sys.stdout.write(f"{out.resolve()}\n")
 
 
@@ -84,16 +78,14 @@ def _table(question: Question, what: What) -> pa.Table:
 
 
 def _write(table: pa.Table, out: Path, ending: str) -> None:
+    from pacsflow.export.rows import to_csv, to_objects
+    from pacsflow.outputs import replacing, write_text
+
     if ending == ".parquet":
+        from pyarrow import parquet
+
         with replacing(out) as part:
-            pq.write_table(table, part, compression="zstd")
+            parquet.write_table(table, part, compression="zstd")
         return
-    rows = table.to_pylist()
-    for row in rows:
-        for name, value in row.items():
-            if hasattr(value, "isoformat"):
-                row[name] = value.isoformat().replace("+00:00", "Z")
-    if ending == ".json":
-        write_bytes(out, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
-    else:
-        write_text(out, to_csv(table.column_names, [list(row.values()) for row in rows]))
+    rows = [list(row.values()) for row in table.to_pylist()]
+    write_text(out, (to_objects if ending == ".json" else to_csv)(table.column_names, rows))

@@ -8,49 +8,33 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
-from pacsflow import forecasting
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Format,
+from pacsflow.cli.console import progress, say, warn
+from pacsflow.cli.options import (
+    FILTERS,
+    SOURCES,
     FormatOption,
-    Inputs,
-    InventoryOption,
-    LedgerOption,
-    OriginOption,
-    PseudonymOption,
-    asked,
-    emit,
-    key_of,
-    octets,
-    progress,
-    say,
-    warn,
+    HolidaysOption,
+    Request,
+    reading,
 )
+from pacsflow.cli.tables import Format, emit, quantity
 from pacsflow.errors import UsageError
-from pacsflow.forecasting import (
-    Backtest,
-    Forecast,
-    HolidayCalendar,
-    Incident,
-    NotEnoughHistory,
-    to_json_value,
-)
-from pacsflow.forecasting.csv_input import is_series_csv, read_series_csv
-from pacsflow.ledger.series import IMAGING, covered_hours, read_series
 from pacsflow.printable import escape_controls
-from pacsflow.series import HourlySeries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.cli.common import Question
+    from pacsflow.cli.asking import Question
+    from pacsflow.forecasting import Backtest, Forecast, Incident, NotEnoughHistory
     from pacsflow.forecasting.values import CapacityOutlook
+    from pacsflow.series import HourlySeries
 
 _BUSY, _SENDERS = 10, 30
 _MEGABIT = 125_000
+WEEK = 168
 
 
 class Combine(StrEnum):
@@ -60,22 +44,20 @@ class Combine(StrEnum):
     MEAN = "mean"
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading()
 def forecast(
-    inputs: Inputs = None,
+    request: Request,
     backtest: Annotated[
         bool, typer.Option("--backtest", help="Forecast the past again and compare.")
     ] = False,
     unexpected: Annotated[
         bool, typer.Option("--anomalies", help="Hours of the last week outside their forecast.")
     ] = False,
-    horizon: Annotated[int, typer.Option(min=1, max=8760, help="Hours to forecast.")] = 168,
-    holidays: Annotated[
-        str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
-    ] = "",
-    zone: Annotated[
-        str, typer.Option("--zone", "--site-tz", help="Zone whose clock people work by.")
-    ] = "UTC",
+    horizon: Annotated[
+        int | None, typer.Option(min=1, max=8760, help="Hours to forecast; 168 by default.")
+    ] = None,
+    holidays: HolidaysOption = "",
     capacity: Annotated[
         float, typer.Option(min=0, help="Capacity an hour, in the unit of the series.")
     ] = 0.0,
@@ -87,12 +69,9 @@ def forecast(
     ] = False,
     column: Annotated[str, typer.Option(help="Of a csv: which column holds the values.")] = "",
     combine: Annotated[
-        Combine, typer.Option(help="Of a csv: rows less than an hour apart are ...")
-    ] = Combine.SUM,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    origin: OriginOption = "",
-    pseudonymise: PseudonymOption = None,
+        Combine | None,
+        typer.Option(help="Of a csv: rows less than an hour apart are ...; sum by default."),
+    ] = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Forecast the coming week by the hour, and say how far to trust it.
@@ -104,21 +83,34 @@ def forecast(
     """
     if plot and plot.suffix.lower() not in {".svg", ".png"}:
         raise UsageError(f"{plot.name}: a plot is written as .svg or .png")
+    _refuse(backtest, unexpected, {"--plot": plot, "--capacity": capacity, "--horizon": horizon})
+    from pacsflow import forecasting
+    from pacsflow.forecasting import Forecast, HolidayCalendar
+    from pacsflow.forecasting.csv_input import is_series_csv
+
     calendar = HolidayCalendar.parse(holidays) if holidays else None
-    files = [Path(given) for given in inputs or ()]
+    files = [Path(given) for given in request.inputs or ()]
     plain = all(f.is_file() and (column or is_series_csv(f)) for f in files)
-    if files and ledger is None and plain:
-        gathered = _from_csv(files, zone, column, combine)
+    if files and request.ledger is None and plain:
+        unheard = [n for n in (*SOURCES, "start", "end", "week", *FILTERS) if n != "inputs"]
+        request.refuse(unheard, "on a csv of a series")
+        if everything:
+            raise UsageError("--each has no effect on a csv of a series")
+        gathered = _from_csv(files, request.zone, column, combine or Combine.SUM)
     else:
-        with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
+        from pacsflow.cli.asking import asked
+
+        if column or combine:
+            raise UsageError("--column and --combine have an effect on a csv of a series alone")
+        with asked(request, by_clock=True) as question:
             gathered = _from_ledger(question, each=everything, senders=unexpected)
-    series, notes = gathered.series, gathered.notes
+    series, notes, zone = gathered.series, gathered.notes, request.zone
     for note in notes:
         warn(note)
     if backtest:
         with progress("testing on the past") as update:
             tests = forecasting.backtest_many(
-                series, horizon=horizon, holidays=calendar, zone=zone, progress=update
+                series, horizon=horizon or WEEK, holidays=calendar, zone=zone, progress=update
             )
         _emit_backtests(tests, how)
         return
@@ -134,7 +126,7 @@ def forecast(
         return
     with progress("forecasting") as update:
         made = forecasting.forecast_many(
-            series, horizon=horizon, holidays=calendar, zone=zone, progress=update
+            series, horizon=horizon or WEEK, holidays=calendar, zone=zone, progress=update
         )
     outlooks = [
         forecasting.capacity_outlook(s, f, capacity or gathered.capacities.get(s.name))
@@ -145,6 +137,18 @@ def forecast(
     if plot:
         _plot(plot, series, made, zone)
     _emit_forecasts(made, outlooks, how)
+
+
+def _refuse(backtest: bool, unexpected: bool, options: dict[str, object]) -> None:
+    """Raise where options go with another question than the one asked."""
+    if backtest and unexpected:
+        raise UsageError("give either --backtest or --anomalies")
+    unheard = {"--plot", "--capacity"} if backtest else {"--plot", "--capacity", "--horizon"}
+    for option in sorted(unheard) if backtest or unexpected else ():
+        if options[option]:
+            raise UsageError(
+                f"{option} has no effect with {'--backtest' if backtest else '--anomalies'}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,8 @@ class _Gathered:
 
 
 def _from_csv(files: list[Path], zone: str, column: str, combine: Combine) -> _Gathered:
+    from pacsflow.forecasting.csv_input import read_series_csv
+
     read = [
         read_series_csv(path, column=column, zone=zone, combine=combine.value) for path in files
     ]
@@ -178,6 +184,9 @@ def _from_csv(files: list[Path], zone: str, column: str, combine: Combine) -> _G
 
 
 def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
+    from pacsflow.ledger.series import IMAGING, covered_hours, read_series
+    from pacsflow.series import HourlySeries
+
     covered = covered_hours(question.connection, question.origin)
 
     def one(name: str, where: str, values: Sequence[object] = ()) -> HourlySeries:
@@ -214,6 +223,8 @@ def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
 
 def _busiest(question: Question) -> list[str]:
     """Return the addresses of those that sent most imaging traffic."""
+    from pacsflow.ledger.series import IMAGING
+
     rows = question.connection.execute(
         f"SELECT source FROM traffic WHERE origin = ? AND {IMAGING}"
         " GROUP BY source ORDER BY sum(bytes) DESC, 1 LIMIT ?",
@@ -228,7 +239,8 @@ def _plot(
     made: Sequence[Forecast | NotEnoughHistory],
     zone: str,
 ) -> None:
-    from pacsflow.forecasting.plot import save  # noqa: PLC0415 - only with --plot
+    from pacsflow.forecasting import Forecast
+    from pacsflow.forecasting.plot import save
 
     for history, found in zip(series, made, strict=True):
         if isinstance(found, Forecast):
@@ -239,12 +251,10 @@ def _plot(
 
 
 def _json(value: object) -> None:
-    told = orjson.dumps(to_json_value(value), option=orjson.OPT_INDENT_2)
-    sys.stdout.write(told.decode() + "\n")
+    from pacsflow.export.rows import to_json
+    from pacsflow.json_values import to_json_value
 
-
-def _amount(value: float, unit: str) -> str:
-    return octets(value) if unit == "bytes" else f"{value:,.4g} {unit}".strip()
+    sys.stdout.write(to_json(to_json_value(value)))
 
 
 def _emit_forecasts(
@@ -252,6 +262,8 @@ def _emit_forecasts(
     outlooks: Sequence[CapacityOutlook | None],
     how: Format,
 ) -> None:
+    from pacsflow.forecasting import Forecast
+
     if how is Format.JSON:
         _json(
             [
@@ -282,10 +294,12 @@ def _hours(made: Forecast) -> list[list[Any]]:
 
 
 def _row(made: Forecast | NotEnoughHistory) -> list[Any]:
+    from pacsflow.forecasting import NotEnoughHistory
+
     if isinstance(made, NotEnoughHistory):
         return [made.series, None, None, made.reason]
-    low, high = (_amount(bound, made.unit) for bound in made.total95)
-    total = _amount(float(made.mean.sum()), made.unit)
+    low, high = (quantity(bound, made.unit) for bound in made.total95)
+    total = quantity(float(made.mean.sum()), made.unit)
     return [made.series, total, f"{low} to {high}", made.verdict.sentence]
 
 
@@ -351,20 +365,26 @@ def _emit_incidents(found: Sequence[Incident], how: Format) -> None:
     if how is Format.JSON:
         _json(list(found))
         return
-    columns = ["series", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
+    people = how is Format.TABLE
+    columns = ["series", "unit", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
     columns += ["standard deviations", "endpoints"]
     rows = [
         [
             i.series,
-            i.start.isoformat(),
-            i.end.isoformat(),
+            i.unit,
+            i.start,
+            i.end,
             i.hours,
             i.direction,
-            i.seen,
-            i.expected,
+            quantity(i.seen, i.unit) if people else i.seen,
+            quantity(i.expected, i.unit) if people else i.expected,
             i.unlikely,
-            [f"{name} {amount:+.3g}" for name, amount in i.endpoints],
+            [f"{name} {_signed(amount, i.unit)}" for name, amount in i.endpoints],
         ]
         for i in found
     ]
-    emit("Hours that were not as forecast", columns, rows, how)
+    emit("Hours that were not as forecast", columns, rows, how, spare={"unit"})
+
+
+def _signed(amount: float, unit: str) -> str:
+    return ("+" if amount > 0 else "") + quantity(amount, unit)

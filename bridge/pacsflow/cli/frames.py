@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Format,
+from pacsflow.cli.console import name_unread, progress, warn
+from pacsflow.cli.options import (
+    EVERYTHING,
+    PERIOD,
+    SOURCES,
     FormatOption,
     NumberOption,
-    PseudonymOption,
-    emit,
-    key_of,
-    name_unread,
-    progress,
-    warn,
+    Request,
+    reading,
 )
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import InputError, PacsflowError, UsageError
-from pacsflow.explore import COLUMNS, rank_stream
-from pacsflow.readers import CaptureOptions, Quality, Source, find, read
-from pacsflow.readers import Format as Kind
-from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
 
     from pacsflow.explore import Ranked
-    from pacsflow.pseudonyms import Pseudonyms
+    from pacsflow.readers import Quality, Source
 
 SHOWN = {
     "frames": (
@@ -67,23 +63,10 @@ TITLES = {
 }
 
 
-def sources_of(inputs: list[str] | None) -> list[Source]:
-    """Return the inputs that can be read; name the others; raise where there are none."""
-    if not inputs:
-        raise UsageError("nothing to read: name logs, captures, tables of frames or folders")
-    found = find(inputs)
-    name_unread(found.problems[1 if not found.sources else 0 :])
-    if not found.sources:
-        raise (
-            found.problems[0]
-            if found.problems
-            else InputError(inputs[0], "no log or capture that pacsflow reads")
-        )
-    return list(found.sources)
-
-
 def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield all rows; a source that cannot be read is named, and the others go on."""
+    from pacsflow.readers import Quality, read
+
     failed: list[PacsflowError] = []
     with progress("reading") as update:
         for done, source in enumerate(sources, 1):
@@ -102,6 +85,8 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
 
 def _refuse(sources: list[Source], unread: list[InputError], ranked: Ranked) -> None:
     """Raise where nothing could be read, or the tables have no such column; name what was left."""
+    from pacsflow.readers import Format as Kind
+
     if len(unread) == len(sources):
         raise unread[0]
     name_unread(unread)
@@ -111,21 +96,25 @@ def _refuse(sources: list[Source], unread: list[InputError], ranked: Ranked) -> 
         raise InputError(sources[0].path, f"no row of it has a {ranked.by}", hint=hint)
 
 
-def top_frames(
-    inputs: list[str] | None,
-    by: str,
-    number: int,
-    dicom: bool,
-    how: Format,
-    capture: CaptureOptions | None = None,
-    key: Pseudonyms | None = None,
-) -> None:
+def frame_sources(request: Request, otherwise: str) -> list[Source]:
+    """Return the inputs that hold frames; `otherwise` is said where there are none of them."""
+    from pacsflow.cli.asking import sources
+
+    found = sources(request)
+    name_unread(found.problems)
+    frames = [source for source in found.sources if source.log == "frames"]
+    if not frames:
+        raise UsageError(f"{otherwise}: give captures or tables of frames, not logs")
+    return frames
+
+
+def top_frames(request: Request, by: str, number: int, dicom: bool, how: Format) -> None:
     """Rank frames by one of their own columns."""
-    sources = [s for s in sources_of(inputs) if s.log == "frames"]
-    if not sources:
-        raise UsageError(f"--by {by} ranks frames: give captures or tables of frames, not logs")
-    if capture is not None:
-        sources = [replace(source, capture=capture) for source in sources]
+    from pacsflow.explore import COLUMNS, rank_stream
+
+    unheard = [name for name in EVERYTHING if name not in {*SOURCES, "origin"}]
+    request.refuse(["inventory", "origin", *unheard], f"on frames, which --by {by} ranks")
+    sources, key = frame_sources(request, f"--by {by} ranks frames"), request.key()
     unread: list[InputError] = []
     with progress("reading") as update:
         done = 0
@@ -162,18 +151,15 @@ def top_frames(
     emit(f"Top {by}, of {what} {ranked.total:,} frames", columns, rows, how)
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading((*(name for name in SOURCES if name != "ledger"), *PERIOD))
 def show(
+    request: Request,
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help="An address, an AE title, or a uid of Zeek.")
     ],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUTS...", help="Logs, captures, folders.", show_default=False),
-    ] = None,
     dicom: Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")] = False,
     number: NumberOption = 100,
-    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Show the rows that concern one host, AE title or connection, from every input.
@@ -184,25 +170,22 @@ def show(
     Example: `pacsflow show 10.65.143.6 monday.pcap --dicom`
     """
     if (one := re.fullmatch(r"association:(\d{1,9})", what)) is not None:
-        from pacsflow.cli.live import show_association  # noqa: PLC0415 - pyshark, for this alone
+        from pacsflow.cli.live import show_association
 
-        if not inputs or len(inputs) != 1:
+        if not request.inputs or len(request.inputs) != 1:
             raise UsageError(f"{what} is one of a capture: name that one capture")
-        if pseudonymise:
+        if request.pseudonymise:
             raise UsageError(f"{what} has no pseudonyms: show the host or AE title instead")
-        show_association(Path(inputs[0]), int(one[1]), number, how)
+        others = [name for name in (*SOURCES, *PERIOD) if name != "inputs"]
+        request.refuse(others, f"on {what}")
+        show_association(Path(request.inputs[0]), int(one[1]), number, how)
         return
-    wanted, key = _canonical(what), key_of(pseudonymise)
-    kept: dict[str, list[pa.Table]] = {}
-    for log, batch in _batches(sources_of(inputs)):
-        rows = pa.Table.from_batches([batch.filter(_matches(log, batch, wanted, dicom))])
-        have = sum(t.num_rows for t in kept.get(log, ()))
-        if rows.num_rows and have < number:
-            kept.setdefault(log, []).append(rows.slice(0, number - have))
+    key = request.key()
+    kept = _kept(request, _canonical(what), number, dicom=dicom)
     if not kept:
         raise UsageError(f"{what}: no row of these inputs has it")
     for log in (name for name in TITLES if name in kept):
-        table = pa.concat_tables(kept[log]).select(list(SHOWN[log]))
+        table = kept[log].select(list(SHOWN[log]))
         table = key.table(table) if key else table
         listed = table.to_pylist()
         for row in listed if log == "frames" else ():
@@ -213,6 +196,24 @@ def show(
         emit(f"{TITLES[log]} of {'it' if key else what}", list(SHOWN[log]), rows_out, how)
 
 
+def _kept(request: Request, wanted: str, number: int, *, dicom: bool) -> dict[str, pa.Table]:
+    """Return the first rows of each log that have what is wanted, in the period asked for."""
+    import pyarrow as pa
+
+    from pacsflow.cli.asking import sources
+
+    request.refuse_idle_zone()
+    period, found = request.period(), sources(request)
+    name_unread(found.problems)
+    kept: dict[str, list[pa.Table]] = {}
+    for log, batch in _batches(list(found.sources)):
+        rows = pa.Table.from_batches([batch.filter(_matches(log, batch, wanted, dicom, period))])
+        have = sum(t.num_rows for t in kept.get(log, ()))
+        if rows.num_rows and have < number:
+            kept.setdefault(log, []).append(rows.slice(0, number - have))
+    return {log: pa.concat_tables(tables) for log, tables in kept.items()}
+
+
 def _canonical(what: str) -> str:
     try:
         return str(ipaddress.ip_address(what))
@@ -220,7 +221,18 @@ def _canonical(what: str) -> str:
         return what
 
 
-def _matches(log: str, batch: pa.RecordBatch, wanted: str, dicom: bool) -> pa.Array:
+def _matches(
+    log: str,
+    batch: pa.RecordBatch,
+    wanted: str,
+    dicom: bool,
+    period: tuple[datetime | None, datetime | None],
+) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from pacsflow.terms.log_fields import ZEEK_LOGS
+
     names = set(ZEEK_LOGS[log].names)
     keys = ["id.orig_h", "id.resp_h", "host", "uid", "calling_ae", "called_ae", "ae_title"]
     keys += ["src", "dst", "hw_source", "hw_destination", "community_id"]
@@ -232,6 +244,9 @@ def _matches(log: str, batch: pa.RecordBatch, wanted: str, dicom: bool) -> pa.Ar
     if dicom and "service" in names:
         is_dicom = pc.match_substring(pc.fill_null(batch["service"], ""), "dicom")
         mask = pc.and_(mask, is_dicom)
+    for moment, compare in zip(period, (pc.greater_equal, pc.less), strict=True):
+        if moment:
+            mask = pc.and_(mask, pc.fill_null(compare(batch["ts"], moment), fill_value=False))
     return mask
 
 

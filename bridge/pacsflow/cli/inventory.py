@@ -9,26 +9,27 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import USABLE, app
-from pacsflow.cli.common import Inputs, InventoryOption, LedgerOption, asked
-from pacsflow.inventory import Item, format_inventory, read_inventory
-from pacsflow.outputs import write_text
+from pacsflow.cli.options import Request, reading
 
 commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
-app.add_typer(commands, name="inventory", rich_help_panel="Set up")
+app.add_typer(commands, name="inventory")
 
 
 @commands.command()
+@reading()
 def infer(
-    inputs: Inputs = None,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
+    request: Request,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Instead of the screen.")] = None,
 ) -> None:
     """Write a first inventory from the traffic, for a person to correct.
 
     Example: `pacsflow inventory infer logs/ -o inventory.tsv`
     """
-    with asked(inputs, ledger, inventory, "") as question:
+    from pacsflow.cli.asking import asked
+    from pacsflow.inventory import Item, format_inventory
+    from pacsflow.outputs import write_text
+
+    with asked(request) as question:
         parties = question.hosts.imaging()
     items = [
         Item(
@@ -54,6 +55,8 @@ def check(path: Annotated[Path, typer.Argument(help="The inventory file.")]) -> 
 
     Example: `pacsflow inventory check inventory.tsv`
     """
+    from pacsflow.inventory import read_inventory
+
     found = read_inventory(path)
     for problem in found.problems:
         sys.stdout.write(problem + "\n")

@@ -11,7 +11,8 @@ import orjson
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import Format, FormatOption, emit
+from pacsflow.cli.options import FormatOption
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import UsageError
 from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
 
@@ -29,7 +30,7 @@ SHOWN = {
 """What a line of the table shows: heading and width of the columns that are in it."""
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
 def live(
     interface: Annotated[
         str, typer.Argument(metavar="INTERFACE", help="As `tshark -D` names it: eth0, lo, any.")

@@ -5,22 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Format,
-    FormatOption,
-    Inputs,
-    LedgerOption,
-    PseudonymOption,
-    StartOption,
-    capture_options,
-    emit,
-    key_of,
-    opened,
-    warn,
-)
+from pacsflow.cli.console import warn
+from pacsflow.cli.options import FormatOption, Request, reading
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,12 +32,10 @@ KINDS = {0: "", 1: "VLAN ", 2: "entity "}
 """Types of source (sFlow v5, sflow_data_source); 0 is an interface by its ifIndex."""
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading(("inputs", "ledger", "capture_start", "pseudonymise"))
 def sampling(
-    inputs: Inputs = None,
-    ledger: LedgerOption = None,
-    capture_start: StartOption = None,
-    pseudonymise: PseudonymOption = None,
+    request: Request,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Say how far sFlow estimates can be trusted: losses, true rates, counters of interfaces.
@@ -60,13 +46,13 @@ def sampling(
 
     Example: `pacsflow sampling sflow.pcap`
     """
-    from pacsflow.agents import read_sampling  # noqa: PLC0415 - only where it is asked for
+    from pacsflow.agents import read_sampling
+    from pacsflow.cli.asking import opened
 
-    key, capture = key_of(pseudonymise), capture_options(start=capture_start)
-    with opened(inputs, ledger, capture, key) as found, found.ledger.connect() as connection:
+    with opened(request) as found, found.ledger.connect() as connection:
         told = read_sampling(connection)
     if not told.agents:
-        where = str(ledger or (inputs or ["inputs"])[0])
+        where = str(request.ledger or (request.inputs or ["inputs"])[0])
         raise InputError(where, "no sFlow datagram in it", hint="a capture of sFlow was expected")
     tables: list[tuple[str, Sequence[str], list[list[Any]]]] = [
         ("Agents", AGENTS, [_agent(a) for a in told.agents]),
@@ -86,6 +72,8 @@ def sampling(
 
 
 def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]]]) -> str:
+    from pacsflow.export.rows import to_json
+
     lost, sent = told.lost
     made: dict[str, Any] = {
         title.lower(): [dict(zip(columns, row, strict=True)) for row in rows]
@@ -93,7 +81,7 @@ def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]
     }
     made |= {"samples_lost": lost, "samples_sent": sent, "estimates_low_by": told.low}
     made |= {"notes": told.notes()}
-    return orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return to_json(made)
 
 
 def _agent(agent: Agent) -> list[Any]:

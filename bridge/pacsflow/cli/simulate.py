@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import progress
-from pacsflow.cli.report import ingest, report
+from pacsflow.cli.console import progress
+from pacsflow.cli.ingest import ingest
+from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
 
 ZONE = "America/Sao_Paulo"
@@ -35,7 +36,7 @@ def _marked(marker: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-@app.command(rich_help_panel="Main")
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the simulated logs go.")] = Path("demo"),
     weeks: Annotated[int, typer.Option(min=1, max=104, help="Weeks of logs.")] = 6,
@@ -53,7 +54,7 @@ def demo(
 
     Example: `pacsflow demo /tmp/demo --weeks 8`
     """
-    from pacsflow.simulator import hospital, write_logs  # noqa: PLC0415 - only where it is asked
+    from pacsflow.simulator import hospital, write_logs
 
     logs, marker = folder / "logs", folder / "logs" / "SIMULATED"
     if folder.exists() and any(folder.iterdir()) and not marker.is_file():
@@ -72,7 +73,7 @@ def demo(
     if not no_report:
         ready = folder / "ledger" / "demo-is-in"
         if not ready.is_file():
-            ingest([str(logs)], folder / "ledger")
+            ingest(inputs=[str(logs)], ledger=folder / "ledger")
             ready.touch()
         report(
             ledger=folder / "ledger",

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import orjson
 import typer
 
-from pacsflow import sampling
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Format,
-    FormatOption,
-    Inputs,
-    InventoryOption,
-    LedgerOption,
-    NumberOption,
-    OriginOption,
-    PseudonymOption,
-    Question,
-    SamplingOption,
-    StartOption,
-    asked,
-    capture_options,
-    emit,
-    key_of,
-    told_of_samples,
-)
-from pacsflow.ledger.series import IMAGING, SQUARES, estimates, read_series
-from pacsflow.weekly import Party
+from pacsflow.cli.options import FormatOption, NumberOption, Request, reading
+from pacsflow.cli.tables import Format, emit
+from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pacsflow.cli.asking import Question
+    from pacsflow.weekly import Party
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
 
@@ -69,11 +53,11 @@ NINE = {By.SOURCE, By.DESTINATION, By.TIME}
 """Columns that the ledger and a table of frames both have."""
 
 
-def are_tables(inputs: list[str] | None, ledger: Path | None) -> bool:
+def are_tables(request: Request) -> bool:
     """Say whether the inputs are tables of frames and nothing else."""
-    files = [Path(given) for given in inputs or ()]
+    files = [Path(given) for given in request.inputs or ()]
     tables = all(file.suffix.lower() in {".xlsx", ".csv"} and file.is_file() for file in files)
-    return bool(files) and ledger is None and tables
+    return bool(files) and request.ledger is None and tables
 
 
 def who(party: Party) -> str:
@@ -81,18 +65,13 @@ def who(party: Party) -> str:
     return party.name or (party.ae_titles[0] if party.ae_titles else "")
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading()
 def top(
-    inputs: Inputs = None,
+    request: Request,
     by: Annotated[By, typer.Option("--by", help="What to rank.")] = By.SOURCE,
     number: NumberOption = 10,
     dicom: DicomOption = False,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    origin: OriginOption = "",
-    sampling_rate: SamplingOption = None,
-    capture_start: StartOption = None,
-    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.TABLE,
 ) -> None:
     """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
@@ -105,30 +84,38 @@ def top(
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
-    capture = capture_options(sampling_rate, inventory=inventory, start=capture_start)
-    key = key_of(pseudonymise)
-    if by not in LEDGER_COLUMNS or (by in NINE and are_tables(inputs, ledger)):
-        from pacsflow.cli.frames import top_frames  # noqa: PLC0415 - only where frames are asked
+    if by not in LEDGER_COLUMNS or (by in NINE and are_tables(request)):
+        from pacsflow.cli.frames import top_frames
 
-        top_frames(inputs, by.value, number, dicom, how, capture, key)
+        if by not in LEDGER_COLUMNS and request.ledger:
+            raise UsageError(f"--by {by.value} ranks frames, which a ledger does not keep")
+        top_frames(request, by.value, number, dicom, how)
         return
-    with asked(inputs, ledger, inventory, origin, capture, key) as question:
+    from pacsflow.cli.asking import asked, told_of_samples
+
+    with asked(request) as question:
         columns, rows = _ranked(question, by, number, dicom)
         told_of_samples(question)
     title = f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic"
-    emit(title, *_narrow(columns, rows, how), how)
+    emit(title, columns, rows, how, spare=SPARE)
+
+
+SPARE = {"lower_packets", "upper_packets", "few_samples", "source_role", "destination_role"}
+"""What a narrow terminal has no room for first."""
 
 
 def _ranked(
     question: Question, by: By, number: int, dicom: bool
 ) -> tuple[list[str], list[list[Any]]]:
+    from pacsflow.ledger.series import IMAGING
+
     keys = LEDGER_COLUMNS[by]
     width = keys.count(",") + 1 if by is By.PAIR else 1
     found = question.connection.execute(
         f"""WITH rows AS (SELECT * FROM traffic
                           WHERE origin = ? AND {IMAGING if dicom else "TRUE"})
             SELECT {keys}, sum(communications)::BIGINT, sum(packets)::BIGINT, sum(bytes)::BIGINT,
-                   {_ERRORS}, (SELECT sum(communications) FROM rows)::DOUBLE,
+                   {_errors()}, (SELECT sum(communications) FROM rows)::DOUBLE,
                    (SELECT sum(bytes) FROM rows)::DOUBLE
             FROM rows GROUP BY {", ".join(str(i + 1) for i in range(width))}
             ORDER BY {width + 3} DESC, {width + 1} DESC, 1 LIMIT ?""",
@@ -156,17 +143,10 @@ def _ranked(
     return columns, rows
 
 
-def _narrow(
-    columns: list[str], rows: list[list[Any]], how: Format
-) -> tuple[list[str], list[list[Any]]]:
-    """Leave out of a table for people the packets' interval: it has no room for both."""
-    if how is not Format.TABLE:
-        return columns, rows
-    keep = [i for i, name in enumerate(columns) if name not in {"lower_packets", "upper_packets"}]
-    return [columns[i] for i in keep], [[row[i] for i in keep] for row in rows]
+def _errors() -> str:
+    from pacsflow.ledger.series import SQUARES
 
-
-_ERRORS = f"sum({SQUARES['packets']}), sum({SQUARES['bytes']}), sum(samples)::BIGINT"
+    return f"sum({SQUARES['packets']}), sum({SQUARES['bytes']}), sum(samples)::BIGINT"
 
 
 def _estimated(name: str, sampled: bool) -> list[str]:
@@ -178,10 +158,12 @@ def _cells(
 ) -> list[Any]:
     """Return packets and bytes, as estimates with their intervals and a mark where sampled.
 
-    `sums` are those of `_ERRORS`.
+    `sums` are those of `_errors`.
     """
     if not sampled:
         return [packets, octets, *share]
+    from pacsflow import sampling
+
     cells: list[Any] = []
     few = True
     for value, squares in zip((packets, octets), sums[:2], strict=True):
@@ -199,16 +181,14 @@ class Column(StrEnum):
     COMMUNICATIONS = "communications"
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
+@reading()
 def series(
-    inputs: Inputs = None,
+    request: Request,
     column: Annotated[Column, typer.Option("--column", help="What to sum.")] = Column.BYTES,
     dicom: DicomOption = False,
     source: Annotated[str, typer.Option(help="Only from this host.")] = "",
     destination: Annotated[str, typer.Option(help="Only to this host.")] = "",
-    ledger: LedgerOption = None,
-    origin: OriginOption = "",
-    pseudonymise: PseudonymOption = None,
     how: FormatOption = Format.CSV,
 ) -> None:
     """Print an hourly series on a regular UTC grid.
@@ -219,15 +199,19 @@ def series(
 
     Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
     """
-    where, values, key = [IMAGING if dicom else "TRUE"], [], key_of(pseudonymise)
+    from pacsflow.cli.asking import asked, told_of_samples
+    from pacsflow.ledger.series import IMAGING, estimates, read_series
+
+    where, values, key = [IMAGING if dicom else "TRUE"], [], request.key()
     for side, host in (("source", source), ("destination", destination)):
         if host:
             where.append(f"{side} = ?")
             values.append(key.address(host) if key else host)
-    with asked(inputs, ledger, None, origin, pseudonyms=key) as question:
+    with asked(request) as question:
         made = read_series(
             question.connection, column.value, column=column.value, where=" AND ".join(where),
-            values=values, origin=question.origin,
+            values=values, origin=question.origin, start=question.selection.start,
+            end=question.selection.end,
         )  # fmt: skip
         sampled = question.origin == "sflow"
         errors = {}
@@ -243,7 +227,8 @@ def series(
         columns += [f"lower_{name}", f"upper_{name}", "samples", "few_samples"]
     rows = []
     for hour, value in zip(made.hours(), made.values.tolist(), strict=True):
-        row = [hour.isoformat().replace("+00:00", "Z"), None if np.isnan(value) else value]
+        # An hour without data is no number; what is counted is whole.
+        row = [hour.isoformat().replace("+00:00", "Z"), round(value) if isfinite(value) else None]
         total = errors.get(hour)
         if total is not None:
             row += [round(total.lower), round(total.upper), total.samples, total.few]
@@ -261,14 +246,11 @@ class MapFormat(StrEnum):
     GRAPHML = "graphml"
 
 
-@app.command("map", rich_help_panel="Look")
+@app.command("map")
+@reading()
 def flow_map(
-    inputs: Inputs = None,
+    request: Request,
     everything: Annotated[bool, typer.Option("--all", help="Not imaging traffic only.")] = False,
-    ledger: LedgerOption = None,
-    inventory: InventoryOption = None,
-    origin: OriginOption = "",
-    pseudonymise: PseudonymOption = None,
     how: Annotated[
         MapFormat, typer.Option("--format", "-f", help="dot and graphml are for other programs.")
     ] = MapFormat.TABLE,
@@ -277,10 +259,13 @@ def flow_map(
 
     Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
     """
-    with asked(inputs, ledger, inventory, origin, pseudonyms=key_of(pseudonymise)) as question:
+    from pacsflow.cli.asking import asked, told_of_samples
+    from pacsflow.ledger.series import IMAGING
+
+    with asked(request) as question:
         edges = question.connection.execute(
             f"""SELECT source, destination, sum(communications)::BIGINT, sum(packets)::BIGINT,
-                       sum(bytes)::BIGINT, {_ERRORS} FROM traffic
+                       sum(bytes)::BIGINT, {_errors()} FROM traffic
                 WHERE origin = ? AND {"TRUE" if everything else IMAGING}
                 GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2""",
             [question.origin],
@@ -289,7 +274,7 @@ def flow_map(
         sampled = question.origin == "sflow"
         told_of_samples(question)
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:
-        from pacsflow.export.graphs import to_dot, to_graphml  # noqa: PLC0415 - only for these formats
+        from pacsflow.export.graphs import to_dot, to_graphml
 
         sys.stdout.write(
             (to_dot if how is MapFormat.DOT else to_graphml)(parties, [edge[:5] for edge in edges])
@@ -299,6 +284,8 @@ def flow_map(
     counted += [*_estimated("packets", sampled), *_estimated("bytes", sampled)]
     counted += ["few_samples"] if sampled else []
     if how is MapFormat.JSON:
+        from pacsflow.export.rows import to_json
+
         nodes = [
             {"address": p.address, "name": p.name, "role": p.role, "basis": p.basis}
             | {"modality": p.modality, "ae_titles": p.ae_titles}
@@ -309,8 +296,7 @@ def flow_map(
             dict(zip(names, [*e[:3], *_cells(e[3], e[4], e[5:], sampled=sampled)], strict=True))
             for e in edges
         ]
-        told = orjson.dumps({"nodes": nodes, "edges": links}, option=orjson.OPT_INDENT_2)
-        sys.stdout.write(told.decode() + "\n")
+        sys.stdout.write(to_json({"nodes": nodes, "edges": links}))
         return
     columns = ["source", "source_name", "source_role", "destination", "destination_name"]
     columns += ["destination_role", *counted]
@@ -327,4 +313,4 @@ def flow_map(
         ]
         for e in edges
     ]
-    emit("Connections", *_narrow(columns, rows, Format(how.value)), Format(how.value))
+    emit("Connections", columns, rows, Format(how.value), spare=SPARE)

@@ -14,20 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.common import (
-    Inputs,
-    InventoryOption,
-    KeylogOption,
-    PseudonymOption,
-    SamplingOption,
-    capture_options,
-    name_unread,
-)
-from pacsflow.cli.report import ConfigOption, ZoneOption, build, count_added
+from pacsflow.cli.building import ConfigOption, SiteOption, build
+from pacsflow.cli.console import name_unread
+from pacsflow.cli.ingest import ADDED, DEFAULT, IntoOption, count_added
+from pacsflow.cli.options import Language, Request, reading
 from pacsflow.errors import UsageError
-from pacsflow.ledger import Ledger
-from pacsflow.readers import Format, find
-from pacsflow.week.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +33,8 @@ again as it grows, as a log can."""
 
 def ready(found: Found, now: float) -> Found:
     """Leave out the captures and sheets that somebody is still writing."""
+    from pacsflow.readers import Format
+
     logs = {Format.ZEEK_TSV, Format.ZEEK_JSON}
     still = [
         s
@@ -53,6 +46,9 @@ def ready(found: Found, now: float) -> Found:
 
 def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str]) -> bool:
     """Add what is new; say what was added, and each problem once. True where anything was."""
+    from pacsflow.ledger import Ledger
+    from pacsflow.readers import find
+
     found = ready(find(inputs, capture), time.time())
     added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated)
     problems = {str(problem): problem for problem in (*found.problems, *added.problems)}
@@ -65,24 +61,21 @@ def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str
     return bool(added.added)
 
 
-@app.command(rich_help_panel="Main")
+@app.command()
+@reading((*ADDED, "pseudonymise", "site_tz"))
 def watch(
-    inputs: Inputs = None,
-    ledger: Annotated[
-        Path, typer.Option("--ledger", "-l", help="The ledger's folder; made where there is none.")
-    ] = Path("pacsflow-ledger"),
-    every: Annotated[float, typer.Option(min=1, help="Seconds between looks.")] = 300.0,
+    request: Request,
+    ledger: IntoOption = DEFAULT,
+    every: Annotated[
+        float | None, typer.Option(min=1, help="Seconds between looks; 300 by default.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Look once and end: for cron.")] = False,
     archive: Annotated[
         Path | None,
         typer.Option(help="Also keep the latest week's page, and an index, in this folder."),
     ] = None,
-    inventory: InventoryOption = None,
-    site_tz: ZoneOption = "UTC",
-    lang: Annotated[str, typer.Option(help="Of the pages: en or pt-BR.")] = "en",
-    sampling_rate: SamplingOption = None,
-    keylog: KeylogOption = None,
-    pseudonymise: PseudonymOption = None,
+    site: SiteOption = "",
+    lang: Annotated[Language | None, typer.Option(help="Of the pages; en by default.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Keep a ledger up to date while logs and captures arrive, until interrupted.
@@ -93,26 +86,35 @@ def watch(
 
     Example: `pacsflow watch /opt/zeek/logs --ledger /srv/pacsflow --archive /srv/www/pacsflow`
     """
-    if not inputs:
+    if not request.inputs:
         raise UsageError("nothing to watch: name folders, logs or captures")
-    capture = capture_options(sampling_rate, keylog, inventory)
-    told: set[str] = set()
+    if once and every:
+        raise UsageError("--every has no effect with --once")
+    of_pages = {
+        "--site": site, "--lang": lang, "--config": config, "--site-tz": request.site_tz,
+        "--pseudonymise": request.pseudonymise,
+    }  # fmt: skip
+    for option in (name for name, value in of_pages.items() if value and not archive):
+        raise UsageError(f"{option} has no effect without --archive")
+    inputs, capture, told = request.inputs, request.capture(), set[str]()
+    asked = Request(
+        ledger=ledger, inventory=request.inventory, site_tz=request.site_tz,
+        pseudonymise=request.pseudonymise,
+    )  # fmt: skip
 
     def round_() -> None:
         if look(inputs, ledger, capture, told) and archive:
-            options = Options(zone=site_tz)
-            made = build(
-                None, ledger, inventory, config, options, capture, pseudonymise=pseudonymise
-            )
-            from pacsflow_reports import write_archive  # noqa: PLC0415 - Jinja only for pages
+            from pacsflow_reports import write_archive
 
-            sys.stdout.write(f"{write_archive(made, archive, lang=lang).page}\n")
+            made = build(asked, config, site=site)
+            page = write_archive(made, archive, lang=(lang or Language.EN).value).page
+            sys.stdout.write(f"{page}\n")
             sys.stdout.flush()
 
     if once:
         round_()
     else:
-        _until_interrupted(round_, every)
+        _until_interrupted(round_, every or 300.0)
 
 
 def _until_interrupted(round_: Callable[[], None], every: float) -> None:

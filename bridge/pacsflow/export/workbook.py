@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-    from pacsflow.cli.common import Question
+    from pacsflow.cli.asking import Question
     from pacsflow.week.hosts import Hosts
 
 MOST_ROWS = 1_048_575

@@ -1,0 +1,166 @@
+"""Opens what a command asks: a ledger, or inputs read into one that is gone afterwards."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacsflow.cli.console import name_unread, progress, warn
+from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.inventory import Inventory, read_inventory
+from pacsflow.ledger import Ledger
+from pacsflow.ledger.selection import Selection, select
+from pacsflow.ledger.series import origins
+from pacsflow.readers import Format as Kind
+from pacsflow.readers import find
+from pacsflow.week.hosts import Hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+
+    from pacsflow.cli.options import Request
+    from pacsflow.pseudonyms import Pseudonyms
+    from pacsflow.readers import Found
+
+GIVES_EFFECT = {
+    "--keylog": ({Kind.CAPTURE}, "a capture"),
+    "--sampling-rate": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
+    "--capture-start": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A ledger to ask, and what could not be read on the way to it."""
+
+    ledger: Ledger
+    problems: tuple[PacsflowError, ...]
+    inputs: tuple[str, ...] = ()
+    pseudonyms: Pseudonyms | None = None
+
+
+def sources(request: Request) -> Found:
+    """Return what the inputs are; the options about captures must have one to be about.
+
+    Raises
+    ------
+    UsageError
+        If there are no inputs, or an option would have no effect on them.
+    InputError
+        If none of them can be read; the others are named.
+    """
+    if not request.inputs:
+        raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
+    if request.keylog is not None and not request.keylog.is_file():
+        raise InputError(request.keylog, "there is no such key log")
+    found = find(request.inputs, request.capture())
+    if not found.sources:
+        name_unread(found.problems[1:])
+        if found.problems:
+            raise found.problems[0]
+        unused = ", ".join(sorted({s.kind for s in found.unused})[:8])
+        hint = f"there is {unused}" if unused else "conn.log, dicom.log or a capture was expected"
+        raise InputError(request.inputs[0], "no log or capture that pacsflow reads", hint=hint)
+    for option in request.of_captures():
+        kinds, what = GIVES_EFFECT[option]
+        if not any(source.format in kinds for source in found.sources):
+            raise UsageError(f"{option} has no effect: {what} is not among the inputs")
+    return found
+
+
+@contextmanager
+def opened(request: Request) -> Iterator[Opened]:
+    """Open the ledger that was named, or read the inputs into one that is gone afterwards.
+
+    With a key nothing that is asked of it names anybody.
+    Problems of a mixed set are listed on standard error at the end; where nothing could be read,
+    the first problem is raised.
+    """
+    key = request.key()
+    if request.ledger is not None:
+        if request.inputs:
+            raise UsageError(
+                "give either inputs or --ledger; pacsflow ingest adds inputs to a ledger"
+            )
+        for option in request.of_captures():
+            raise UsageError(f"{option} has no effect with --ledger: give it to pacsflow ingest")
+        book = Ledger(request.ledger)
+        book.pseudonyms = key
+        yield Opened(book, (), pseudonyms=key)
+        return
+    found = sources(request)
+    problems: tuple[PacsflowError, ...] = found.problems
+    with Ledger.temporary() as temporary:
+        with progress("reading") as update:
+            added = temporary.add(found.sources, simulated=found.simulated, progress=update)
+        problems += added.problems
+        if not added.added:
+            name_unread(problems[1:])
+            raise problems[0]
+        temporary.pseudonyms = key
+        told = key.problems(problems) if key else problems
+        try:
+            yield Opened(temporary, told, tuple(request.inputs or ()), key)
+        finally:
+            name_unread(problems)
+
+
+def inventory_of(
+    path: Path | None, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | None = None
+) -> Inventory:
+    """Read the inventory that was named, or the one beside the inputs, or return an empty one."""
+    if path is None:
+        beside = (Path(given) / "inventory.tsv" for given in inputs if Path(given).is_dir())
+        path = next((found for found in beside if found.is_file()), None)
+    if path is None:
+        return Inventory()
+    inventory = read_inventory(path)
+    for problem in inventory.problems[:10]:
+        warn(f"inventory: {problem}")
+    return pseudonyms.inventory(inventory) if pseudonyms else inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A connection to ask, one origin's rows, who is who, and which rows were chosen."""
+
+    connection: duckdb.DuckDBPyConnection
+    origin: str
+    hosts: Hosts
+    selection: Selection
+
+
+@contextmanager
+def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
+    """Open what `opened` opens, pick the origin and keep the rows that were asked for.
+
+    `by_clock` says that the command looks at the site's clock, whatever the period.
+    """
+    if not by_clock:
+        request.refuse_idle_zone()
+    with opened(request) as found, found.ledger.connect() as connection:
+        there = origins(connection)
+        if request.origin and request.origin not in there:
+            raise UsageError(
+                f"no data of origin {request.origin.value!r}; there is {', '.join(there) or 'none'}"
+            )
+        inventory = inventory_of(request.inventory, request.inputs or (), found.pseudonyms)
+        hosts = Hosts(inventory, connection)  # roles by all that is known, not by what is chosen
+        selection = request.selection(found.pseudonyms)
+        select(connection, selection, inventory)
+        origin = request.origin.value if request.origin else (there[0] if there else "zeek")
+        yield Question(connection, origin, hosts, selection)
+
+
+def told_of_samples(question: Question) -> None:
+    """Say on standard error what a reader of estimates has to know, where they are estimates."""
+    if question.origin != "sflow":
+        return
+    from pacsflow.agents import read_sampling
+
+    for note in read_sampling(question.connection).notes():
+        warn(f"sampled: {note}")

@@ -1,0 +1,119 @@
+"""What is said beside the result: notes, warnings and progress, on standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pacsflow.printable import escape_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pacsflow.errors import PacsflowError
+
+    Progress = Callable[[int, int], None]
+
+QUIET, USUAL, TALKATIVE = 0, 1, 2
+level = USUAL
+"""How much is said: ``-q`` leaves notes and progress out, ``-v`` tells each stage's time."""
+_SECONDS_BETWEEN = 0.1
+_BAR = 24
+
+
+def set_level(wanted: int) -> None:
+    """Say less (`QUIET`) or more (`TALKATIVE`) from now on."""
+    global level  # noqa: PLW0603 - one a process, as standard error is
+    level = wanted
+
+
+def say(text: str) -> None:
+    """Say a line on standard error, whoever wrote it: what would steer a terminal is shown."""
+    if level > QUIET:
+        sys.stderr.write(escape_controls(text) + "\n")
+
+
+def warn(text: str) -> None:
+    """Say a line that matters: in yellow on a terminal, and with ``-q``, too."""
+    yellow, plain = ("\x1b[33m", "\x1b[0m") if _is_terminal() else ("", "")
+    sys.stderr.write(f"{yellow}{escape_controls(text)}{plain}\n")
+
+
+def name_unread(problems: Iterable[PacsflowError]) -> None:
+    """Say what could not be read, a line each."""
+    for problem in problems:
+        warn(f"not read: {problem}")
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """Tell how far a loop is; call what it yields with done and all.
+
+    A terminal has a line that changes; a file or a notebook one line for the stage, when there is
+    anything to wait for.
+    """
+    if level == QUIET:
+        yield lambda _done, _total: None
+        return
+    shown = _Bar(what) if sys.stderr.isatty() else _Lines(what)
+    began = time.monotonic()
+    try:
+        yield shown.update
+    finally:
+        shown.end()
+    if level == TALKATIVE:
+        say(f"{what}: {time.monotonic() - began:.1f} s")
+
+
+class _Bar:
+    """One line that is written over."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.last = what, 0.0
+        self._write(f"{what} ...")
+
+    def update(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self.last < _SECONDS_BETWEEN and done < total:
+            return
+        self.last = now
+        full = _BAR * done // total if total else _BAR
+        bar = "#" * full + "-" * (_BAR - full)
+        self._write(f"{self.what} {bar} {done:,}/{total:,}")
+
+    def end(self) -> None:
+        self._write("")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        sys.stderr.flush()
+
+
+class _Lines:
+    """A line when a stage has been going on for a second: what is quick needs none."""
+
+    PATIENCE = 1.0
+
+    def __init__(self, what: str) -> None:
+        self.what, self.began, self.told = what, time.monotonic(), False
+
+    def update(self, done: int, total: int) -> None:
+        if not self.told and done < total and time.monotonic() - self.began >= self.PATIENCE:
+            self.told = True
+            sys.stderr.write(f"{self.what}: {done:,} of {total:,} ...\n")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self.told:
+            sys.stderr.write(f"{self.what}: done in {time.monotonic() - self.began:.0f} s\n")
+            sys.stderr.flush()

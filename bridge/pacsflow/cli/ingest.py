@@ -1,0 +1,74 @@
+"""`ingest`: adds logs and captures to a ledger that lasts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacsflow.cli import app
+from pacsflow.cli.console import name_unread, progress, say, warn
+from pacsflow.cli.options import Request, reading
+from pacsflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from pacsflow.ledger import Added
+
+ADDED = ("inputs", "inventory", "keylog", "sampling_rate", "capture_start")
+"""The shared options of what adds to a ledger."""
+IntoOption = Annotated[
+    Path, typer.Option("--ledger", "-l", help="The ledger's folder; made where there is none.")
+]
+DEFAULT = Path("pacsflow-ledger")
+
+
+@app.command()
+@reading(ADDED)
+def ingest(
+    request: Request,
+    ledger: IntoOption = DEFAULT,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default all cores.")
+    ] = None,
+) -> None:
+    """Add logs and captures to a ledger that lasts; what is in it already changes nothing.
+
+    Run it as often as you like, over the same folders: files are known by their content, a log
+    that has grown replaces its earlier self, a run that is killed leaves the ledger as it was.
+
+    Example: `pacsflow ingest /opt/zeek/logs --ledger /srv/pacsflow`
+    """
+    if not request.inputs:
+        raise UsageError("nothing to add: name logs, captures or folders")
+    from pacsflow.cli.asking import sources
+    from pacsflow.ledger import Ledger
+
+    found = sources(request)
+    book = Ledger(ledger, create=True)
+    with progress("reading") as update:
+        added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)
+    problems = [*found.problems, *added.problems]
+    _told(added, ledger)
+    name_unread(problems)
+    if problems and not added.added and not added.known:
+        raise problems[0]
+
+
+def count_added(added: Added) -> str:
+    """Return how many files were added, with how many rows, as a line says it."""
+    rows = sum(e.rows for e in added.added)
+    bad = sum(e.unreadable for e in added.added)
+    text = f"{len(added.added)} files added ({rows:,} rows"
+    return text + (f", {bad:,} unreadable)" if bad else ")")
+
+
+def _told(added: Added, ledger: Path) -> None:
+    text = f"{ledger}: {count_added(added)}"
+    text += f", {len(added.known)} were in it already" if added.known else ""
+    sys.stdout.write(text + "\n")
+    for entry in [e for e in added.added if e.notes][:10]:
+        say(f"{entry.path}: {'; '.join(entry.notes)}")
+    for entry in [e for e in added.added if e.unreadable][:10]:
+        warn(f"{entry.path}: {'; '.join(entry.examples)}")

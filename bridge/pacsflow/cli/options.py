@@ -1,0 +1,341 @@
+"""The options that commands share: each is defined here, once, and asked for by its name."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from pacsflow.cli.console import QUIET, TALKATIVE, set_level
+from pacsflow.cli.tables import Format
+from pacsflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
+
+    from pacsflow.ledger.selection import Selection
+    from pacsflow.pseudonyms import Pseudonyms
+    from pacsflow.readers import CaptureOptions
+
+Result = TypeVar("Result")
+
+
+class Origin(StrEnum):
+    """Where the rows of a ledger come from."""
+
+    ZEEK = "zeek"
+    CAPTURE = "capture"
+    SFLOW = "sflow"
+
+
+class Language(StrEnum):
+    """Languages of the page."""
+
+    EN = "en"
+    PT_BR = "pt-BR"
+
+
+def _zones(incomplete: str) -> list[str]:
+    from zoneinfo import available_timezones
+
+    return sorted(z for z in available_timezones() if z.lower().startswith(incomplete.lower()))
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
+]
+NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
+LanguageOption = Annotated[Language, typer.Option("--lang", help="Of the page.")]
+HolidaysOption = Annotated[
+    str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
+]
+_SOURCES, _WHICH = "What is read", "What of it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to read, and which of it counts: the options that every reading command takes."""
+
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUTS...",
+            help="Zeek logs (TSV or JSON, plain or .gz), captures, exports, spreadsheets; files, "
+            "folders or globs. Each is recognised by its content.",
+            show_default=False,
+        ),
+    ] = None
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            "--ledger", "-l", help="Ask this ledger (see `pacsflow ingest`) instead of files.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None  # fmt: skip
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            "--inventory", "-i", help="Which host is which: Zeek TSV with match, name, role, ...",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None  # fmt: skip
+    keylog: Annotated[
+        Path | None,
+        typer.Option(
+            "--keylog", help="TLS key log, to see associations inside TLS.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None  # fmt: skip
+    sampling_rate: Annotated[
+        int | None,
+        typer.Option(
+            "--sampling-rate", min=1, help="Captures hold one frame in so many (sflowtool -t).",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None  # fmt: skip
+    capture_start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--capture-start",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
+            help="When a table of frames begins (UTC), where its times are seconds since then.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None
+    pseudonymise: Annotated[
+        Path | None,
+        typer.Option(
+            "--pseudonymise",
+            metavar="KEYFILE",
+            help="Write pseudonyms for addresses, AE titles and names; the same key gives the same "
+            "ones (openssl rand -out KEYFILE 32).",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="TIME", help="From this hour on: 2026-03-02 or 2026-03-02T08:00.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+    end: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="TIME", help="Up to this hour, itself not; a day is up to its end.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+    week: Annotated[
+        str,
+        typer.Option(
+            "--week", help="2026-W10, or one of its days.", rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+    site_tz: Annotated[
+        str,
+        typer.Option(
+            "--site-tz", "--zone", metavar="ZONE", autocompletion=_zones,
+            help="The site's time zone, such as America/Sao_Paulo; UTC by default.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+    origin: Annotated[
+        Origin | None,
+        typer.Option(
+            "--origin", help="By default the one that covers most hours.", rich_help_panel=_WHICH
+        ),
+    ] = None
+    sensor: Annotated[
+        str, typer.Option("--sensor", help="Only what it saw.", rich_help_panel=_WHICH)
+    ] = ""
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", help="Only with this host on either side: address, network or name.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+    ae: Annotated[
+        str,
+        typer.Option(
+            "--ae", help="Only with this AE title on either side.", rich_help_panel=_WHICH
+        ),
+    ] = ""
+    service: Annotated[
+        str,
+        typer.Option(
+            "--service", help="Only this one: dicom, http, ...; of associations storage, ...",
+            rich_help_panel=_WHICH,
+        ),
+    ] = ""  # fmt: skip
+
+    @property
+    def zone(self) -> str:
+        """Return the site's zone by its IANA name."""
+        return self.site_tz or "UTC"
+
+    def key(self) -> Pseudonyms | None:
+        """Return the pseudonyms of the key file, where one was named."""
+        if self.pseudonymise is None:
+            return None
+        from pacsflow.pseudonyms import Pseudonyms
+
+        return Pseudonyms.read(self.pseudonymise)
+
+    def capture(self) -> CaptureOptions:
+        """Return what the user said of captures and tables that these do not say themselves."""
+        from pacsflow.readers import CaptureOptions
+
+        begun = self.capture_start.replace(tzinfo=UTC) if self.capture_start else None
+        return CaptureOptions(self.sampling_rate, self.keylog, self.inventory, begun)
+
+    def of_captures(self) -> list[str]:
+        """Return the options given that only a capture or a table of frames gives effect."""
+        given = {
+            "--keylog": self.keylog, "--sampling-rate": self.sampling_rate,
+            "--capture-start": self.capture_start,
+        }  # fmt: skip
+        return [name for name, value in given.items() if value is not None]
+
+    def refuse(self, names: Iterable[str], why: str) -> None:
+        """Raise `UsageError` where one of these options was given: `why` it has no effect."""
+        for name in names:
+            if getattr(self, name) not in (None, ""):
+                option = {"start": "from", "end": "to"}.get(name, name).replace("_", "-")
+                raise UsageError(f"--{option} has no effect {why}")
+
+    def refuse_idle_zone(self) -> None:
+        """Raise `UsageError` where a zone was given, and no period that it would be the zone of."""
+        if self.site_tz and not (self.start or self.end or self.week):
+            raise UsageError("--site-tz has no effect without --from, --to or --week")
+
+    def selection(self, key: Pseudonyms | None = None) -> Selection:
+        """Return which rows count; under a key, by the pseudonyms of what was asked for."""
+        from pacsflow.ledger.selection import Selection
+
+        start, end = self.period()
+        host = key.address(self.host) if key and self.host else self.host
+        title = key.title(self.ae) if key else self.ae
+        return Selection(start, end, host, title, self.service, self.sensor)
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first hour and the one after the last, UTC; None where nothing was said."""
+        from pacsflow.week.period import parse_week, zone_of
+
+        zone = zone_of(self.zone)
+        if self.week:
+            if self.start or self.end:
+                raise UsageError("give either --week or --from and --to")
+            week = parse_week(self.week, zone)
+            return week.start, week.end
+        start = _moment("--from", self.start, zone, late=False) if self.start else None
+        end = _moment("--to", self.end, zone, late=True) if self.end else None
+        if start and end and start >= end:
+            raise UsageError(f"--from {self.start} is not before --to {self.end}")
+        return start, end
+
+
+def _moment(option: str, text: str, zone: ZoneInfo, *, late: bool) -> datetime:
+    """Return the hour that an option names, UTC; of a day its first, or the one after its last."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        if late and len(text.strip()) <= len("2026-03-02"):
+            moment += timedelta(days=1)  # in the zone: a day may have 23 or 25 hours
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{option} {text}: no time; expected such as 2026-03-02 or 2026-03-02T08:00"
+        ) from None
+    if moment.minute or moment.second or moment.microsecond:
+        told = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise UsageError(f"{option} {text}: traffic is counted by the hour (UTC), and it is {told}")
+    return moment
+
+
+SOURCES = ("inputs", "ledger", "inventory", "keylog", "sampling_rate", "capture_start",
+           "pseudonymise")  # fmt: skip
+PERIOD = ("start", "end", "week", "site_tz")
+FILTERS = ("origin", "sensor", "host", "ae", "service")
+EVERYTHING = (*SOURCES, *PERIOD, *FILTERS)
+
+
+def _quiet(*, value: bool) -> None:
+    if value:
+        set_level(QUIET)
+
+
+def _talkative(*, value: bool) -> None:
+    if value:
+        set_level(TALKATIVE)
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Say nothing but results and problems.",
+        callback=lambda value: _quiet(value=value),
+    ),
+]  # fmt: skip
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Also say how long each stage took.",
+        callback=lambda value: _talkative(value=value),
+    ),
+]  # fmt: skip
+
+
+def reading(
+    names: Iterable[str] = EVERYTHING,
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Give a command the shared options of these names; it gets them as its first argument.
+
+    An option that would have no effect on a command is none of its options.
+    """
+    names = tuple(names)
+    hints = get_type_hints(Request, include_extras=True)
+    shared = {
+        field.name: inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Request)
+        if field.name in names
+    }  # fmt: skip
+    spoken = {
+        name: inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation
+        )
+        for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
+    }
+
+    def given(command: Callable[..., Result]) -> Callable[..., Result]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        # Arguments come in their order; `show WHAT INPUTS...` has its own before the shared ones.
+        first = [p for p in own if p.default is inspect.Parameter.empty]
+        rest = [p for p in own if p.default is not inspect.Parameter.empty]
+        ordered = [*first, *shared.values(), *rest, *spoken.values()]
+
+        def called(**values: Any) -> Result:  # noqa: ANN401 - options are of any type
+            asked = Request(**{name: values.pop(name) for name in shared if name in values})
+            for name in spoken:
+                values.pop(name, None)
+            return command(asked, **values)
+
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        called.__module__ = command.__module__
+        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in ordered]
+        )
+        called.__annotations__ = {p.name: p.annotation for p in ordered}
+        return called
+
+    return given

@@ -1,0 +1,72 @@
+"""Writes rows as CSV and JSON: text that hides nothing, no cell that a spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pacsflow.printable import escape_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMULA = re.compile(r"(^|[;\t|,])([\s'\"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a formula may begin: at a cell's start, or after what another locale takes for the end of
+a cell (a list separator); Excel takes the wide signs of Japanese keyboards, too."""
+
+
+def plain_cell(cell: Any) -> Any:  # noqa: ANN401 - a cell is of any type
+    """Return a cell as CSV holds it: no formula, times in ISO 8601, numbers without an exponent."""
+    if isinstance(cell, (list, tuple)):
+        cell = ", ".join(map(str, cell))
+    if isinstance(cell, str):
+        return FORMULA.sub(r"\1\2'", escape_controls(cell))
+    if isinstance(cell, float):
+        return positional(cell) if math.isfinite(cell) else None
+    return iso(cell)
+
+
+def positional(value: float) -> str:
+    """Return all digits of a finite number, never with an exponent."""
+    text = repr(value)
+    return format(Decimal(text), "f") if "e" in text else text
+
+
+def iso(value: Any) -> Any:  # noqa: ANN401 - likewise
+    """Return a time as text in ISO 8601, UTC as Z; anything else as it is."""
+    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
+
+
+def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return RFC 4180 text, with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([plain_cell(column) for column in columns])
+    writer.writerows([plain_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def to_json(value: object) -> str:
+    """Return JSON text of lists, dictionaries and cells; numbers that are none are null."""
+    return orjson.dumps(_json(value), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def to_objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return JSON text: a list with an object for each row."""
+    return to_json([dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - likewise
+    if isinstance(value, str):
+        return escape_controls(str(value))
+    if isinstance(value, dict):
+        return {escape_controls(str(key)): _json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return iso(value)
