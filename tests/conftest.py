@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pacsflow.errors import ToolError
+from pacsflow.programs import located
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,10 +44,10 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def tshark() -> str:
-    found = shutil.which("tshark")
-    if not found:
-        pytest.skip("tshark is not installed: apt-get install tshark")
-    return found
+    try:
+        return str(located.tshark().path)
+    except ToolError as error:
+        pytest.skip(str(error))
 
 
 def tsv(

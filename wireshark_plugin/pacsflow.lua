@@ -5029,8 +5029,11 @@ local function can_look_ahead()
   end
   local line = wanted_fields.command_line()
   local path = line and wanted_fields.capture(line)
-  if not path or path == "-" then
+  if not path then
     return false
+  elseif path == "-" then
+    -- A file that was opened for tshark has a place where it is read; a pipe has none.
+    return io.stdin:seek("cur") ~= nil
   end
   local file = io.open(path, "rb")
   local regular = file and file:seek("end") and true or false

@@ -7,17 +7,18 @@ differences before they are committed.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from pacsflow.programs import located
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.wireshark import tagging
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 GOLDEN = HERE / "golden"
 CAPTURES = ROOT / "tests" / "captures"
-PLUGIN = ROOT / "wireshark_plugin" / "pacsflow.lua"
 TABLES = ("associations", "endpoints", "io", "talkers", "operations")
 FIELDS = (
     "frame.number", "pacsflow.assoc.id", "pacsflow.assoc.state", "pacsflow.direction",
@@ -39,22 +40,15 @@ def captures() -> dict[str, Path]:
     }
 
 
-def run(capture: Path, *arguments: str, tshark: str = "tshark") -> str:
+def run(capture: Path, *arguments: str, tshark: str) -> str:
     """Return what tshark with the plugin prints; with the key log beside the capture, if any."""
     keys = capture.with_suffix(".keys")
-    if keys.is_file():
-        arguments = ("-o", f"tls.keylog_file:{keys}", *arguments)
-    with tempfile.TemporaryDirectory() as home:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PACSFLOW_")}
-        command = [tshark, "-n", "-r", str(capture), "-X", f"lua_script:{PLUGIN}", *arguments]
-        done = subprocess.run(
-            command, capture_output=True, check=True, timeout=120,
-            env=environment | {"HOME": home, "WIRESHARK_CONFIG_DIR": home},
-        )  # fmt: skip
-    return done.stdout.decode()
+    done = tagging.run(tshark, capture, *arguments, keys=keys if keys.is_file() else None)
+    done.check_returncode()
+    return done.stdout
 
 
-def tell(capture: Path, tshark: str = "tshark") -> str:
+def tell(capture: Path, tshark: str) -> str:
     """Return all that is told of one capture."""
     fields = [part for name in FIELDS for part in ("-e", name)]
     lines = run(capture, "-T", "fields", *fields, tshark=tshark).splitlines()
@@ -73,7 +67,7 @@ def main() -> int:
     wanted = captures()
     different = [path for path in GOLDEN.glob("*.tsv") if path.stem not in wanted]
     for name, capture in wanted.items():
-        path, text = GOLDEN / f"{name}.tsv", tell(capture)
+        path, text = GOLDEN / f"{name}.tsv", tell(capture, str(located.tshark().path))
         if not path.is_file() or path.read_text() != text:
             different.append(path)
             if write:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +25,10 @@ PATIENCE = 60.0
 class Screen:
     """One Wireshark with one capture on a screen of its own."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, capture: Path) -> None:
         self.environment = environment
         self.log = log
+        self.capture = capture
 
     def call(self, *command: str) -> str:
         """Run an X program; what it prints is empty where it fails."""
@@ -91,23 +92,32 @@ class Screen:
 @contextmanager
 def wireshark(capture: Path, *arguments: str) -> Iterator[tuple[Screen, str]]:
     """Start Wireshark with the plugin and profile installed; give the screen and its window."""
-    from pacsflow.programs.install_wireshark import install_wireshark
+    from tests.wireshark import tagging
 
-    with tempfile.TemporaryDirectory(prefix="pacsflow-gui-") as home:
+    from pacsflow.programs.install_wireshark import install_wireshark
+    from pacsflow.programs.unprivileged import account_for, scratch, start
+
+    program_path = shutil.which("wireshark") or "wireshark"
+    account = account_for(Path(program_path))
+    with scratch(account, "pacsflow-gui-") as home:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PACSFLOW_")}
-        environment |= {"HOME": home, "QT_QPA_PLATFORM": "xcb", "XDG_RUNTIME_DIR": home}
+        environment |= {"HOME": str(home), "QT_QPA_PLATFORM": "xcb", "XDG_RUNTIME_DIR": str(home)}
         environment.pop("XDG_CONFIG_HOME", None)
         before = os.environ.get("HOME")
-        os.environ["HOME"] = home
+        os.environ["HOME"] = str(home)
         try:
             install_wireshark(profile=True)
         finally:
             if before is not None:
                 os.environ["HOME"] = before
-        log = Path(home) / "log"
+        shown = home / capture.name
+        shutil.copyfile(capture, shown)
+        log = home / "log"
+        tagging.give(home, account)
         read, write = os.pipe()
         screen_command = [
             "Xvfb",
+            "-ac",
             "-noreset",
             "-displayfd",
             str(write),
@@ -123,10 +133,10 @@ def wireshark(capture: Path, *arguments: str) -> Iterator[tuple[Screen, str]]:
         with os.fdopen(read) as number:
             environment["DISPLAY"] = ":" + number.readline().strip()
         with log.open("wb") as errors:
-            command = ["wireshark", "-C", "PACS flow", *arguments, "-r", str(capture)]
-            program = subprocess.Popen(command, stderr=errors, **options)
+            command = [program_path, "-C", "PACS flow", *arguments, "-r", str(shown)]
+            program = start(command, account, folder=home, environment=environment, stderr=errors)
             try:
-                screen = Screen(environment, log)
+                screen = Screen(environment, log, shown)
                 main = screen.window(capture.name)
                 screen.call("xdotool", "windowsize", main, "1480", "920")
                 screen.call("xdotool", "windowmove", main, "0", "0")

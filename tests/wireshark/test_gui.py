@@ -21,9 +21,8 @@ pytestmark = pytest.mark.skipif(
 
 def test_windows_open_and_a_reload_changes_nothing(tmp_path: Path) -> None:
     assert os.environ.get("HOME")
-    original, capture = CAPTURES / "qr_move_3party.pcapng", tmp_path / "capture.pcapng"
-    shutil.copy(original, capture)
-    with wireshark(capture) as (screen, main):
+    original = CAPTURES / "qr_move_3party.pcapng"
+    with wireshark(original) as (screen, main):
 
         def table(title: str) -> bytes:
             window = screen.open_table(main, title)
@@ -35,7 +34,7 @@ def test_windows_open_and_a_reload_changes_nothing(tmp_path: Path) -> None:
         picture = tmp_path / "main.ppm"
 
         def reload(content: Path) -> None:
-            shutil.copy(content, capture)
+            shutil.copyfile(content, screen.capture)
             screen.call("xdotool", "windowfocus", main)
             screen.key("ctrl+r")
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CAPTURES
-from tests.wireshark import mutate
-from tests.wireshark.conftest import PLUGIN
+from tests.wireshark import mutate, tagging
 from tests.wireshark.test_plugin import show
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def test_mutations(run: Callable[..., str], tmp_path: Path) -> None:
     assert len(shown.splitlines()) == number
     logs = tmp_path / "logs"
     logs.mkdir()
-    run(capture, export=str(logs))
+    run(capture, export=logs)
     rows = (logs / "frames.log").read_bytes().splitlines()
     frames = [row for row in rows if not row.startswith(b"#")]
     assert len(frames) == number
@@ -98,12 +97,10 @@ def test_files_that_were_cut(tshark: str, tmp_path: Path, name: str) -> None:
     for size in range(len(whole)) if EVERY else [0, 3, 4, 23, 24, 25, *some]:
         cut.write_bytes(whole[:size])
         told = []
-        for plugin in ([], ["-X", f"lua_script:{PLUGIN}", "-X", "lua_script1:always=1"]):
-            done = subprocess.run(
-                [tshark, "-n", "-r", str(cut), "-T", "fields", "-e", "frame.number", *plugin],
-                capture_output=True, text=True, check=False, timeout=60,
-                env={**os.environ, "HOME": str(tmp_path)},
-            )  # fmt: skip
+        for plugin in (False, True):
+            always = ["-X", "lua_script1:always=1"] if plugin else []
+            fields = ["-T", "fields", "-e", "frame.number"]
+            done = tagging.run(tshark, cut, *fields, *always, plugin=plugin)
             assert "Lua" not in done.stderr, (size, done.stderr)
             told.append((done.stdout, done.returncode))
         assert told[0] == told[1], size
@@ -121,7 +118,7 @@ def test_hostile_titles(run: Callable[..., str], tmp_path: Path) -> None:
     mutate.write(capture, titled)
     logs = tmp_path / "logs"
     logs.mkdir()
-    run(capture, export=str(logs))
+    run(capture, export=logs)
     row = (logs / "dicom.log").read_text().splitlines()[-2]
     assert "\\x1b[31m\\x09\\x0a\\\\x\\xe9\"'" in row
     shown = run(capture, *show("pacsflow.calling_ae"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CAPTURES
+from tests.wireshark import tagging
 
 from pacsflow.errors import ToolError
 from pacsflow.programs.install_wireshark import PROFILE, install_wireshark
@@ -59,12 +58,9 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_installed_plugin_and_profile_work(home: Path, tshark: str) -> None:
     """Columns of the profile, filter buttons' and colour rules' filters are ones tshark takes."""
     install_wireshark(profile=True)
-    capture = str(CAPTURES / "qr_move_3party.pcapng")
-    environment = {**os.environ, "HOME": str(home)}
-    base = [tshark, "-n", "-r", capture, "-C", PROFILE]
-    done = subprocess.run(
-        [*base, "--color"], capture_output=True, text=True, check=False, env=environment
-    )
+    capture = CAPTURES / "qr_move_3party.pcapng"
+    base = ("-C", PROFILE)
+    done = tagging.run(tshark, capture, *base, "--color", home=home)
     assert done.returncode == 0
     assert "C-MOVE" in done.stdout
     assert "WS1 pacs" in done.stdout
@@ -81,8 +77,6 @@ def test_installed_plugin_and_profile_work(home: Path, tshark: str) -> None:
     ]
     assert len(filters) > 10
     for text in filters:
-        done = subprocess.run(
-            [*base, "-Y", text], capture_output=True, text=True, check=False, env=environment
-        )
+        done = tagging.run(tshark, capture, *base, "-Y", text, home=home)
         assert done.returncode == 0, done.stderr
     assert "olor" not in done.stderr

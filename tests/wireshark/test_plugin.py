@@ -200,7 +200,7 @@ def test_ports_of_other_protocols(run: Run, tmp_path: Path) -> None:
 def test_half_a_connection_says_so(run: Run, tmp_path: Path, kept: str) -> None:
     half = tmp_path / "half.pcap"
     run(CAPTURES / "lab" / "store.pcap", "-Y", kept, "-F", "pcap", "-w", str(half), plugin=False)
-    run(half, export=str(tmp_path))
+    run(half, export=tmp_path)
     rows = columns((tmp_path / "dicom.log").read_text())
     names = next(row for row in rows if row[0] == "#fields")[1:]
     flags = {row[names.index("flags")] for row in rows if not row[0].startswith("#")}
@@ -210,8 +210,8 @@ def test_half_a_connection_says_so(run: Run, tmp_path: Path, kept: str) -> None:
 @pytest.mark.parametrize("port", ["2762", "11113"])
 def test_inside_tls_with_a_key_log(run: Run, port: str) -> None:
     name = f"tls_store_{port}"
-    keys = ("-o", f"tls.keylog_file:{CAPTURES / name}.keys")
-    table = run(own(name), *keys, "-q", "-z", "pacsflow,associations")
+    keys = CAPTURES / f"{name}.keys"
+    table = run(own(name), "-q", "-z", "pacsflow,associations", keys=keys)
     row = table.splitlines()[-1]
     assert "TLSCT" in row
     assert "ECHO 1, STORE 1" in row
@@ -265,7 +265,7 @@ def test_no_patient_data(run: Run, tmp_path: Path) -> None:
         logs = tmp_path / name
         logs.mkdir()
         shown = run(own(name), *every_field(), plugin=True)
-        run(own(name), export=str(logs))
+        run(own(name), export=logs)
         text = shown.encode() + b"".join(p.read_bytes() for p in logs.glob("*.log"))
         allowed = (b"1.2.840.10008.", b"1.2.826.0.1.3680043.9.3811.", b"1.2.276.0.7230010.3.0.")
         assert not [uid for uid in UID.findall(text) if not uid.startswith(allowed)]
@@ -282,7 +282,7 @@ def test_inventory_names_hosts_and_its_bad_line_is_named_once(run: Run, tmp_path
         *(f"pacsflow.{n}" for n in ("src.name", "src.tag", "src.basis", "pacs_direction"))
     )
     rows = columns(
-        run(own("echo_ok"), *fields, inventory=str(inventory))
+        run(own("echo_ok"), *fields, inventory=inventory)
     )  # fmt: skip
     assert {tuple(r) for r in rows} == {("Archive", "pacs", "inventory", "internal")}
 
@@ -300,8 +300,8 @@ def test_inventory_by_mac(run: Run, tmp_path: Path) -> None:
             "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n"
             + "".join(f"{line}\t-\t-\n" for line in lines)
         )
-        once = run(capture, *show(*names), inventory=str(inventory))
-        assert run(capture, "-2", *show(*names), inventory=str(inventory)) == once
+        once = run(capture, *show(*names), inventory=inventory)
+        assert run(capture, "-2", *show(*names), inventory=inventory) == once
         return {tuple(row) for row in columns(once)}
 
     by_mac = ("02:1a:c5:00:00:01\tScanner\tmodality", "02:1A:C5:00:00:02\tArchive\tpacs")

@@ -16,25 +16,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CAPTURES
+from tests.wireshark import golden
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.programs.pyshark_view import FrameView, association_frames, live_frames, news
+from pacsflow.programs.pyshark_view import LAYER, FrameView, association_frames, live_frames, news
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 MOVE = CAPTURES / "qr_move_3party.pcapng"
 pytestmark = pytest.mark.usefixtures("tshark")
-
-
-@pytest.fixture(autouse=True)
-def _no_event_loop() -> Iterator[None]:
-    """Playwright leaves its loop running in a worker's main thread; these tests are outside it."""
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
 
 
 def test_frames_of_one_association() -> None:
@@ -49,18 +40,46 @@ def test_frames_of_one_association() -> None:
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.parametrize("name", golden.captures())
+def test_frames_are_those_of_the_fields(name: str, tshark: str) -> None:
+    """Whatever form a tshark gives times and booleans in, `show` tells what `-T fields` tells."""
+    capture, keys = golden.captures()[name], golden.captures()[name].with_suffix(".keys")
+    tags = ("calling_ae", "assoc.state", "operation", "status", "operation.inferred", "dst.tag")
+    asked = ["frame.number", "frame.time_epoch", "frame.len", *(f"{LAYER}.{tag}" for tag in tags)]
+    fields = [part for field in asked for part in ("-e", field)]
+    chosen = ("-Y", "pacsflow.assoc.id == 1", "-T", "fields", "-E", "occurrence=f")
+    text = golden.run(capture, *chosen, *fields, tshark=tshark)
+    told = [line.split("\t") for line in text.splitlines()]
+    frames = association_frames(capture, 1, keylog=keys if keys.is_file() else None)
+    shown = [
+        [
+            str(frame.number),
+            frame.ts,
+            str(frame.length),
+            *({"true": "1", "false": "0"}.get(t := frame.tags.get(tag, ""), t) for tag in tags),
+        ]
+        for frame in frames
+    ]
+    said = {"True": "1", "False": "0"}
+    assert shown == [
+        [number, float(ts), length, *(said.get(cell, cell) for cell in cells)]
+        for number, ts, length, *cells in told
+    ]
+
+
 def test_no_such_association_and_no_such_capture(tmp_path: Path) -> None:
     assert list(association_frames(MOVE, 99)) == []
     with pytest.raises(InputError, match="no such file"):
         next(association_frames(tmp_path / "none.pcap", 1))
 
 
-def test_inside_an_event_loop_says_so() -> None:
-    async def inside() -> None:
-        next(association_frames(MOVE, 1))
+def test_a_notebook_may_look_too() -> None:
+    """It runs an event loop of its own."""
 
-    with pytest.raises(ToolError, match="event loop"):
-        asyncio.run(inside())
+    async def inside() -> FrameView:
+        return next(association_frames(MOVE, 1))
+
+    assert asyncio.run(inside()).tags["assoc.id"] == "1"
 
 
 def test_command_shows_an_association() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import orjson
 import typer
 
 from pacsflow.cli import app
+from pacsflow.cli.console import warn
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import UsageError
@@ -33,7 +33,10 @@ SHOWN = {
 @app.command()
 def live(
     interface: Annotated[
-        str, typer.Argument(metavar="INTERFACE", help="As `tshark -D` names it: eth0, lo, any.")
+        str,
+        typer.Argument(
+            metavar="INTERFACE", help="As `tshark -D` names it: eth0, any; - for a pipe."
+        ),
     ],
     count: Annotated[int | None, typer.Option(min=1, help="End after so many lines.")] = None,
     every_frame: Annotated[
@@ -54,8 +57,6 @@ def live(
     if how is Format.TABLE:
         _write(_aligned([heading for heading, _ in SHOWN.values()]))
     lines, associations = 0, set()
-    # What Ctrl-C interrupts within pyshark is not for whoever pressed it to know.
-    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     try:
         frames = live_frames(interface)
         for frame in frames if every_frame else news(frames):
@@ -94,7 +95,7 @@ def _json(frame: FrameView) -> str:
 def show_association(capture: Path, association: int, number: int, how: Format) -> None:
     """Show the frames of one association of a capture."""
     rows = []
-    for frame in association_frames(capture, association):
+    for frame in association_frames(capture, association, warn=warn):
         row = frame.row()
         row[1] = datetime.fromtimestamp(frame.ts, UTC).isoformat(sep=" ", timespec="microseconds")
         rows.append(row)

@@ -1,7 +1,8 @@
-"""Finds the programs that pacsflow drives, with their versions."""
+"""Finds the programs that pacsflow drives, with their versions, and the plugin for tshark."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ from pacsflow.errors import ToolError
 TSHARK_MINIMUM = (4, 0)
 ZEEK_MINIMUM = (8, 0)
 ZEEK_FOLDERS = ("/opt/zeek/bin", "/usr/local/zeek/bin")
+PACKAGED = Path(__file__).resolve().parents[1] / "_data" / "wireshark"
+CHECKOUT = Path(__file__).resolve().parents[3] / "wireshark_plugin"
+BUNDLE = "pacsflow.lua"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,17 @@ def version_of(path: Path) -> tuple[int, ...]:
 
 
 def tshark(path: str | None = None) -> Tool:
-    """Return tshark; raises `ToolError` where it is missing or older than 4.0."""
-    found = locate(path or "tshark")
+    """Return tshark: `path`, or what PACSFLOW_TSHARK names, or the one on PATH.
+
+    Raises
+    ------
+    ToolError
+        It is missing, or older than 4.0.
+    """
+    chosen = path or os.environ.get("PACSFLOW_TSHARK")
+    found = locate(chosen or "tshark")
+    if found is None and chosen:
+        raise ToolError(f"{chosen} was not found; PACSFLOW_TSHARK names the tshark to use")
     if found is None:
         raise ToolError(
             "tshark is not installed, and captures are read with it: apt-get install tshark "
@@ -66,7 +79,26 @@ def tshark(path: str | None = None) -> Tool:
     return Tool("tshark", found, version)
 
 
+def beside(tool: Tool, name: str) -> Path | None:
+    """Return a program that came with `tool` (editcap and dumpcap with tshark), or one on PATH."""
+    return locate(str(tool.path.parent / name)) or locate(name)
+
+
 def zeek() -> Tool | None:
     """Return Zeek, on PATH or where its own packages put it, or None."""
     found = locate("zeek", ZEEK_FOLDERS)
     return Tool("zeek", found, version_of(found)) if found else None
+
+
+def plugin_folder() -> Path:
+    """Return the folder with the Wireshark plugin, from the wheel or from a checkout.
+
+    Raises
+    ------
+    ToolError
+        Neither is there.
+    """
+    for folder in (PACKAGED, CHECKOUT):
+        if (folder / BUNDLE).is_file():
+            return folder
+    raise ToolError(f"the Wireshark plugin {BUNDLE} is missing from this installation of pacsflow")

@@ -1,20 +1,36 @@
-"""Looks into one association of a capture, or at an interface, frame by frame, through pyshark."""
+"""Looks into one association of a capture, or at an interface, frame by frame.
+
+tshark is run as for everything else; pyshark makes packets of what it prints. Its own captures ask
+for an event loop, know a tshark by its folder alone, and start it as whoever this is.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import contextmanager
+import re
+import subprocess
+import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.programs.tshark import BUNDLE, find_tshark, plugin_folder
+from pacsflow.programs import located
+from pacsflow.programs.dissection import dissecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from pacsflow.programs.dissection import Dissection
+
 LAYER = "pacsflow"
+EK = ("-l", "-T", "ek")
+CUT_SHORT = "cut short in the middle of a packet"
+PRIVILEGES = (
+    "capturing takes privileges (root, or on Debian the group wireshark after "
+    "dpkg-reconfigure wireshark-common)"
+)
 COLUMNS = (
     "number", "ts", "length", "source", "destination", "association", "calling_ae", "called_ae",
     "state", "operation", "sop_class", "modality", "status", "confidence",
@@ -58,7 +74,12 @@ class FrameView:
 
 
 def association_frames(
-    capture: Path, association: int, *, tshark: str | None = None, keylog: Path | None = None
+    capture: Path,
+    association: int,
+    *,
+    tshark: str | None = None,
+    keylog: Path | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> Iterator[FrameView]:
     """Yield the frames of one association of a capture, in its order.
 
@@ -72,28 +93,30 @@ def association_frames(
         Path of tshark; by default PACSFLOW_TSHARK, then ``tshark``.
     keylog
         TLS key log (NSS format).
+    warn
+        Called with what tshark says of a capture that it could read only in part.
 
     Raises
     ------
     InputError
         There is no such capture, or tshark cannot read it.
     ToolError
-        tshark is missing, or this runs inside an event loop (a notebook), where pyshark cannot.
+        tshark is missing, or loads no plugin for whoever this is.
     """
-    if not capture.is_file():
-        raise InputError(capture, "no such file", hint="expected a capture, pcap or pcapng")
-    arguments = _arguments()
-    if keylog is not None:
-        arguments += ["-o", f"tls.keylog_file:{keylog.absolute()}"]
-    chosen = f"{LAYER}.assoc.id == {association:d}"
-    with _opened("FileCapture", tshark, arguments, str(capture), chosen) as packets:
-        try:
-            for packet in packets:
-                yield _view(packet)
-        except Exception as error:
-            if type(error).__name__ != "TSharkCrashException":
-                raise
-            raise InputError(capture, "tshark cannot read it", hint=str(error)[:200]) from error
+    arguments = [*EK, "-Y", f"{LAYER}.assoc.id == {association:d}"]
+    tool = located.tshark(tshark)
+    with (
+        tempfile.TemporaryFile() as errors,
+        dissecting(tool, capture, arguments, keylog=keylog, stderr=errors) as running,
+    ):
+        yield from _views(running)
+        code = running.process.wait()
+        said = _last_line(running, errors)
+    if CUT_SHORT in said:
+        if warn is not None:
+            warn(f"{capture}: ends in the middle of a packet; what stands before it is shown")
+    elif code:
+        raise InputError(capture, "tshark cannot read it", hint=said[:200])
 
 
 def live_frames(
@@ -101,31 +124,95 @@ def live_frames(
 ) -> Iterator[FrameView]:
     """Yield tagged frames of an interface as they come; for ever, or `count` of them.
 
+    What captures keeps the rights that it needs; what dissects has none.
+
+    Parameters
+    ----------
+    interface
+        As ``tshark -D`` names it; a named pipe, or ``-`` for standard input, that gives a capture.
+    tshark
+        Path of tshark; by default PACSFLOW_TSHARK, then ``tshark``.
+    count
+        End after so many frames.
+
     Raises
     ------
     ToolError
-        tshark is missing or may not capture there, or this runs inside an event loop.
+        tshark or dumpcap is missing or may not capture there.
     """
-    with _opened("LiveCapture", tshark, _arguments(), interface, LAYER) as packets:
-        try:
-            for seen, packet in enumerate(packets.sniff_continuously(), 1):
-                yield _view(packet)
-                if count is not None and seen >= count:
-                    return
-        except Exception as error:
-            name = type(error).__name__
-            if name == "UnknownInterfaceException":
-                known = str(error).partition("Possible interfaces: ")[2].split()
-                raise ToolError(
-                    f"no interface {interface}, or no permission to see it; "
-                    f"there are: {', '.join(known)}"
-                ) from error
-            if name != "TSharkCrashException":
-                raise
-            raise ToolError(
-                f"cannot capture on {interface}: capturing takes privileges (root, or on Debian "
-                "the group wireshark after dpkg-reconfigure wireshark-common)"
-            ) from error
+    tool = located.tshark(tshark)
+    with ExitStack() as stack:
+        errors = stack.enter_context(tempfile.TemporaryFile())
+        capturing = stack.enter_context(_capturing(tool, interface, errors))
+        running = stack.enter_context(
+            dissecting(
+                tool,
+                _descriptor(capturing),
+                [*EK, "-Y", LAYER],
+            )
+        )
+        for seen, frame in enumerate(_views(running), 1):
+            yield frame
+            if count is not None and seen >= count:
+                return
+        if capturing.wait():
+            raise _refused(tool, interface, _last_line(running, errors))
+
+
+def _dumpcap(tool: located.Tool) -> str:
+    found = located.beside(tool, "dumpcap")
+    if found is None:
+        raise ToolError("dumpcap, which captures for tshark, is not there: apt-get install tshark")
+    return str(found)
+
+
+@contextmanager
+def _capturing(
+    tool: located.Tool, interface: str, errors: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start what captures: it writes pcapng to a pipe and reads nothing of it."""
+    try:
+        process = subprocess.Popen(
+            [_dumpcap(tool), "-q", "-i", interface, "-w", "-"],
+            stdin=None if interface == "-" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    except OSError as error:
+        raise ToolError(f"dumpcap does not start: {error.strerror}; {PRIVILEGES}") from error
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _descriptor(process: subprocess.Popen[bytes]) -> int:
+    if process.stdout is None:  # pragma: no cover - it is a pipe
+        raise ToolError("dumpcap has no output")
+    return process.stdout.fileno()
+
+
+def _refused(tool: located.Tool, interface: str, said: str) -> ToolError:
+    """Return the error that says why nothing can be captured on an interface."""
+    listed = subprocess.run(
+        [_dumpcap(tool), "-D"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    ).stdout.decode("utf-8", "replace")
+    known = [_printable(name) for name in re.findall(r"(?m)^\d+\. (\S+)", listed)]
+    if interface not in {*known, "-"} and "/" not in interface:
+        return ToolError(
+            f"no interface {interface}, or no permission to see it; there are: {', '.join(known)}"
+        )
+    return ToolError(f"cannot capture on {interface}: {said[:200]}; {PRIVILEGES}")
+
+
+def _last_line(running: Dissection, errors: IO[bytes]) -> str:
+    errors.seek(0)
+    lines = [running.said(line) for line in errors.read(65536).splitlines()]
+    return next((line for line in reversed(lines) if line), "").removeprefix("tshark: ")
 
 
 NEWS = ("assoc.state", "operation", "message_id", "status")
@@ -146,41 +233,19 @@ def news(frames: Iterable[FrameView]) -> Iterator[FrameView]:
             yield frame
 
 
-def _arguments() -> list[str]:
-    return ["-n", "-X", f"lua_script:{plugin_folder() / BUNDLE}"]
-
-
-@contextmanager
-def _opened(
-    kind: str, tshark: str | None, arguments: list[str], source: str, display_filter: str
-) -> Iterator[Any]:
-    """Open one of pyshark's captures, in EK mode: seven times faster than its default."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        raise ToolError("pyshark cannot run inside an event loop (a notebook): run it in a script")
-    import pyshark  # noqa: PLC0415 - takes half a second, and few commands need it
-
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        # pyshark asks for the thread's loop, which is gone once asyncio.run was called in it.
-        asyncio.set_event_loop(asyncio.new_event_loop())
-    capture = getattr(pyshark, kind)(
-        source,
-        use_ek=True,
-        tshark_path=find_tshark(tshark),
-        display_filter=display_filter,
-        custom_parameters=arguments,
+def _views(running: Dissection) -> Iterator[FrameView]:
+    """Yield the frames that tshark prints (its EK form: one JSON object a line)."""
+    from pyshark.tshark.output_parser.tshark_ek import (  # noqa: PLC0415 - takes half a second
+        packet_from_ek_packet,
     )
-    try:
-        yield capture
-    finally:
-        # A reading that is broken off ends in an error that nobody waits for.
-        capture.eventloop.set_exception_handler(lambda _loop, _context: None)
-        capture.close()
+
+    for line in running.process.stdout or ():
+        if not line.startswith(b'{"timestamp"'):
+            continue
+        try:
+            yield _view(packet_from_ek_packet(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ToolError(f"tshark printed a frame in no form that is known: {error}") from error
 
 
 def _view(packet: Any) -> FrameView:  # noqa: ANN401 - pyshark has no types
@@ -190,12 +255,20 @@ def _view(packet: Any) -> FrameView:  # noqa: ANN401 - pyshark has no types
     source, destination = _ends(packet)
     return FrameView(
         int(packet.number),
-        float(packet.sniff_timestamp),
+        _seconds(packet.sniff_timestamp),
         int(packet.length),
         source,
         destination,
         tags,
     )
+
+
+def _seconds(time: str) -> float:
+    """Return seconds since 1970: tshark prints them so, from 4.4 on as ISO 8601 in UTC."""
+    if "T" not in time:
+        return float(time)
+    whole, _, fraction = time.removesuffix("Z").partition(".")
+    return float(f"{datetime.fromisoformat(whole + '+00:00').timestamp():.0f}.{fraction or 0}")
 
 
 def _values(packet: Any, layer: str) -> dict[str, object]:  # noqa: ANN401 - pyshark has no types

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pacsflow.errors import InputError, ToolError
+from pacsflow.programs import located
+from pacsflow.programs.dissection import Dissection, as_root, dissecting
+from pacsflow.programs.unprivileged import NAME, take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
-PACKAGED = Path(__file__).resolve().parents[1] / "_data" / "wireshark"
-CHECKOUT = Path(__file__).resolve().parents[3] / "wireshark_plugin"
-BUNDLE = "pacsflow.lua"
-
+LOGS = ("dicom", "known_dicom", "frames")
 PROGRESS_EVERY = 10_000
 WRITTEN = re.compile(r"pacsflow: wrote (\d+) dicom, (\d+) known_dicom, (\d+) frames")
 PROGRESS = re.compile(r"pacsflow: frame (\d+)")
@@ -57,43 +54,6 @@ class ExportedLogs:
     sflow: Path | None = None
 
 
-def plugin_folder() -> Path:
-    """Return the folder with the plugin, from the wheel or from a checkout.
-
-    Raises
-    ------
-    ToolError
-        Neither is there.
-    """
-    for folder in (PACKAGED, CHECKOUT):
-        if (folder / BUNDLE).is_file():
-            return folder
-    raise ToolError(f"the Wireshark plugin {BUNDLE} is missing from this installation of pacsflow")
-
-
-def find_tshark(tshark: str | None = None) -> str:
-    """Return the path of tshark.
-
-    Parameters
-    ----------
-    tshark
-        A path or name; by default the environment variable PACSFLOW_TSHARK, then ``tshark``.
-
-    Raises
-    ------
-    ToolError
-        It is not installed.
-    """
-    wanted = tshark or os.environ.get("PACSFLOW_TSHARK") or "tshark"
-    found = shutil.which(wanted)
-    if found is None:
-        raise ToolError(
-            f"{wanted} was not found: install Wireshark's tshark 4.0 or later "
-            "(Debian: apt install tshark), or name its path"
-        )
-    return found
-
-
 def export_logs(
     capture: Path,
     out_dir: Path,
@@ -114,7 +74,7 @@ def export_logs(
     out_dir
         Folder for the logs; made where it does not exist. Logs in it are replaced.
     tshark
-        Path of tshark (see `find_tshark`).
+        Path of tshark; by default PACSFLOW_TSHARK, then ``tshark``.
     inventory
         The hospital's inventory (a Zeek log with match, name, role, modality, site).
     sampling_rate
@@ -133,75 +93,61 @@ def export_logs(
     ToolError
         tshark is missing, or does not run the plugin.
     """
-    program = find_tshark(tshark)
-    bundle = plugin_folder() / BUNDLE
-    capture = capture.absolute()
-    if not capture.is_file():
-        raise InputError(capture, "no such file", hint="expected a capture, pcap or pcapng")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    sflow = out_dir / "sflow.log"
-    sflow.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pacsflow-tshark-") as home:
-        command = [program, "-n", "-r", str(capture), "-X", f"lua_script:{bundle}", "-o", COLUMNS]
-        command += ["-o", NO_SAMPLES]
-        if keylog is not None:
-            command += ["-o", f"tls.keylog_file:{keylog.absolute()}"]
-        environment = _environment(Path(home), out_dir.absolute(), inventory, sampling_rate)
-        if brief:
-            environment["PACSFLOW_BRIEF"] = "1"
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            counts, warnings = _listen(process, progress)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-    if counts is None:
-        _explain(capture, process.returncode, warnings)
+    tool = located.tshark(tshark)
+    settings = {"PACSFLOW_PROGRESS": str(PROGRESS_EVERY)}
+    if brief:
+        settings["PACSFLOW_BRIEF"] = "1"
+    if sampling_rate is not None and sampling_rate > 1:
+        settings["PACSFLOW_SAMPLING_RATE"] = str(sampling_rate)
+    with dissecting(
+        tool,
+        capture,
+        ["-o", COLUMNS, "-o", NO_SAMPLES],
+        inventory=inventory,
+        keylog=keylog,
+        settings=settings | {"PACSFLOW_EXPORT": "."},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as running:
+        counts, warnings = _listen(running, progress)
+        if counts is None:
+            _explain(capture, running.process.returncode, warnings)
+        logs = _taken(running, out_dir)
+    if as_root(tool):
+        warnings.append(f"{tool.path} ran as root: it cannot be started as {NAME} here")
     return ExportedLogs(
-        out_dir / "dicom.log",
-        out_dir / "known_dicom.log",
-        out_dir / "frames.log",
+        logs["dicom"],
+        logs["known_dicom"],
+        logs["frames"],
         dicom_rows=counts[0],
         known_dicom_rows=counts[1],
         frame_rows=counts[2],
         warnings=tuple(warnings),
-        sflow=sflow if sflow.is_file() else None,
+        sflow=logs.get("sflow"),
     )
 
 
-def _environment(
-    home: Path, out_dir: Path, inventory: Path | None, sampling_rate: int | None
-) -> dict[str, str]:
-    # A home of its own: neither the user's preferences nor another copy of the plugin take part.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PACSFLOW_")}
-    kept.update(
-        HOME=str(home),
-        WIRESHARK_CONFIG_DIR=str(home),
-        XDG_CONFIG_HOME=str(home),
-        PACSFLOW_EXPORT=str(out_dir),
-        PACSFLOW_PROGRESS=str(PROGRESS_EVERY),
-    )
-    if inventory is not None:
-        kept["PACSFLOW_INVENTORY"] = str(inventory.absolute())
-    if sampling_rate is not None and sampling_rate > 1:
-        kept["PACSFLOW_SAMPLING_RATE"] = str(sampling_rate)
-    return kept
+def _taken(running: Dissection, out_dir: Path) -> dict[str, Path]:
+    """Move the logs to where they were asked for, and return them by name."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    taken = {}
+    for name in (*LOGS, "sflow"):
+        target = out_dir / f"{name}.log"
+        target.unlink(missing_ok=True)
+        if take(running.folder / target.name, target, running.account):
+            taken[name] = target
+        elif name in LOGS:
+            raise ToolError(f"tshark wrote no {target.name}")
+    return taken
 
 
 def _listen(
-    process: subprocess.Popen[bytes], progress: Callable[[int], None] | None
+    running: Dissection, progress: Callable[[int], None] | None
 ) -> tuple[tuple[int, int, int] | None, list[str]]:
     """Follow tshark's standard error to its end."""
     counts: tuple[int, int, int] | None = None
     warnings: list[str] = []
-    for line in _lines(process):
+    for line in map(running.said, running.process.stderr or ()):
         if written := WRITTEN.match(line):
             counts = (int(written[1]), int(written[2]), int(written[3]))
         elif (at := PROGRESS.match(line)) is not None:
@@ -209,16 +155,8 @@ def _listen(
                 progress(int(at[1]))
         elif line and not line.startswith("Running as user") and len(warnings) < MAX_WARNINGS:
             warnings.append(line)
-    process.wait()
+    running.process.wait()
     return counts, warnings
-
-
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    if process.stderr is None:  # pragma: no cover - it is a pipe
-        return
-    for raw in process.stderr:
-        text = raw.decode("utf-8", "replace")
-        yield "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _explain(capture: Path, code: int, warnings: list[str]) -> NoReturn:
@@ -231,7 +169,4 @@ def _explain(capture: Path, code: int, warnings: list[str]) -> NoReturn:
         raise ToolError(f"tshark ended by signal {-code} while reading {capture}")
     if said:
         raise InputError(capture, said, hint="expected a capture, pcap or pcapng")
-    raise ToolError(
-        "tshark did not load the plugin: version 4.4 and later refuse Lua scripts when started "
-        "as root; run pacsflow as another user"
-    )
+    raise ToolError(f"tshark did not load the plugin, and ended with code {code}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import tempfile
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,7 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.agents import remarks
-from pacsflow.programs import located as tools
+from pacsflow.programs import located, unprivileged
+from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
 from pacsflow.readers import capture_plain, zeek_tsv
 from pacsflow.readers.quality import Quality
@@ -22,10 +20,9 @@ from pacsflow.readers.values import EARLIEST
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from pacsflow.programs.located import Tool
     from pacsflow.readers.sniff import CaptureOptions
 
-NO_LUA_AS_ROOT = (4, 4)
-"""From this version on, tshark started as root silently loads no Lua script."""
 NOT_BRIEF = frozenset({"hw_source", "hw_destination", "vlan", "info"})
 NO_CLOCK = (
     "its clock was not set (frames from before 1990): they cannot be put into hours without "
@@ -45,17 +42,14 @@ def read(
     made the capture was not set, its times count from ``options.start``, and are null without one.
     Raises `InputError` where tshark cannot open the capture, `ToolError` without a tshark.
     """
-    tshark = tools.tshark()
-    if os.geteuid() == 0 and tshark.version >= NO_LUA_AS_ROOT:
-        quality.note(
-            f"read without tags: tshark {tshark.version_text} loads no plugin for root; "
-            "run pacsflow as another user"
-        )
+    tshark = located.tshark()
+    if (reason := without_plugin(tshark)) is not None:
+        quality.note(f"read without tags: {reason}")
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
         return
     with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
         brief = columns is not None and NOT_BRIEF.isdisjoint(columns)
-        logs, timeless = _exported(path, Path(folder), str(tshark.path), options, brief=brief)
+        logs, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
         if timeless:
             quality.note(NO_CLOCK)
         for warning in logs.warnings:
@@ -81,7 +75,7 @@ def read(
 
 
 def _exported(
-    path: Path, folder: Path, tshark: str, options: CaptureOptions, *, brief: bool
+    path: Path, folder: Path, tshark: Tool, options: CaptureOptions, *, brief: bool
 ) -> tuple[ExportedLogs, bool]:
     """Return the logs of a capture, and whether their times mean nothing."""
     logs = _export(path, folder, tshark, options, brief=brief)
@@ -89,19 +83,19 @@ def _exported(
     if first is None or first >= EARLIEST:
         return logs, False
     start = options.start.timestamp() if options.start else int(EARLIEST)
-    moved = _moved(path, folder / "moved", Decimal(start) - first)
+    moved = _moved(path, folder / "moved", Decimal(start) - first, tshark)
     if moved is not None:
         logs = _export(moved, folder, tshark, options, brief=brief)
     return logs, options.start is None
 
 
 def _export(
-    path: Path, folder: Path, tshark: str, options: CaptureOptions, *, brief: bool
+    path: Path, folder: Path, tshark: Tool, options: CaptureOptions, *, brief: bool
 ) -> ExportedLogs:
     return export_logs(
         path,
         folder,
-        tshark=tshark,
+        tshark=str(tshark.path),
         inventory=options.inventory,
         sampling_rate=options.sampling_rate,
         keylog=options.keylog,
@@ -121,14 +115,21 @@ def _first(log: Path) -> Decimal | None:
     return None
 
 
-def _moved(path: Path, target: Path, seconds: Decimal) -> Path | None:
+def _moved(path: Path, target: Path, seconds: Decimal, tshark: Tool) -> Path | None:
     """Write the capture with its times moved by `seconds`; None where that cannot be done."""
-    editcap = shutil.which("editcap")
+    editcap = located.beside(tshark, "editcap")
     if editcap is None:
         return None
-    command = [editcap, "-t", f"{seconds:.6f}", str(path.absolute()), str(target)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return target if done.returncode == 0 else None
+    account = unprivileged.account_for(editcap)
+    with path.open("rb") as capture, target.open("wb") as moved:
+        process = unprivileged.start(
+            [editcap, "-t", f"{seconds:.6f}", "-", "-"],
+            account,
+            folder=Path("/"),
+            stdin=capture,
+            stdout=moved,
+        )
+        return target if process.wait() == 0 else None
 
 
 def _without_time(batch: pa.RecordBatch) -> pa.RecordBatch:

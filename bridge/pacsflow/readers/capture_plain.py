@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError
-from pacsflow.programs import located as tools
+from pacsflow.programs import located
+from pacsflow.programs.dissection import dissecting
 from pacsflow.readers.frame_rows import batch_of
 from pacsflow.readers.values import to_address, to_text, to_time
 
@@ -34,25 +34,21 @@ def read(path: Path, quality: Quality, *, tshark: str | None = None) -> Iterator
 
     Raises `InputError` where tshark cannot open the capture, `ToolError` without a tshark.
     """
-    command = [str(tools.tshark(tshark).path), "-n", "-r", str(path), "-T", "fields"]
-    command += ["-E", f"separator={UNIT}", "-E", "occurrence=f"]
+    asked = ["-T", "fields", "-E", f"separator={UNIT}", "-E", "occurrence=f"]
     for field in FIELDS:
-        command += ["-e", field]
+        asked += ["-e", field]
+    tool = located.tshark(tshark)
     rows: list[tuple[Any, ...]] = []
     with (
         tempfile.TemporaryFile() as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
+        dissecting(tool, path, asked, plugin=False, stderr=errors) as running,
     ):
-        try:
-            for raw in process.stdout or ():
-                _add(raw, rows, quality)
-                if len(rows) == BATCH:
-                    yield batch_of(rows, quality)
-                    rows = []
-        except BaseException:
-            process.kill()
-            raise
-        code = process.wait()
+        for raw in running.process.stdout or ():
+            _add(raw, rows, quality)
+            if len(rows) == BATCH:
+                yield batch_of(rows, quality)
+                rows = []
+        code = running.process.wait()
         errors.seek(0)
         told = errors.read(65536).decode("utf-8", "replace")
     _judge(path, code, told, quality, anything=bool(rows or quality.rows))
