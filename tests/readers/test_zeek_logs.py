@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from pacsflow.errors import InputError
 from pacsflow.readers import Format, Quality, find, read, recognise
-from pacsflow.readers.blocks import LONGEST_LINE
+from pacsflow.readers.limits import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,7 @@ def test_controls_and_bidi_never_come_through_raw(write: Write) -> None:
 
 
 def test_a_line_without_end_is_bounded(write: Write) -> None:
-    text = tsv([{}], close=False) + "x" * (LONGEST_LINE * 6) + "\n" + tsv([{"uid": "C2"}])
+    text = tsv([{}], close=False) + "x" * (limits().line * 6) + "\n" + tsv([{"uid": "C2"}])
     rows, quality = rows_of(write("conn.log", text))
     assert [row["uid"] for row in rows] == ["C1", "C2"]
     assert quality.unreadable == 1

@@ -1,13 +1,16 @@
-"""Reads a plain or gzip file as blocks of whole lines, in bounded memory, counting lines."""
+"""Reads a plain or packed file as blocks of whole lines, in bounded memory, counting lines."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pacsflow.errors import InputError
+from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +19,23 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
 
 BLOCK = 4 << 20
-LONGEST_LINE = 1 << 20
-GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+"""What a packed file starts with, and how it is packed."""
+
+
+class Bytes(Protocol):
+    """A file open for reading bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, none at the end."""
 
 
 class Block(NamedTuple):
@@ -29,48 +47,108 @@ class Block(NamedTuple):
     """False where the file ends without a line end, so that the last line may be cut."""
 
 
+class _Unpacked:
+    """Reads what a packed file unpacks to, up to the limit."""
+
+    def __init__(self, path: Path, file: Any, size: int) -> None:  # noqa: ANN401 - five packers
+        self.path, self.file, self.done = path, file, 0
+        self.most = max(limits().unpacked, limits().expansion * size)
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = bytes(self.file.read(size))
+        self.done += len(data)
+        if self.done > self.most:
+            problem = f"it unpacks to more than {self.most:,} bytes, as no log does"
+            raise exceeded(self.path, "expansion", problem)
+        return data
+
+
+def packing(start: bytes) -> str:
+    """Return how a file that starts like this is packed; empty for plain ones."""
+    return next((how for magic, how in PACKED.items() if start.startswith(magic)), "")
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a plain or gzip file for reading bytes; I/O errors become `InputError`."""
+def opened(path: Path) -> Iterator[Bytes]:
+    """Open a plain or packed file for reading bytes; I/O errors become `InputError`."""
+    how = ""
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == GZIP
+            how = packing(raw.read(6))
             raw.seek(0)
-            if packed:
-                with gzip.open(raw) as unpacked:
-                    yield cast("IO[bytes]", unpacked)
+            if how:
+                with _unpacker(how, raw) as unpacked:
+                    yield _Unpacked(path, unpacked, path.stat().st_size)
             else:
                 yield raw
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            path, f"the gzip data is damaged or ends early: {error}", hint="copy the file again"
-        ) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(path, how, error) from None
     except OSError as error:
+        if how and error.errno is None:
+            raise _damaged(path, how, error) from None
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def blocks(path: Path, quality: Quality, *, size: int = BLOCK) -> Iterator[Block]:
-    """Yield the file's lines in blocks of about `size` bytes.
+def _unpacker(how: str, raw: Any) -> Any:  # noqa: ANN401 - five kinds of file
+    if how == "gzip":
+        return gzip.open(raw)
+    if how == "bzip2":
+        return bz2.open(raw)
+    if how == "xz":
+        return lzma.open(raw)
+    import pyarrow as pa  # noqa: PLC0415 - few files are packed so
 
-    A line longer than `LONGEST_LINE` is counted as unreadable and left out.
+    return pa.CompressedInputStream(pa.PythonFile(raw, "r"), how)
+
+
+def _damaged(path: Path, how: str, error: Exception) -> InputError:
+    told = str(error).splitlines()[0][:200] if str(error) else "it ends early"
+    problem = f"the {how} data is damaged or ends early: {told}"
+    return InputError(path, problem, hint="copy the file again")
+
+
+def blocks(path: Path, quality: Quality, *, size: int = BLOCK) -> Iterator[Block]:
+    """Yield the file's lines in blocks of about `size` bytes, without a byte order mark.
+
+    A line longer than the limit is counted as unreadable and left out.
     """
-    line, rest = 1, b""
+    most = limits().line
+    line, rest, first = 1, b"", True
     with opened(path) as file:
         while chunk := file.read(size):
             data = rest + chunk
+            if first:
+                data, first = _text(path, data), False
             end = data.rfind(b"\n") + 1
             rest = data[end:]
             if end:
                 yield Block(line, data[:end], complete=True)
                 line += data.count(b"\n", 0, end)
-            if len(rest) > LONGEST_LINE:
-                quality.bad_row(line, f"a line of more than {LONGEST_LINE} bytes")
+            if len(rest) > most:
+                quality.bad_row(line, f"a line of more than {most} bytes")
                 rest, line = _skip_line(file, size), line + 1
         if rest:
             yield Block(line, rest, complete=False)
 
 
-def _skip_line(file: IO[bytes], size: int) -> bytes:
+def _text(path: Path, data: bytes) -> bytes:
+    """Return text without its byte order mark; UTF-16 is refused by name."""
+    if is_utf_16(data):
+        hint = "save it as UTF-8"
+        raise InputError(path, "the text is UTF-16, UTF-8 was expected", hint=hint)
+    return data.removeprefix(BOM)
+
+
+def is_utf_16(data: bytes) -> bool:
+    """Say whether text is UTF-16: by its byte order mark, or every second byte is zero."""
+    some = data[:64]
+    some = some[: len(some) // 2 * 2]
+    return data.startswith(UTF_16) or (
+        len(some) >= 8 and (not any(some[1::2]) or not any(some[::2])) and any(some)
+    )
+
+
+def _skip_line(file: Bytes, size: int) -> bytes:
     """Read on to the next line end and return what stands behind it."""
     while chunk := file.read(size):
         end = chunk.find(b"\n") + 1
@@ -80,6 +158,9 @@ def _skip_line(file: IO[bytes], size: int) -> bytes:
 
 
 def head(path: Path, size: int = 65536) -> bytes:
-    """Return the first `size` bytes of a plain or gzip file."""
+    """Return the first `size` bytes of a plain or packed file."""
+    data = b""
     with opened(path) as file:
-        return file.read(size)
+        while len(data) < size and (more := file.read(size - len(data))):
+            data += more
+    return data

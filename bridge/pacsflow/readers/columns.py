@@ -1,47 +1,128 @@
-"""Matches column names of spreadsheets and exports, English or Portuguese, to those of frames."""
+"""Matches column names of spreadsheets and exports to the columns of frames.
+
+English, Portuguese, Spanish and German names, those that Wireshark shows, and tshark's own fields.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 NAMES = {
-    "ts": "time, absolute time, utc time, utc date and time, timestamp, date, datetime, "
-    "frame.time_epoch, frame.time_utc, frame.time, epoch time, arrival time, tempo, hora, "
-    "data, data e hora, data/hora, horario",
-    "protocol": "protocol, protocolo, _ws.col.protocol",
-    "id.orig_h": "source, source address, src, ip.src, origem, endereco de origem, "
-    "ip de origem, fonte",
-    "id.resp_h": "destination, destination address, dst, dest, ip.dst, destino, "
-    "endereco de destino, ip de destino",
-    "hw_source": "hardware source, hw source, hw src, source mac, hw src addr, eth.src, "
-    "hardware de origem, origem hardware, mac de origem, hardware origem",
-    "hw_destination": "hardware destination, hw destination, hw dest, hw dst, hw dest addr, "
-    "destination mac, eth.dst, hardware de destino, destino hardware, mac de destino, "
-    "hardware destino, hardware dest",
-    "vlan": "vlan, vlan id, vlan.id, 802.1q vlan id",
-    "length": "length, packet length, frame length, packet length (bytes), len, frame.len, "
-    "tamanho, comprimento",
-    "info": "info, information, informacao, informacoes, _ws.col.info",
-    "id.orig_p": "source port, src port, tcp.srcport, udp.srcport, porta de origem",
-    "id.resp_p": "destination port, dest port, dst port, tcp.dstport, udp.dstport, "
-    "porta de destino",
+    "ts": "frame.time_epoch, epoch time, frame.time_utc, utc date and time, utc time, "
+    "_ws.col.utc_ymd_time, _ws.col.utc_time, utc date as yyyy-mm-dd and time, frame.time, "
+    "arrival time, absolute time, "
+    "absolute date and time, date and time, _ws.col.abs_ymd_time, _ws.col.abs_time, timestamp, "
+    "datetime, data e hora, data/hora, data hora, fecha y hora, fecha/hora, datum und uhrzeit, "
+    "datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, time (utc), "
+    "_ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, time of day, "
+    "_ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
+    "date": "date, data, datum, fecha, day, dia, tag",
+    "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
+    "protocols": "frame.protocols, protocols in frame",
+    "id.orig_h": "ip.src, ipv6.src, source, source address, src, source ip, src ip, "
+    "source ip address, _ws.col.source, _ws.col.def_src, _ws.col.unres_src, _ws.col.res_src, "
+    "_ws.col.def_net_src, origem, endereco de origem, ip de origem, ip origem, fonte, origen, "
+    "direccion de origen, ip de origen, quelle, quelladresse, quell ip, arp.src.proto_ipv4",
+    "id.resp_h": "ip.dst, ipv6.dst, destination, destination address, dst, dest, destination ip, "
+    "dst ip, destination ip address, _ws.col.destination, _ws.col.def_dst, _ws.col.unres_dst, "
+    "_ws.col.res_dst, _ws.col.def_net_dst, destino, endereco de destino, ip de destino, "
+    "ip destino, direccion de destino, ziel, zieladresse, ziel ip, arp.dst.proto_ipv4",
+    "hw_source": "eth.src, hardware source, hw source, hw src, source mac, src mac, hw src addr, "
+    "source mac address, _ws.col.def_dl_src, _ws.col.unres_dl_src, hardware de origem, "
+    "origem hardware, mac de origem, hardware origem, mac de origen, mac origen, quell mac",
+    "hw_destination": "eth.dst, hardware destination, hw destination, hw dest, hw dst, "
+    "hw dest addr, destination mac, dst mac, destination mac address, _ws.col.def_dl_dst, "
+    "_ws.col.unres_dl_dst, hardware de destino, destino hardware, mac de destino, "
+    "hardware destino, hardware dest, mac destino, ziel mac",
+    "vlan": "vlan.id, vlan, vlan id, 802.1q vlan id, _ws.col.8021q_vlan_id",
+    "length": "frame.len, length, packet length, frame length, packet length (bytes), "
+    "length (bytes), len, bytes, _ws.col.length, _ws.col.packet_length, tamanho, comprimento, "
+    "tamanho (bytes), tamano, longitud, lange, paketlange",
+    "info": "info, information, informacao, informacoes, informacion, informationen, _ws.col.info",
+    "id.orig_p": "tcp.srcport, udp.srcport, source port, src port, _ws.col.def_src_port, "
+    "_ws.col.unres_src_port, porta de origem, porta origem, puerto de origen, quellport",
+    "id.resp_p": "tcp.dstport, udp.dstport, destination port, dest port, dst port, "
+    "_ws.col.def_dst_port, _ws.col.unres_dst_port, porta de destino, porta destino, "
+    "puerto de destino, zielport",
+    "tcp": "tcp.stream, tcp.srcport, tcp.dstport",
+    "udp": "udp.stream, udp.srcport, udp.dstport",
+    "tcp_stream": "tcp.stream",
+    "udp_stream": "udp.stream",
 }
-BY_NAME = {name.strip(): column for column, names in NAMES.items() for name in names.split(",")}
+"""The names of each column, the one that counts first first."""
+BARE = ("protocol", "protocols", "tcp", "udp", "tcp_stream", "udp_stream", "date")
+"""Columns that alone make no table of frames."""
+DAYS = {"excel time", "serial date", "excel date"}
+"""Names that say that a number is one of a spreadsheet's days."""
+_COMMA = {
+    "tempo", "hora", "data", "data e hora", "data/hora", "data hora", "horario", "protocolo",
+    "origem", "destino", "tamanho", "comprimento", "informacao", "informacoes", "fecha", "tiempo",
+    "fecha y hora", "fecha/hora", "origen", "longitud", "tamano", "informacion", "datum", "zeit",
+    "uhrzeit", "zeitstempel", "quelle", "ziel", "protokoll", "lange", "quelladresse",
+    "zieladresse",
+}  # fmt: skip
+"""Names in languages that write the day before the month, and 1.234,5 for our 1,234.5."""
 
 
 def normalise(name: str) -> str:
     """Return a column name in lower case, without accents, quotes and doubled spaces."""
     plain = unicodedata.normalize("NFKD", name)
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.sub(r"[\s_]+(?!ws)", " ", plain.strip().strip("\"'").lower()).strip()
+    plain = plain.strip().strip("\"'").lower()
+    if plain.startswith("_ws.col.") or re.fullmatch(r"[a-z]+\.[a-z0-9_.]+", plain):
+        return plain
+    return re.sub(r"[\s_-]+", " ", plain).strip()
 
 
-def match_columns(names: list[str]) -> dict[str, int]:
-    """Return the place of every column of frames that `names` has (the first of several)."""
-    found: dict[str, int] = {}
-    for place, name in enumerate(names):
-        column = BY_NAME.get(normalise(name)) or BY_NAME.get(name.strip().lower())
-        if column:
-            found.setdefault(column, place)
-    return found
+PLACES = {
+    column: {normalise(name.strip()): rank for rank, name in enumerate(names.split(","))}
+    for column, names in NAMES.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a table says.
+
+    Parameters
+    ----------
+    names
+        The names as they are written.
+    places
+        By column (a key of NAMES) where it stands, the places that count first first.
+    comma
+        Whether its language, or its delimiter, has decimal commas.
+    day_first
+        Whether its language writes the day before the month.
+    days
+        Whether times that are numbers are a spreadsheet's days.
+    """
+
+    names: tuple[str, ...]
+    places: dict[str, tuple[int, ...]]
+    comma: bool = False
+    day_first: bool = False
+    days: bool = False
+
+    @property
+    def has_time(self) -> bool:
+        """Say whether a column says when."""
+        return "ts" in self.places or "date" in self.places
+
+
+def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
+    """Return the header that these names are; None where fewer than two columns are named."""
+    plain = [normalise(name) for name in names]
+    places: dict[str, tuple[int, ...]] = {}
+    for column, ranks in PLACES.items():
+        found = sorted((ranks[name], place) for place, name in enumerate(plain) if name in ranks)
+        if found:
+            places[column] = tuple(place for _, place in found)
+    own = [column for column in places if column not in BARE]
+    if len(own) < 2:
+        return None
+    foreign = not _COMMA.isdisjoint(plain)
+    first = plain[places["ts"][0]] if "ts" in places else ""
+    return Header(tuple(names), places, foreign or delimiter == ";", foreign, first in DAYS)

@@ -1,12 +1,16 @@
 """Reads delimited text (csv, tsv, semicolons) as columns of cells, a row a line.
 
-A quote that is never closed must not swallow the rows behind it: a row ends where its line ends.
+A quote that is never closed must not swallow the rows behind it: a row ends where its line ends,
+unless what follows is no row of its own and closes the quote.
 """
 
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +19,10 @@ import pyarrow.csv as pacsv
 from pacsflow.errors import InputError
 from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import BLOCK, blocks
-from pacsflow.readers.cells import Cells, portuguese
-from pacsflow.readers.columns import match_columns
+from pacsflow.readers.cells import Cells, joined, needed
+from pacsflow.readers.columns import Header, read_header
+from pacsflow.readers.limits import exceeded, limits
+from pacsflow.readers.quality import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,50 +30,152 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pacsflow.readers.quality import Quality
-
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+HEADER_WITHIN = 50
+"""The header stands in one of the first so many lines."""
+MOST_LINES = 20
+"""A cell may go over so many lines."""
 _QUOTE, _NEWLINE = ord('"'), ord("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written, from its header on."""
+
+    line: int
+    """Lines before the header."""
+    text: bytes
+    """The header as it is written."""
+    delimiter: str
+    header: Header
+
+
+class Part(NamedTuple):
+    """Rows of a table and the header that stands above them."""
+
+    header: Header
+    cells: Cells
+
+
+def find_header(text: bytes) -> Layout | None:
+    """Return the first line that names at least two columns of frames, and its delimiter."""
+    told = ""
+    for number, raw in enumerate(text.split(b"\n", HEADER_WITHIN)[:HEADER_WITHIN]):
+        line = _decoded(raw).removeprefix("\ufeff").rstrip("\r\n")
+        if found := re.fullmatch(r'"?sep=([,;\t|])"?', line.strip(" ")):
+            told = found[1]
+            continue
+        delimiter = told or max(DELIMITERS, key=line.count)
+        header = read_header(_split(line, delimiter), delimiter=delimiter)
+        if header is not None:
+            return Layout(number, raw, delimiter, header)
+    return None
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return line.split(delimiter)
 
 
 def read(
     path: Path, quality: Quality, columns: Collection[str] | None, *, block: int = BLOCK
-) -> Iterator[Cells]:
-    """Yield the rows under the header in the first line.
+) -> Iterator[Part]:
+    """Yield the rows under the header, and under each other header further on.
 
     Raises
     ------
     InputError
-        If the first line names fewer than two columns of frames.
+        If none of the first lines names two columns of frames.
     """
-    header: _Header | None = None
-    for number, data, _ in blocks(path, quality, size=block):
+    layout: Layout | None = None
+    rest, rest_line = b"", 0
+    for number, data, complete in blocks(path, quality, size=block):
         text, line = _utf8(data, quality), number
-        if header is None:
-            header = _Header(path, text.partition(b"\n")[0])
-            text, line = text.partition(b"\n")[2], line + 1
-        if text:
-            yield _parse(text, line, header, quality, columns)
-    if header is None:
+        if layout is None:
+            layout = _layout(path, text)
+            text = (
+                text.split(b"\n", layout.line + 1)[-1] if text.count(b"\n") > layout.line else b""
+            )
+            line += layout.line + 1
+        elif rest:
+            text, line = rest + text, rest_line
+        text, rest = _without_open_end(text) if complete else (text, b"")
+        rest_line = line + text.count(b"\n")
+        for layout, start, part in _sections(text, line, layout):  # noqa: B020
+            yield Part(layout.header, _parse(part, start, layout, quality, columns))
+    if rest and layout is not None:
+        yield Part(layout.header, _parse(rest, rest_line, layout, quality, columns))
+    if layout is None:
         raise InputError(path, "the file is empty", hint="a table of frames was expected")
 
 
-class _Header:
-    """The first line: the delimiter, and which column of frames stands where."""
+def preview(path: Path, name: str) -> Iterator[pa.Array]:
+    """Yield the whole of one column."""
+    for part in read(path, Quality(path=str(path)), [name]):
+        if name in part.cells.columns:
+            yield part.cells.columns[name]
 
-    def __init__(self, path: Path, line: bytes) -> None:
-        text = line.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
-        self.delimiter = max(DELIMITERS, key=text.count)
-        self.names = next(csv.reader([text], delimiter=self.delimiter), [])
-        self.places = match_columns(self.names)
-        self.portuguese = portuguese(self.names)
-        if len(self.places) < 2:
-            raise InputError(
-                path,
-                f"no column of frames in {text[:80]!r}",
-                hint="Time, Protocol, Source, Destination, Length, ... were expected",
-                line=1,
-            )
+
+def _layout(path: Path, text: bytes) -> Layout:
+    layout = find_header(text)
+    if layout is None:
+        shown = _decoded(text.partition(b"\n")[0][:320]).removeprefix("\ufeff")
+        raise InputError(
+            path,
+            f"no column of frames in {shown[:80]!r}",
+            hint="Time, Protocol, Source, Destination, Length, ... were expected",
+            line=1,
+        )
+    if len(layout.header.names) > limits().fields:
+        raise exceeded(path, "fields", "the header has too many columns", layout.line + 1)
+    return layout
+
+
+def _sections(text: bytes, line: int, layout: Layout) -> Iterator[tuple[Layout, int, bytes]]:
+    """Split text at headers that are repeated, or that follow with another table."""
+    start, ends = 0, _ends(text)
+    for place in _candidates(text, ends, layout):
+        begin = int(ends[place - 1]) + 1 if place else 0
+        raw = text[begin : int(ends[place])]
+        if raw.rstrip(b"\r") == layout.text.rstrip(b"\r"):
+            found: Layout | None = layout
+        else:
+            found = find_header(raw)
+            if found is not None and len(found.header.places) < 3:
+                found = None
+        if found is None:
+            continue
+        yield layout, line, text[start:begin]
+        line += text.count(b"\n", start, begin) + 1
+        start, layout = int(ends[place]) + 1, found
+    yield layout, line, text[start:]
+
+
+def _ends(text: bytes) -> NDArray[np.int64]:
+    return np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE)
+
+
+def _candidates(text: bytes, ends: NDArray[np.int64], layout: Layout) -> list[int]:
+    """Return the lines that may be headers: those without a digit, and copies of the header."""
+    raw = np.frombuffer(text, dtype=np.uint8)
+    digits = np.flatnonzero((raw >= ord("0")) & (raw <= ord("9")))
+    bounds = np.searchsorted(digits, np.concatenate([[0], ends]))
+    bare = np.flatnonzero(np.diff(bounds) == 0)
+    found = set(bare[:10_000].tolist())
+    copy, place = layout.text + b"\n", -1
+    while (place := text.find(copy, place + 1)) >= 0:
+        if place == 0 or text[place - 1] == _NEWLINE:
+            found.add(int(np.searchsorted(ends, place)))
+    return sorted(found)
 
 
 def _utf8(data: bytes, quality: Quality) -> bytes:
@@ -82,63 +190,141 @@ def _utf8(data: bytes, quality: Quality) -> bytes:
     return data
 
 
+def _without_open_end(text: bytes) -> tuple[bytes, bytes]:
+    """Split off lines at the end whose quote the next block may close."""
+    lines = text.rsplit(b"\n", MOST_LINES + 1)
+    for number, raw in enumerate(lines[1:-1], 1):
+        if raw.count(b'"') % 2 and sum(x.count(b'"') for x in lines[number:]) % 2:
+            rest = b"\n".join(lines[number:])
+            return text[: len(text) - len(rest)], rest
+    return text, b""
+
+
 def _parse(
-    data: bytes, line: int, header: _Header, quality: Quality, columns: Collection[str] | None
+    data: bytes, line: int, layout: Layout, quality: Quality, columns: Collection[str] | None
 ) -> Cells:
-    data, lines = _whole_lines(data, line, quality)
+    asked = needed(layout.header, columns)
+    data, lines = _whole_lines(data, line, layout, quality)
+    width = len(layout.header.names)
+    places = sorted({place for found in asked.values() for place in found})
+    if not lines.size:
+        return Cells(lines, {name: strings([]) for name in asked})
+    made, refused = _table(data, layout.delimiter, width, places, len(lines))
+    for place in refused:
+        quality.bad_row(int(lines[place]), f"expected {width} columns")
+    return Cells(
+        np.delete(lines, refused),
+        {name: joined([made[place] for place in found]) for name, found in asked.items()},
+    )
+
+
+def _table(
+    data: bytes, delimiter: str, width: int, places: list[int], count: int
+) -> tuple[dict[int, pa.Array], list[int]]:
+    """Return the columns at some places, and the lines that have another number of columns."""
     refused: list[int] = []
 
     def refuse(row: pacsv.InvalidRow) -> str:
         refused.append(row.number - 1)
         return "skip"
 
-    width = len(header.names)
-    asked = {
-        name: place for name, place in header.places.items() if columns is None or name in columns
-    }
-    if not lines.size:
-        return Cells(lines, {name: strings([]) for name in asked}, header.places)
     names = [str(i) for i in range(width)]
-    table = pacsv.read_csv(
-        pa.BufferReader(data),
-        pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
-        pacsv.ParseOptions(
-            delimiter=header.delimiter, ignore_empty_lines=False, invalid_row_handler=refuse
-        ),
-        pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=[str(place) for place in asked.values()],
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    ).combine_chunks()
-    for place in refused:
-        quality.bad_row(int(lines[place]), f"expected {width} columns")
-    lines = np.delete(lines, refused)
-    made = {name: _one_chunk(table[str(place)]) for name, place in asked.items()}
-    return Cells(lines, made, header.places, portuguese=header.portuguese)
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+            pacsv.ParseOptions(
+                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=refuse
+            ),
+            pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=[str(place) for place in places],
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        ).combine_chunks()
+    except pa.ArrowInvalid:
+        return _one_by_one(data, delimiter, width, places)
+    if table.num_rows + len(refused) != count:
+        return _one_by_one(data, delimiter, width, places)
+    return {place: _one_chunk(table[str(place)]) for place in places}, refused
+
+
+def _one_by_one(
+    data: bytes, delimiter: str, width: int, places: list[int]
+) -> tuple[dict[int, pa.Array], list[int]]:
+    """Read the lines one by one: quotes that stand inside a cell make others differ."""
+    columns: dict[int, list[str | None]] = {place: [] for place in places}
+    refused: list[int] = []
+    for number, raw in enumerate(data.removesuffix(b"\n").split(b"\n")):
+        cells = _split(_decoded(raw), delimiter)
+        if len(cells) != width:
+            refused.append(number)
+            continue
+        for place, column in columns.items():
+            column.append(cells[place] or None)
+    return {place: strings(column) for place, column in columns.items()}, refused
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else strings([])
 
 
-def _whole_lines(data: bytes, line: int, quality: Quality) -> tuple[bytes, NDArray[np.int64]]:
-    """Return the lines whose quotes are closed and that are not empty, and their numbers."""
-    if not data.endswith(b"\n"):
+def _whole_lines(
+    data: bytes, line: int, layout: Layout, quality: Quality
+) -> tuple[bytes, NDArray[np.int64]]:
+    """Return the rows whose quotes are closed and that are not empty, and their lines' numbers."""
+    if data and not data.endswith(b"\n"):
         data += b"\n"
     raw = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(raw == _NEWLINE)
+    ends = _ends(data)
     numbers = line + np.arange(len(ends), dtype=np.int64)
-    starts = np.concatenate([[0], ends[:-1] + 1])
+    starts = np.concatenate([[0], ends[:-1] + 1]) if ends.size else ends
     quotes = np.searchsorted(np.flatnonzero(raw == _QUOTE), np.append(starts, len(raw)))
-    open_ = np.diff(quotes) % 2 == 1
-    empty = ends == starts
-    if not (open_.any() or empty.any()):
+    odd = np.diff(quotes) % 2 == 1
+    short = np.flatnonzero(ends - starts < 3)
+    empty = np.zeros(len(ends), dtype=np.bool_)
+    empty[[i for i in short.tolist() if not data[starts[i] : ends[i]].strip()]] = True
+    if not (odd.any() or empty.any()):
         return data, numbers
-    for number in numbers[open_].tolist():
-        quality.bad_row(number, "a quote is opened and not closed")
-    keep = ~(open_ | empty)
-    kept = [data[a : b + 1] for a, b in zip(starts[keep], ends[keep], strict=True)]
-    return b"".join(kept), numbers[keep]
+    lines = data.split(b"\n")
+    over, taken = _cells_over_lines(lines, np.flatnonzero(odd).tolist(), layout)
+    kept: list[bytes] = []
+    kept_numbers: list[int] = []
+    for place in range(len(ends)):
+        if place in over:
+            kept.append(over[place])
+        elif place in taken or empty[place]:
+            continue
+        elif odd[place]:
+            quality.bad_row(int(numbers[place]), "a quote is opened and not closed")
+            continue
+        else:
+            kept.append(lines[place])
+        kept_numbers.append(int(numbers[place]))
+    return b"\n".join([*kept, b""]), np.array(kept_numbers, dtype=np.int64)
+
+
+def _cells_over_lines(
+    lines: list[bytes], odd: list[int], layout: Layout
+) -> tuple[dict[int, bytes], set[int]]:
+    """Return rows whose cell goes over several lines, and the lines that belong to them.
+
+    A line that has as many columns as the header is a row of its own.
+    """
+    delimiter = layout.delimiter.encode()
+    width = len(layout.header.names)
+    over: dict[int, bytes] = {}
+    taken: set[int] = set()
+    for first, last in itertools.pairwise(odd):
+        if first in taken or last - first > MOST_LINES:
+            continue
+        following = lines[first + 1 : last + 1]
+        if any(more.count(delimiter) + 1 >= width for more in following):
+            continue
+        whole = b" ".join(lines[first : last + 1])
+        if len(_split(_decoded(whole), layout.delimiter)) == width:
+            over[first] = whole
+            taken.update(range(first + 1, last + 1))
+    return over, taken

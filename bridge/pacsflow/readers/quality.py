@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pacsflow.readers.limits import exceeded, limits
+
 EXAMPLES = 5
 
 
@@ -19,14 +21,32 @@ class Quality:
     unreadable: int = 0
     examples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    others: dict[str, int] = field(default_factory=dict)
+    """Rows of logs that pacsflow has no use for, by log, in a file of several."""
+    path: str = field(default="", compare=False)
 
     def bad_row(self, line: int, problem: str) -> None:
-        """Count one row that cannot be read."""
+        """Count one row that cannot be read; raises `InputError` where nearly none can be."""
         self.unreadable += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(f"line {line}: {problem}")
+        if self.unreadable > max(limits().unreadable, self.rows):
+            told = f"{self.unreadable:,} rows cannot be read, the first: {self.examples[0]}"
+            raise exceeded(self.path, "unreadable", told)
 
     def note(self, text: str) -> None:
         """Keep one remark, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def pass_over(self, log: str, rows: int = 1) -> None:
+        """Count rows of another log."""
+        self.others[log] = self.others.get(log, 0) + rows
+
+    def finish(self) -> None:
+        """Say what was passed over."""
+        if self.others:
+            most = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+            told = ", ".join(f"{rows:,} of {log}.log" for log, rows in most[:8])
+            more = f" and of {len(most) - 8} other logs" if len(most) > 8 else ""
+            self.note(f"rows of logs that are not used: {told}{more}")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from pacsflow.errors import InputError
-from pacsflow.readers.blocks import head
+from pacsflow.readers.blocks import BOM, head, is_utf_16, opened, packing
+from pacsflow.readers.dialects import plain_row
+from pacsflow.readers.names import judged, log_of_name
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -22,19 +24,14 @@ CAPTURE_MAGIC = (
     b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1",
 )  # fmt: skip
 """pcap (micro- and nanoseconds, either byte order), pcapng, modified pcap of old tcpdumps."""
-LOG_NAME = re.compile(r"^([a-z][a-z0-9_]*?)(?:_json)?(?=[.\-_]|$)")
-JSON_SIGNS = (
-    ("dicom", {"calling_ae"}),
-    ("dicom", {"called_ae"}),
-    ("known_dicom", {"evidence_uid"}),
-    ("notice", {"note"}),
-    ("conn", {"conn_state"}),
-    ("conn", {"history", "proto"}),
-    ("ssl", {"cipher"}),
-    ("ssl", {"ssl_history"}),
-    ("frames", {"hw_source"}),
-    ("sflow", {"sub_agent", "received"}),
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+HEADER = re.compile(
+    rb"^[ \t]*#(?:separator|set_separator|empty_field|unset_field|path|open|fields|types)\b"
 )
+DECLARED = re.compile(rb"^[ \t]*#path[\t ,|;]?(?:\\x09)?([^\s,|;\x00]+)", re.MULTILINE)
+FIELDS = re.compile(rb"^[ \t]*#fields([^\r\n]*)", re.MULTILINE)
+MORE_ROWS = 50
+"""So many rows of a JSON file are looked at to say what it is."""
 
 
 class Format(StrEnum):
@@ -62,26 +59,41 @@ class CaptureOptions:
         The hospital's inventory, for the plugin's tags.
     start
         When the capture began, for tables of frames whose times are seconds since then.
+    starts
+        The same for single files, each by its path or name.
+    date_order
+        ``dmy`` or ``mdy``, for tables whose dates could be either; empty for what they show.
     """
 
     sampling_rate: int | None = None
     keylog: Path | None = None
     inventory: Path | None = None
     start: datetime | None = None
+    starts: tuple[tuple[str, datetime], ...] = ()
+    date_order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input file: where, how it is written, which log it holds (``frames`` for captures)."""
+    """One input file: where, how it is written, which log it holds (``frames`` for captures).
+
+    A file of several logs is one of conn.log, as which each of its rows can be taken.
+    """
 
     path: Path
     format: Format
     log: str
     capture: CaptureOptions = CaptureOptions()
+    twin: bool = False
+    """Whether its rows stand in another log as well, as those of conn_long.log do in conn.log."""
+    several: bool = False
+    """Whether rows of other logs may stand in it."""
 
     @property
     def kind(self) -> str:
         """Return the source's kind as people call it."""
+        if self.several:
+            return f"{self.format.value}s"
         if self.format in {Format.ZEEK_TSV, Format.ZEEK_JSON, Format.OTHER_LOG}:
             return f"{self.format.value} {self.log}.log"
         return self.format.value
@@ -94,10 +106,13 @@ def recognise(path: Path) -> Source:
         raise InputError(path, "the file is empty", hint="a log or a capture was expected")
     if start[:4] in CAPTURE_MAGIC:
         return Source(path, Format.CAPTURE, "frames")
-    if start[:4] == b"PK\x03\x04" and b"[Content_Types].xml" in start + _tail(path):
+    if start.startswith(OLE) or (start.startswith(ZIP) and _is_workbook(start + _tail(path))):
         return Source(path, Format.TABLE, "frames")
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith((b"#separator", b"#fields", b"#set_separator", b"#path")):
+    if is_utf_16(start):
+        hint = "save it as UTF-8"
+        raise InputError(path, "the text is UTF-16, UTF-8 was expected", hint=hint)
+    text = start.removeprefix(BOM).lstrip()
+    if HEADER.match(text):
         return _zeek_tsv(path, text)
     if text.startswith(b"{"):
         return _zeek_json(path, text)
@@ -112,57 +127,81 @@ def recognise(path: Path) -> Source:
     )
 
 
+def _is_workbook(ends: bytes) -> bool:
+    return b"[Content_Types].xml" in ends or b"opendocument.spreadsheet" in ends
+
+
 def _tail(path: Path) -> bytes:
-    """Return the end of a file, where a zip archive lists its members."""
+    """Return the end of a plain file; of an archive its members' names, of a log its last rows."""
     with path.open("rb") as file:
+        if packing(file.read(6)):
+            return b""
         file.seek(max(0, path.stat().st_size - 65536))
         return file.read()
 
 
-def _by_name(path: Path) -> str:
-    found = LOG_NAME.match(path.name)
-    return found.group(1) if found else ""
-
-
 def _zeek_tsv(path: Path, text: bytes) -> Source:
-    declared = re.search(rb"^#path[\t ,|;]?(?:\\x09)?([A-Za-z0-9_]+)", text, re.MULTILINE)
-    log = declared.group(1).decode() if declared else ""
-    fields = re.search(rb"^#fields([^\r\n]*)", text, re.MULTILINE)
+    declared = [told.decode("ascii", "replace") for told in DECLARED.findall(text)]
+    fields = FIELDS.search(text)
     told = fields.group(1).decode("ascii", "replace") if fields else ""
     names = set(re.findall(r"[A-Za-z0-9_.]+", told))
-    if log not in ZEEK_LOGS:
-        by_fields = next((name for name, signs in JSON_SIGNS if signs <= names), "")
-        log = by_fields or log or _by_name(path) or "unknown"
-    return Source(path, Format.ZEEK_TSV if log in ZEEK_LOGS else Format.OTHER_LOG, log)
+    log, twin = judged(declared[0] if declared else "", path.name, names)
+    others = set(declared) | {t.decode("ascii", "replace") for t in DECLARED.findall(_tail(path))}
+    several = len(others) > 1
+    if not several and log not in ZEEK_LOGS and log_of_name(path.name) != log:
+        several = bool(_others_inside(path))
+    if several:
+        return Source(path, Format.ZEEK_TSV, "conn", several=True)
+    form = Format.ZEEK_TSV if log in ZEEK_LOGS else Format.OTHER_LOG
+    return Source(path, form, log or "unknown", twin=twin)
+
+
+def _others_inside(path: Path) -> bool:
+    """Say whether a log that is not called what it declares declares another one further on."""
+    rest, found = b"", set()
+    with opened(path) as file:
+        while data := file.read(1 << 20):
+            text = rest + data
+            if b"#path" in text:
+                found |= set(DECLARED.findall(text))
+            if len(found) > 1:
+                return True
+            rest = text[-256:]
+    return False
 
 
 def _zeek_json(path: Path, text: bytes) -> Source:
-    for line in text.splitlines()[:20]:
+    logs: dict[str, bool] = {}
+    declared = False
+    lines = text.splitlines()[:MORE_ROWS]
+    tail = _tail(path)
+    if len(tail) == 65536:
+        lines += tail.splitlines()[1:][-MORE_ROWS:]
+    for line in lines:
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if not isinstance(row, dict):
             continue
-        declared = row.get("_path")
-        by_keys = next((name for name, signs in JSON_SIGNS if signs <= row.keys()), "")
-        named = _by_name(path)
-        log = declared if isinstance(declared, str) and declared in ZEEK_LOGS else by_keys
-        log = log or (named if named in ZEEK_LOGS and "ts" in row else "")
-        if log:
-            return Source(path, Format.ZEEK_JSON, log)
-        if "ts" in row:
-            return Source(path, Format.OTHER_LOG, named or "unknown")
-    raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
+        row, told = plain_row(row)
+        log, twin = judged(told, path.name, row)
+        if log in ZEEK_LOGS or "ts" in row:
+            declared |= bool(told)
+            logs.setdefault(log, twin)
+    if not logs:
+        raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
+    log, twin = next(iter(logs.items()))
+    if len(logs) > 1 or (declared and log_of_name(path.name) != log):
+        # What comes further on may be of any log: the reader looks at each row.
+        pure = len(logs) == 1 and log in {"frames", "sflow"}
+        return Source(path, Format.ZEEK_JSON, log if pure else "conn", twin=twin, several=not pure)
+    form = Format.ZEEK_JSON if log in ZEEK_LOGS else Format.OTHER_LOG
+    return Source(path, form, log or "unknown", twin=twin)
 
 
 def _looks_like_table(text: bytes) -> bool:
-    """Say whether the first line names at least two columns of frames, in a known language."""
-    from pacsflow.readers.columns import match_columns  # noqa: PLC0415 - avoids a cycle
+    """Say whether one of the first lines names at least two columns of frames."""
+    from pacsflow.readers.delimited import find_header  # noqa: PLC0415 - avoids a cycle
 
-    try:
-        first = text.splitlines()[0].decode("utf-8-sig")
-    except UnicodeDecodeError:
-        first = text.splitlines()[0].decode("latin-1")
-    cells = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", first)]
-    return len(match_columns(cells)) >= 2
+    return find_header(text) is not None

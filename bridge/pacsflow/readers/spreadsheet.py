@@ -1,21 +1,24 @@
-"""Reads tables of frames (xlsx, csv): the nine columns of the hospital study, in any order."""
+"""Reads tables of frames (workbooks, csv): the nine columns of the hospital study, in any order."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers import delimited, xlsx
+from pacsflow.readers import delimited, workbook
 from pacsflow.readers.blocks import head
 from pacsflow.readers.cells import Converter
+from pacsflow.readers.sniff import OLE, ZIP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     import pyarrow as pa
 
+    from pacsflow.readers.columns import Header
     from pacsflow.readers.quality import Quality
 
 
@@ -26,17 +29,18 @@ def read(
     columns: Collection[str] | None = None,
     start: datetime | None = None,
     sampling_rate: int = 1,
+    date_order: str = "",
 ) -> Iterator[pa.RecordBatch]:
     """Yield frames in the columns of ``log_fields.FRAMES``, in bounded memory.
 
-    Headers are matched by ``columns.match_columns``, so that their order, case and language
-    (English, Portuguese) do not matter, and some may be missing. A row with text in a number
-    cell, or a time that is none, is counted in `quality` with its line (or row) and left out.
+    Headers are matched by ``columns.read_header``, so that their order, case and language do not
+    matter, and some may be missing. A row with text in a number cell, or a time that is none, is
+    counted in `quality` with its line (or row) and left out.
 
     Parameters
     ----------
     path
-        A ``.xlsx`` workbook (its first sheet that has such a header is read) or delimited text.
+        A workbook (all of its sheets that have such a header are read) or delimited text.
     quality
         Counts rows and unreadable rows, and keeps remarks.
     columns
@@ -46,17 +50,81 @@ def read(
         default). Without it such frames have no time.
     sampling_rate
         One frame in how many was sampled; tables do not say.
+    date_order
+        ``dmy`` or ``mdy``, for dates that could be either.
 
     Raises
     ------
     InputError
-        If the file is damaged, or no header of frames is found in it.
+        If the file is damaged, no header of frames is found in it, or its dates may be read in two
+        ways.
     """
-    convert = Converter(quality, start=start, sampling_rate=sampling_rate)
-    module = xlsx if head(path, 4) == b"PK\x03\x04" else delimited
+    quality.path = quality.path or str(path)
+    told = _Told(quality, columns, start, sampling_rate, date_order)
+    magic = head(path, 8)
+    rows = _sheets if magic.startswith((ZIP, OLE)) else _lines
     found = False
-    for batch in module.read(path, quality, columns):
+    for batch in rows(path, told):
         found = True
-        yield convert(batch)
+        yield batch
     if not found and not quality.unreadable:
         raise InputError(path, "the table has a header, but no row", hint="export it again")
+
+
+class _Told:
+    """What the caller says of a table; makes the converter of each header."""
+
+    def __init__(
+        self,
+        quality: Quality,
+        columns: Collection[str] | None,
+        start: datetime | None,
+        sampling_rate: int,
+        date_order: str,
+    ) -> None:
+        self.quality, self.columns = quality, columns
+        self.start, self.sampling_rate, self.date_order = start, sampling_rate, date_order
+
+    def converter(self, header: Header, preview: object, where: str = "") -> Converter:
+        """Return what turns rows under one header into frames."""
+        return Converter(
+            self.quality,
+            header,
+            preview,  # type: ignore[arg-type]
+            self.columns,
+            self.start,
+            self.sampling_rate,
+            self.date_order,
+            where,
+        )
+
+
+def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
+    converters: dict[tuple[str, ...], Converter] = {}
+    for header, cells in delimited.read(path, told.quality, told.columns):
+        if header.names not in converters:
+            converters[header.names] = told.converter(
+                header, lambda name: delimited.preview(path, name)
+            )
+        if len(cells.lines):
+            yield converters[header.names](cells)
+
+
+def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
+    with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+        relative = ""
+        found = workbook.sheets(path, told.quality, Path(folder))
+        for sheet in found:
+            where = f"sheet {sheet.name[:40]!r}: " if len(found) > 1 else ""
+            convert = told.converter(sheet.header, sheet.preview, where)
+            for cells in sheet.read(told.columns):
+                yield convert(cells)
+            if convert.times.is_relative and told.start is not None:
+                if relative:
+                    raise InputError(
+                        path,
+                        f"the times of sheets {relative!r} and {sheet.name[:40]!r} both count from "
+                        "a start, and one start was given",
+                        hint="save each sheet as a file, and give --capture-start FILE=TIME",
+                    )
+                relative = sheet.name[:40]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import time
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -24,6 +25,12 @@ EARLIEST = Decimal(631152000)
 LATEST = Decimal(4102444800)
 """1990-01-01 and 2100-01-01: outside, a time is a broken clock or an attack, not traffic."""
 LONGEST = 366 * 86400.0
+ROUNDING = 1e-3
+"""Seconds that a duration may lie below zero, by the rounding of its writer's clock."""
+RELEASED = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+AHEAD = 366 * 86400
+"""Seconds that a row may lie ahead of this machine's clock, or of this release where that clock
+is not set: what lies further is no traffic, and would move the week and the forecasts."""
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
 
@@ -44,6 +51,28 @@ def unescape(text: str) -> str:
     return ESCAPES.sub(plain, text)
 
 
+def latest() -> int:
+    """Return the time, seconds since 1970, from which on no row is believed."""
+    return min(int(LATEST), int(max(time.time(), RELEASED)) + AHEAD)
+
+
+SCALES = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000), (10**20, 1_000_000_000))
+
+
+def to_json_time(value: object) -> int:
+    """Return microseconds since 1970 UTC, also of numbers of milli-, micro- or nanoseconds.
+
+    Zeek's ``TS_MILLIS`` and shippers write those; in the years that are read none can be taken for
+    another.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"expected a time, found {str(value)[:40]!r}")  # noqa: TRY004 - a bad row
+    if isinstance(value, str):
+        return to_time(value)
+    scale = next((scale for most, scale in SCALES if abs(value) < most), 1)
+    return to_time(str(Decimal(str(value)) / scale)) if scale > 1 else to_time(value)
+
+
 def to_time(value: str | float) -> int:
     """Return microseconds since 1970 UTC from epoch seconds or ISO 8601 text."""
     text = str(value)
@@ -59,12 +88,17 @@ def to_time(value: str | float) -> int:
         seconds = Decimal(round(moment.timestamp() * 1_000_000)) / 1_000_000
     if not seconds.is_finite() or not EARLIEST <= seconds < LATEST:
         raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
+    if seconds >= latest():
+        day = datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
+        raise ValueError(f"{day} lies in the future: a clock that was not set")
     return round(seconds * 1_000_000)
 
 
 def to_interval(value: str | float) -> float:
     """Return seconds, from 0 to a year."""
     seconds = to_float(value)
+    if -ROUNDING <= seconds < 0:
+        return 0.0
     if not 0 <= seconds <= LONGEST:
         raise ValueError(f"expected a duration from 0 to 366 days, found {str(value)[:40]!r}")
     return seconds

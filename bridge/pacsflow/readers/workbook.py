@@ -1,327 +1,220 @@
-"""The parts of an Office Open XML workbook: its sheets, its shared strings, its rows as XML."""
+"""Reads the cells of workbooks (.xlsx, .xlsb, .xls, .ods): all sheets that name columns of frames.
+
+Calamine reads them, in a process of its own that may use so much memory and time and no more.
+"""
 
 from __future__ import annotations
 
-import posixpath
-import re
+import signal
+import subprocess
+import sys
 import zipfile
-from typing import IO, TYPE_CHECKING, Self, TypeVar
-from xml.parsers import expat
-from xml.sax.saxutils import unescape as unescape_xml
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+import orjson
 
 from pacsflow.errors import InputError
-from pacsflow.readers.arrays import from_bytes, strings
+from pacsflow.printable import escape_controls
+from pacsflow.readers import sheet_cells
+from pacsflow.readers.arrays import strings
+from pacsflow.readers.cells import Cells, joined, needed
+from pacsflow.readers.columns import Header, read_header
+from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
-_T = TypeVar("_T")
-Row = tuple[int, dict[int, tuple[str, str]]]
-"""A row's number, and type (``t``, ECMA-376 18.18.11) and text of its cells by place (from 0)."""
+    import pyarrow as pa
 
-CHUNK = 1 << 20
-MOST_STRINGS = 1 << 30
-"""Bytes of shared strings: beyond it a workbook is no table, but an attack on our memory."""
+    from pacsflow.readers.quality import Quality
 
-_PLAIN = re.compile(rb'<si><t(?: xml:space="preserve")?>([^<]*)</t></si>')
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-
-
-class Workbook:
-    """An open workbook; use as a context manager."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._zip = zipfile.ZipFile(path)
-        self.days_from_1904 = False
-        self.names: list[str] = []
-        self.sheets: list[str] = []
-        """Names of the sheets and of their members in the archive, in the order of the tabs."""
-        self._strings_member = ""
-        self._strings: pa.Array | None = None
-
-    def __enter__(self) -> Self:
-        self._zip.__enter__()
-        self._index()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._zip.close()
-
-    def open(self, member: str) -> IO[bytes]:
-        """Open a member for reading what it unpacks to."""
-        try:
-            return self._zip.open(member)
-        except KeyError:
-            raise InputError(self.path, f"the workbook has no {member[:80]!r}") from None
-
-    def stream(self, member: str, size: int = CHUNK) -> Iterator[bytes]:
-        """Yield what a member unpacks to in chunks of `size` bytes."""
-        with self.open(member) as file:
-            while data := file.read(size):
-                yield data
-
-    def _index(self) -> None:
-        """Find the sheets (part 2, 9.2: relationships lead from the workbook to its parts)."""
-        root = next(
-            (target for kind, target in self._relations("") if kind.endswith("/officeDocument")),
-            "xl/workbook.xml",
-        )
-        parts: dict[str, str] = {}
-        for kind, target, name in self._relations(root, named=True):
-            parts[name] = target
-            if kind.endswith("/sharedStrings"):
-                self._strings_member = target
-        for tag, attributes in _elements(self.stream(root)):
-            if tag == "workbookPr":
-                self.days_from_1904 = attributes.get("date1904") in {"1", "true"}
-            elif tag == "sheet":
-                member = parts.get(_local(attributes, "id"))
-                if member and "/worksheets/" in f"/{member}":
-                    self.names.append(attributes.get("name", ""))
-                    self.sheets.append(member)
-
-    def _relations(self, part: str, *, named: bool = False) -> Iterator[tuple[str, ...]]:
-        folder, name = posixpath.split(part)
-        member = posixpath.join(folder, "_rels", f"{name}.rels")
-        if member not in self._zip.namelist():
-            return
-        for tag, attributes in _elements(self.stream(member)):
-            if tag == "Relationship" and attributes.get("TargetMode") != "External":
-                target = attributes.get("Target", "")
-                target = target.lstrip("/") if target.startswith("/") else posixpath.normpath(
-                    posixpath.join(folder, target)
-                )  # fmt: skip
-                found = (attributes.get("Type", ""), target)
-                yield (*found, attributes.get("Id", "")) if named else found
-
-    # --- shared strings
-
-    @property
-    def strings(self) -> pa.Array:
-        """All shared strings (ECMA-376 18.4), read when the first is asked for."""
-        if self._strings is None:
-            self._strings = self._read_strings() if self._strings_member else strings([])
-        return self._strings
-
-    def string(self, number: int) -> str:
-        """Return one shared string, empty where there is none of that number."""
-        return str(self.strings[number]) if number < len(self.strings) else ""
-
-    def take(self, numbers: pa.Array) -> pa.Array:
-        """Return the shared strings of a column of numbers (as text), null where empty."""
-        try:
-            index = numbers.cast(pa.int32())
-        except pa.ArrowInvalid:
-            fits = pc.match_substring_regex(numbers, r"^\d{1,9}$")
-            index = pc.if_else(fits, numbers, pa.scalar(None, pa.string())).cast(pa.int32())
-        least, most = pc.min_max(index).as_py().values()
-        if most is not None and not 0 <= least <= most < len(self.strings):
-            there = pc.and_(pc.less(index, len(self.strings)), pc.greater_equal(index, 0))
-            index = pc.if_else(there, index, pa.scalar(None, pa.int32()))
-        texts = self.strings.take(index)
-        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-
-    def _read_strings(self) -> pa.Array:
-        arrays: list[pa.Array] = [strings([])]
-        size, rest, first = 0, b"", True
-        for data in self.stream(self._strings_member):
-            text = rest + data
-            if first:
-                start = re.search(rb"<(?:\w+:)?si[ >/]", text)
-                text, first = (text[start.start() :], False) if start else (text, True)
-            end = text.rfind(b"</si>") + len(b"</si>") if b"</si>" in text else 0
-            rest = text[end:]
-            size += len(data)
-            if size > MOST_STRINGS or len(rest) > MOST_STRINGS // 8:
-                raise InputError(self.path, "its texts unpack to more than a table can hold")
-            if end:
-                arrays.append(_strings_of(text[:end]))
-        if len(arrays) == 1 and rest:  # another way to write XML: prefixes, or empty texts alone
-            arrays.append(strings(list(_texts(self.stream(self._strings_member)))))
-        return pa.concat_arrays(arrays)
+HEADER_WITHIN = 50
+"""The header stands in one of the first so many rows."""
+AGAIN = "open it and save it again as .xlsx"
+ENDED_BY = {
+    -signal.SIGXCPU: "seconds",
+    -signal.SIGKILL: "memory",
+    -signal.SIGABRT: "memory",
+    -signal.SIGSEGV: "memory",
+    -signal.SIGBUS: "memory",
+    -signal.SIGXFSZ: "unpacked",
+}
+"""What ended the process that reads, and the limit that this is of."""
 
 
-def _strings_of(piece: bytes) -> pa.Array:
-    """Return the texts of whole <si> elements."""
-    parts = _PLAIN.split(piece)
-    if any(part.strip() for part in parts[::2]):
-        return strings(list(_texts([b"<sst>", piece, b"</sst>"])))
-    column = from_bytes(parts[1::2])
-    if b"&" in piece or b"_x" in piece:
-        column = strings([unescape(text) for text in column.to_pylist()])
-    return column
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet that names columns of frames."""
+
+    name: str
+    header: Header
+    row: int
+    """The number of the header's row (from 1)."""
+    cells: Path
+    place: int
+    """Where the sheet's pieces begin in the file of cells."""
+
+    def read(self, columns: Collection[str] | None) -> Iterator[Cells]:
+        """Yield the rows below the header, as text."""
+        asked = needed(self.header, columns)
+        with self.cells.open("rb") as file:
+            file.seek(self.place)
+            for line in file:
+                piece = orjson.loads(line)
+                if isinstance(piece, str):
+                    return
+                number, found = piece
+                rows = len(found[0]) if found else 0
+                skip = max(0, min(rows, self.row + 1 - number))
+                if skip == rows:
+                    continue
+                made = {
+                    name: joined([_column(found, place, skip, rows) for place in places])
+                    for name, places in asked.items()
+                }
+                yield Cells(np.arange(number + skip, number + rows, dtype=np.int64), made)
+
+    def preview(self, name: str) -> Iterator[pa.Array]:
+        """Yield the whole of one column."""
+        for cells in self.read([name]):
+            if name in cells.columns:
+                yield cells.columns[name]
 
 
-def unescape(text: str) -> str:
-    """Return text with the entities of XML and the ``_x000D_`` of ECMA-376 22.9.2.19 resolved."""
-    if "&" in text:
-        text = re.sub(r"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));", _character, text)
-        text = unescape_xml(text, {"&quot;": '"', "&apos;": "'"})
-    return _without_escapes(text)
+def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
+    """Return the sheets of a workbook that name columns of frames; their cells go to `folder`.
 
+    Of sheets with and without times those without are left out: they sum the others up. What is
+    read of several, and what is left out, is a remark.
 
-def _without_escapes(text: str) -> str:
-    return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text) if "_x" in text else text
-
-
-def _character(found: re.Match[str]) -> str:
-    number = int(found[1], 16) if found[1] else int(found[2])
-    return chr(number) if number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else "\ufffd"
-
-
-# --- XML, parsed as a stream
-
-
-def _parser() -> expat.XMLParserType:
-    """Return a parser that refuses document types: no workbook has one, entity bombs do."""
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-
-    def refuse(*_: object) -> None:
-        raise expat.ExpatError("a document type is declared")
-
-    parser.StartDoctypeDeclHandler = refuse
-    return parser
-
-
-def _local(attributes: dict[str, str], name: str) -> str:
-    """Return an attribute by its name without prefix."""
-    return next((v for k, v in attributes.items() if k.split(":")[-1] == name), "")
-
-
-def _elements(chunks: Iterable[bytes]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield names (without prefix) and attributes of all elements."""
-    found: list[tuple[str, dict[str, str]]] = []
-    parser = _parser()
-    parser.StartElementHandler = lambda tag, attributes: found.append(
-        (tag.split(":")[-1], attributes)
-    )
-    for chunk in chunks:
-        parser.Parse(chunk, False)
-        yield from found
-        found.clear()
-
-
-def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the text of each <si>: its runs joined, without phonetic hints."""
-    reader = _Strings()
-    yield from _gathered(reader.found, reader, chunks)
-
-
-def rows_of(chunks: Iterable[bytes], after: int = 0) -> Iterator[Row]:
-    """Yield the rows of a sheet's XML, however it is written.
-
-    A row that does not tell its number follows the one before it, the first follows `after`.
+    Raises
+    ------
+    InputError
+        If the workbook is damaged or encrypted, asks for more than the limits, or has no such
+        sheet.
     """
-    reader = _Rows(after)
-    yield from _gathered(reader.found, reader, chunks)
+    target = folder / "cells"
+    _write_cells(path, target)
+    found: list[Sheet] = []
+    others: list[str] = []
+    for name, rows, place in _beginnings(target):
+        sheet = _sheet(name, rows, place, target)
+        if sheet is not None:
+            found.append(sheet)
+        elif rows:
+            others.append(name)
+    if not found:
+        names = ", ".join(_shown(name) for name in others)[:80]
+        raise InputError(
+            path,
+            f"none of its sheets ({names}) names columns of frames",
+            hint="Time, Protocol, Source, Destination, Length, ... were expected in one row",
+        )
+    timed = [sheet for sheet in found if sheet.header.has_time]
+    if timed and len(timed) < len(found):
+        left = ", ".join(_shown(s.name) for s in found if not s.header.has_time)
+        quality.note(f"sheets without a column Time beside others with one were left out: {left}")
+        found = timed
+    if others:
+        told = ", ".join(_shown(name) for name in others[:10])
+        quality.note(f"sheets without columns of frames were left out: {told}")
+    if len(found) > 1:
+        told = ", ".join(_shown(sheet.name) for sheet in found[:20])
+        quality.note(f"{len(found)} sheets were read: {told}")
+    return found
 
 
-def cell_texts(piece: bytes, after: int) -> Iterator[Row]:
-    """Yield the rows of a piece of a sheet that consists of whole rows."""
-    return rows_of([b"<sheetData>", piece, b"</sheetData>"], after)
+def _shown(name: str) -> str:
+    return escape_controls(name)[:40]
 
 
-def _gathered(found: list[_T], handlers: _Text, chunks: Iterable[bytes]) -> Iterator[_T]:
-    """Parse chunks and yield what the handlers have found after each."""
-    parser = _parser()
-    parser.StartElementHandler = lambda tag, attributes: handlers.start(
-        tag.split(":")[-1], attributes
+def _write_cells(path: Path, target: Path) -> None:
+    """Let the other process write the workbook's cells."""
+    size = _checked_size(path)
+    megabytes = size >> 20
+    allowed = limits()
+    most_bytes = max(allowed.unpacked, allowed.expansion * size)
+    numbers = (
+        allowed.memory + 20 * megabytes,
+        allowed.seconds + megabytes // 2,
+        most_bytes,
+        allowed.sheets,
     )
-    parser.EndElementHandler = lambda tag: handlers.end(tag.split(":")[-1])
-    parser.CharacterDataHandler = handlers.data
-    for chunk in chunks:
-        parser.Parse(chunk, False)
-        yield from found
-        found.clear()
+    command = [sys.executable, "-P", sheet_cells.__file__, str(path.absolute()), str(target)]
+    done = subprocess.run(
+        [*command, *map(str, numbers)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    told = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode == sheet_cells.TOO_MANY_SHEETS:
+        raise exceeded(path, "sheets", f"it has more than {allowed.sheets} sheets")
+    if done.returncode == sheet_cells.UNREADABLE and "File too large" not in told:
+        problem = f"the workbook is damaged or encrypted: {escape_controls(told)[:200]}"
+        raise InputError(path, problem, hint=AGAIN)
+    if done.returncode:
+        limit = ENDED_BY.get(done.returncode, "unpacked" if "too large" in told else "memory")
+        raise exceeded(path, limit, "to read it takes more than a table of frames does")
 
 
-class _Text:
-    """Handlers that gather the text of an element's <v> and <t>, without phonetic hints."""
-
-    def __init__(self) -> None:
-        self.text: list[str] = []
-        self._inside = self._hint = False
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG002 - a handler
-        """Note where text begins."""
-        if tag == "rPh":
-            self._hint = True
-        elif tag in {"v", "t"}:
-            self._inside = not self._hint
-
-    def end(self, tag: str) -> None:
-        """Note where text ends."""
-        if tag == "rPh":
-            self._hint = False
-        elif tag in {"v", "t"}:
-            self._inside = False
-
-    def data(self, text: str) -> None:
-        """Keep text."""
-        if self._inside:
-            self.text.append(text)
+def _checked_size(path: Path) -> int:
+    """Return the file's size; raises `InputError` where its parts declare far more."""
+    try:
+        size = path.stat().st_size
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                if file.read(2) == b"PK":
+                    raise InputError(path, "the workbook is damaged", hint=AGAIN)
+            return size
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        raise InputError(path, f"the workbook is damaged: {error}", hint=AGAIN) from None
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+    if declared > max(limits().workbook, limits().expansion * size):
+        raise exceeded(path, "expansion", f"its parts unpack to {declared:,} bytes")
+    return size
 
 
-class _Strings(_Text):
-    """Handlers that gather shared strings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        super().start(tag, attributes)
-        if tag == "si":
-            self.text.clear()
-
-    def end(self, tag: str) -> None:
-        super().end(tag)
-        if tag == "si":
-            self.found.append(_without_escapes("".join(self.text)))
+def _beginnings(cells: Path) -> Iterator[tuple[str, list[list[Any]], int]]:
+    """Yield each sheet's name, the columns of its first rows, and where its pieces begin."""
+    with cells.open("rb") as file:
+        name, place, first = "", 0, True
+        for line in iter(file.readline, b""):
+            if line.startswith(b'"'):
+                if name and first:
+                    yield name, [], place
+                name, place, first = orjson.loads(line), file.tell(), True
+            elif first:
+                columns = orjson.loads(line)[1]
+                yield name, [column[:HEADER_WITHIN] for column in columns], place
+                first = False
 
 
-class _Rows(_Text):
-    """Handlers that gather rows."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.found: list[Row] = []
-        self._number = after
-        self._place = -1
-        self._cells: dict[int, tuple[str, str]] = {}
-        self._kind = ""
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        super().start(tag, attributes)
-        if tag == "row":
-            told = attributes.get("r", "")
-            self._number = int(told) if told.isdecimal() else self._number + 1
-            self._place, self._cells = -1, {}
-        elif tag == "c":
-            letters = re.match(r"[A-Z]{1,3}", attributes.get("r", ""))
-            self._place = _place(letters[0]) if letters else self._place + 1
-            self._kind = attributes.get("t", "")
-            self.text.clear()
-
-    def end(self, tag: str) -> None:
-        super().end(tag)
-        if tag == "row":
-            self.found.append((self._number, self._cells))
-        elif tag == "c":
-            text = "".join(self.text)
-            if self._kind in {"inlineStr", "str"}:
-                text = _without_escapes(text)
-            self._cells[self._place] = (self._kind, text)
+def _sheet(name: str, columns: list[list[Any]], place: int, cells: Path) -> Sheet | None:
+    for row, values in enumerate(zip(*columns, strict=True), 1):
+        header = read_header([_text(value) or "" for value in values])
+        if header is not None:
+            return Sheet(name, header, row, cells, place)
+    return None
 
 
-def _place(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
+def _column(columns: list[list[Any]], place: int, skip: int, rows: int) -> pa.Array:
+    if place >= len(columns):
+        return strings([None] * (rows - skip))
+    return strings([_text(value) for value in columns[place][skip:]])
+
+
+def _text(value: str | float | bool | None) -> str | None:
+    """Return a cell as text; None where it is empty."""
+    if type(value) is str:
+        return value or None
+    if type(value) is float:
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return None if value is None else str(value)

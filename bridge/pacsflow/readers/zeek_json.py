@@ -9,47 +9,104 @@ import pyarrow as pa
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import blocks
-from pacsflow.readers.values import converter
-from pacsflow.terms.log_fields import REQUIRED, ZEEK_LOGS
+from pacsflow.readers.dialects import plain_row
+from pacsflow.readers.names import judged, log_of_name
+from pacsflow.readers.values import converter, to_json_time
+from pacsflow.readers.zeek_tsv import is_wanted
+from pacsflow.terms.log_fields import REQUIRED, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from pacsflow.readers.blocks import Block
     from pacsflow.readers.quality import Quality
+    from pacsflow.readers.sniff import Source
 
 
-def read(path: Path, log: str, quality: Quality) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one log in the columns of ``log_fields.ZEEK_LOGS[log]``.
+class _Rows:
+    """The rows of one log, column by column, with what turns JSON into each."""
 
-    Raises `InputError` where no line at all is a row of that log.
+    def __init__(self, log: str) -> None:
+        self.schema = ZEEK_LOGS[log]
+        self.fields = [
+            (n, to_json_time if t == TIME else converter(n, t), n in REQUIRED[log])
+            for n, t in zip(self.schema.names, self.schema.types, strict=True)
+        ]
+        self.columns: list[list[Any]] = [[] for _ in self.fields]
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep one row; ValueError where a value in it is none."""
+        for column, value in zip(self.columns, _values(row, self.fields), strict=True):
+            column.append(value)
+
+    def batch(self) -> pa.RecordBatch:
+        """Return the rows, and forget them."""
+        arrays = [
+            pa.array(c, kind) for c, kind in zip(self.columns, self.schema.types, strict=True)
+        ]
+        self.columns = [[] for _ in self.fields]
+        return pa.record_batch(arrays, schema=self.schema)
+
+
+class _Judge:
+    """Says which log a row belongs to; what was said of one declared path holds for the next."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.pure = not source.several and log_of_name(source.path.name) == source.log
+        self.known: dict[str, str] = {}
+
+    def __call__(self, declared: str, row: dict[str, Any]) -> str:
+        """Return the log of a row, empty where it is not used."""
+        if not declared and self.pure:
+            return self.source.log
+        if declared in self.known:
+            return self.known[declared]
+        log, twin = judged(declared, self.source.path.name, row)
+        if not is_wanted(self.source, log, twin=twin):
+            log = ""
+        if declared:
+            self.known[declared] = log
+        return log
+
+
+def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield ``(log, rows)`` in the columns of ``log_fields.ZEEK_LOGS[log]``.
+
+    Each row goes to the log that it declares; those of logs that are not used are counted.
+    Raises `InputError` where no line at all is a row of a log.
     """
-    schema = ZEEK_LOGS[log]
-    columns = [
-        (n, converter(n, t), n in REQUIRED[log])
-        for n, t in zip(schema.names, schema.types, strict=True)
-    ]
-    for block in blocks(path, quality):
-        rows: list[list[Any]] = [[] for _ in columns]
-        for offset, raw in enumerate(block.data.split(b"\n")):
-            if not raw.strip() or raw.startswith(b"#"):
-                continue
-            try:
-                values = _row(raw, columns)
-            except ValueError as error:
-                quality.bad_row(block.line + offset, str(error))
-                continue
-            for column, value in zip(rows, values, strict=True):
-                column.append(value)
-        arrays = [pa.array(c, kind) for c, kind in zip(rows, schema.types, strict=True)]
-        batch = pa.record_batch(arrays, schema=schema)
-        quality.rows += batch.num_rows
-        yield batch
+    judge = _Judge(source)
+    logs = {source.log: _Rows(source.log)}
+    for block in blocks(source.path, quality):
+        _read_block(block, judge, logs, quality)
+        for log, rows in logs.items():
+            batch = rows.batch()
+            quality.rows += batch.num_rows
+            if batch.num_rows or log == source.log:
+                yield log, batch
     if quality.unreadable and not quality.rows:
-        raise InputError(path, f"no row of {log}.log in it; {quality.examples[0]}")
+        raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
 
 
-def _row(raw: bytes, columns: list[tuple[str, Any, bool]]) -> list[Any]:
+def _read_block(block: Block, judge: _Judge, logs: dict[str, _Rows], quality: Quality) -> None:
+    for offset, raw in enumerate(block.data.split(b"\n")):
+        if not raw.strip() or raw.startswith(b"#"):
+            continue
+        try:
+            row, declared = plain_row(_object(raw))
+            log = judge(declared, row)
+            if not log:
+                quality.pass_over(declared or "unknown")
+                continue
+            if log not in logs:
+                logs[log] = _Rows(log)
+            logs[log].add(row)
+        except ValueError as error:
+            quality.bad_row(block.line + offset, str(error))
+
+
+def _object(raw: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -59,12 +116,16 @@ def _row(raw: bytes, columns: list[tuple[str, Any, bool]]) -> list[Any]:
             raise ValueError(f"expected a JSON object: {error}") from None
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")  # noqa: TRY004 - every bad row is one error
+    return found
+
+
+def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool]]) -> list[Any]:
     values: list[Any] = []
-    for name, convert, required in columns:
-        value = found.get(name)
+    for name, convert, required in fields:
+        value = row.get(name)
         if value is None and "." in name:
             outer, _, inner = name.partition(".")
-            nested = found.get(outer)
+            nested = row.get(outer)
             value = nested.get(inner) if isinstance(nested, dict) else None
         if value is None:
             if required:

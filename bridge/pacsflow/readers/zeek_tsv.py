@@ -20,12 +20,15 @@ from pyarrow import csv
 from pacsflow.errors import InputError
 from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import Block, blocks
+from pacsflow.readers.limits import exceeded, limits
+from pacsflow.readers.names import judged
 from pacsflow.readers.values import (
     COUNT_MAX,
     EARLIEST,
-    LATEST,
     LONGEST,
+    ROUNDING,
     converter,
+    latest,
     to_address,
     to_text,
     unescape,
@@ -33,13 +36,22 @@ from pacsflow.readers.values import (
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pacsflow.readers.quality import Quality
+    from pacsflow.readers.sniff import Source
 
 DECIMAL = pa.decimal128(18, 6)
+PIECE = 1 << 16
 ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+_KEY = re.compile(
+    rb"#(separator|set_separator|empty_field|unset_field|path|fields|types)(?![a-z_])"
+)
+_INDENTED = re.compile(
+    rb"(?m)^[ \t]+(?=#(?:separator|set_separator|empty_field|unset_field|path|open|close|fields"
+    rb"|types)(?![a-z_]))"
+)
 ADDRESSES = {"id.orig_h", "id.resp_h", "host"}
 
 
@@ -56,7 +68,7 @@ class Header:
     types: tuple[str, ...]
 
 
-def parse_header(lines: list[bytes], path: Path, line: int = 1) -> Header:
+def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
     r"""Return the header; `lines` are the ``#`` lines, `line` the number of the first.
 
     Field names and types are read by zat. Raises `InputError` without ``#fields`` or where names
@@ -64,24 +76,29 @@ def parse_header(lines: list[bytes], path: Path, line: int = 1) -> Header:
     """
     told = {"separator": "\\x09", "set_separator": ",", "empty_field": "(empty)"}
     told |= {"unset_field": "-", "path": ""}
+    raw_fields = raw_types = b""
     for raw in lines:
         text = raw.decode("utf-8", "replace").rstrip("\r\n")
         if text.startswith("#separator"):
-            told["separator"] = text[11:].strip(" ") or "\\x09"
+            told["separator"] = text[11:].strip(" ").rstrip("\t") or "\\x09"
             continue
+        if raw.startswith(b"#fields"):
+            raw_fields = raw
+        elif raw.startswith(b"#types"):
+            raw_types = raw
         separator = _unescape(told["separator"])
         key, _, value = text[1:].partition(separator)
         if key in told:
             told[key] = value
     separator = _unescape(told["separator"])
-    names = [raw for raw in lines if raw.startswith(b"#fields")]
-    types = [raw for raw in lines if raw.startswith(b"#types")]
-    if not names or len(separator) != 1:
+    if not raw_fields or len(separator) != 1:
         raise InputError(path, "expected a Zeek log with a #fields line", line=line)
-    if types:
-        fields, kinds = _zat_field_info(b"".join([names[-1], types[-1]]), separator)
+    if raw_fields.count(separator.encode()) > limits().fields:
+        raise exceeded(path, "fields", "the header has too many field names", line)
+    if raw_types:
+        fields, kinds = _zat_field_info(raw_fields + raw_types, separator)
     else:
-        fields, kinds = names[-1].decode("utf-8", "replace").strip().split(separator)[1:], []
+        fields, kinds = raw_fields.decode("utf-8", "replace").strip().split(separator)[1:], []
     if not fields or (kinds and len(fields) != len(kinds)) or len(set(fields)) != len(fields):
         problem = f"the header has {len(fields)} field names and {len(kinds)} types"
         raise InputError(path, problem, hint="the log is damaged or was cut", line=line)
@@ -96,7 +113,7 @@ def parse_header(lines: list[bytes], path: Path, line: int = 1) -> Header:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _zat_field_info(lines: bytes, separator: str) -> tuple[list[str], list[str]]:
     """Let zat read names and types from a file that holds the header alone, with tabs."""
     from zat.utils.field_info import get_field_info  # noqa: PLC0415 - zat takes 0.3 s to import
@@ -123,24 +140,92 @@ def read(
     Where `columns` are given, the others may be null: what nobody asks for is not parsed.
     Concatenated logs (a new header in the middle) are read with the header that applies.
     """
-    header: Header | None = None
-    pending: list[bytes] = []
+    for part, header in _parts_with_headers(path, quality):
+        yield _rows(part, header, log, quality, columns)
+
+
+def read_logs(
+    source: Source, quality: Quality, columns: Collection[str] | None = None
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield ``(log, rows)`` of a file, each row under the log that its own header declares.
+
+    Rows of logs that are not used, or that stand in another log as well, are counted.
+    """
+    known: dict[Header, str] = {}
+    for part, header in _parts_with_headers(source.path, quality):
+        if header not in known:
+            log, twin = judged(header.path, source.path.name, header.fields)
+            known[header] = log if is_wanted(source, log, twin=twin) else ""
+        if log := known[header]:
+            yield log, _rows(part, header, log, quality, columns if log == source.log else None)
+        else:
+            rows = part.data.count(b"\n") + (not part.data.endswith(b"\n"))
+            quality.pass_over(header.path or "unknown", rows)
+
+
+def is_wanted(source: Source, log: str, *, twin: bool) -> bool:
+    """Say whether rows of `log` that stand in `source` are used.
+
+    Connections are hours of traffic, which only a source of conn.log is made into.
+    """
+    if log not in ZEEK_LOGS or (twin and not source.twin):
+        return False
+    return log == source.log or log not in {"conn", "frames", "sflow"}
+
+
+def _parts_with_headers(path: Path, quality: Quality) -> Iterator[tuple[Block, Header]]:
+    """Yield the runs of rows, each with the header that stands above it."""
+    above = _Above(path)
     for block in blocks(path, quality):
-        for part in _parts(block):
+        for part in _parts(_without_blanks(block)):
             if part.data.startswith(b"#"):
-                pending.append(part.data)
-                if part.data.startswith((b"#types", b"#fields")) and any(
-                    p.startswith(b"#fields") for p in pending
-                ):
-                    header = parse_header(pending, path, part.line)
-                elif part.data.startswith(b"#separator"):
-                    pending = [part.data]
+                above.take(part)
+            elif above.header is None and not part.data.strip():
                 continue
-            if header is None:
-                raise InputError(path, "expected a #fields line before the rows", line=part.line)
-            yield _rows(part, header, log, quality, columns)
-    if header is None:
+            elif above.header is None:
+                problem = "expected a #fields line before the rows"
+                raise InputError(path, problem, line=part.line)
+            else:
+                yield part, above.header
+    if above.header is None:
         raise InputError(path, "expected a Zeek log with a #fields line, found none", line=1)
+
+
+class _Above:
+    """The header that stands above the rows to come, as its lines come by."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: Header | None = None
+        self._lines: dict[bytes, bytes] = {}
+        self._known: dict[tuple[bytes, ...], Header] = {}
+
+    def take(self, part: Block) -> None:
+        """Take one ``#`` line; raises `InputError` where a header is damaged, or one too many."""
+        found = _KEY.match(part.data)
+        if not found:
+            return
+        if found[1] == b"separator":
+            self._lines = {}
+        if found[1] == b"fields":
+            self._lines.pop(b"types", None)
+        self._lines[found[1]] = part.data
+        if found[1] not in {b"fields", b"types"} or b"fields" not in self._lines:
+            return
+        lines = tuple(self._lines.values())
+        if lines not in self._known:
+            if len(self._known) >= limits().headers:
+                raise exceeded(self.path, "headers", "it has too many different headers", part.line)
+            self._known[lines] = parse_header(lines, self.path, part.line)
+        self.header = self._known[lines]
+
+
+def _without_blanks(block: Block) -> Block:
+    """Return a block whose header lines have no blanks before them."""
+    data = block.data
+    if b"#" not in data or not (data[:1] in b" \t\r\n" or b"\n " in data or b"\n\t" in data):
+        return block
+    return block._replace(data=_INDENTED.sub(b"", data))
 
 
 def _parts(block: Block) -> Iterator[Block]:
@@ -164,12 +249,30 @@ def _rows(
 ) -> pa.RecordBatch:
     if b"\r" in block.data and b"\r\n" in block.data:
         block = block._replace(data=block.data.replace(b"\r\n", b"\n"))
-    clean = block.complete and block.data.isascii() and not _has_controls(block.data)
-    batch = _fast(block, header, log, columns) if clean else None
+    batch = _fast(block, header, log, columns)
     if batch is None:
-        batch = _slow(block, header, log, quality)
+        batches = []
+        for piece in _pieces(block):
+            made = _fast(piece, header, log, columns) if piece is not block else None
+            batches.append(_slow(piece, header, log, quality) if made is None else made)
+        batch = batches[0]
+        if len(batches) > 1:
+            (batch,) = pa.Table.from_batches(batches).combine_chunks().to_batches() or [batch]
     quality.rows += batch.num_rows
     return batch
+
+
+def _pieces(block: Block) -> Iterator[Block]:
+    """Split a block in which something is odd, so that few rows are read one by one."""
+    data, start, line = block.data, 0, block.line
+    if len(data) <= 2 * PIECE:
+        yield block
+        return
+    while start < len(data):
+        end = data.find(b"\n", start + PIECE) + 1 or len(data)
+        yield Block(line, data[start:end], complete=block.complete or end < len(data))
+        line += data.count(b"\n", start, end)
+        start = end
 
 
 def _has_controls(data: bytes) -> bool:
@@ -183,6 +286,8 @@ def _fast(
     block: Block, header: Header, log: str, wanted: Collection[str] | None
 ) -> pa.RecordBatch | None:
     """Return the block's rows, or None where anything in it is not as it should be."""
+    if not (block.complete and block.data.isascii()) or _has_controls(block.data):
+        return None
     schema = ZEEK_LOGS[log]
     there = [
         name for name in schema.names
@@ -235,7 +340,7 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
     """Bring one parsed column to its final type; ValueError where a value is out of bounds."""
     if kind == TIME:
         micro = _microseconds(column)
-        _within(micro, int(EARLIEST) * 1_000_000, int(LATEST) * 1_000_000 - 1)
+        _within(micro, int(EARLIEST) * 1_000_000, latest() * 1_000_000 - 1)
         return micro.cast(kind)
     if kind == TEXTS:
         lists = _unescaped(pc.split_pattern(column, header.set_separator))
@@ -254,7 +359,10 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
     elif pa.types.is_floating(kind):
         if not pc.all(pc.is_finite(column)).as_py() and column.null_count < len(column):
             raise ValueError("not finite")
-        _within(column, 0, LONGEST if name == "duration" else float("inf"))
+        if name == "duration":
+            _within(column, -ROUNDING, LONGEST)
+            return pc.max_element_wise(column, 0.0, skip_nulls=False)
+        _within(column, 0, float("inf"))
     return column
 
 

@@ -1,0 +1,125 @@
+"""Brings Zeek's rows to Zeek's own names from the shapes in which shippers of logs write them.
+
+docs/reading.md shows the table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+ECS = {
+    "ts": ("@timestamp",),
+    "uid": ("zeek.session_id", "log.id.uid", "event.id"),
+    "id.orig_h": ("source.ip", "source.address", "client.ip"),
+    "id.orig_p": ("source.port", "client.port"),
+    "id.resp_h": ("destination.ip", "destination.address", "server.ip"),
+    "id.resp_p": ("destination.port", "server.port"),
+    "proto": ("network.transport",),
+    "service": ("network.protocol",),
+    "community_id": ("network.community_id",),
+    "conn_state": ("zeek.connection.state", "connection.state"),
+    "history": ("zeek.connection.history", "connection.history"),
+    "missed_bytes": ("zeek.connection.missed_bytes", "connection.bytes.missed"),
+    "local_orig": ("zeek.connection.local_orig", "connection.local.originator"),
+    "local_resp": ("zeek.connection.local_resp", "connection.local.responder"),
+    "tunnel_parents": ("zeek.connection.tunnel_parents", "log.id.tunnel_parents"),
+    "orig_bytes": ("zeek.connection.orig_bytes", "client.bytes"),
+    "resp_bytes": ("zeek.connection.resp_bytes", "server.bytes"),
+    "orig_pkts": ("source.packets", "client.packets"),
+    "resp_pkts": ("destination.packets", "server.packets"),
+    "orig_ip_bytes": ("client.ip_bytes", "source.bytes"),
+    "resp_ip_bytes": ("server.ip_bytes", "destination.bytes"),
+    "note": ("zeek.notice.note", "notice.note"),
+    "version": ("zeek.ssl.version", "ssl.version"),
+    "cipher": ("zeek.ssl.cipher", "ssl.cipher", "tls.cipher"),
+    "server_name": ("zeek.ssl.server.name", "ssl.server_name", "tls.client.server_name"),
+    "established": ("zeek.ssl.established", "ssl.established", "tls.established"),
+}
+"""Zeek's fields and what the Elastic Common Schema, Filebeat's module and Security Onion call
+them; the first that a row has counts."""
+
+DATASETS = {
+    "zeek.connection": "conn",
+    "connection": "conn",
+}
+WRAPPERS = ("zeek", "json", "_source", "data", "message", "event.original", "result")
+"""Where shippers keep Zeek's own row, as an object or as text."""
+SIGNS = ("@timestamp", "_source", "result", "message", "zeek", "json", "event", "data")
+
+
+def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a row in Zeek's names, and the path that it declares, empty where it does not.
+
+    >>> plain_row({"_path": "conn", "id_orig_h": "10.0.0.1", "ts": 1})
+    ({'_path': 'conn', 'id_orig_h': '10.0.0.1', 'ts': 1, 'id.orig_h': '10.0.0.1'}, 'conn')
+    """
+    declared = row.get("_path") or row.get("_log_type")
+    if "ts" not in row and not row.keys().isdisjoint(SIGNS):
+        row, declared = _unwrapped(row, declared)
+    if "id_orig_h" in row:
+        for name in ("orig_h", "orig_p", "resp_h", "resp_p"):
+            if f"id_{name}" in row:
+                row[f"id.{name}"] = row[f"id_{name}"]
+    return row, declared if isinstance(declared, str) else ""
+
+
+def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], object]:
+    """Return the row that a shipper's document holds, or its fields under Zeek's names."""
+    for _ in range(2):  # a document of a search engine may hold that of a shipper
+        dataset = _at(row, "event.dataset")
+        if not declared and isinstance(dataset, str):
+            declared = DATASETS.get(dataset, dataset.removeprefix("zeek."))
+        inner = _inner(row)
+        if inner is None:
+            break
+        row, declared = inner, inner.get("_path") or declared
+    if "ts" in row:
+        return row, declared
+    if _at(row, "@timestamp") is None:
+        return row, declared
+    made: dict[str, Any] = {}
+    for name, places in ECS.items():
+        value = next((v for p in places if (v := _at(row, p)) is not None), None)
+        if value is not None:
+            made[name] = value
+    duration = _at(row, "event.duration")
+    if duration is not None:
+        made["duration"] = _seconds(row, duration)
+    return made, declared
+
+
+def _inner(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the row that a document keeps as an object or as text; None where it keeps none."""
+    for place in WRAPPERS:
+        inner = _at(row, place)
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            try:
+                inner = orjson.loads(inner)
+            except orjson.JSONDecodeError:
+                continue
+        if isinstance(inner, dict) and ("ts" in inner or place in {"_source", "result"}):
+            return inner
+    return None
+
+
+def _seconds(row: dict[str, Any], duration: Any) -> Any:  # noqa: ANN401 - of JSON
+    """Return seconds: ECS counts nanoseconds, Security Onion keeps Zeek's seconds."""
+    if _at(row, "connection.state") is not None or not isinstance(duration, (int, float)):
+        return duration
+    return duration / 1e9
+
+
+def _at(row: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - of JSON
+    """Return a field by its dotted name, written flat, nested, or both."""
+    if name in row:
+        return row[name]
+    outer, dot, inner = name.partition(".")
+    while dot:
+        nested = row.get(outer)
+        if isinstance(nested, dict) and (found := _at(nested, inner)) is not None:
+            return found
+        more, dot, inner = inner.partition(".")
+        outer = f"{outer}.{more}"
+    return None

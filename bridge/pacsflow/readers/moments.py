@@ -1,0 +1,130 @@
+"""Reads one written moment: dates in any order, month names, AM and PM, zones that are written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from pacsflow.readers.values import latest, to_time
+
+MONTHS = {
+    name: month
+    for month, names in enumerate(
+        (
+            "jan january janeiro januar janner enero ene", ("feb february fevereiro fev februar "
+            "febrero"), "mar march marco marz mrz marzo", "apr april abril abr",
+            "may maio mai mayo", "jun june junho juni junio", "jul july julho juli julio",
+            "aug august agosto ago", "sep sept september setembro set septiembre",
+            "oct october outubro out oktober okt octubre", "nov november novembro noviembre",
+            "dec december dezembro dez dezember diciembre dic",
+        ),
+        1,
+    )
+    for name in names.split()
+}  # fmt: skip
+ZONES = {
+    "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120,
+    "MESZ": 120, "EET": 120, "EEST": 180, "SAST": 120, "WAT": 60, "CAT": 120, "EAT": 180,
+    "BRT": -180, "BRST": -120, "EST": -300, "EDT": -240, "MDT": -360, "PDT": -420, "AKST": -540,
+    "AKDT": -480, "HST": -600, "NDT": -150, "JST": 540, "HKT": 480, "AEST": 600, "AEDT": 660,
+    "ACST": 570, "ACDT": 630, "AWST": 480, "NZST": 720, "NZDT": 780,
+}  # fmt: skip
+"""Abbreviations of zones that mean one thing, minutes east of UTC."""
+
+_TIME = (
+    r"(?P<h>\d{1,2})[:h](?P<mi>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d{1,12}))?)?"
+    r"\s*(?P<ap>[AaPp]\.?\s?[Mm]\.?)?\s*(?P<z>\S.*)?$"
+)
+_FORMS = (
+    re.compile(
+        r"(?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})(?:[T,\s]+|$)(?:" + _TIME + ")?"
+    ),
+    re.compile(
+        r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)(?:[T,\s]+|$)(?:" + _TIME + ")?"
+    ),
+    re.compile(
+        r"(?:[^\W\d]+,\s+)?(?P<n>[^\W\d]+)\.?\s+(?P<d>\d{1,2}),?\s+(?P<y>\d{4})(?:[,\s]+|$)(?:"
+        + _TIME + ")?"
+    ),
+    re.compile(
+        r"(?:[^\W\d]+,\s+)?(?P<d>\d{1,2})\.?[-\s]+(?:de\s+)?(?P<n>[^\W\d]+)\.?,?[-\s]+(?:de\s+)?"
+        r"(?P<y>\d{4})(?:[,\s]+|$)(?:" + _TIME + ")?"
+    ),
+)  # fmt: skip
+
+
+def read_moment(value: str, *, day_first: bool = False) -> int:
+    """Return microseconds since 1970 UTC of one written moment; one without a zone is UTC.
+
+    Raises ValueError with what was expected.
+    """
+    text = value.strip()
+    try:
+        return to_time(text)
+    except ValueError as error:
+        if "future" in str(error):
+            raise
+    for form in _FORMS:
+        if found := form.match(text):
+            return _moment(found, text, day_first=day_first)
+    raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
+
+
+def _moment(found: re.Match[str], text: str, *, day_first: bool) -> int:
+    parts = found.groupdict()
+    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)
+    if parts.get("n"):
+        month, day = _month(parts["n"]), int(parts["d"])
+    elif parts.get("a"):
+        month, day = int(parts["b"]), int(parts["a"])
+        if not (day_first or text[found.end("a")] == "."):
+            month, day = day, month
+    else:
+        month, day = int(parts["mo"]), int(parts["d"])
+    hour = int(parts["h"] or 0)
+    if half := (parts["ap"] or "").lower()[:1]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"expected an hour from 1 to 12, found {text[:40]!r}")
+        hour = hour % 12 + (12 if half == "p" else 0)
+    try:
+        whole = datetime(
+            year, month, day, hour, int(parts["mi"] or 0), int(parts["s"] or 0), tzinfo=UTC
+        )
+    except ValueError as error:
+        raise ValueError(f"expected a time, found {text[:40]!r} ({error})") from None
+    micros = int((parts["f"] or "0").ljust(6, "0")[:6])
+    moment = whole - _offset(parts["z"] or "") + timedelta(microseconds=micros)
+    made = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if not 631152000 <= made / 1e6 < latest():
+        raise ValueError(f"expected a time between 1990 and now, found {text[:40]!r}")
+    return made
+
+
+@lru_cache(maxsize=256)
+def _month(name: str) -> int:
+    plain = unicodedata.normalize("NFKD", name.lower())
+    month = MONTHS.get("".join(c for c in plain if not unicodedata.combining(c)))
+    if month is None:
+        raise ValueError(f"expected a month, found {name[:20]!r}")
+    return month
+
+
+@lru_cache(maxsize=256)
+def _offset(text: str) -> timedelta:
+    """Return what a written zone is ahead of UTC; ValueError where it means several things."""
+    zone = text.strip().strip("()")
+    found = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", zone)
+    if found:
+        minutes = int(found[2]) * 60 + int(found[3] or 0)
+        if minutes > 14 * 60:
+            raise ValueError(f"expected a zone, found {zone[:20]!r}")
+        return timedelta(minutes=-minutes if found[1] == "-" else minutes)
+    if not zone:
+        return timedelta()
+    if zone.upper() in ZONES:
+        return timedelta(minutes=ZONES[zone.upper()])
+    raise ValueError(
+        f"the zone {zone[:20]!r} is not the same everywhere; export UTC or its offset, as -03:00"
+    )

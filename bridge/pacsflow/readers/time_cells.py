@@ -1,0 +1,276 @@
+"""Reads the times of a table as its whole column shows that they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pacsflow.errors import InputError
+from pacsflow.readers.arrays import integers
+from pacsflow.readers.moments import read_moment
+from pacsflow.readers.number_cells import NumberCells
+from pacsflow.readers.values import EARLIEST, SCALES, latest
+from pacsflow.terms.log_fields import TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pacsflow.readers.columns import Header
+    from pacsflow.readers.quality import Quality
+
+_DAY = 86_400.0
+_EXCEL_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - datetime(1899, 12, 30, tzinfo=UTC)).days
+_FIRST = int(EARLIEST) * 1_000_000
+_NUMBER = r"^\s*\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
+_CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
+_DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]00:00(?::00(?:\.0*)?)?)?\s*$"
+_TWO_NUMBERS = r"^\s*(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.]\d{2,4}(?:\D|$)"
+_DATED = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"
+_MIDNIGHT = r"[T ]00:00(?::00(?:\.0*)?)?\s*$"
+ORDERS = ("dmy", "mdy")
+
+
+@dataclass(slots=True)
+class TimeCells:
+    """Reads the times of one table, batch after batch; how they are written is decided once.
+
+    Parameters
+    ----------
+    quality
+        Keeps remarks.
+    header
+        Of the table.
+    preview
+        Yields the whole of a column, where its first rows leave the order of day and month open.
+    start
+        When the capture began, for times that are seconds since then.
+    date_order
+        ``dmy`` or ``mdy``, where the user says it.
+    """
+
+    quality: Quality
+    header: Header
+    preview: Callable[[str], Iterator[pa.Array]]
+    start: datetime | None = None
+    date_order: str = ""
+    is_relative: bool = field(default=False, init=False)
+    _day_first: bool | None = field(default=None, init=False)
+    _read: Callable[[pa.Array, dict[int, str]], pa.Array] | None = field(default=None, init=False)
+    _joined: bool | None = field(default=None, init=False)
+    _numbers: NumberCells | None = field(default=None, init=False)
+
+    def __call__(
+        self, times: pa.Array | None, dates: pa.Array | None, bad: dict[int, str]
+    ) -> pa.Array:
+        """Return times; places of cells that hold none go to `bad`, with what was expected."""
+        column = self._one_column(times, dates)
+        if self._read is None:
+            self._read = self._how_times_are_written(column)
+        made = self._read(column, bad)
+        if pa.types.is_null(made.type):
+            return made
+        micros = made.cast(pa.int64())
+        outside = pc.or_(pc.less(micros, _FIRST), pc.greater_equal(micros, latest() * 1_000_000))
+        wrong = pc.or_kleene(pc.is_null(made), pc.fill_null(outside, False))
+        for place in np.flatnonzero(wrong.to_numpy(zero_copy_only=False)).tolist():
+            found = (column[place].as_py() or "nothing")[:40]
+            bad.setdefault(place, f"expected a time between 1990 and 2100, found {found!r}")
+        return made
+
+    def _one_column(self, times: pa.Array | None, dates: pa.Array | None) -> pa.Array:
+        """Return the column that says when: date and time of day joined where they are two."""
+        if times is None or dates is None:
+            return times if dates is None else dates
+        if self._joined is None:
+            self._joined = _mostly(times, _CLOCK) and _mostly(dates, _DATE)
+        if not self._joined:
+            return times
+        days = pc.replace_substring_regex(pc.utf8_trim_whitespace(dates), _MIDNIGHT, "")
+        return pc.binary_join_element_wise(days, pc.utf8_trim_whitespace(times), " ")
+
+    def _how_times_are_written(
+        self, column: pa.Array
+    ) -> Callable[[pa.Array, dict[int, str]], pa.Array]:
+        """Decide by the first rows: numbers of days, of seconds since 1970 or since the start."""
+        if not _mostly(column, _NUMBER):
+            if _mostly(column, _CLOCK):
+                raise InputError(
+                    self.quality.path,
+                    "its times are times of day, without a date",
+                    hint="export it with View > Time Display Format > UTC Date and Time of Day",
+                )
+            if _mostly(column, _DATE) and not _mostly(column, r":"):
+                self.quality.note("times are dates alone: all frames stand at midnight")
+            return self._text_times
+        self._numbers = NumberCells("Time", self.quality, self.header.comma, whole=False)
+        if self.header.days:
+            return self._days
+        least = pc.min(self._numbers.floats(column)).as_py()
+        if least is not None and least >= float(EARLIEST):
+            return self._epoch
+        self.is_relative = True
+        if self.start is None:
+            self.quality.note(
+                "times are seconds since an unknown start: frames cannot be put into hours (export "
+                "with View > Time Display Format > UTC Date and Time of Day)"
+            )
+            return lambda c, _: pa.nulls(len(c))
+        return self._since_start
+
+    def _floats(self, column: pa.Array) -> pa.Array:
+        return self._numbers.floats(column) if self._numbers else column.cast(pa.float64())
+
+    def _epoch(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        """Return times from seconds since 1970, or milli-, micro- or nanoseconds."""
+        values = self._floats(column)
+        for most, scale in SCALES[1:]:
+            large = pc.fill_null(pc.greater_equal(values, most / 1000), False)
+            if pc.any(large).as_py():
+                scaled = pc.divide(values, float(scale))
+                fits = pc.and_(large, pc.fill_null(pc.less(values, most), False))
+                values = pc.if_else(fits, scaled, values)
+        return self._with_texts(_from_seconds(values), column, bad)
+
+    def _since_start(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        del bad
+        base = self.start.astimezone(UTC).timestamp() if self.start else 0.0
+        return _from_seconds(pc.add(self._floats(column), base))
+
+    def _days(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        """Return times from a spreadsheet's days (ECMA-376 18.17.4.1)."""
+        since = pc.subtract(self._floats(column), float(_EXCEL_EPOCH))
+        return self._with_texts(_from_seconds(pc.multiply(since, _DAY)), column, bad)
+
+    def _with_texts(self, made: pa.Array, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        """Return times with those read as text that are no numbers."""
+        if made.null_count == column.null_count:
+            return made
+        left = pc.if_else(pc.is_null(made), column, pa.scalar(None, pa.string()))
+        return pc.coalesce(made, self._text_times(left, bad))
+
+    def _text_times(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        """Return times from ISO 8601 and its like, and from dates in another order."""
+        text = pc.replace_substring_regex(
+            pc.utf8_trim_whitespace(column), r"(:\d\d),(\d)", r"\1.\2"
+        )
+        self._decide_order(text)
+        plain = pc.replace_substring_regex(text, r" ?(?:UTC|GMT)$", "Z")
+        if self._day_first is not None:
+            order = r"\3-\2-\1" if self._day_first else r"\3-\1-\2"
+            plain = pc.replace_substring_regex(plain, _DATED, order)
+            plain = pc.replace_substring_regex(plain, r"^(\d{4})-(\d)-", r"\1-0\2-")
+            plain = pc.replace_substring_regex(plain, r"^(\d{4}-\d\d)-(\d)(\D|$)", r"\1-0\2\3")
+        plain = pc.replace_substring_regex(plain, r"([T ])(\d:\d\d)", r"\10\2")
+        try:
+            return _cast_time(plain)
+        except pa.ArrowInvalid:  # at least one is written otherwise: one by one
+            return self._one_by_one(text, bad)
+
+    def _one_by_one(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+        values = np.zeros(len(column), dtype=np.int64)
+        valid = np.zeros(len(column), dtype=np.bool_)
+        for place, value in enumerate(column.to_pylist()):
+            if value is None:
+                continue
+            try:
+                values[place] = read_moment(value, day_first=bool(self._day_first))
+            except ValueError as error:
+                bad.setdefault(place, str(error))
+            else:
+                valid[place] = True
+        return integers(values, valid).cast(pa.timestamp("us")).cast(TIME)
+
+    def _decide_order(self, text: pa.Array) -> None:
+        """Decide whether the day or the month stands first, where dates are written so.
+
+        By what the user says, by numbers above twelve anywhere in the column, by dots, by the
+        header's language. Raises `InputError` where none of them tells.
+        """
+        seen = _Seen()
+        seen.look(text)
+        if not seen.anything:
+            return
+        if self._day_first is None and self.date_order:
+            self._day_first = self.date_order == "dmy"
+        if self._day_first is None and not seen.decided:
+            for more in self.preview("date" if self._joined else ""):
+                seen.look(more)
+                if seen.decided:
+                    break
+        if seen.first > 12 and seen.second > 12 and not self.date_order:
+            raise InputError(
+                self.quality.path,
+                f"its dates contradict each other: {seen.example!r} and others of another order",
+                hint="write them as 2026-03-02",
+            )
+        if self._day_first is not None:
+            return
+        if seen.decided:
+            self._day_first = seen.first > 12
+        elif seen.dotted or self.header.day_first:
+            self._day_first = True
+        else:
+            raise InputError(
+                self.quality.path,
+                f"dates like {seen.example!r} may begin with the day or the month",
+                hint="say which: --date-order dmy or --date-order mdy",
+            )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What dates that begin with one or two digits show of their order."""
+
+    first: int = 0
+    second: int = 0
+    dotted: bool = True
+    example: str = ""
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.example)
+
+    @property
+    def decided(self) -> bool:
+        return self.first > 12 or self.second > 12
+
+    def look(self, text: pa.Array) -> None:
+        parts = pc.extract_regex(text, _TWO_NUMBERS)
+        there = pc.is_valid(parts)
+        if not pc.any(there).as_py():
+            return
+        if not self.example:
+            self.example = text.filter(there)[0].as_py()[:20]
+        parts = parts.filter(there)
+        first, second = (
+            pc.max(pc.struct_field(parts, name).cast(pa.int32())).as_py() for name in ("a", "b")
+        )
+        self.first, self.second = max(self.first, first), max(self.second, second)
+        self.dotted &= bool(pc.all(pc.equal(pc.struct_field(parts, "sign"), ".")).as_py())
+
+
+def _mostly(column: pa.Array, pattern: str) -> bool:
+    """Say whether half of the cells that hold something match a pattern."""
+    found = pc.match_substring_regex(column, pattern)
+    return (pc.mean(found.cast(pa.int8())).as_py() or 0.0) >= 0.5
+
+
+def _cast_time(text: pa.Array) -> pa.Array:
+    """Return UTC times from ISO text that all has a zone, or all has none."""
+    try:
+        made = text.cast(pa.timestamp("ns"))
+    except pa.ArrowInvalid:
+        made = text.cast(pa.timestamp("ns", tz="UTC"))
+    return made.cast(pa.timestamp("us", tz=made.type.tz), safe=False).cast(TIME)
+
+
+def _from_seconds(values: pa.Array) -> pa.Array:
+    fine = pc.less(pc.abs(values), 1e12)  # what fits 64 bits of microseconds
+    kept = pc.if_else(fine, values, pa.scalar(None, pa.float64()))
+    micros = pc.round(pc.multiply(kept, 1e6)).cast(pa.int64())
+    return micros.cast(pa.timestamp("us")).cast(TIME)
