@@ -48,6 +48,8 @@ ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _KEY = re.compile(
     rb"#(separator|set_separator|empty_field|unset_field|path|fields|types)(?![a-z_])"
 )
+_KEYS = re.compile(rb"(?m)^" + _KEY.pattern + rb"[^\n]*\n?")
+_COMMENTS = re.compile(rb"(?:#[^\n]*+(?:\n|\Z))*+")
 _INDENTED = re.compile(
     rb"(?m)^[ \t]+(?=#(?:separator|set_separator|empty_field|unset_field|path|open|close|fields"
     rb"|types)(?![a-z_]))"
@@ -229,18 +231,21 @@ def _without_blanks(block: Block) -> Block:
 
 
 def _parts(block: Block) -> Iterator[Block]:
-    """Split a block into single ``#`` lines and the runs of rows between them."""
+    """Split a block into single lines of headers and the runs of rows between them."""
     data, start, line = block.data, 0, block.line
     while start < len(data):
         if data.startswith(b"#", start):
-            end = data.find(b"\n", start) + 1 or len(data)
+            run = _COMMENTS.match(data, start)
+            end = run.end() if run else len(data)
+            for told in _KEYS.finditer(data, start, end):
+                number = line + data.count(b"\n", start, told.start())
+                yield Block(number, told[0], complete=block.complete)
         else:
             # To look for two bytes takes ten times as long as for one.
             found = data.find(b"\n#", start) if data.find(b"#", start) >= 0 else -1
             end = found + 1 if found >= 0 else len(data)
-        part = data[start:end]
-        yield Block(line, part, complete=block.complete or end < len(data))
-        line += part.count(b"\n")
+            yield Block(line, data[start:end], complete=block.complete or end < len(data))
+        line += data.count(b"\n", start, end)
         start = end
 
 
