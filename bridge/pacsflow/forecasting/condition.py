@@ -1,4 +1,4 @@
-"""What kind of history a series has: it may start late, have stopped, be constant, hold a spike."""
+"""What kind of history a series has: it may start late, have stopped, or be constant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.outliers import without_outliers
 from pacsflow.forecasting.values import HOURS_NEEDED, WEEK
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class Condition:
     Parameters
     ----------
     y
-        Wall-clock hours from the series' true beginning on; spikes are gaps.
+        Wall-clock hours from the series' true beginning on.
     first
         Wall-clock hour of the first.
     level
@@ -72,11 +71,7 @@ def examine(y: Floats, first: int) -> Condition:
     y, first, missing = _from_beginning(y, first, int(alive[0]), notes)
     if missing:
         return Condition(y, first, missing=missing)
-    y, told = without_outliers(y)
-    seen = y[np.isfinite(y)]
-    if told and np.ptp(seen) == 0:
-        return Condition(y, first, float(seen[0]), notes=(*notes, *told))
-    return Condition(y, first, notes=(*notes, *told))
+    return Condition(y, first, notes=tuple(notes))
 
 
 def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int, str]:

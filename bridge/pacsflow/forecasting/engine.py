@@ -13,22 +13,30 @@ from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
 from pacsflow.forecasting.condition import examine
 from pacsflow.forecasting.diagnostics import diagnose
+from pacsflow.forecasting.outliers import without_outliers
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.values import (
     HOURS_NEEDED,
     WEEK,
     Diagnostics,
     Forecast,
+    LeftOut,
     NotEnoughHistory,
     Verdict,
 )
 from pacsflow.forecasting.verdict import judge, scores
+from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.calendar import HolidayCalendar
     from pacsflow.forecasting.condition import Condition
+    from pacsflow.forecasting.outliers import Excluded
+    from pacsflow.forecasting.transform import Wall
     from pacsflow.forecasting.values import Floats
     from pacsflow.series import HourlySeries
+
+_TOLD_EACH = 3
+"""Up to so many events that were left out have a note each."""
 
 
 def forecast(
@@ -75,6 +83,12 @@ def forecast(
         notes.append(_holiday_note(effect))
         if effect.shows:
             y = np.where(mask[: len(y)], np.nan, y)
+    y, events = without_outliers(y, first)
+    left_out = _dated(series, wall, first, events)
+    notes.extend(_left_out_notes(left_out))
+    if np.ptp(y[np.isfinite(y)]) == 0:
+        level = float(y[np.isfinite(y)][0])
+        return _level(series, replace(found, level=level, notes=tuple(notes)), horizon, left_out)
     held_back = selection.rolling_origin(y, first, WEEK)
     key = selection.choose(held_back, len(y))
     parts = selection.fit_chosen(key, y, first)
@@ -105,11 +119,44 @@ def forecast(
         diagnostics=diagnose(y, parts, verdict.dm_p),
         scores=scores(y, first, held_back),
         notes=tuple(notes),
+        left_out=left_out,
     )
     if capacity:
         sentence = capacity_outlook(series, made, capacity).sentence
         made = replace(made, notes=(*made.notes, sentence))
     return made
+
+
+def _dated(
+    series: HourlySeries, wall: Wall, first: int, events: tuple[Excluded, ...]
+) -> tuple[LeftOut, ...]:
+    """Return what was left out with its time."""
+    return tuple(
+        LeftOut(
+            series.start + int(np.searchsorted(wall.past, first + event.first)) * HOUR,
+            event.hours,
+            event.direction,
+        )
+        for event in events
+    )
+
+
+def _left_out_notes(events: tuple[LeftOut, ...]) -> list[str]:
+    """Return what was left out in words: each, or where there are many, how many."""
+    if len(events) > _TOLD_EACH:
+        hours = sum(event.hours for event in events)
+        last = f"{events[-1].start:%Y-%m-%d %H:%M} UTC"
+        told = (
+            f"{len(events)} times, {hours} hours in all, the last from {last} on: far from the "
+            "same hours of other weeks, and it did not come again. The forecast leaves this out."
+        )
+        return [told]
+    return [
+        f"{event.hours} hour{'s' * (event.hours != 1)} from {event.start:%Y-%m-%d %H:%M} UTC on: "
+        f"far {event.direction} than the same hours of other weeks, and it did not come again. "
+        "The forecast leaves this out."
+        for event in events
+    ]
 
 
 def _holiday_note(effect: HolidayEffect) -> str:
@@ -126,7 +173,9 @@ def _holiday_note(effect: HolidayEffect) -> str:
     )
 
 
-def _level(series: HourlySeries, found: Condition, horizon: int) -> Forecast:
+def _level(
+    series: HourlySeries, found: Condition, horizon: int, left_out: tuple[LeftOut, ...] = ()
+) -> Forecast:
     """Return the forecast of a series that has but one value, or has stopped."""
     level = found.level or 0.0
     mean: Floats = np.full(horizon, max(level, 0.0))
@@ -144,4 +193,5 @@ def _level(series: HourlySeries, found: Condition, horizon: int) -> Forecast:
         verdict=Verdict(f"{found.notes[-1]} There is nothing for a model to explain.", None),
         diagnostics=Diagnostics(),
         notes=found.notes,
+        left_out=left_out,
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pacsflow.forecasting.values import Diagnostics, Forecast, NotEnoughHistory, Verdict
+from pacsflow.forecasting.values import Diagnostics, Forecast, LeftOut, NotEnoughHistory, Verdict
 from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
@@ -127,6 +127,10 @@ def _restored(told: str, bands: bytes) -> Answer | None:
             total95=(float(low), float(high)),
             verdict=Verdict(**values.pop("verdict")),
             notes=tuple(values.pop("notes")),
+            left_out=tuple(
+                LeftOut(datetime.fromisoformat(one["start"]), one["hours"], one["direction"])
+                for one in values.pop("left_out")
+            ),
             diagnostics=Diagnostics(),
             **values,
         )

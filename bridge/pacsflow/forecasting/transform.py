@@ -41,11 +41,14 @@ class Wall:
         hour of the week, Monday first.
     future
         Position on the grid of each forecast hour, counted from the end of `values`.
+    past
+        Wall-clock hour, as `first`, of each hour of the series; never falling.
     """
 
     values: Floats
     first: int
     future: NDArray[np.int64]
+    past: NDArray[np.int64]
 
     @property
     def horizon(self) -> int:
@@ -101,7 +104,7 @@ def to_wall(series: HourlySeries, zone: str, horizon: int) -> Wall:
     np.add.at(count, known[seen] - first, 1.0)
     values = np.full(size, np.nan)
     values[count > 0] = total[count > 0] / count[count > 0]
-    return Wall(values, first, ahead - first - size)
+    return Wall(values, first, ahead - first - size, known)
 
 
 def fill(values: Floats) -> Floats:

@@ -200,6 +200,25 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Hours of the history that a forecast did not learn from: they came once.
+
+    Parameters
+    ----------
+    start
+        Start of the first hour, UTC.
+    hours
+        Wall-clock hours, one after the other.
+    direction
+        ``more`` or ``less`` than the same hours of other weeks.
+    """
+
+    start: datetime
+    hours: int
+    direction: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
     """What comes: mean with 80 and 95 % intervals, hour by hour.
@@ -224,6 +243,8 @@ class Forecast:
         Rolling-origin results of every candidate, best first.
     notes
         What else a reader should know, one sentence each.
+    left_out
+        Hours that the forecast did not learn from, in the order of time; `notes` tells of them.
     """
 
     series: str
@@ -240,6 +261,7 @@ class Forecast:
     diagnostics: Diagnostics
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def horizon(self) -> int:

@@ -1,0 +1,173 @@
+"""What a forecast does not learn from: events of one night or day that did not come again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecasting.shapes import WEEK, working_week
+from pacsflow.forecasting.outliers import Excluded, comes_again, distances, without_outliers
+
+NIGHT = 3 * 24 + 1
+"""Thursday, one o'clock."""
+
+
+def left_out(y: np.ndarray, first: int = 0) -> list[tuple[int, int, str]]:
+    """Return first hour, hours and direction of each event that was left out."""
+    return [(e.first, e.hours, e.direction) for e in without_outliers(y, first)[1]]
+
+
+def week_hour(week: int, hour: int) -> int:
+    return week * WEEK + hour
+
+
+@pytest.mark.parametrize("weeks", [2, 3, 4, 8])
+@pytest.mark.parametrize("times", [0.7, 1.0, 1.8])
+def test_a_night_no_larger_than_a_busy_day_is_left_out(weeks: int, times: float) -> None:
+    y = working_week(weeks)
+    at = week_hour(weeks - 1, NIGHT)
+    y[at : at + 4] += times * np.quantile(y, 0.99)
+    assert left_out(y) == [(at, 4, "more")]
+
+
+def test_the_gaps_are_the_event_and_nothing_else() -> None:
+    y = working_week(4)
+    y[week_hour(2, NIGHT) : week_hour(2, NIGHT) + 4] += 120
+    cleaned, events = without_outliers(y, 0)
+    assert events == (Excluded(week_hour(2, NIGHT), 4, "more"),)
+    gaps = np.flatnonzero(np.isnan(cleaned))
+    assert gaps.tolist() == list(range(week_hour(2, NIGHT), week_hour(2, NIGHT) + 4))
+    rest = np.isfinite(cleaned)
+    np.testing.assert_array_equal(cleaned[rest], y[rest])
+    assert np.isfinite(y).all()  # the caller's own hours are as they were
+
+
+@pytest.mark.parametrize("weeks", [2, 3, 8])
+def test_an_outage_as_zeros_is_left_out(weeks: int) -> None:
+    y = working_week(weeks, noise=0.3)
+    at = week_hour(weeks - 1, 2 * 24 + 9)
+    y[at : at + 6] = 0.0
+    assert left_out(y) == [(at, 6, "less")]
+
+
+def test_a_holiday_is_left_out() -> None:
+    y = working_week(6)
+    monday = week_hour(4, 0)
+    y[monday : monday + 24] = working_week(1, seed=9)[6 * 24 :]  # a Sunday's hours
+    assert left_out(y) == [(monday + 7, 11, "less")]
+
+
+def test_clean_weeks_have_nothing_left_out() -> None:
+    for seed in range(10):
+        assert not left_out(working_week(6, seed=seed))
+
+
+@pytest.mark.parametrize(("hour", "shift"), [(NIGHT, 0), (NIGHT, 3), (NIGHT, -2)])
+def test_what_comes_in_two_weeks_stays(hour: int, shift: int) -> None:
+    y = working_week(6)
+    for at in (week_hour(2, hour), week_hour(4, hour + shift)):
+        y[at : at + 4] += 150
+    assert not left_out(y)
+
+
+def test_what_comes_on_two_days_of_a_week_stays() -> None:
+    y = working_week(6)
+    for day in (2, 4):
+        at = week_hour(5, day * 24 + 1)
+        y[at : at + 4] += 150
+    assert not left_out(y)
+
+
+def test_a_night_with_more_and_one_with_less_are_no_habit() -> None:
+    y = working_week(6)
+    up, down = week_hour(3, 24 + 10), week_hour(4, 24 + 9)
+    y[up : up + 4] += 300
+    y[down : down + 6] = 0
+    assert left_out(y) == [(up, 4, "more"), (down, 6, "less")]
+
+
+def test_two_nights_of_different_weeks_and_days_are_two_events() -> None:
+    y = working_week(8)
+    for week, day in ((3, 1), (6, 4)):
+        at = week_hour(week, day * 24 + 1)
+        y[at : at + 4] += 200
+    assert len(left_out(y)) == 2
+
+
+@pytest.mark.parametrize(("hours", "whole"), [(36, True), (37, False)])
+def test_an_event_is_a_day_and_a_half_at_most(hours: int, whole: bool) -> None:
+    y = np.full(12 * WEEK, 100.0) + np.random.default_rng(1).normal(0, 3, 12 * WEEK)
+    y[week_hour(9, 30) : week_hour(9, 30) + hours] = 300
+    assert bool(left_out(y)) is whole
+
+
+def test_more_than_a_few_percent_are_the_way_of_the_series() -> None:
+    # One long event on another day of each of six weeks: 90 of 1008 hours.
+    y = np.full(6 * WEEK, 100.0) + np.random.default_rng(1).normal(0, 3, 6 * WEEK)
+    for week in range(6):
+        at = week_hour(week, week * 24 + 4 * (week % 2))
+        y[at : at + 15] = 400
+    assert not left_out(y)
+
+
+def test_a_level_that_doubles_stays() -> None:
+    y = np.r_[working_week(4), 2 * working_week(0.5, seed=2)]
+    assert not left_out(y)
+
+
+def test_what_is_small_beside_a_busy_hour_stays() -> None:
+    y = working_week(6, noise=0.02)
+    at = week_hour(3, NIGHT)
+    y[at : at + 4] += 15  # a hundred deviations, a seventh of a busy hour
+    assert not left_out(y)
+
+
+def test_one_hour_over_all_others_is_a_spike_even_in_a_week() -> None:
+    y = np.full(WEEK, 5.0)
+    y[100] = 41.0
+    assert left_out(y) == [(100, 1, "more")]
+    y[100] = 39.0
+    assert not left_out(y)
+
+
+def test_spikes_are_few_or_no_spikes() -> None:
+    y = np.full(WEEK, 5.0)
+    y[[20, 100]] = 41.0  # two of 168
+    assert not left_out(y)
+
+
+def test_gaps_and_the_hour_of_the_week_do_not_confuse() -> None:
+    y = working_week(5)
+    at = week_hour(4, NIGHT)
+    y[at : at + 4] += 150
+    holed = y.copy()
+    holed[week_hour(1, 20) : week_hour(2, 60)] = np.nan
+    assert left_out(holed) == [(at, 4, "more")]
+    assert left_out(y[30:], first=30) == [(at - 30, 4, "more")]
+    assert not left_out(np.full(3 * WEEK, np.nan))
+
+
+def test_distance_is_from_the_median_of_the_weeks() -> None:
+    y = np.tile(np.arange(WEEK, dtype=float), 3)
+    y[WEEK : 2 * WEEK] += 10
+    y[2 * WEEK :] += 30
+    distance, sigma = distances(y, 0)
+    assert set(distance[:WEEK]) == {-10.0}
+    assert set(distance[WEEK : 2 * WEEK]) == {0.0}
+    assert set(distance[2 * WEEK :]) == {20.0}
+    assert sigma == pytest.approx(np.full(3 * WEEK, 1.4826 * 10))
+
+
+@pytest.mark.parametrize(
+    ("apart", "again"),
+    [
+        (168, True), (168 + 6, True), (168 + 7, False), (2 * 168 - 6, True),
+        (24, True), (24 + 6, True), (24 + 7, False), (5 * 24, True), (9 * 24, False), (12, False),
+    ],
+)  # fmt: skip
+def test_a_habit_keeps_the_clock_of_the_week_or_within_a_week_of_the_day(
+    apart: int, again: bool
+) -> None:
+    run = np.arange(1000, 1004)  # four hours: two halves and three of slack are seven
+    assert comes_again(run, run + apart) is again
+    assert comes_again(run + apart, run) is again
