@@ -13,13 +13,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.sampling import Total, Z, estimated, nothing_seen
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     import duckdb
     import pyarrow as pa
+
+    from pacsflow.terms.message import Message
 
 LONGEST_FRAME = 1518
 """Bytes of a full Ethernet frame: the most that a packet which was not sampled is taken for."""
@@ -159,8 +162,8 @@ class Sampling:
         passed = sum(s.passed for s in self.sources)
         return 1 - sum(s.rates for s in self.sources) / passed if passed else 0.0
 
-    def notes(self) -> list[str]:
-        """Return what a reader of an estimate has to know, a sentence each."""
+    def notes(self) -> list[Message]:
+        """Return what a reader of an estimate has to know."""
         return list(_notes(self))
 
 
@@ -215,53 +218,44 @@ def _interfaces(row: dict[str, Any]) -> Iterator[Interface]:
         yield Interface(*place, float(row["seconds"]), int(row[f"{way}_bytes"]), estimate)
 
 
-def _notes(sampling: Sampling) -> Iterator[str]:
+def _notes(sampling: Sampling) -> Iterator[Message]:
+    say, count, percent = message.message, message.count, message.percent
     lost, sent = sampling.lost
     if lost:
-        yield (
-            f"{lost:,} of {sent:,} samples ({100 * lost / sent:.1f} %) were lost on the way from "
-            "the agents: their sequence numbers have gaps."
-        )
+        share = percent(100 * lost / sent)
+        yield say("samples-lost", lost=count(lost), sent=count(sent), percent=share)
     low = sampling.low
     if abs(low) >= 0.005:
-        yield (
-            f"By the agents' sample pools and sequence numbers, estimates are about "
-            f"{100 * abs(low):.1f} % too {'low' if low > 0 else 'high'}."
-        )
+        yield say("estimates-low" if low > 0 else "estimates-high", percent=percent(100 * abs(low)))
     if drops := sum(s.drops for s in sampling.sources):
-        yield f"The agents dropped {drops:,} samples for want of resources."
+        yield say("samples-dropped", samples=count(drops))
     if unfit := [s for s in sampling.sources if s.pool_state == "unfit"]:
-        yield (
-            f"The sample pool of {_some(unfit)} does not fit the declared rate: "
-            f"1 in {unfit[0].rate:,} declared, 1 in {unfit[0].true_rate:,.0f} by the pool."
+        yield say(
+            "pool-unfit",
+            source=message.texts((f"{s.agent} source {s.source}" for s in unfit), most=1),
+            declared=count(unfit[0].rate),
+            pool=count(unfit[0].true_rate),
         )
     if restarts := sum(a.restarts for a in sampling.agents):
-        yield (
-            f"{restarts:,} restarts of agents: what passed between the last datagram before and "
-            "the first after is not known."
-        )
-    outside = [i for i in sampling.interfaces if i.state == "outside"]
-    if outside:
-        yield (
-            f"{len(outside)} of {len(sampling.interfaces)} interface counters are outside the "
-            "95 % interval of their estimate (1 in 20 is by chance): pacsflow sampling lists them."
-        )
+        yield say("agents-restarted", restarts=count(restarts))
+    yield from _counter_notes(sampling)
+    yield from (
+        say(f"sflow-{name.replace('_', '-')}", number=count(found))
+        for name in REMARKS
+        if (found := sum(getattr(x, name, 0) for x in (*sampling.agents, *sampling.sources)))
+    )
+
+
+def _counter_notes(sampling: Sampling) -> Iterator[Message]:
+    say, count = message.message, message.count
+    counters = count(len(sampling.interfaces))
+    if outside := sum(i.state == "outside" for i in sampling.interfaces):
+        yield say("counters-outside", outside=count(outside), all=counters)
     if still := sum(i.state == "still" for i in sampling.interfaces):
-        yield f"{still} of {len(sampling.interfaces)} interface counters never moved."
+        yield say("counters-still", still=count(still), all=counters)
     agents = {a.agent for a in sampling.agents}
     if len(agents) > 1:
-        yield (
-            f"{len(agents)} agents sampled: a packet that passes several of them counts at each."
-        )
-    counts = dict.fromkeys(REMARKS, 0)
-    for name in counts:
-        counts[name] = sum(getattr(x, name, 0) for x in (*sampling.agents, *sampling.sources))
-    yield from (f"{text}." for text in _remarks(counts))
-
-
-def _some(sources: Sequence[Source]) -> str:
-    first = f"{sources[0].agent} source {sources[0].source}"
-    return f"{first} and {len(sources) - 1} more" if len(sources) > 1 else first
+        yield say("several-agents", agents=count(len(agents)))
 
 
 def remarks(rows: pa.Table) -> list[str]:

@@ -225,6 +225,6 @@ class Pseudonyms:
         )
 
     @staticmethod
-    def problems(problems: Sequence[PacsflowError]) -> tuple[PacsflowError, ...]:
+    def problems(problems: Sequence[PacsflowError]) -> tuple[InputError, ...]:
         """Return problems that name neither a file nor what stands in it."""
         return tuple(InputError("an input", "could not be read") for _ in problems)

@@ -1,10 +1,11 @@
-"""Turns one finished `pacsflow.weekly.WeeklyReport` into HTML; reads nothing else."""
+"""Turns one finished `pacsflow.report.weekly.WeeklyReport` into HTML; reads nothing else."""
 
 from __future__ import annotations
 
+from pacsflow.words.language import languages
+
 from .archive import ArchivePaths, write_archive
 from .digest import render_digest
-from .language import languages
 from .pdf import find_chromium, html_to_pdf
 from .render import WeekLinks, render_html
 

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from pacsflow.errors import InputError
 from pacsflow.outputs import write_text
+from pacsflow.words.codes import area_names
+from pacsflow.words.language import languages
+from pacsflow.words.text import cleaned
 
-from .language import languages
 from .pdf import html_to_pdf
 from .render import (
     WeekLinks,
@@ -24,17 +26,14 @@ from .render import (
     render_html,
     squeeze,
 )
-from .text import cleaned
-from .words import area_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jinja2 import Environment
 
-    from pacsflow.weekly import WeeklyReport
-
-    from .language import Language
+    from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.words.language import Language
 
 WEEK = re.compile(r"\d{4}-W\d{2}")
 INDEX = "index.html"

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from pacsflow.weekly import Band, Curve, Incident
-
-    from .language import Language
+    from pacsflow.week.facts import Band, Curve, Incident
+    from pacsflow.words.language import Language
 
 HOUR = timedelta(hours=1)
 STEPS = 260

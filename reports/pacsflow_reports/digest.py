@@ -6,14 +6,14 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from .language import Language
-from .rules import translated
-from .sentences import Teller
-from .text import cleaned, prose
-from .words import area_names, words
+from pacsflow.words.codes import area_names, words
+from pacsflow.words.language import Language
+from pacsflow.words.saying import reason_said, title_said
+from pacsflow.words.sentences import Teller
+from pacsflow.words.text import cleaned, prose
 
 if TYPE_CHECKING:
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
 
 MARKS = {"good": "✓", "look": "◆", "act": "▲", "unknown": "–"}
 WIDTH = 78
@@ -43,7 +43,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         There is no such language.
     """
     language = Language(lang, report.zone)
-    report = translated(cleaned(report), language)
+    report = cleaned(report)
     _ = language.gettext
     say = words(language)
     plain = _markdown if markdown else str
@@ -57,7 +57,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         "seen": language.number(coverage.hours_with_data),
         "all": language.number(coverage.hours_expected),
     }
-    head = plain(f"{prose(report.title)} – {report.week}")
+    head = plain(f"{prose(title_said(report, language))} – {report.week}")
     where = plain(f"{prose(report.site)} · " if report.site else "") + plain(
         language.dates(report.first_day, report.last_day)
     )
@@ -84,7 +84,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
             MARKS.get(area.status, "–"),
             plain(names.get(area.area, area.area)),
             status(area.status),
-            plain(prose(area.reason)),
+            plain(prose(reason_said(area, report, language))),
         )
         for area in report.status
     ]

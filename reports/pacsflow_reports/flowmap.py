@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pacsflow.weekly import FlowMap, MapEdge, Party
+    from pacsflow.terms.party import Party
+    from pacsflow.week.facts import FlowMap, MapEdge
 
 WIDTH, COLUMN = 1200, 12
 LEFT = (210.0, 594.0, 978.0)

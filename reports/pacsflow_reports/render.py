@@ -14,20 +14,29 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from jinja2 import __version__ as jinja_version
 from markupsafe import Markup, escape
 
-from pacsflow.weekly import Severity
+from pacsflow.findings.finding import Severity
+from pacsflow.words.codes import area_names, words
+from pacsflow.words.language import Language
+from pacsflow.words.saying import (
+    byte_basis_said,
+    finding_said,
+    message_said,
+    models_said,
+    party_name,
+    reason_said,
+    title_said,
+)
+from pacsflow.words.sentences import Teller
+from pacsflow.words.text import cleaned, prose, shorten
 
 from . import charts, flowmap
-from .language import Language
-from .rules import known, translated
-from .sentences import Teller, party_name
-from .text import cleaned, prose, shorten
-from .words import area_names, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pacsflow.weekly import Curve, Equipment, Incident, PacsFlow, WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.week.facts import Curve, Equipment, Incident, PacsFlow
 
 LOGO_TYPES = {
     ".png": "image/png",
@@ -63,6 +72,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         loader=PackageLoader("pacsflow_reports"),
         autoescape=True,
         undefined=StrictUndefined,
+        optimized=False,  # a folded 'new'|word would keep the language that compiled it first
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
@@ -86,6 +96,8 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         party=party_name,
         fixed=_fixed,
         word=words(language),
+        told=lambda message: message_said(message, language),
+        said=lambda finding: finding_said(finding, language),
         capitalise=lambda text: text[:1].upper() + text[1:],
     )
     made.globals.update(
@@ -94,7 +106,9 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         change=language.change,
         months=language.months,
         span=language.span,
-        known=known,
+        models=lambda names: models_said(names, language) if names else "",
+        byte_basis=lambda origin: byte_basis_said(origin, language),
+        verdict_alone=lambda curve: verdict_alone(curve, language),
     )
     return language, made
 
@@ -103,7 +117,7 @@ def _compiled() -> FileSystemBytecodeCache | None:
     """Return where Jinja keeps compiled templates: a folder that is this user's alone."""
     try:
         # Jinja knows a changed template, and another Python, but not another Jinja.
-        return FileSystemBytecodeCache(pattern=f"pacsflow-jinja-{jinja_version}-%s")
+        return FileSystemBytecodeCache(pattern=f"pacsflow-jinja-{jinja_version}-unfolded-%s")
     except (OSError, RuntimeError):
         return None
 
@@ -289,8 +303,7 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         "file_rows": sorted(
             report.coverage.files, key=lambda f: (not f.problem, not f.unreadable_rows)
         )[:ROWS],
-        "forecasts": forecasts(report, curves),
-        "verdict_alone": verdict_alone,
+        "forecasts": forecasts(report, curves, language),
         "inferred_note": inferred_note(report, language),
     }
 
@@ -331,9 +344,12 @@ def equipment_rows(report: WeeklyReport) -> list[Equipment]:
     )[: 2 * ROWS]
 
 
-def forecasts(report: WeeklyReport, curves: Sequence[tuple[str, Curve]]) -> list[tuple[str, Curve]]:
+def forecasts(
+    report: WeeklyReport, curves: Sequence[tuple[str, Curve]], language: Language
+) -> list[tuple[str, Curve]]:
     """Return every series that the page has a forecast, or a reason for none, of."""
-    found = [(curve.title, curve) for _, curve in curves]
+    say = words(language)
+    found = [(say(curve.title), curve) for _, curve in curves]
     for flow in report.pacs[:ROWS]:
         name = party_name(flow.party)
         found += [(f"{name} ←", flow.curve_in), (f"{name} →", flow.curve_out)]
@@ -341,11 +357,11 @@ def forecasts(report: WeeklyReport, curves: Sequence[tuple[str, Curve]]) -> list
     return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
 
 
-def verdict_alone(curve: Curve) -> str:
+def verdict_alone(curve: Curve, language: Language) -> str:
     """Return the verdict without the model's name, which stands in the column beside it."""
-    told = curve.verdict or curve.reason
-    if curve.model and told.lower().startswith(curve.model.lower()):
-        told = told[len(curve.model) :].lstrip(" :")
+    told = message_said(curve.verdict or curve.reason, language)
+    if curve.models:
+        told = told.removeprefix(models_said(curve.models, language)).lstrip(" :")
     return told[:1].upper() + told[1:]
 
 
@@ -498,7 +514,7 @@ def render_html(
         The language or the logo cannot be used.
     """
     language, templates = environment(lang, report.zone)
-    report = translated(cleaned(replace(report, title=title or report.title)), language)
+    report = cleaned(replace(report, title=title or report.title))
     teller = Teller(report, language, strong, lambda text: str(escape(text)))
     style = asset("report.css") + page_marks(language, report)
     script = asset("report.js")
@@ -507,6 +523,8 @@ def render_html(
     html = template.render(
         **_context(report, language),
         sentences=[(s.question, Markup(s.answer)) for s in teller.sentences()],  # noqa: S704 - escaped by the teller
+        title=title_said(report, language),
+        reason=lambda status: reason_said(status, report, language),
         areas=area_names(language),
         logo=image,
         links=links,

@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench import large_hospital
 from pacsflow.forecasting import batch
 from pacsflow.json_values import to_json_value
-from pacsflow.week.build import build_report
-from pacsflow.week.options import Options
+from pacsflow.report.build import build_report
+from pacsflow.report.options import Options
 from pacsflow_reports import languages, render_html
 from pacsflow_reports.render import environment
 from reports import factory

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pacsflow.inventory import read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
+from pacsflow.report.build import build_report
+from pacsflow.report.options import Options
 from pacsflow.simulator import hospital, write_logs
-from pacsflow.week.build import build_report
-from pacsflow.week.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_normal_week_is_quiet_and_the_story_is_found(tmp_path: Path) -> None:
         for week in ("2026-W12", "2026-W13"):
             options = Options(week=week, forecasts=False, zone="America/Sao_Paulo")
             made = build_report(ledger, inventory, options)
-            found[week] = {f.id: f for f in made.findings if f.severity.rank > 0}
+            found[week] = {f.rule: f for f in made.findings if f.severity.rank > 0}
     assert set(found["2026-W12"]) <= {"sensor-gap"}
     story = found["2026-W13"]
     assert set(story) - {"bulk-requests"} == {

@@ -12,14 +12,15 @@ from conftest import CAPTURES
 from pacsflow.ledger import Ledger
 from pacsflow.programs import located as tools
 from pacsflow.readers import find
-from pacsflow.week.build import NO_HISTORY, build_report
-from pacsflow.week.options import Options
+from pacsflow.report.build import build_report
+from pacsflow.report.options import Options
+from pacsflow.terms.message import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
 
 TIMES = 10
 """So often every packet with payload is sent again: over 100 in a connection, so that Zeek's letter
@@ -66,13 +67,13 @@ def test_zeeks_letters_become_a_finding(tmp_path: Path) -> None:
     log = (tmp_path / "conn.log").read_text()
     assert any(cell.count("T") == 3 for line in log.splitlines() for cell in line.split("\t"))
     made = report_of(tmp_path / "conn.log", book=tmp_path / "ledger")
-    (finding,) = [f for f in made.findings if f.id == "retransmissions-high"]
-    values = dict(finding.params)
+    (finding,) = [f for f in made.findings if f.rule == "retransmissions-high"]
+    values = {name: value.value for name, value in finding.values}
     assert again > 100
-    assert values["packets_number"] == str(sent)
-    assert float(values["low_number"]) <= again <= float(values["high_number"])
+    assert values["packets_number"] == sent
+    assert values["low_number"] <= again <= values["high_number"]
     assert finding.rows[0] in log
-    assert NO_HISTORY not in made.coverage.notes
+    assert message("no-connections") not in made.coverage.notes
 
 
 def test_a_ledger_from_before_says_what_it_lacks(
@@ -83,8 +84,11 @@ def test_a_ledger_from_before_says_what_it_lacks(
     from conftest import tsv
 
     book = tmp_path / "ledger"
-    assert NO_HISTORY not in report_of(write("conn.log", tsv([{}])), book=book).coverage.notes
+    assert (
+        message("no-connections")
+        not in report_of(write("conn.log", tsv([{}])), book=book).coverage.notes
+    )
     shutil.rmtree(book / "connections")
     made = build_report(Ledger(book), None, Options(forecasts=False))
-    assert NO_HISTORY in made.coverage.notes
+    assert message("no-connections") in made.coverage.notes
     assert made.totals.imaging_communications.value == 1

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -18,16 +18,22 @@ import pytest
 from pacsflow.errors import InputError
 from pacsflow.findings import MOST, RULES, findings
 from pacsflow.findings.clocks import shift
-from pacsflow.findings.facts import Facts, Thresholds, read_thresholds
+from pacsflow.findings.facts import Facts
 from pacsflow.findings.silence import Week as Activity
 from pacsflow.findings.silence import longest_run, unusual_run
+from pacsflow.findings.thresholds import Thresholds, read_thresholds
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
 from pacsflow.week import dicom, traffic
-from pacsflow.week.cut import sum_imaging
+from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.period import parse_week
-from pacsflow.weekly import Coverage, Finding, Gap, Incident
+from pacsflow.week.weeks import sum_imaging
+from pacsflow.words.language import Language, languages
+from pacsflow.words.saying import finding_said
+
+if TYPE_CHECKING:
+    from pacsflow.findings.finding import Finding
 
 ROOT = Path(__file__).parents[2]
 WEEK = parse_week("2026-W11", ZoneInfo("UTC"))
@@ -125,8 +131,10 @@ def facts_of(
 
 def told(facts: Facts) -> dict[str, Finding]:
     found = findings(facts)
-    assert "rule-failed" not in {f.id for f in found}, [f for f in found if f.id == "rule-failed"]
-    return {f.id: f for f in found}
+    assert "rule-failed" not in {f.rule for f in found}, [
+        f for f in found if f.rule == "rule-failed"
+    ]
+    return {f.rule: f for f in found}
 
 
 INVENTORY = Inventory.of(
@@ -410,6 +418,11 @@ OFF = {
 """Which threshold switches a rule off when it is 0."""
 
 
+def value_of(finding: Finding, name: str) -> Any:
+    """Return one of a finding's values."""
+    return dict(finding.values)[name].value
+
+
 @cache
 def spoken(rule: str) -> tuple[Facts, dict[str, Finding]]:
     """Return the facts of a rule's case at its threshold, and what is told of them."""
@@ -422,9 +435,9 @@ def test_a_rule_speaks_from_its_threshold_on(rule: str) -> None:
     _, found = spoken(rule)
     assert rule in found
     finding = found[rule]
-    assert finding.evidence
-    assert finding.action
-    assert all(isinstance(value, str) for _, value in finding.params)
+    said = [finding_said(finding, Language(tag)) for tag in languages()]
+    assert all(text.title and all(text.evidence) and text.action for text in said)
+    assert len({text.title for text in said}) == len(said), "each language has its own words"
     assert finding.rows, "a finding names the log rows that it rests on"
 
 
@@ -439,7 +452,7 @@ def test_every_rule_of_the_registry_has_a_case_at_its_threshold() -> None:
     silent = {
         rule.__name__
         for rule in RULES
-        if not any(name in {f.id for f in rule(spoken(name)[0])} for name in CASES)
+        if not any(name in {f.rule for f in rule(spoken(name)[0])} for name in CASES)
     }
     assert silent == {"from_zeek"}, "the notices have a test of their own"
     ids: set[str] = set()
@@ -527,22 +540,25 @@ def test_worklist_queries_are_no_enumeration() -> None:
 
 
 def test_rows_of_the_future_are_counted() -> None:
-    assert dict(spoken("future-rows")[1]["future-rows"].params)["number"] == "7"
+    assert value_of(spoken("future-rows")[1]["future-rows"], "number") == 7
 
 
 def test_hours_in_local_time_are_seen_as_shifted() -> None:
-    assert dict(spoken("hours-disagree")[1]["hours-disagree"].params)["shift"] == "+3"
+    assert value_of(spoken("hours-disagree")[1]["hours-disagree"], "shift") == "+3"
 
 
 def test_letters_of_zeeks_history_are_powers_of_ten_and_capitals_the_originators() -> None:
     found = told(facts_of(connections=sent_again("ShADaTTTdwFf", 10_000)))["retransmissions-high"]
-    values = dict(found.params)
-    assert (values["low_number"], values["high_number"], values["percent"]) == ("100", "999", "1.0")
-    assert (values["closed_number"], [p.address for p in found.parties]) == ("1", [CT, PACS])
+    low, high, percent = (
+        value_of(found, f"{name}") for name in ("low_number", "high_number", "percent")
+    )
+    assert (low, high, round(percent, 1)) == (100, 999, 1.0)
+    assert value_of(found, "closed_number") == 1
+    assert [p.address for p in found.parties] == [CT, PACS]
     back = [{**r, "destination_packets": 900} for r in sent_again("ShADattttdFf", 9)]
     found = told(facts_of(connections=back))["retransmissions-high"]
     assert [p.address for p in found.parties] == [PACS, CT]
-    assert dict(found.params)["high_number"] == "900", "no more than there were"
+    assert value_of(found, "high_number") == 900, "no more than there were"
     few = sent_again("ShADaTTdFf", 100)
     assert "retransmissions-high" not in told(facts_of(connections=few)), "10 packets are too few"
 
@@ -595,11 +611,11 @@ def test_nothing_and_odd_values_make_no_rule_fail() -> None:
 
 def test_a_rule_that_fails_is_a_finding_and_no_rule_floods_the_page() -> None:
     broken = replace(facts_of([assoc()]), part=cast("Any", SimpleNamespace()))
-    failed = [f for f in findings(broken) if f.id == "rule-failed"]
+    failed = [f for f in findings(broken) if f.rule == "rule-failed"]
     assert failed
     many = [assoc(2, i, id__orig_h=f"10.1.{i // 250}.{i % 250}", flags=["malformed"])
             for i in range(1000)]  # fmt: skip
-    found = [f for f in findings(facts_of(many)) if f.id == "malformed"]
+    found = [f for f in findings(facts_of(many)) if f.rule == "malformed"]
     assert len(found) == MOST
     assert sum(f.count for f in found) == 1000
 

@@ -117,7 +117,7 @@ def test_command_as_json_table_and_plots(
     assert main(["forecast", str(file), "-f", "json", "--plot", str(svg)]) == 0
     told = json.loads(capsys.readouterr().out)[0]["forecast"]
     assert len(told["mean"]) == WEEK
-    assert told["verdict"]["sentence"]
+    assert told["verdict"]["state"]
     assert told["diagnostics"]["acf"]
     assert ET.parse(svg).getroot().tag.endswith("svg")
     png = tmp_path / "week.png"
@@ -155,7 +155,7 @@ def test_hostile_names_reach_no_markup() -> None:
     history = HourlySeries(name, "bytes", MONDAY, working_week(2))
     made = forecast(history)
     assert isinstance(made, Forecast)
-    text = to_svg(draw(history, made), name)
+    text = to_svg(draw(history, made, name), name)
     assert "<script" not in text
     assert "\x1b" not in text
     ET.fromstring(text)

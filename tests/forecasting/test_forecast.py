@@ -22,6 +22,8 @@ from pacsflow.forecasting import (
     to_json_value,
 )
 from pacsflow.series import HourlySeries
+from pacsflow.words.language import english
+from pacsflow.words.saying import message_said
 
 
 def made(values: np.ndarray, **options: Any) -> Forecast:
@@ -39,7 +41,7 @@ def check(found: Forecast, horizon: int = WEEK) -> None:
     assert (found.lower80 <= found.mean).all()
     assert (found.mean <= found.upper80).all()
     assert (found.upper80 <= found.upper95).all()
-    assert found.verdict.sentence
+    assert message_said(found.verdict.message, english())
     json.dumps(to_json_value(found), allow_nan=False)
 
 
@@ -54,7 +56,7 @@ def test_less_than_a_week_says_how_much_is_there_and_needed() -> None:
     found = forecast(series(working_week(1)[:100]))
     assert isinstance(found, NotEnoughHistory)
     assert (found.hours, found.needed) == (100, 168)
-    assert "100 hours" in found.reason
+    assert "100 hours" in message_said(found.reason, english())
 
 
 def test_beats_last_week_where_weeks_differ_by_noise_alone() -> None:
@@ -64,7 +66,7 @@ def test_beats_last_week_where_weeks_differ_by_noise_alone() -> None:
     naive = np.mean(np.abs(y[-2 * WEEK : -WEEK] - y[-WEEK:]))
     assert error < 0.9 * naive
     assert found.verdict.suits is True
-    assert "suits" in found.verdict.sentence
+    assert found.verdict.state == "suits"
     assert 0.9 <= np.mean((y[-WEEK:] >= found.lower95) & (y[-WEEK:] <= found.upper95)) <= 1
 
 
@@ -77,7 +79,7 @@ def test_a_random_walk_of_weeks_is_best_forecast_by_the_last_one_and_says_so() -
         assert found.verdict.improvement_percent is not None
         assert found.verdict.improvement_percent < 8
     else:
-        assert "does not suit" in found.verdict.sentence or "not proven" in found.verdict.sentence
+        assert found.verdict.state in {"no-better", "worse", "as-good", "not-proven"}
 
 
 def test_verdict_shows_last_week_instead_where_models_lose_by_a_tenth(
@@ -90,7 +92,7 @@ def test_verdict_shows_last_week_instead_where_models_lose_by_a_tenth(
     found = made(y)
     assert found.model == "seasonal naive 168"
     assert found.verdict.suits is False
-    assert "last week's values, which the report shows instead" in found.verdict.sentence
+    assert found.verdict.state in {"no-better", "worse"}
     assert found.mean == pytest.approx(y[-WEEK:])
 
 
@@ -105,7 +107,8 @@ def test_verdict_shows_last_week_instead_where_models_lose_by_a_tenth(
 def test_series_without_a_question_explain_themselves(values: np.ndarray, word: str) -> None:
     found = made(values)
     check(found)
-    assert word in found.verdict.sentence
+    assert found.verdict.state == "level"
+    assert word in found.notes[-1]
     assert found.verdict.suits is None
     assert np.ptp(found.mean) == 0
 
@@ -129,7 +132,7 @@ def test_a_series_that_starts_late_forgets_the_zeros_before() -> None:
     assert found.mean == pytest.approx(made(working_week(2)).mean, rel=1e-6)
     early = forecast(series(np.r_[np.zeros(5 * WEEK), working_week(2)[:60] + 1]))
     assert isinstance(early, NotEnoughHistory)
-    assert "began" in early.reason
+    assert early.began is not None
 
 
 def test_gaps_are_missing_and_not_zero() -> None:
@@ -308,12 +311,15 @@ def test_many_are_forecast_in_order_with_progress_and_as_one_alone() -> None:
 )  # fmt: skip
 def test_a_gain_of_nothing_is_no_gain(gain: float, suits: bool, told: str) -> None:
     from pacsflow.forecasting.selection import DEFAULT, Rolling, Trial
-    from pacsflow.forecasting.verdict import _sentence
+    from pacsflow.forecasting.values import Verdict
+    from pacsflow.forecasting.verdict import _state
 
     none = np.empty((0, 1))
     tried = Rolling(np.empty(0, dtype=np.int64), none, (Trial(DEFAULT, "the mean", none),))
-    said, sentence = _sentence(tried, "arima168", "ARIMA", gain, {"naive168": 1.0})
-    assert (said, told in sentence) == (suits, True)
+    state, models, percent = _state(tried, "arima168", ("ARIMA",), gain, {"naive168": 1.0})
+    verdict = Verdict(state, state == "suits", models, percent)
+    sentence = message_said(verdict.message, english()).replace("\u00a0", " ")
+    assert (verdict.suits, told in sentence) == (suits, True)
     assert " 0 %" not in sentence
 
 

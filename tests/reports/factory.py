@@ -7,9 +7,24 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pacsflow.weekly import (
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.report.weekly import AreaStatus, Provenance, Status, WeeklyReport
+from pacsflow.terms.message import (
+    at,
+    count,
+    host,
+    message,
+    models,
+    octets,
+    percent,
+    seconds,
+    text,
+    texts,
+    values,
+)
+from pacsflow.terms.party import Party
+from pacsflow.week.facts import (
     AePair,
-    AreaStatus,
     AssociationRow,
     Associations,
     Band,
@@ -19,7 +34,6 @@ from pacsflow.weekly import (
     Curve,
     Equipment,
     Estimate,
-    Finding,
     FlowMap,
     Gap,
     HeatMap,
@@ -30,20 +44,17 @@ from pacsflow.weekly import (
     ModalityFlow,
     PacsFlow,
     PairRanking,
-    Party,
-    Provenance,
     Ranked,
     RankedPair,
     Ranking,
-    Severity,
     Software,
     SourceFile,
-    Status,
     Totals,
-    WeeklyReport,
 )
 
 HOUR = timedelta(hours=1)
+TOO_FEW = message("too-few-hours", there=count(120), needed=count(168))
+SUITS = message("verdict-suits", model=models(["ARIMA(2,0,1)(0,1,0)168"]), percent=percent(16))
 ZONE = "Europe/Berlin"
 START = datetime(2026, 11, 15, 23, tzinfo=UTC)  # Monday 00:00 in Berlin
 END = START + 168 * HOUR
@@ -130,18 +141,13 @@ def curve(
         ),
         expected=_band(START, quiet) if forecast else None,
         forecast=_band(END, [v * 1.03 for v in quiet], 0.5) if forecast else None,
-        model="ARIMA(2,0,1)(0,1,0)168" if forecast else "",
-        verdict=(
-            "The weekly shape repeats well; the model beats last week's hours on 4 of 5 weeks "
-            "held back."
-        )
-        if forecast
-        else "",
+        models=("ARIMA(2,0,1)(0,1,0)168",) if forecast else (),
+        verdict=SUITS if forecast else None,
         suits=True if forecast else None,
         mase=0.81 if forecast else None,
         mase_naive168=0.97 if forecast else None,
         coverage95=0.94 if forecast else None,
-        reason="" if forecast else "5 days of history are there, 8 are needed.",
+        reason=None if forecast else TOO_FEW,
     )
 
 
@@ -202,71 +208,62 @@ KINDS = [
 def findings(pacs: list[Party], modalities: list[Party], unknown: Party) -> tuple[Finding, ...]:
     return (
         Finding(
-            "unencrypted_external",
+            "outside",
             Severity.CRITICAL,
             "security",
-            "Images left the hospital without encryption",
-            (
-                "PACS-01 sent 14.2 GB to 203.0.113.77 on port 11112",
-                "41 associations, calling AE RESEARCH, none inside TLS",
-            ),
-            "Stop the route on the firewall, ask the owner of AE RESEARCH, and move the transfer "
-            "to DICOM over TLS or the VPN.",
+            values(host=host(unknown), bytes=octets(14.2e9)),
             START + 50 * HOUR,
             START + 53 * HOUR,
             (pacs[0], unknown),
             41,
             tuple(f"CkQ{n:03d}x8fjq2" for n in range(41)),
-            "dicom_external_cleartext",
         ),
         Finding(
-            "modality_silent",
+            "modality-stopped",
             Severity.HIGH,
             "modalities",
-            f"{modalities[0].name} stopped sending",
-            (
-                "Last image on Thursday at 16:20; it sends every 9 minutes on other working days",
-                "The host still answers: 212 connections to the worklist since",
-            ),
-            "Look for a full local disk or a changed destination on the scanner, then call its "
-            "vendor.",
+            values(host=host(modalities[0]), days=count(3), last=at(START + 88 * HOUR)),
             START + 88 * HOUR,
             END,
             (modalities[0],),
         ),
         Finding(
-            "rejects_rising",
+            "rejects-rising",
             Severity.MEDIUM,
             "associations",
-            "Association rejects are rising",
-            (
-                "312 of 4,120 associations rejected (7.6 %), 41 the week before",
-                "Reason: called AE title not recognised; 290 of them call PACS_OLD",
+            values(
+                percent=percent(7.6),
+                before_percent=percent(1.1),
+                count=count(312),
+                total=count(4120),
+                before_count=count(41),
+                before_total=count(3702),
             ),
-            "Find the equipment that still calls PACS_OLD and give it the new AE title.",
             START + 8 * HOUR,
             START + 130 * HOUR,
             tuple(modalities[2:9]),
             312,
         ),
         Finding(
-            "prefetch_late",
+            "prefetch-into-morning",
             Severity.LOW,
             "pacs",
-            "The nightly prefetch runs into the morning",
-            ("It ended at 07:50 on three days, 40 minutes after work begins",),
-            "Start the prefetch an hour earlier or spread it over two PACS.",
+            values(
+                host=host(pacs[0]),
+                peer=host(pacs[-1]),
+                days=count(3),
+                first=at(START + 26 * HOUR),
+                bytes=octets(8.1e9),
+            ),
             START + 26 * HOUR,
             START + 80 * HOUR,
             tuple(pacs[:2]),
         ),
         Finding(
-            "clock_skew",
+            "clock-skew",
             Severity.INFO,
             "data",
-            "Two sensors disagree by 1.4 seconds",
-            ("Median difference over 8,112 connections that both saw",),
-            "Point both sensors to the same NTP server.",
+            values(skew_seconds=seconds(14), count=count(8112)),
         ),
     )
 
@@ -419,8 +416,8 @@ def hospital(
             48_112_000,
             ("zeek",),
             False,
-            "",
-            "IP bytes of conn.log, both directions, headers included",
+            0,
+            "zeek",
             tuple(
                 SourceFile(
                     f"conn.2026-11-{16 + n // 24:02d}-{n % 24:02d}-00-00.log.gz",
@@ -436,7 +433,7 @@ def hospital(
                 )
                 for n in range(163)
             ),
-            ("The sensor saw both directions of 99.2 % of the connections.",),
+            (message("by-port-alone"),),
         ),
         totals=Totals(
             Estimate(412_903),
@@ -574,20 +571,18 @@ def hospital(
             ),
         ),
         status=(
-            AreaStatus("traffic", Status.LOOK, "4 hours far above the forecast on Friday"),
-            AreaStatus("pacs", Status.GOOD, f"All {pacs} answered; input 9 % up"),
-            AreaStatus(
-                "modalities", Status.ACT, f"{scanners[0].name} has sent nothing since Thursday"
-            ),
-            AreaStatus("associations", Status.LOOK, "Rejects rose from 41 to 312"),
-            AreaStatus("security", Status.ACT, "Images left the hospital unencrypted"),
-            AreaStatus("data", Status.GOOD, "163 of 168 hours seen"),
+            AreaStatus("traffic", Status.LOOK, "finding", 1, 3),
+            AreaStatus("pacs", Status.GOOD, "nothing-unusual"),
+            AreaStatus("modalities", Status.ACT, "finding", 1, 1),
+            AreaStatus("associations", Status.LOOK, "finding", 1, 2),
+            AreaStatus("security", Status.ACT, "finding", 1, 0),
+            AreaStatus("data", Status.GOOD, "nothing-unusual"),
         ),
         capacity=(
-            CapacityNote("Imaging traffic", None, 812 * GB, None, "", "", 3.1, 0.4, 5.9),
-            CapacityNote("PACS-01", 450 * GB, 351 * GB, None, "", "in", 3.4, 1.1, 5.8, 4.4, 22.7),
-            CapacityNote("PACS-01", 450 * GB, 201 * GB, None, "", "out", 0.2, -2.0, 2.4),
-            CapacityNote("US-03", 4.5 * GB, 0.3 * GB, None, "", "out"),
+            CapacityNote("Imaging traffic", None, 812 * GB, None, "", 3.1, 0.4, 5.9),
+            CapacityNote("PACS-01", 450 * GB, 351 * GB, None, "in", 3.4, 1.1, 5.8, 4.4, 22.7),
+            CapacityNote("PACS-01", 450 * GB, 201 * GB, None, "out", 0.2, -2.0, 2.4),
+            CapacityNote("US-03", 4.5 * GB, 0.3 * GB, None, "out"),
         ),
         provenance=Provenance(
             "0.1.0",
@@ -609,7 +604,7 @@ def small() -> WeeklyReport:
         site="Clinic by the Sea",
         incidents=(),
         findings=(),
-        status=tuple(AreaStatus(s.area, Status.GOOD, "Nothing unusual") for s in report.status),
+        status=tuple(AreaStatus(s.area, Status.GOOD, "nothing-unusual") for s in report.status),
     )
 
 
@@ -618,9 +613,7 @@ EMPTY_RANKING = Ranking((), 0, 0.0, 0)
 
 
 def _flat(title: str, unit: str, values: tuple[float | None, ...]) -> Curve:
-    return Curve(
-        title, Hours(title, unit, START, values), reason="No history is there; 8 days are needed."
-    )
+    return Curve(title, Hours(title, unit, START, values), reason=TOO_FEW)
 
 
 def empty() -> WeeklyReport:
@@ -638,7 +631,7 @@ def empty() -> WeeklyReport:
             0,
             (),
             False,
-            "",
+            0,
             "",
             (
                 SourceFile(
@@ -665,7 +658,7 @@ def empty() -> WeeklyReport:
         findings=(),
         incidents=(),
         capacity=(),
-        status=tuple(AreaStatus(s.area, Status.UNKNOWN, "No data") for s in base.status),
+        status=tuple(AreaStatus(s.area, Status.UNKNOWN, "no-data") for s in base.status),
     )
 
 
@@ -712,6 +705,10 @@ def no_dicom() -> WeeklyReport:
         imaging_receivers=EMPTY_RANKING,
         incidents=(),
         findings=(),
+        status=tuple(
+            replace(s, status=Status.UNKNOWN, reason="no-imaging", findings=0, finding=None)
+            for s in base.status
+        ),
         heat_map=void.heat_map,
         totals=replace(
             base.totals,
@@ -737,7 +734,7 @@ def sampled() -> WeeklyReport:
             base.coverage,
             sampled=True,
             origins=("sflow",),
-            sampling_note="1 in 1,000 on two agents; 41,220 samples.",
+            samples=41_220,
         ),
         totals=replace(
             base.totals,
@@ -860,27 +857,25 @@ def hostile() -> WeeklyReport:
         findings=tuple(
             replace(
                 f,
-                title=f"{evil()} stopped",
-                evidence=(evil(), evil()),
-                action=evil(),
-                id=evil(),
+                values=tuple(
+                    (name, text(evil()) if n % 2 else texts([evil(), evil()]))
+                    for n, (name, _) in enumerate(f.values)
+                ),
                 area=evil(),
                 rows=(evil(),),
-                source=evil(),
                 parties=tuple(map(spoil, f.parties)),
             )
             for f in base.findings
             for _ in EVIL
         ),
-        status=tuple(replace(s, reason=evil()) for s in base.status),
         coverage=replace(
             base.coverage,
             files=tuple(
                 replace(f, name=evil(), problem=evil(), examples=(evil(),))
                 for f in base.coverage.files[:40]
             ),
-            notes=tuple(EVIL),
-            byte_basis=evil(),
+            notes=tuple(message("inventory", problem=text(evil_text)) for evil_text in EVIL),
+            origin=evil(),
         ),
         provenance=replace(
             base.provenance,

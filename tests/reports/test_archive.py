@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pacsflow.errors import InputError
-from pacsflow.weekly import Estimate
+from pacsflow.week.facts import Estimate
 from pacsflow_reports import find_chromium, html_to_pdf, write_archive
 from reports import factory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
 
 
 def week(number: int, imaging: float = 4e12) -> WeeklyReport:

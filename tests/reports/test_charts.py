@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacsflow.weekly import Band, Curve, FlowMap, Hours, Incident, MapEdge, MapNode
+from pacsflow.week.facts import Band, Curve, FlowMap, Hours, Incident, MapEdge, MapNode
+from pacsflow.words.language import Language
 from pacsflow_reports import charts
 from pacsflow_reports.flowmap import layout
-from pacsflow_reports.language import Language
 from reports import factory
 
 START = datetime(2026, 11, 16, tzinfo=UTC)

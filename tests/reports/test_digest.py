@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pacsflow.weekly import CapacityNote
+from pacsflow.terms.message import at, count, host, values
+from pacsflow.week.facts import CapacityNote
 from pacsflow_reports import render_digest
 from reports import factory
 
@@ -68,8 +69,8 @@ def test_sentences_follow_the_data() -> None:
 def test_a_link_that_fills_is_told(
     peak: float, reached: datetime | None, soon: float | None, english: str, portuguese: str
 ) -> None:
-    note = CapacityNote("core", 100.0, peak, reached, "", "in", 5.0, 1.0, 9.0, soon, soon and 9.4)
-    growth = CapacityNote("imaging", None, 9e9, None, "", "", 5.0, 1.0, 9.0)
+    note = CapacityNote("core", 100.0, peak, reached, "in", 5.0, 1.0, 9.0, soon, soon and 9.4)
+    growth = CapacityNote("imaging", None, 9e9, None, "", 5.0, 1.0, 9.0)
     report = replace(factory.hospital(pacs=2, hosts=40), capacity=(growth, note))
     for lang, clause, word in (("en", english, "link"), ("pt-BR", portuguese, "enlace")):
         said = render_digest(report, lang=lang).split("Status")[0].split("Situação por")[0]
@@ -104,10 +105,13 @@ def test_names_keep_their_small_letters_where_a_sentence_begins_with_them() -> N
         for item in base.equipment
         if item.state == "new"
     ]
-    finding = replace(factory.hospital(pacs=1, hosts=30).findings[1], title="ct1 stopped sending")
+    finding = replace(
+        factory.hospital(pacs=1, hosts=30).findings[1],
+        values=values(host=host(factory.party(1, name="ct1")), days=count(3), last=at(None)),
+    )
     text = render_digest(
         replace(base, equipment=tuple(named), findings=(finding,), traffic=factory.empty().traffic)
     )
     assert "us-new is new" in text
-    assert "To do: ct1 stopped sending: Look for" in text
+    assert "To do: ct1 has stopped sending images: Ask whether" in text
     assert "\u2063" not in text

@@ -10,12 +10,14 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+import pacsflow.words
 import pacsflow_reports
-from pacsflow.weekly import Estimate
-from pacsflow_reports import language as language_module
-from pacsflow_reports.language import NBSP, Language, languages
+from pacsflow.week.facts import Estimate
+from pacsflow.words import language as language_module
+from pacsflow.words.language import NBSP, Language, languages
 
-HERE = Path(pacsflow_reports.__file__).parent
+PAGE = Path(pacsflow_reports.__file__).parent
+HERE = Path(pacsflow.words.__file__).parent
 METHODS = [("templates/**.jinja", "jinja2"), ("**.py", "python")]
 OPTIONS = {
     "templates/**.jinja": {
@@ -29,8 +31,13 @@ HOLES = re.compile(r"%\((\w+)\)s")
 
 
 def messages() -> set[str | tuple[str, ...]]:
-    found = extract_from_dir(str(HERE), METHODS, OPTIONS, keywords=KEYWORDS)
-    return {message for _file, _line, message, _comments, _context in found}
+    return {
+        message
+        for folder in (PAGE, HERE)
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            str(folder), METHODS, OPTIONS, keywords=KEYWORDS
+        )
+    }
 
 
 @pytest.mark.parametrize("tag", [tag for tag in languages() if tag != "en"])

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pacsflow.weekly import Finding, Severity
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms.message import host, octets, values
 from pacsflow_reports import WeekLinks, render_html
-from pacsflow_reports.render import asset
+from pacsflow_reports.render import asset, environment
 from reports import factory
 from reports.conftest import page_of
 
@@ -196,7 +197,7 @@ def test_only_simulated_data_is_marked_as_such_and_on_every_printed_page() -> No
         ("sampled", "estimated from samples"),
         ("one_row", "1.23 kB"),
         ("huge", "and 99,800 more"),
-        ("small", "5 days of history are there, 8 are needed"),
+        ("small", "120 hours with data are too few: a forecast needs 168 (one week)"),
     ],
 )
 def test_odd_weeks_say_so(kind: str, said: str) -> None:
@@ -206,7 +207,7 @@ def test_odd_weeks_say_so(kind: str, said: str) -> None:
 def test_portuguese_leaves_no_english_behind() -> None:
     words = re.compile(r"\b(the|and|week|bytes an|hour|seen|forecast|sender|rows|shown|none)\b")
     report = replace(factory.hospital(pacs=2, hosts=60), findings=(), status=(), capacity=())
-    report = replace(report, coverage=replace(report.coverage, notes=(), byte_basis="", files=()))
+    report = replace(report, coverage=replace(report.coverage, notes=(), origin="", files=()))
     plain = [
         replace(c, verdict="") for c in (report.traffic, report.imaging, report.communications)
     ]
@@ -230,26 +231,28 @@ def test_portuguese_leaves_no_english_behind() -> None:
 
 
 def test_findings_speak_the_pages_language_with_its_numbers_and_clock() -> None:
-    party = factory.party(1)
+    party = factory.party(1, name="X<b>")
     finding = Finding(
         "outside",
         Severity.HIGH,
         "security",
-        "DICOM in the clear with X",
-        ("1 b",),
-        "Stop it",
+        values(host=host(party), bytes=octets(1_412_000_000)),
         parties=(party,),
-        source="outside",
-        params=(("host", "X<b>"), ("bytes", "1412000000")),
     )
-    other = replace(finding, id="never-heard-of", title="Something else")
-    report = replace(factory.small(), findings=(finding, other))
+    report = replace(factory.small(), findings=(finding,))
     html = render_html(report, lang="pt-BR").replace("\u00a0", " ")
     assert "DICOM sem criptografia com X&lt;b&gt;, fora da instituição" in html
     assert "1,41 GB nesta semana" in html
-    assert 'lang="en">Something else' in html
-    broken = replace(finding, params=())
-    assert "DICOM in the clear with X" in render_html(replace(report, findings=(broken,)))
+
+
+def test_words_depend_on_the_language_and_not_on_who_compiled_the_template_first() -> None:
+    report = factory.hospital(pacs=1, hosts=30)
+    first = render_html(report, lang="pt-BR"), render_html(report, lang="en")
+    environment.cache_clear()
+    again = render_html(report, lang="en"), render_html(report, lang="pt-BR")
+    assert first == again[::-1]
+    assert "novo" in first[0]
+    assert "novo" not in first[1]
 
 
 def test_title_logo_and_links(tmp_path: Path) -> None:

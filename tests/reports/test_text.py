@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacsflow_reports.text import CAP, cleaned, neutralise, prose, shorten
+from pacsflow.words.text import CAP, cleaned, neutralise, prose, shorten
 from reports import factory
 
 

@@ -16,6 +16,8 @@ from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.sampling import octets
+from pacsflow.words.language import english
+from pacsflow.words.saying import message_said
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sflow_encoder as sflow
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 CT, PACS, RATE = "10.0.0.11", "10.0.0.2", 100
 pytestmark = pytest.mark.usefixtures("tshark")
+
+
+def said(sampling: Any) -> list[str]:
+    """Return what is to be known of samples, in English."""
+    return [message_said(note, english()) for note in sampling.notes()]
 
 
 def record(length: int = 1500, *, source: str = CT, destination: str = PACS) -> bytes:
@@ -98,8 +105,8 @@ def test_lost_datagrams_are_lost_samples_to_the_number(tmp_path: Path) -> None:
     assert found.sampling.agents[0].lost == 3
     assert found.only().lost == 15
     assert found.sampling.low == pytest.approx(15 / 299, abs=1e-9)
-    assert "15 of 299 samples (5.0 %) were lost" in found.sampling.notes()[0]
-    assert "about 5.0 % too low" in found.sampling.notes()[1]
+    assert "15 of 299 samples (5.0\u00a0%) were lost" in said(found.sampling)[0]
+    assert "about 5.0\u00a0% too low" in said(found.sampling)[1]
 
 
 def test_losses_across_hours_add_up(tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_a_restart_is_no_loss(tmp_path: Path) -> None:
     assert (found.sampling.agents[0].restarts, found.only().lost) == (1, 0)
     assert (found.only().received, found.only().followed) == (400, 398)
     assert found.only().pool == 398 * RATE
-    assert any("1 restarts of agents" in note for note in found.sampling.notes())
+    assert any("1 restarts of agents" in note for note in said(found.sampling))
 
 
 def test_overtaken_and_doubled_datagrams_are_neither_lost_nor_counted_twice(tmp_path: Path) -> None:
@@ -138,7 +145,7 @@ def test_a_rate_other_than_declared_shows_in_the_pool(tmp_path: Path, step: int)
     assert source.true_rate == step
     expected = {50: ("less", -1.0), 200: ("more", 0.5), 100_000: ("unfit", 0.0)}[step]
     assert (source.pool_state, found.sampling.low) == pytest.approx(expected)
-    assert any(("does not fit" in n) == (step == 100_000) for n in found.sampling.notes())
+    assert any(("does not fit" in n) == (step == 100_000) for n in said(found.sampling))
 
 
 def test_an_agent_that_samples_everything_is_an_agent_still(tmp_path: Path) -> None:
@@ -162,7 +169,7 @@ def test_several_agents_ports_and_kinds_of_samples(tmp_path: Path) -> None:
     assert [(s.source_type, s.source, s.rate) for s in found.sampling.sources] == [
         (0, 3, 10), (2, 1000, 10), (0, 3, 50), (2, 1000, 50),
     ]  # fmt: skip
-    assert any("2 agents sampled" in note for note in found.sampling.notes())
+    assert any("2 agents sampled" in note for note in said(found.sampling))
 
 
 def test_what_cannot_be_used_is_counted_and_named(tmp_path: Path) -> None:
@@ -238,7 +245,7 @@ def test_counters_of_an_interface_check_its_estimate(
     assert check.estimate.samples == 800
     assert (check.way, check.counted, check.state) == ("in", int(grown * truth), state)
     assert check.seconds == 802
-    assert any("outside" in n for n in found.sampling.notes()) == (state == "outside")
+    assert any("outside" in n for n in said(found.sampling)) == (state == "outside")
 
 
 def test_samples_of_both_directions_are_checked_apart(tmp_path: Path) -> None:
@@ -370,7 +377,13 @@ def test_the_page_says_what_its_estimates_rest_on(
     assert main(["report", path, "--format", "json", "--no-forecast"]) == 0
     coverage = json.loads(capsys.readouterr().out)["coverage"]
     assert coverage["sampled"]
-    told = " ".join(coverage["notes"])
-    assert "In 1 of 2 hours with data there are too few samples" in told
-    assert "10 of 308 samples (3.2 %) were lost on the way" in told
-    assert "2 agents sampled" in told
+    told = {
+        note["key"]: {name: value["value"] for name, value in note["values"]}
+        for note in coverage["notes"]
+    }
+    assert told["few-samples"] == {"few": 1, "hours": 2}
+    assert {name: told["samples-lost"][name] for name in ("lost", "sent")} == {
+        "lost": 10,
+        "sent": 308,
+    }
+    assert told["several-agents"] == {"agents": 2}

@@ -11,15 +11,15 @@ from conftest import json_log
 from pacsflow.inventory import read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
-from pacsflow.week.build import build_report
-from pacsflow.week.options import Options
+from pacsflow.report.build import build_report
+from pacsflow.report.options import Options
 from pacsflow_reports import render_digest, render_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
 
     Write = Callable[[str, str | bytes], Path]
 T0 = 1772409600

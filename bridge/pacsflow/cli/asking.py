@@ -161,6 +161,8 @@ def told_of_samples(question: Question) -> None:
     if question.origin != "sflow":
         return
     from pacsflow.agents import read_sampling
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import message_said
 
     for note in read_sampling(question.connection).notes():
-        warn(f"sampled: {note}")
+        warn(f"sampled: {message_said(note, english())}")

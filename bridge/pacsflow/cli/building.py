@@ -14,11 +14,11 @@ import typer
 from pacsflow.cli import FOUND, USABLE
 from pacsflow.cli.console import progress
 from pacsflow.cli.options import SOURCES, Request
-from pacsflow.weekly import Severity
+from pacsflow.findings.finding import Severity
 
 if TYPE_CHECKING:
-    from pacsflow.week.options import Options
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.options import Options
+    from pacsflow.report.weekly import WeeklyReport
 
 REPORTED = (*SOURCES, "week", "site_tz", "origin")
 """The shared options of what reports on a week."""
@@ -40,7 +40,7 @@ def build(request: Request, config: Path | None = None, **chosen: object) -> Wee
     `chosen` are further fields of `Options`.
     """
     from pacsflow.cli.asking import inventory_of, opened
-    from pacsflow.week.build import build_report
+    from pacsflow.report.build import build_report
 
     options = _options(request, config, **chosen)
     with opened(request) as found:
@@ -52,8 +52,8 @@ def build(request: Request, config: Path | None = None, **chosen: object) -> Wee
 
 
 def _options(request: Request, config: Path | None, **chosen: object) -> Options:
-    from pacsflow.findings.facts import Thresholds, read_thresholds
-    from pacsflow.week.options import Options
+    from pacsflow.findings.thresholds import Thresholds, read_thresholds
+    from pacsflow.report.options import Options
 
     options = Options(
         week=request.week,

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pacsflow.cli import app
-from pacsflow.cli.building import REPORTED, ConfigOption, FailOption, build, exit_code
-from pacsflow.cli.options import FormatOption, Request, reading
+from pacsflow.cli.building import (
+    REPORTED,
+    ConfigOption,
+    FailOption,
+    ForecastOption,
+    build,
+    exit_code,
+)
+from pacsflow.cli.options import FormatOption, Language, LanguageOption, Request, reading
 from pacsflow.cli.tables import Format, emit
+from pacsflow.json_values import to_json_value
 
 
 @app.command()
@@ -14,17 +22,35 @@ def findings(
     request: Request,
     config: ConfigOption = None,
     fail_on: FailOption = None,
+    no_forecast: ForecastOption = False,
+    lang: LanguageOption = Language.EN,
     how: FormatOption = Format.TABLE,
 ) -> int:
     """List what somebody should know of a week, the most severe first, with what to do.
 
     Example: `pacsflow findings --ledger /srv/pacsflow --fail-on high || mail -s pacsflow it@...`
     """
-    made = build(request, config, forecasts=False)
-    columns = ["severity", "area", "title", "evidence", "action", "count", "rule"]
-    rows: list[list[object]] = [
-        [f.severity.value, f.area, f.title, list(f.evidence), f.action, f.count, f.id]
-        for f in made.findings
-    ]
+    from pacsflow.words.language import Language as Words
+    from pacsflow.words.saying import finding_said
+
+    made = build(request, config, forecasts=not no_forecast)
+    words = Words(lang.value, made.zone)
+    columns = [
+        "severity", "area", "title", "evidence", "action", "count", "rule", "hosts", "ae_titles",
+        "start_utc", "end_utc", "uids",
+    ]  # fmt: skip
+    if how is Format.JSON:
+        columns.append("values")
+    rows: list[list[object]] = []
+    for finding in made.findings:
+        said = finding_said(finding, words)
+        hosts = [party.address for party in finding.parties]
+        titles = sorted({title for party in finding.parties for title in party.ae_titles})
+        row: list[object] = [finding.severity.value, finding.area, said.title, list(said.evidence)]
+        row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
+        row += [finding.end, list(finding.rows)]
+        if how is Format.JSON:
+            row.append({name: to_json_value(value) for name, value in finding.values})
+        rows.append(row)
     emit(f"Findings of {made.week}", columns, rows, how)
     return exit_code(made, fail_on)

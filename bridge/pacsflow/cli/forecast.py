@@ -241,10 +241,13 @@ def _plot(
 ) -> None:
     from pacsflow.forecasting import Forecast
     from pacsflow.forecasting.plot import save
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import message_said
 
     for history, found in zip(series, made, strict=True):
         if isinstance(found, Forecast):
-            save(path, history, found, zone=zone)
+            verdict = message_said(found.verdict.message, english())
+            save(path, history, found, verdict, zone=zone)
             say(f"plot: {found.series} in {path}")
             return
     warn("no plot: no series has enough history")
@@ -295,12 +298,14 @@ def _hours(made: Forecast) -> list[list[Any]]:
 
 def _row(made: Forecast | NotEnoughHistory) -> list[Any]:
     from pacsflow.forecasting import NotEnoughHistory
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import message_said
 
     if isinstance(made, NotEnoughHistory):
-        return [made.series, None, None, made.reason]
+        return [made.series, None, None, message_said(made.reason, english())]
     low, high = (quantity(bound, made.unit) for bound in made.total95)
     total = quantity(float(made.mean.sum()), made.unit)
-    return [made.series, total, f"{low} to {high}", made.verdict.sentence]
+    return [made.series, total, f"{low} to {high}", message_said(made.verdict.message, english())]
 
 
 def _more(made: Forecast, outlook: CapacityOutlook, *, alone: bool) -> None:

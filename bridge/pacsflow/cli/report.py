@@ -23,7 +23,7 @@ from pacsflow.cli.options import Language, Request, reading
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from pacsflow.weekly import WeeklyReport
+    from pacsflow.report.weekly import WeeklyReport
 
 
 class ReportFormat(StrEnum):

@@ -67,8 +67,11 @@ def sampling(
             sys.stdout.write(f"# {title.lower()}\n")
         if rows:
             emit(title, columns, rows, how)
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import message_said
+
     for note in told.notes():
-        warn(f"sampled: {note}")
+        warn(f"sampled: {message_said(note, english())}")
 
 
 def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]]]) -> str:
@@ -80,7 +83,10 @@ def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]
         for title, columns, rows in tables
     }
     made |= {"samples_lost": lost, "samples_sent": sent, "estimates_low_by": told.low}
-    made |= {"notes": told.notes()}
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import message_said
+
+    made |= {"notes": [message_said(note, english()) for note in told.notes()]}
     return to_json(made)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pacsflow.cli.asking import Question
-    from pacsflow.weekly import Party
+    from pacsflow.terms.party import Party
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
 

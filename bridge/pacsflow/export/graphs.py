@@ -10,7 +10,7 @@ from pacsflow.printable import escape_controls
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pacsflow.weekly import Party
+    from pacsflow.terms.party import Party
 
 Edge = tuple[str, str, int, int, int]
 """Source, destination, communications, packets, bytes."""

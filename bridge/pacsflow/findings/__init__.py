@@ -21,8 +21,10 @@ from pacsflow.findings import (
     silence,
     unusual,
 )
-from pacsflow.findings.facts import Facts, Thresholds
-from pacsflow.weekly import Finding, Severity
+from pacsflow.findings.facts import Facts
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.thresholds import Thresholds
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,31 +76,31 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
 def findings(facts: Facts) -> tuple[Finding, ...]:
     """Return every rule's findings, the most severe first; a rule that fails is one itself."""
     found = [finding for rule in RULES for finding in _applied(rule, facts)]
-    found.sort(key=lambda f: (-f.severity.rank, f.area, f.id, f.title))
+    found.sort(key=lambda f: (-f.severity.rank, f.area, f.rule, -f.count, _who(f)))
     return tuple(found)
+
+
+def _who(finding: Finding) -> tuple[str, ...]:
+    return tuple(party.name or party.address for party in finding.parties)
 
 
 def _applied(rule: Callable[[Facts], list[Finding]], facts: Facts) -> list[Finding]:
     try:
-        found = [finding for finding in rule(facts) if finding.id not in facts.thresholds.off]
+        found = [finding for finding in rule(facts) if finding.rule not in facts.thresholds.off]
     except Exception as error:  # noqa: BLE001 - one rule that fails must not cost the page
         logging.getLogger(__name__).warning("rule %s failed: %r", rule.__name__, error)
         return [
             Finding(
-                id="rule-failed",
+                rule="rule-failed",
                 severity=Severity.LOW,
                 area="data",
-                title=f"The rule {rule.__name__} could not be applied",
-                evidence=(type(error).__name__,),
-                action="The other rules are not touched; report it to the project.",
-                source=rule.__name__,
-                params=(("name", rule.__name__), ("error", type(error).__name__)),
+                values=message.values(
+                    name=message.text(rule.__name__), error=message.text(type(error).__name__)
+                ),
             )
         ]
     if len(found) <= MOST:
         return found
     found.sort(key=lambda f: -f.severity.rank)
     more, last = len(found) - MOST, found[MOST - 1]
-    note = f"and {more} more of this rule"
-    return [*found[: MOST - 1], replace(last, evidence=(*last.evidence, note),
-                                        count=last.count + more)]  # fmt: skip
+    return [*found[: MOST - 1], replace(last, more=more, count=last.count + more)]

@@ -5,24 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import (
+from pacsflow.findings.asking import (
     ALL_WEEKS,
     HISTORY_WEEKS,
     LARGEST,
-    UNKNOWN,
     ask,
     covered,
     has_learned,
-    iso,
-    label,
     linked_to,
-    listed,
     moment,
     raised,
     uids,
 )
+from pacsflow.findings.finding import Finding, Severity
 from pacsflow.ledger.series import IMAGING
-from pacsflow.weekly import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
@@ -77,33 +74,21 @@ def ae_guessing(facts: Facts) -> list[Finding]:
             [host, when, when - within],
         )
         party = facts.hosts.party(host)
-        params = (
-            ("host", label(party)),
-            ("number", str(pairs)),
-            ("span_hours", f"{within / 3600:g}"),
-            ("titles", listed(row[0] for row in titles)),
-        )
-        values = dict(params)
         found.append(
             Finding(
-                id="ae-guessing",
+                rule="ae-guessing",
                 severity=Severity.HIGH,
                 area="security",
-                title=f"{label(party)} tried several AE titles",
-                evidence=(
-                    (
-                        f"{pairs} pairs of AE titles rejected within {values['span_hours']} h: "
-                        f"{values['titles']}"
-                    ),
-                ),
-                action="Several rejected pairs are somebody trying; look at what else the host "
-                "does.",
                 start=moment(when),
                 parties=(party,),
                 count=int(pairs),
                 rows=_rows_of(facts, where, host, when, within),
-                source="ae-guessing",
-                params=params,
+                values=message.values(
+                    host=message.host(party),
+                    number=message.count(pairs),
+                    span_hours=message.seconds(within),
+                    titles=message.texts(row[0] for row in titles),
+                ),
             )
         )
     return found
@@ -133,10 +118,7 @@ def find_enumeration(facts: Facts) -> list[Finding]:
     """Return one finding a host that asked a PACS for far more than it ever did."""
     limit, hours = facts.thresholds.find_results, facts.thresholds.find_hours
     return _far_above(
-        facts, "find-enumeration", "Find_Enumeration", _FIND, limit, hours,
-        "%s asked for very many studies", "C-FIND requests and results",
-        "Ask who runs it: migrations and research exports do this and are announced; otherwise "
-        "somebody draws up a list of patients.", "find_rq > 0",
+        facts, "find-enumeration", "Find_Enumeration", _FIND, limit, hours, "find_rq > 0",
     )  # fmt: skip
 
 
@@ -145,9 +127,7 @@ def many_retrievals(facts: Facts) -> list[Finding]:
     limit, hours = facts.thresholds.retrieve_requests, facts.thresholds.retrieve_hours
     return _far_above(
         facts, "bulk-requests", "Bulk_Retrieval", _RETRIEVE, limit, hours,
-        "%s fetched very many objects", "C-GET and C-MOVE requests",
-        "Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
-        "move_destinations).", "get_rq > 0 OR move_rq > 0",
+        "get_rq > 0 OR move_rq > 0",
     )  # fmt: skip
 
 
@@ -158,9 +138,6 @@ def _far_above(
     events: str,
     limit: float,
     hours: float,
-    title: str,
-    what: str,
-    action: str,
     where: str,
 ) -> list[Finding]:
     """Return hosts above `limit` within `hours` and far above their own busiest time before."""
@@ -181,26 +158,21 @@ def _far_above(
         if covered(notices, host) or (before is not None and amount < factor * before):
             continue
         party = facts.hosts.party(host)
-        known = UNKNOWN if before is None else f"{before:.0f}"
         found.append(
             Finding(
-                id=rule,
+                rule=rule,
                 severity=Severity.HIGH,
                 area="security",
-                title=title % label(party),
-                evidence=(f"{amount:.0f} {what} within {hours:g} h; its most before: {known}",),
-                action=action,
                 start=moment(when - within),
                 end=moment(when),
                 parties=(party,),
                 count=int(amount),
                 rows=_rows_of(facts, where, host, when, within),
-                source=rule,
-                params=(
-                    ("host", label(party)),
-                    ("number", f"{amount:.0f}"),
-                    ("span_hours", f"{hours:g}"),
-                    ("before_number", known),
+                values=message.values(
+                    host=message.host(party),
+                    number=message.count(amount),
+                    span_hours=message.seconds(3600 * hours),
+                    before_number=message.count(before),
                 ),
             )
         )
@@ -280,26 +252,20 @@ def bulk_bytes(facts: Facts) -> list[Finding]:
             continue
         if party.role == "gateway":
             continue
-        known = UNKNOWN if before is None else f"{before:.0f}"
         found.append(
             Finding(
-                id="bulk-retrieval",
+                rule="bulk-retrieval",
                 severity=Severity.HIGH,
                 area="security",
-                title=f"{label(party)} fetched very many objects",
-                evidence=(f"{octets:.0f} bytes from PACS within a day; its most before: {known}",),
-                action="Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
-                "move_destinations).",
                 start=moment(when - 82800),
                 end=moment(when + 3600),
                 parties=(party,),
                 rows=_largest(facts, host, when)
                 or linked_to(facts, moment(when - 82800), moment(when + 3600), host, order=LARGEST),
-                source="bulk-retrieval",
-                params=(
-                    ("host", label(party)),
-                    ("bytes", f"{octets:.0f}"),
-                    ("before_bytes", known),
+                values=message.values(
+                    host=message.host(party),
+                    bytes=message.octets(octets),
+                    before_bytes=message.octets(before),
                 ),
             )
         )
@@ -346,25 +312,18 @@ def move_to_unknown(facts: Facts) -> list[Finding]:
         party = facts.hosts.party(host)
         found.append(
             Finding(
-                id="move-to-unknown",
+                rule="move-to-unknown",
                 severity=Severity.HIGH,
                 area="security",
-                title=f"{label(party)} had images sent to an unknown destination",
-                evidence=(
-                    f"C-MOVE to {title}: {number:.0f} requests, the first {iso(moment(when))}",
-                ),
-                action="Find the AE title in the PACS's configuration; one that nobody can "
-                "explain is a way out.",
                 start=moment(when),
                 parties=(party,),
                 count=int(number),
                 rows=uids(which or ()),
-                source="move-to-unknown",
-                params=(
-                    ("host", label(party)),
-                    ("title", str(title)[:64]),
-                    ("number", f"{number:.0f}"),
-                    ("first", iso(moment(when))),
+                values=message.values(
+                    host=message.host(party),
+                    title=message.text(title),
+                    number=message.count(number),
+                    first=message.at(moment(when)),
                 ),
             )
         )
@@ -407,24 +366,18 @@ def new_peer(facts: Facts) -> list[Finding]:
         written = all(party.basis == "inventory" for party in parties)
         found.append(
             Finding(
-                id="new-peer",
+                rule="new-peer",
                 severity=Severity.INFO if written else Severity.LOW,
                 area="security",
-                title=f"{label(parties[1])} had an association with {label(parties[0])} for the "
-                "first time",
-                evidence=(f"{count} associations, the first {iso(moment(first))}",),
-                action="A new device should be in the inventory; if it is not announced, look at "
-                "what it asked for.",
                 start=moment(first),
                 parties=parties,
                 count=int(count),
                 rows=uids(which or ()),
-                source="new-peer",
-                params=(
-                    ("host", label(parties[1])),
-                    ("peer", label(parties[0])),
-                    ("count", str(count)),
-                    ("first", iso(moment(first))),
+                values=message.values(
+                    host=message.host(parties[1]),
+                    peer=message.host(parties[0]),
+                    count=message.count(count),
+                    first=message.at(moment(first)),
                 ),
             )
         )
@@ -455,21 +408,19 @@ def ae_on_several_hosts(facts: Facts) -> list[Finding]:
         if any(covered(notices, host) for host in hosts):
             continue
         parties = tuple(facts.hosts.party(host) for host in hosts[:6])
-        names = listed(map(label, parties)) + (" ..." if len(hosts) > len(parties) else "")
         found.append(
             Finding(
-                id="ae-on-several-hosts",
+                rule="ae-on-several-hosts",
                 severity=Severity.MEDIUM,
                 area="security",
-                title=f"The AE title {title} calls from {len(hosts)} hosts",
-                evidence=(f"Hosts: {names}",),
-                action="Compare orig_impl_uid in dicom.log: the same software suggests a clone, "
-                "another one a stranger.",
                 parties=parties,
                 count=len(hosts),
                 rows=uids(which or ()),
-                source="ae-on-several-hosts",
-                params=(("title", title[:64]), ("count", str(len(hosts))), ("hosts", names)),
+                values=message.values(
+                    title=message.text(title),
+                    count=message.count(len(hosts)),
+                    hosts=message.hosts(map(facts.hosts.party, hosts)),
+                ),
             )
         )
     return found
@@ -484,24 +435,19 @@ def association_flood(facts: Facts) -> list[Finding]:
     notices = raised(facts, "Association_Flood")
     return [
         Finding(
-            id="association-flood",
+            rule="association-flood",
             severity=Severity.MEDIUM,
             area="security",
-            title=f"{label(facts.hosts.party(host))} requested very many associations",
-            evidence=(f"{number:.0f} within {within:g} seconds, up to {iso(moment(when))}",),
-            action="A client that opens one association for each image does so, and so does a "
-            "denial of service; compare with the PACS's limit.",
             start=moment(when - within),
             end=moment(when),
             parties=(facts.hosts.party(host),),
             count=int(number),
             rows=_rows_of(facts, "TRUE", host, when, within),
-            source="association-flood",
-            params=(
-                ("host", label(facts.hosts.party(host))),
-                ("number", f"{number:.0f}"),
-                ("span_seconds", f"{within:g}"),
-                ("when", iso(moment(when))),
+            values=message.values(
+                host=message.host(facts.hosts.party(host)),
+                number=message.count(number),
+                span_seconds=message.seconds(within),
+                when=message.at(moment(when)),
             ),
         )
         for host, number, when, _ in _most(facts, events, within, limit)
@@ -528,23 +474,18 @@ def echo_scan(facts: Facts) -> list[Finding]:
     notices = raised(facts, "Echo_Scan")
     return [
         Finding(
-            id="echo-scan",
+            rule="echo-scan",
             severity=Severity.MEDIUM,
             area="security",
-            title=f"{label(facts.hosts.party(host))} sent C-ECHO to many endpoints",
-            evidence=(f"{number} endpoints not tried before, up to {iso(moment(when))}",),
-            action="Monitoring systems do; the week after, the same endpoints are no news. Look "
-            "into any other.",
             start=moment(when - within),
             end=moment(when),
             parties=(facts.hosts.party(host),),
             count=int(number),
             rows=_rows_of(facts, where, host, when, within),
-            source="echo-scan",
-            params=(
-                ("host", label(facts.hosts.party(host))),
-                ("number", str(number)),
-                ("when", iso(moment(when))),
+            values=message.values(
+                host=message.host(facts.hosts.party(host)),
+                number=message.count(number),
+                when=message.at(moment(when)),
             ),
         )
         for host, number, when, _ in _most(

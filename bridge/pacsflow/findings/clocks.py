@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.findings.looking import ask, iso, moment, uids
+from pacsflow.findings.asking import ask, moment, uids
+from pacsflow.findings.finding import Finding, Severity
 from pacsflow.ledger.series import IMAGING
-from pacsflow.weekly import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,6 @@ def future_rows(facts: Facts) -> list[Finding]:
     ).fetchall()[0]
     if not count:
         return []
-    latest = iso(moment(last))
     which = facts.part.connection.execute(
         """SELECT uid FROM (
                SELECT uid, ts FROM connections UNION ALL SELECT uid, ts FROM associations
@@ -55,17 +55,12 @@ def future_rows(facts: Facts) -> list[Finding]:
     ).fetchall()
     return [
         Finding(
-            id="future-rows",
+            rule="future-rows",
             severity=Severity.MEDIUM,
             area="data",
-            title=f"{count:.0f} log rows lie in the future",
-            evidence=(f"The latest is of {latest}",),
-            action="Compare the clocks and time zones of the sensors and of this machine with a "
-            "time server (NTP).",
             count=int(count),
             rows=uids(row[0] for row in which),
-            source="future-rows",
-            params=(("number", f"{count:.0f}"), ("last", latest)),
+            values=message.values(number=message.count(count), last=message.at(moment(last))),
         )
     ]
 
@@ -94,16 +89,12 @@ def clock_skew(facts: Facts) -> list[Finding]:
         return []
     return [
         Finding(
-            id="clock-skew",
+            rule="clock-skew",
             severity=Severity.MEDIUM,
             area="data",
-            title=f"Two sensors' clocks differ by {median:.0f} seconds",
-            evidence=(f"{count} associations that both saw, joined by Community ID",),
-            action="Compare the clocks and time zones of the sensors with a time server (NTP).",
             count=int(count),
             rows=uids(found or ()),
-            source="clock-skew",
-            params=(("skew_seconds", f"{median:.0f}"), ("count", str(count))),
+            values=message.values(skew_seconds=message.seconds(median), count=message.count(count)),
         )
     ]
 
@@ -163,16 +154,15 @@ def hours_disagree(facts: Facts) -> list[Finding]:
             first = ask(facts, "SELECT uid FROM rows WHERE uid IS NOT NULL ORDER BY t LIMIT 10")
             found.append(
                 Finding(
-                    id="hours-disagree",
+                    rule="hours-disagree",
                     severity=Severity.MEDIUM,
                     area="data",
-                    title=f"The hours of {name} are those of {facts.part.origin}, shifted by "
-                    f"{hours:+d} h",
-                    evidence=("Hourly associations fit far better with that shift than without",),
-                    action="Look for a log or a capture whose times were written in local time.",
                     rows=uids(row[0] for row in first),
-                    source="hours-disagree",
-                    params=(("name", name), ("other", facts.part.origin), ("shift", f"{hours:+d}")),
+                    values=message.values(
+                        name=message.text(name),
+                        other=message.text(facts.part.origin),
+                        shift=message.text(f"{hours:+d}"),
+                    ),
                 )
             )
     return found

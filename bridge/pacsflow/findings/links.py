@@ -5,18 +5,16 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import (
+from pacsflow.findings.asking import (
     GAPS,
     ask,
-    iso,
-    label,
     linked_to,
-    listed,
     moment,
     uids,
 )
+from pacsflow.findings.finding import Finding, Severity
 from pacsflow.ledger.series import IMAGING
-from pacsflow.weekly import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from datetime import date
@@ -60,22 +58,16 @@ def loss_on_path(facts: Facts) -> list[Finding]:
         parties = facts.hosts.party(a), facts.hosts.party(b)
         found.append(
             Finding(
-                id="loss-on-path",
+                rule="loss-on-path",
                 severity=Severity.MEDIUM,
                 area="traffic",
-                title=f"{share:.1f} % of the bytes between {label(parties[0])} and "
-                f"{label(parties[1])} are missing",
-                evidence=(f"{lost:.0f} bytes are gaps in TCP streams (missed_bytes)",),
-                action="The rest of the traffic is complete: look at this path's switch ports for "
-                "errors, and whether its return way passes the sensor.",
                 parties=parties,
                 rows=which,
-                source="loss-on-path",
-                params=(
-                    ("percent", f"{share:.1f}"),
-                    ("host", label(parties[0])),
-                    ("peer", label(parties[1])),
-                    ("missed", f"{lost:.0f}"),
+                values=message.values(
+                    percent=message.percent(share),
+                    host=message.host(parties[0]),
+                    peer=message.host(parties[1]),
+                    missed=message.octets(lost),
                 ),
             )
         )
@@ -111,25 +103,17 @@ def uncompressed_on_slow_link(facts: Facts) -> list[Finding]:
         party, seconds = facts.hosts.party(host), octets * 8 / (capacity * 1e6)
         found.append(
             Finding(
-                id="uncompressed-slow-link",
+                rule="uncompressed-slow-link",
                 severity=Severity.LOW,
                 area="traffic",
-                title=f"Images travel uncompressed over the slow link of {label(party)}",
-                evidence=(
-                    f"{octets:.0f} bytes this week, {listed(sorted(names))}",
-                    f"At {capacity:g} Mbit/s that is {seconds:.0f} seconds of the whole link",
-                ),
-                action="Let both sides negotiate a lossless compression (JPEG-LS or JPEG 2000 "
-                "lossless), or send at night.",
                 parties=(party,),
                 rows=uids(which),
-                source="uncompressed-slow-link",
-                params=(
-                    ("host", label(party)),
-                    ("bytes", f"{octets:.0f}"),
-                    ("syntaxes", listed(sorted(names))),
-                    ("capacity", f"{capacity:g}"),
-                    ("link_seconds", f"{seconds:.0f}"),
+                values=message.values(
+                    host=message.host(party),
+                    bytes=message.octets(octets),
+                    syntaxes=message.texts(sorted(names)),
+                    capacity=message.number(capacity),
+                    link_seconds=message.seconds(seconds),
                 ),
             )
         )
@@ -174,26 +158,18 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
         ]
         found.append(
             Finding(
-                id="prefetch-into-morning",
+                rule="prefetch-into-morning",
                 severity=Severity.LOW,
                 area="traffic",
-                title=f"The night's copy from {label(parties[0])} to {label(parties[1])} ran into "
-                "the morning",
-                evidence=(
-                    f"On {len(late)} days, the first {iso(first)}; {octets:.0f} bytes by then",
-                ),
-                action="Begin it earlier, limit it to what is needed, or compress it: it shares "
-                "the link with the first examinations.",
                 start=first,
                 parties=parties,
                 rows=uids(uid for some in zip_longest(*which) for uid in some),
-                source="prefetch-into-morning",
-                params=(
-                    ("host", label(parties[0])),
-                    ("peer", label(parties[1])),
-                    ("days", str(len(late))),
-                    ("first", iso(first)),
-                    ("bytes", f"{octets:.0f}"),
+                values=message.values(
+                    host=message.host(parties[0]),
+                    peer=message.host(parties[1]),
+                    days=message.count(len(late)),
+                    first=message.at(first),
+                    bytes=message.octets(octets),
                 ),
             )
         )

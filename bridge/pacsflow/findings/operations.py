@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import (
+from pacsflow.findings.asking import (
     GAPS,
     HISTORY_WEEKS,
     LATEST,
     ask,
-    iso,
-    label,
     linked,
     linked_to,
     uids,
 )
-from pacsflow.weekly import Equipment, Finding, Severity
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
+    from pacsflow.week.facts import Equipment
 
 
 BEYOND_CHANCE = 3.0
@@ -57,19 +57,14 @@ def device_silent(facts: Facts) -> list[Finding]:
 def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
     week = facts.part.week
     before = week.shifted(-HISTORY_WEEKS).start
-    last = iso(e.last_seen) if e.last_seen else "unknown"
     return Finding(
-        id=rule,
+        rule=rule,
         severity=severity,
         area=area,
-        title=f"{label(e.party)} sent and received no images this week",
-        evidence=(f"Last imaging traffic: {last}",),
-        action="Ask whether it is in service; if it is, check its network connection and AE setup.",
         start=e.last_seen,
         parties=(e.party,),
         rows=linked_to(facts, before, week.start, e.party.address, order=LATEST),
-        source=rule,
-        params=(("host", label(e.party)), ("last", last)),
+        values=message.values(host=message.host(e.party), last=message.at(e.last_seen)),
     )
 
 
@@ -77,25 +72,17 @@ def device_new(facts: Facts) -> list[Finding]:
     """Return a finding for every device whose first imaging traffic was this week."""
     return [
         Finding(
-            id="device-new",
+            rule="device-new",
             severity=Severity.LOW if e.party.basis == "inventory" else Severity.MEDIUM,
             area="security",
-            title=f"{label(e.party)} took part in imaging traffic for the first time",
-            evidence=(
-                f"First seen: {iso(e.first_seen) if e.first_seen else ''}",
-                f"Connections: {e.connections}, peers: {e.peers}",
-            ),
-            action="Confirm that it was expected and write it into the inventory; if nobody knows "
-            "it, find the switch port and take it off the network.",
             start=e.first_seen,
             parties=(e.party,),
             rows=linked_to(facts, facts.part.week.start, facts.part.week.end, e.party.address),
-            source="device-new",
-            params=(
-                ("host", label(e.party)),
-                ("first", iso(e.first_seen) if e.first_seen else ""),
-                ("connections", str(e.connections)),
-                ("peers", str(e.peers)),
+            values=message.values(
+                host=message.host(e.party),
+                first=message.at(e.first_seen),
+                connections=message.count(e.connections),
+                peers=message.count(e.peers),
             ),
         )
         for e in facts.equipment
@@ -103,9 +90,7 @@ def device_new(facts: Facts) -> list[Finding]:
     ]
 
 
-def _share(
-    facts: Facts, rule: str, what: str, count: int, limit: float, action: str, where: str
-) -> list[Finding]:
+def _share(facts: Facts, rule: str, count: int, limit: float, where: str) -> list[Finding]:
     found = facts.associations
     if not limit or found is None or found.total < facts.thresholds.least_associations:
         return []
@@ -114,20 +99,16 @@ def _share(
         return []
     return [
         Finding(
-            id=rule,
+            rule=rule,
             severity=Severity.HIGH if share >= 4 * limit else Severity.MEDIUM,
             area="associations",
-            title=f"{share:.1f} % of associations {what}",
-            evidence=(f"{count} of {found.total} associations; from {limit:g} % on this is named",),
-            action=action,
             count=count,
             rows=_rows(facts, where),
-            source=rule,
-            params=(
-                ("percent", f"{share:.1f}"),
-                ("count", str(count)),
-                ("total", str(found.total)),
-                ("limit", f"{limit:g}"),
+            values=message.values(
+                percent=message.percent(share),
+                count=message.count(count),
+                total=message.count(found.total),
+                limit=message.percent(limit),
             ),
         )
     ]
@@ -147,10 +128,9 @@ def _count(facts: Facts, kind: str, name: str) -> int:
 def rejects_high(facts: Facts) -> list[Finding]:
     """Return a finding where a large share of associations was rejected."""
     return _share(
-        facts, "rejects-high", "were rejected", _count(facts, "results", "rejected"),
+        facts, "rejects-high", _count(facts, "results", "rejected"),
         facts.thresholds.reject_percent,
-        "Compare calling and called AE titles with the PACS's configuration; look for a device "
-        "that was renamed or moved.", "result = 'rejected'",
+        "result = 'rejected'",
     )  # fmt: skip
 
 
@@ -172,26 +152,18 @@ def rejects_rising(facts: Facts) -> list[Finding]:
         return []
     return [
         Finding(
-            id="rejects-rising",
+            rule="rejects-rising",
             severity=Severity.MEDIUM,
             area="associations",
-            title=f"Rejected associations rose from {100 * before_share:.1f} % to "
-            f"{100 * share:.1f} %",
-            evidence=(
-                f"{count} of {total} associations, {before} of {before_total} the week before",
-            ),
-            action="Compare calling and called AE titles with the PACS's configuration; look for "
-            "a device that was renamed or moved.",
             count=count,
             rows=_rows(facts, "result = 'rejected'"),
-            source="rejects-rising",
-            params=(
-                ("percent", f"{100 * share:.1f}"),
-                ("before_percent", f"{100 * before_share:.1f}"),
-                ("count", str(count)),
-                ("total", str(total)),
-                ("before_count", str(before)),
-                ("before_total", str(before_total)),
+            values=message.values(
+                percent=message.percent(100 * share),
+                before_percent=message.percent(100 * before_share),
+                count=message.count(count),
+                total=message.count(total),
+                before_count=message.count(before),
+                before_total=message.count(before_total),
             ),
         )
     ]
@@ -200,9 +172,8 @@ def rejects_rising(facts: Facts) -> list[Finding]:
 def aborts_high(facts: Facts) -> list[Finding]:
     """Return a finding where a large share of associations was aborted."""
     return _share(
-        facts, "aborts-high", "were aborted", _count(facts, "ends", "aborted"),
+        facts, "aborts-high", _count(facts, "ends", "aborted"),
         facts.thresholds.abort_percent,
-        "See which pairs abort and at what time; time-outs and full archives are the usual causes.",
         "\"end\" = 'aborted'",
     )  # fmt: skip
 
@@ -213,10 +184,8 @@ def failures_high(facts: Facts) -> list[Finding]:
     if facts.associations is not None:
         count = ask(facts, "SELECT count(*) FROM rows WHERE rsp_failure > 0")[0][0]
     return _share(
-        facts, "failures-high", "carried failed responses", count,
-        facts.thresholds.failure_percent,
-        "Look the status codes up in PS3.4 of the service; A7xx means out of resources, A9xx and "
-        "Cxxx that the PACS could not understand the object.", "rsp_failure > 0",
+        facts, "failures-high", count,
+        facts.thresholds.failure_percent, "rsp_failure > 0",
     )  # fmt: skip
 
 
@@ -228,17 +197,13 @@ def loss_high(facts: Facts) -> list[Finding]:
         return []
     return [
         Finding(
-            id="loss-high",
+            rule="loss-high",
             severity=Severity.MEDIUM,
             area="data",
-            title=f"The sensor missed {share:.1f} % of the bytes",
-            evidence=(f"{missed} bytes are gaps in TCP streams (missed_bytes)",),
-            action="Check the sensor's packet drops and the mirror port's load.",
             rows=linked(
                 facts, facts.part.week.start, facts.part.week.end, "missed > 0", order=GAPS
             ),
-            source="loss-high",
-            params=(("percent", f"{share:.1f}"), ("missed", str(missed))),
+            values=message.values(percent=message.percent(share), missed=message.octets(missed)),
         )
     ]
 
@@ -248,20 +213,20 @@ def sensor_gap(facts: Facts) -> list[Finding]:
     week = facts.part.week
     return [
         Finding(
-            id="sensor-gap",
+            rule="sensor-gap",
             severity=Severity.LOW if gap.hours < 12 else Severity.MEDIUM,
             area="data",
-            title=f"No data for {gap.hours} hours",
-            evidence=(f"From {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC",),
-            action="Find out whether the sensor, the mirror port or the log rotation stood still.",
             start=gap.start,
             end=gap.end,
             rows=(
                 *linked(facts, week.start, gap.start, order=LATEST)[:1],
                 *linked(facts, gap.end, week.end)[:1],
             ),
-            source="sensor-gap",
-            params=(("hours", str(gap.hours)),),
+            values=message.values(
+                hours=message.seconds(3600 * gap.hours),
+                start=message.at(gap.start),
+                end=message.at(gap.end),
+            ),
         )
         for gap in facts.coverage.gaps
         if 0 < facts.thresholds.gap_hours <= gap.hours

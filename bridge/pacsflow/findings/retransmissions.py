@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import label, uids
-from pacsflow.weekly import Finding, Severity
+from pacsflow.findings.asking import uids
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
@@ -67,35 +68,22 @@ def retransmissions_high(facts: Facts) -> list[Finding]:
         parties = facts.hosts.party(sender), facts.hosts.party(receiver)
         found.append(
             Finding(
-                id="retransmissions-high",
+                rule="retransmissions-high",
                 severity=Severity.MEDIUM if share >= 4 * limit else Severity.LOW,
                 area="traffic",
-                title=f"{label(parties[0])} sent at least {share:.1f} % of its packets to "
-                f"{label(parties[1])} again",
-                evidence=(
-                    (
-                        f"{low:.0f} to {high:.0f} of {packets:.0f} packets, in {touched} of "
-                        f"{all_} connections"
-                    ),
-                    f"Windows of zero, the receiver not keeping up: in {closed} connections",
-                ),
-                action="Without windows of zero look at the switch ports between them for errors, "
-                "half duplex and full queues; with them at the receiver's disks and load. Where "
-                "nearly every packet counts, the mirror port copies each one twice.",
                 parties=parties,
                 count=int(touched),
                 rows=uids(which or ()),
-                source="retransmissions-high",
-                params=(
-                    ("percent", f"{share:.1f}"),
-                    ("host", label(parties[0])),
-                    ("peer", label(parties[1])),
-                    ("low_number", f"{low:.0f}"),
-                    ("high_number", f"{high:.0f}"),
-                    ("packets_number", f"{packets:.0f}"),
-                    ("count", str(touched)),
-                    ("total", str(all_)),
-                    ("closed_number", str(closed)),
+                values=message.values(
+                    percent=message.percent(share),
+                    host=message.host(parties[0]),
+                    peer=message.host(parties[1]),
+                    low_number=message.count(low),
+                    high_number=message.count(high),
+                    packets_number=message.count(packets),
+                    count=message.count(touched),
+                    total=message.count(all_),
+                    closed_number=message.count(closed),
                 ),
             )
         )

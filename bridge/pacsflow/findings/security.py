@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import (
+from pacsflow.findings.asking import (
     ALL_WEEKS,
     CLEAR,
     ask,
     covered,
     has_learned,
-    iso,
-    label,
     linked_to,
-    listed,
     moment,
     raised,
     uids,
 )
-from pacsflow.weekly import Finding, Severity
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,18 +108,15 @@ def outside(facts: Facts, pairs: Pairs) -> list[Finding]:
                 sums.setdefault(host, _Clear()).add(clear)
     return [
         Finding(
-            id="outside",
+            rule="outside",
             severity=Severity.HIGH,
             area="security",
-            title=f"DICOM in the clear with {label(facts.hosts.party(host))}, outside the site",
-            evidence=(f"{clear.bytes:.0f} bytes this week",),
-            action="Stop it at the firewall unless it is a known partner; then use TLS or a VPN "
-            "and write the partner into the inventory.",
             parties=(facts.hosts.party(host),),
             count=max(1, clear.associations),
             rows=uids(clear.rows) or _linked(facts, [host]),
-            source="outside",
-            params=(("host", label(facts.hosts.party(host))), ("bytes", f"{clear.bytes:.0f}")),
+            values=message.values(
+                host=message.host(facts.hosts.party(host)), bytes=message.octets(clear.bytes)
+            ),
         )
         for host, clear in sorted(sums.items(), key=lambda pair: (-pair[1].bytes, pair[0]))
         if least and max(1, clear.associations) >= least
@@ -144,21 +139,16 @@ def cleartext_across_sites(facts: Facts, pairs: Pairs) -> list[Finding]:
             hosts.setdefault(sites, []).extend((a, b))
     return [
         Finding(
-            id="cleartext-across-sites",
+            rule="cleartext-across-sites",
             severity=Severity.MEDIUM,
             area="security",
-            title=f"DICOM in the clear between the sites {sites[0]} and {sites[1]}",
-            evidence=(f"{clear.bytes:.0f} bytes this week",),
-            action="Use TLS (port 2762) or a tunnel between the sites; sites that share one wire "
-            "have one name in the inventory.",
             parties=tuple(map(facts.hosts.party, list(dict.fromkeys(hosts[sites]))[:6])),
             count=max(1, clear.associations),
             rows=uids(clear.rows) or _linked(facts, hosts[sites][:2]),
-            source="cleartext-across-sites",
-            params=(
-                ("here", sites[0]),
-                ("there", sites[1]),
-                ("bytes", f"{clear.bytes:.0f}"),
+            values=message.values(
+                here=message.text(sites[0]),
+                there=message.text(sites[1]),
+                bytes=message.octets(clear.bytes),
             ),
         )
         for sites, clear in sorted(sums.items(), key=lambda pair: (-pair[1].bytes, pair[0]))
@@ -192,30 +182,19 @@ def unknown_sender(facts: Facts) -> list[Finding]:
             continue
         found.append(
             Finding(
-                id="unknown-sender",
+                rule="unknown-sender",
                 severity=Severity.MEDIUM,
                 area="security",
-                title=f"{label(party)} is in no inventory and stores objects",
-                evidence=(
-                    (
-                        f"{objects:.0f} objects in {count} associations, "
-                        f"the first {iso(moment(first))}"
-                    ),
-                    f"AE titles: {listed(sorted(names)) or '-'}",
-                ),
-                action="Add the device to the inventory, or find out who puts images into the "
-                "PACS.",
                 start=moment(first),
                 parties=(party,),
                 count=int(count),
                 rows=uids(which or ()),
-                source="unknown-sender",
-                params=(
-                    ("host", label(party)),
-                    ("objects_number", f"{objects:.0f}"),
-                    ("count", str(count)),
-                    ("first", iso(moment(first))),
-                    ("titles", listed(sorted(names)) or "-"),
+                values=message.values(
+                    host=message.host(party),
+                    objects_number=message.count(objects),
+                    count=message.count(count),
+                    first=message.at(moment(first)),
+                    titles=message.texts(sorted(names)),
                 ),
             )
         )
@@ -229,8 +208,6 @@ def _flagged(
     where: str,
     least: int,
     severity: Severity,
-    title: str,
-    action: str,
 ) -> list[Finding]:
     """Return one finding a host with at least `least` associations that fit.
 
@@ -252,26 +229,19 @@ def _flagged(
     notices = raised(facts, notice)
     return [
         Finding(
-            id=rule,
+            rule=rule,
             severity=Severity.INFO if host in before else severity,
             area="security",
-            title=title % label(facts.hosts.party(host)),
-            evidence=(
-                f"{count} associations, the first {iso(moment(first))}",
-                f"Software: {listed(versions or ()) or '-'}",
-            ),
-            action=action,
             start=moment(first),
             end=moment(last),
             parties=(facts.hosts.party(host),),
             count=int(count),
             rows=uids(which or ()),
-            source=rule,
-            params=(
-                ("host", label(facts.hosts.party(host))),
-                ("count", str(count)),
-                ("first", iso(moment(first))),
-                ("software", listed(versions or ()) or "-"),
+            values=message.values(
+                host=message.host(facts.hosts.party(host)),
+                count=message.count(count),
+                first=message.at(moment(first)),
+                software=message.texts(versions or ()),
             ),
         )
         for host, count, first, last, versions, which in rows
@@ -285,8 +255,6 @@ def credentials(facts: Facts) -> list[Finding]:
         facts, "cleartext-credentials", "Cleartext_Credentials",
         f"user_identity = 'username_passcode' AND {CLEAR}",
         facts.thresholds.credentials_associations, Severity.HIGH,
-        "%s sent a user name and a passcode in the clear",
-        "Use TLS for this device, then new credentials.",
     )  # fmt: skip
 
 
@@ -296,8 +264,6 @@ def part10(facts: Facts) -> list[Finding]:
         facts, "part10-in-data-set", "Part10_In_Data_Set",
         "list_contains(flags, 'part10_in_dataset')",
         facts.thresholds.part10_associations, Severity.HIGH,
-        "%s sent the preamble of a file inside a message",
-        "See which software sends it (orig_impl_uid), and look at the preamble of what arrived.",
     )  # fmt: skip
 
 
@@ -305,9 +271,7 @@ def malformed(facts: Facts) -> list[Finding]:
     """Return one finding a host with PDUs or command sets against PS3.7 and PS3.8."""
     return _flagged(
         facts, "malformed", "Malformed", "list_contains(flags, 'malformed')",
-        facts.thresholds.malformed_associations, Severity.LOW, "%s sent malformed DICOM",
-        "One sender with one software is a defect to report to its vendor; a host that appears "
-        "for the first time with malformed PDUs is not.",
+        facts.thresholds.malformed_associations, Severity.LOW,
     )  # fmt: skip
 
 
@@ -315,6 +279,5 @@ def reserved(facts: Facts) -> list[Finding]:
     """Return one finding a host that sets reserved bytes of PDUs (PS3.8 9.3)."""
     return _flagged(
         facts, "reserved-bits", "Reserved_Bits_Set", "list_contains(flags, 'reserved_nonzero')",
-        facts.thresholds.reserved_associations, Severity.LOW, "%s sets reserved bytes",
-        "Some old devices do not clear them; a device that never did and now does has changed.",
+        facts.thresholds.reserved_associations, Severity.LOW,
     )  # fmt: skip

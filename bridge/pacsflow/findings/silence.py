@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pacsflow.findings.looking import HISTORY_WEEKS, LATEST, iso, label, linked_to
+from pacsflow.findings.asking import HISTORY_WEEKS, LATEST, linked_to
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms import message
 from pacsflow.week.flows import active_hours
-from pacsflow.weekly import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,24 +137,18 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
         party = facts.hosts.party(address)
         found.append(
             Finding(
-                id="pacs-interrupted",
+                rule="pacs-interrupted",
                 severity=Severity.CRITICAL if run.to_the_end else Severity.HIGH,
                 area="pacs",
-                title=f"{label(party)} sent and received no images for {run.length} hours in which "
-                "it always does",
-                evidence=(f"From {iso(start)} to {iso(end)}",),
-                action="If nobody planned it, ask what happened then; studies may be waiting on "
-                "the modalities.",
                 start=start,
                 end=end,
                 parties=(party,),
                 rows=_around(facts, address, start, end),
-                source="pacs-interrupted",
-                params=(
-                    ("host", label(party)),
-                    ("hours", str(run.length)),
-                    ("start", iso(start)),
-                    ("end", iso(end)),
+                values=message.values(
+                    host=message.host(party),
+                    hours=message.seconds(3600 * run.length),
+                    start=message.at(start),
+                    end=message.at(end),
                 ),
             )
         )
@@ -173,27 +168,16 @@ def modality_stopped(facts: Facts) -> list[Finding]:
             continue
         party = facts.hosts.party(address)
         last = next((e.last_seen for e in facts.equipment if e.party.address == address), None)
-        told = iso(last) if last else "-"
         found.append(
             Finding(
-                id="modality-stopped",
+                rule="modality-stopped",
                 severity=Severity.MEDIUM,
                 area="modalities",
-                title=f"{label(party)} has stopped sending images",
-                evidence=(
-                    f"Nothing on {run.length} days on which it always sends",
-                    f"Last imaging traffic: {told}",
-                ),
-                action="Ask whether it is in service; if it is, check its network connection and "
-                "AE setup.",
                 start=last,
                 parties=(party,),
                 rows=_around(facts, address, facts.part.week.end, facts.part.week.end),
-                source="modality-stopped",
-                params=(
-                    ("host", label(party)),
-                    ("days", str(run.length)),
-                    ("last", told),
+                values=message.values(
+                    host=message.host(party), days=message.count(run.length), last=message.at(last)
                 ),
             )
         )

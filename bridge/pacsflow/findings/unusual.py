@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.looking import LARGEST, label, linked
-from pacsflow.weekly import Finding, Severity
+from pacsflow.findings.asking import LARGEST, linked
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
 
 RULE = {"more": "traffic-above", "less": "traffic-below"}
-ACTION = {
-    "more": "Ask those who moved most what they did in these hours; a migration, a backup or a "
-    "full worklist explain most of it.",
-    "less": "Ask whether equipment stood still in these hours, and look at the PACS's own log and "
-    "at the switches between.",
-}
-WORD = {"more": "far above", "less": "far below"}
 
 
 def traffic_unusual(facts: Facts) -> list[Finding]:
     """Return a finding for every incident at least `incident_deviations` from its forecast."""
     return [
         Finding(
-            id=RULE[incident.direction],
+            rule=RULE[incident.direction],
             severity=Severity.LOW,
             area="traffic",
-            title=f"Imaging traffic was {WORD[incident.direction]} what was forecast",
-            evidence=(
-                f"{incident.bytes_seen:.0f} bytes seen, {incident.bytes_expected:.0f} expected",
-                f"Moved most: {', '.join(map(label, incident.parties)) or '-'}",
-            ),
-            action=ACTION[incident.direction],
             start=incident.start,
             end=incident.end,
             parties=incident.parties,
@@ -44,11 +32,10 @@ def traffic_unusual(facts: Facts) -> list[Finding]:
                 [who, who] if who else (),
                 order=LARGEST,
             ),
-            source=RULE[incident.direction],
-            params=(
-                ("seen_bytes", f"{incident.bytes_seen:.0f}"),
-                ("expected_bytes", f"{incident.bytes_expected:.0f}"),
-                ("who", ", ".join(map(label, incident.parties)) or "-"),
+            values=message.values(
+                seen_bytes=message.octets(incident.bytes_seen),
+                expected_bytes=message.octets(incident.bytes_expected),
+                who=message.hosts(incident.parties),
             ),
         )
         for incident in facts.incidents

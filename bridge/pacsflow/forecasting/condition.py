@@ -25,8 +25,10 @@ class Condition:
         Wall-clock hour of the first.
     level
         The one value of a series that needs no model (all zero, constant, stopped), else None.
-    missing
-        Why there is no forecast, or empty.
+    too_short
+        There is too little of it for a forecast.
+    began
+        Hours since the series began, where zeros before that are left out.
     notes
         What was found, one sentence each.
     """
@@ -34,7 +36,8 @@ class Condition:
     y: Floats
     first: int
     level: float | None = None
-    missing: str = ""
+    too_short: bool = False
+    began: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -43,13 +46,7 @@ def examine(y: Floats, first: int) -> Condition:
     notes: list[str] = []
     there = int(np.isfinite(y).sum())
     if there < HOURS_NEEDED:
-        return Condition(
-            y,
-            first,
-            missing=f"{there} hour{'s' * (there != 1)} with data {'is' if there == 1 else 'are'} "
-            f"too few: a forecast needs {HOURS_NEEDED} "
-            "(one week).",
-        )
+        return Condition(y, first, too_short=True)
     gaps = len(y) - there
     if gaps:
         notes.append(f"{gaps} of {len(y)} hours are without data; they count as missing, not zero.")
@@ -68,29 +65,19 @@ def examine(y: Floats, first: int) -> Condition:
     if alive.size == 1:
         notes.append("One hour alone is not zero; it is not expected again.")
         return Condition(y, first, 0.0, notes=tuple(notes))
-    y, first, missing = _from_beginning(y, first, int(alive[0]), notes)
-    if missing:
-        return Condition(y, first, missing=missing)
+    y, first = _from_beginning(y, first, int(alive[0]), notes)
+    if np.isfinite(y).sum() < HOURS_NEEDED:
+        return Condition(y, first, too_short=True, began=len(y))
     return Condition(y, first, notes=tuple(notes))
 
 
-def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int, str]:
-    """Leave out a week or more of zeros before the first traffic; say where too little is left."""
+def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int]:
+    """Leave out a week or more of zeros before the first traffic."""
     if np.isfinite(y[:begin]).sum() < WEEK:
-        return y, first, ""
+        return y, first
     y, first = y[begin:], first + begin
     notes.append(f"The series began {len(y)} hours ago; the zeros before are left out.")
-    there = int(np.isfinite(y).sum())
-    if there >= HOURS_NEEDED:
-        return y, first, ""
-    return (
-        y,
-        first,
-        (
-            f"The series began {len(y)} hours ago ({there} with data): a forecast needs "
-            f"{HOURS_NEEDED} (one week)."
-        ),
-    )
+    return y, first
 
 
 def _longest_silence(y: Floats) -> int:

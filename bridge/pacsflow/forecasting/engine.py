@@ -70,9 +70,9 @@ def forecast(
     """
     wall = to_wall(series, zone, horizon)
     found = examine(wall.values, wall.first)
-    if found.missing:
+    if found.too_short:
         there = int(np.isfinite(found.y).sum())
-        return NotEnoughHistory(series.name, there, HOURS_NEEDED, found.missing)
+        return NotEnoughHistory(series.name, there, HOURS_NEEDED, found.began)
     if found.level is not None:
         return _level(series, found, horizon)
     y, first, notes = found.y, found.first, list(found.notes)
@@ -92,7 +92,7 @@ def forecast(
     held_back = selection.rolling_origin(y, first, WEEK)
     key = selection.choose(held_back, len(y))
     parts = selection.fit_chosen(key, y, first)
-    name = selection.combined_name([part.name for part in parts])
+    names = tuple(part.name for part in parts)
     origin = np.array([len(y)])
     path = np.mean([part.paths(y, origin, wall.horizon)[0] for part in parts], axis=0)
     path = np.maximum(path, 0.0)
@@ -101,13 +101,13 @@ def forecast(
     errors = held_back.errors(key) if held_back.tried(key) else np.empty((0, WEEK))
     width = calibrate(y, first, errors, held_back.origins)
     low80, high80, low95, high95 = width.bounds(path, first + len(y))
-    verdict = judge(y, first, held_back, key, name)
+    verdict = judge(y, first, held_back, key, names)
     mean = path[wall.future]
     reach = total_width(width, errors, first + len(y) + wall.future)
     made = Forecast(
         series=series.name,
         unit=series.unit,
-        model=name,
+        models=names,
         start=series.end,
         mean=mean,
         lower80=low80[wall.future],
@@ -182,7 +182,7 @@ def _level(
     return Forecast(
         series=series.name,
         unit=series.unit,
-        model="constant",
+        models=("constant",),
         start=series.end,
         mean=mean,
         lower80=mean,
@@ -190,7 +190,7 @@ def _level(
         lower95=mean,
         upper95=mean,
         total95=(float(mean.sum()), float(mean.sum())),
-        verdict=Verdict(f"{found.notes[-1]} There is nothing for a model to explain.", None),
+        verdict=Verdict("level", None),
         diagnostics=Diagnostics(),
         notes=found.notes,
         left_out=left_out,

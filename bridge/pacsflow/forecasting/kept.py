@@ -125,7 +125,8 @@ def _restored(told: str, bands: bytes) -> Answer | None:
         return Forecast(
             start=datetime.fromisoformat(values.pop("start")),
             total95=(float(low), float(high)),
-            verdict=Verdict(**values.pop("verdict")),
+            verdict=_verdict(**values.pop("verdict")),
+            models=tuple(values.pop("models")),
             notes=tuple(values.pop("notes")),
             left_out=tuple(
                 LeftOut(datetime.fromisoformat(one["start"]), one["hours"], one["direction"])
@@ -136,6 +137,10 @@ def _restored(told: str, bands: bytes) -> Answer | None:
         )
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _verdict(models: list[str], **values: Any) -> Verdict:  # noqa: ANN401 - as JSON has them
+    return Verdict(models=tuple(models), **values)
 
 
 def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:

@@ -59,7 +59,9 @@ class Shape:
     size: int = 12
 
 
-def save(path: Path, series: HourlySeries, made: Forecast, *, zone: str = "UTC") -> None:
+def save(
+    path: Path, series: HourlySeries, made: Forecast, verdict: str, *, zone: str = "UTC"
+) -> None:
     """Write the plot; the suffix of `path` says how (.svg or .png).
 
     Raises
@@ -67,7 +69,7 @@ def save(path: Path, series: HourlySeries, made: Forecast, *, zone: str = "UTC")
     UsageError
         When the suffix is neither.
     """
-    shapes = draw(series, made, zone=zone)
+    shapes = draw(series, made, verdict, zone=zone)
     suffix = path.suffix.lower()
     if suffix == ".svg":
         write_text(path, to_svg(shapes, made.series))
@@ -77,7 +79,7 @@ def save(path: Path, series: HourlySeries, made: Forecast, *, zone: str = "UTC")
         raise UsageError(f"{path.name}: a plot is written as .svg or .png")
 
 
-def draw(series: HourlySeries, made: Forecast, *, zone: str = "UTC") -> list[Shape]:
+def draw(series: HourlySeries, made: Forecast, verdict: str, *, zone: str = "UTC") -> list[Shape]:
     """Return the shapes: two weeks of history, the forecast with its bands, the correlograms."""
     past = series.values[-336:]
     begin = made.start - len(past) * HOUR
@@ -112,7 +114,7 @@ def draw(series: HourlySeries, made: Forecast, *, zone: str = "UTC") -> list[Sha
     shapes.extend(Shape("line", run, _COMES) for run in _runs(at, made.mean, y))
     title = f"{made.series} ({made.unit} an hour): {made.model}"
     shapes.append(Shape("text", ((_LEFT, 22),), _INK, escape_controls(title)[:130], size=15))
-    shapes.append(Shape("text", ((_LEFT, 42),), _GREY, made.verdict.sentence[:150], size=12))
+    shapes.append(Shape("text", ((_LEFT, 42),), _GREY, verdict[:150], size=12))
     for i, (color, label) in enumerate(
         ((_SEEN, "seen"), (_COMES, "forecast"), (_BAND80, "80 %"), (_BAND95, "95 %"))
     ):

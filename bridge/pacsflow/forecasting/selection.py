@@ -16,7 +16,7 @@ import numpy as np
 
 from pacsflow.forecasting.models import Decomposition, SeasonalDifference, SeasonalNaive
 from pacsflow.forecasting.profiles import Plain, Regression, SmoothedWeek, Terms
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.values import DAY, WEEK, combined_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,13 +143,6 @@ def rolling_origin(y: Floats, first: int, horizon: int) -> Rolling:
             paths = np.mean([part.paths for part in parts_of], axis=0)
             trials.append(Trial(key, combined_name([p.name for p in parts_of]), paths))
     return Rolling(origins, actual, tuple(trials))
-
-
-def combined_name(names: list[str]) -> str:
-    """Return the name of a model, or of the mean of several."""
-    if len(names) == 1:
-        return names[0]
-    return "mean of " + ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def choose(held_back: Rolling, hours: int) -> str:

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pacsflow.terms import message
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from pacsflow.terms.message import Message
 
     Floats = NDArray[np.float64]
 
@@ -17,6 +23,13 @@ DAY = 24
 WEEK = 168
 HOURS_NEEDED = WEEK
 """Below one week there is no "same hour last week", so there is no forecast."""
+
+
+def combined_name(names: Sequence[str]) -> str:
+    """Return the name of a model, or of the mean of several."""
+    if len(names) == 1:
+        return names[0]
+    return "mean of " + ", ".join(names[:-1]) + " and " + names[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +44,23 @@ class NotEnoughHistory:
         Hours with data that there are.
     needed
         Hours with data that a forecast needs.
-    reason
-        The same in a plain sentence.
+    began
+        Hours since the series began, where the zeros before its first traffic are left out.
     """
 
     series: str
     hours: int
     needed: int
-    reason: str
+    began: int | None = None
+
+    @property
+    def reason(self) -> Message:
+        """The same, to be said."""
+        there, needed = message.count(self.hours), message.count(self.needed)
+        if self.began is None:
+            return message.message("too-few-hours", there=there, needed=needed)
+        began = message.count(self.began)
+        return message.message("began-lately", began=began, there=there, needed=needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +101,14 @@ class Verdict:
 
     Parameters
     ----------
-    sentence
-        The verdict in one plain sentence.
+    state
+        suits, as-good, not-proven, no-better, worse, yesterday, untested or level.
+    models
+        The model that it speaks of, or those whose mean it is.
+    percent
+        How much better (suits, yesterday) or worse (not-proven, worse) than last week's values.
+    hours
+        How many hours there are, where none could be held back.
     suits
         True where the model beat both naive forecasts on held-back hours, False where it did
         not (then the forecast *is* the naive one), None where nothing could be held back.
@@ -101,8 +129,11 @@ class Verdict:
         week's values; None where there are too few origins.
     """
 
-    sentence: str
+    state: str
     suits: bool | None
+    models: tuple[str, ...] = ()
+    percent: float | None = None
+    hours: int | None = None
     mase: float | None = None
     mase_naive168: float | None = None
     mase_naive24: float | None = None
@@ -114,6 +145,16 @@ class Verdict:
     origins: int = 0
     improvement_percent: float | None = None
     dm_p: float | None = None
+
+    @property
+    def message(self) -> Message:
+        """The verdict, to be said."""
+        return message.message(
+            f"verdict-{self.state}",
+            model=message.models(self.models),
+            percent=message.percent(None if self.percent is None else round(self.percent)),
+            hours=message.count(self.hours),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +268,8 @@ class Forecast:
     ----------
     series, unit
         As in `pacsflow.series.HourlySeries`.
-    model
-        Name of what made the mean, ``ARIMA(2,0,1)(0,1,0)168``.
+    models
+        Names of what made the mean, ``ARIMA(2,0,1)(0,1,0)168``; of several the mean is meant.
     start
         Start of the first forecast hour, UTC.
     mean, lower80, upper80, lower95, upper95
@@ -249,7 +290,7 @@ class Forecast:
 
     series: str
     unit: str
-    model: str
+    models: tuple[str, ...]
     start: datetime
     mean: Floats
     lower80: Floats
@@ -262,6 +303,11 @@ class Forecast:
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The models in one name, for tables."""
+        return combined_name(self.models)
 
     @property
     def horizon(self) -> int:

@@ -1,4 +1,4 @@
-"""The verdict: does the model earn its keep against last week's values, in one plain sentence."""
+"""The verdict: does the model earn its keep against last week's values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from pacsflow.forecasting.calibration import held_back_coverage
-from pacsflow.forecasting.selection import DEFAULT, combined_name
+from pacsflow.forecasting.selection import DEFAULT
 from pacsflow.forecasting.values import DAY, Score, Verdict
 
 if TYPE_CHECKING:
@@ -87,15 +87,10 @@ def scores(y: Floats, first: int, held_back: Rolling) -> tuple[Score, ...]:
     return tuple(sorted(rows, key=lambda row: row.mae))
 
 
-def judge(y: Floats, first: int, held_back: Rolling, key: str, name: str) -> Verdict:
+def judge(y: Floats, first: int, held_back: Rolling, key: str, names: tuple[str, ...]) -> Verdict:
     """Compare the chosen candidate with both naive forecasts on the same held-back hours."""
     if not held_back.tried(key):
-        hours = int(np.isfinite(y).sum())
-        return Verdict(
-            f"{name}: {hours} hours are too few to hold some back, so nothing tells yet how good "
-            "it is.",
-            None,
-        )
+        return Verdict("untested", None, models=names, hours=int(np.isfinite(y).sum()))
     scale = scaling(y)
     keys = (key, "naive168", "naive24")
     mae = {k: held_back.mae(k) for k in keys}
@@ -108,10 +103,12 @@ def judge(y: Floats, first: int, held_back: Rolling, key: str, name: str) -> Ver
     p = None
     if key != "naive168":
         p = diebold_mariano(held_back.errors(key), held_back.errors("naive168"))
-    suits, sentence = _sentence(held_back, key, name, gain, mae)
+    state, models, percent = _state(held_back, key, names, gain, mae)
     return Verdict(
-        sentence=sentence,
-        suits=suits,
+        state=state,
+        suits=state == "suits",
+        models=models,
+        percent=percent,
         mase=mae[key] / scale,
         mase_naive168=mae["naive168"] / scale,
         mase_naive24=mae["naive24"] / scale,
@@ -126,32 +123,16 @@ def judge(y: Floats, first: int, held_back: Rolling, key: str, name: str) -> Ver
     )
 
 
-def _sentence(
-    held_back: Rolling, key: str, name: str, gain: float, mae: dict[str, float]
-) -> tuple[bool, str]:
-    rival = combined_name([held_back.trial(k).name for k in (DEFAULT,) if held_back.tried(k)])
+def _state(
+    held_back: Rolling, key: str, names: tuple[str, ...], gain: float, mae: dict[str, float]
+) -> tuple[str, tuple[str, ...], float | None]:
+    """Return the state of a verdict, the models that it speaks of, and by how many percent."""
+    rival = tuple(held_back.trial(k).name for k in (DEFAULT,) if held_back.tried(k))
     if key == "naive168":
         loss = 100 * (held_back.mae(DEFAULT) / mae["naive168"] - 1) if mae["naive168"] else 0.0
-        worse = f"is {loss:.0f} % worse than" if loss >= 1 else "is no better than"
-        told = f"{_capital(rival)} does not suit: it {worse} last week's values, "
-        return False, told + "which the report shows instead."
+        return ("worse", rival, loss) if loss >= 1 else ("no-better", rival, None)
     if key == "naive24":
-        return False, (
-            f"{_capital(rival)} does not suit: the report shows yesterday's values instead, which "
-            f"are {gain:.0f} % better than last week's."
-        )
+        return "yesterday", rival, gain
     if gain >= 1:
-        return True, f"{_capital(name)} suits: {gain:.0f} % better than last week's values."
-    if gain > -1:
-        return False, (
-            f"{_capital(name)} is not proven to suit: it does as well as last week's values, no "
-            "better."
-        )
-    return False, (
-        f"{_capital(name)} is not proven to suit: {-gain:.0f} % worse than last week's values, no "
-        "more than chance does, so it is kept for what it does on most series."
-    )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+        return "suits", names, gain
+    return ("as-good", names, None) if gain > -1 else ("not-proven", names, -gain)

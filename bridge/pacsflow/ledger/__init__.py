@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import LedgerError, PacsflowError
+from pacsflow.errors import InputError, LedgerError, PacsflowError
 from pacsflow.hourly import connect
 from pacsflow.ledger.journal import Entry, Journal
 from pacsflow.ledger.tables import TABLES
@@ -265,11 +265,13 @@ class Ledger:
             return entries
         return [replace(e, path=f"input {e.sha256[:8]}", examples=()) for e in entries]
 
-    def problems(self) -> list[str]:
-        """Return what could not be added, a line each."""
-        if self.pseudonyms is None:
-            return [text for _, text in self.journal.problems()]
-        return ["an input: could not be read" for _ in self.journal.problems()]
+    def problems(self) -> list[InputError]:
+        """Return what could not be added."""
+        found = [
+            InputError(path, text.removeprefix(path).lstrip(":, "))
+            for path, text in self.journal.problems()
+        ]
+        return list(self.pseudonyms.problems(found)) if self.pseudonyms else found
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:

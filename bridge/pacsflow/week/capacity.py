@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pacsflow.forecasting import capacity_outlook
-from pacsflow.weekly import CapacityNote
+from pacsflow.week.facts import CapacityNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pacsflow.inventory import Inventory
+    from pacsflow.terms.party import Party
     from pacsflow.week.curves import Made
-    from pacsflow.weekly import Party
 
 AN_HOUR = 125_000 * 3600
 """Bytes that a megabit a second carries in an hour."""
@@ -66,7 +66,6 @@ def _note(link: Link) -> CapacityNote | None:
         capacity_bytes_per_hour=link.capacity or None,
         peak_bytes_per_hour=found.peak,
         reached=found.reached,
-        sentence=found.sentence,
         growth_percent_month=found.growth_percent_month,
         growth_lower=found.growth_lower,
         growth_upper=found.growth_upper,

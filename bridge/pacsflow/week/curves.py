@@ -10,7 +10,7 @@ import numpy as np
 
 from pacsflow.forecasting import Forecast, NotEnoughHistory
 from pacsflow.forecasting.kept import forecast_many_kept
-from pacsflow.weekly import Band, Curve, Hours
+from pacsflow.week.facts import Band, Curve, Hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,13 +105,13 @@ def _curve(
         previous=previous if any(v is not None for v in previous.values) else None,
         expected=band(expected, week.start, len(observed.values)),
         forecast=band(coming, week.end, 168),
-        model=told.model if told else "",
-        verdict=verdict.sentence if verdict else "",
+        models=told.models if told else (),
+        verdict=verdict.message if verdict else None,
         suits=verdict.suits if verdict else None,
         mase=_finite(verdict.mase) if verdict else None,
         mase_naive168=_finite(verdict.mase_naive168) if verdict else None,
         coverage95=_finite(verdict.coverage95) if verdict else None,
-        reason=coming.reason if isinstance(coming, NotEnoughHistory) else "",
+        reason=coming.reason if isinstance(coming, NotEnoughHistory) else None,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pacsflow.findings.facts import Thresholds
+from pacsflow.findings.thresholds import Thresholds
+from pacsflow.week.facts import AePair, AssociationRow, Associations, Count, Equipment, Software
 from pacsflow.week.traffic import last_seen, percent
-from pacsflow.weekly import AePair, AssociationRow, Associations, Count, Equipment, Software
 
 if TYPE_CHECKING:
     from pacsflow.week.hosts import Hosts

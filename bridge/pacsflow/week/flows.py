@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pacsflow.week.facts import Estimate, Ranked
     from pacsflow.week.hosts import Hosts
     from pacsflow.week.traffic import Slice
-    from pacsflow.weekly import Estimate, Ranked
 
 WAYS = ("in", "out")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pacsflow.weekly import Party
+from pacsflow.terms.party import Party
 
 if TYPE_CHECKING:
     import duckdb

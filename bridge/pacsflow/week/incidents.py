@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pacsflow import forecasting
 from pacsflow.ledger.series import IMAGING
 from pacsflow.series import HOUR
-from pacsflow.weekly import Incident
+from pacsflow.week.facts import Incident
 
 if TYPE_CHECKING:
+    from pacsflow.terms.party import Party
     from pacsflow.week.curves import Made
     from pacsflow.week.hosts import Hosts
     from pacsflow.week.traffic import Slice
-    from pacsflow.weekly import Party
 
 NAMED = 3
 LIMIT = 20

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pacsflow.agents import read_sampling
 from pacsflow.ledger.series import estimates
+from pacsflow.terms import message
 
 if TYPE_CHECKING:
+    from pacsflow.terms.message import Message
     from pacsflow.week.traffic import Slice
 
-GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
-
-def notes(part: Slice) -> list[str]:
-    """Return a sentence for each thing that a reader of the week's estimates has to know."""
+def notes(part: Slice) -> list[Message]:
+    """Return a message for each thing that a reader of the week's estimates has to know."""
     if part.origin != "sflow":
         return []
     week = part.week
@@ -23,12 +22,7 @@ def notes(part: Slice) -> list[str]:
     hours = [total for hour, total in found.items() if week.start <= hour < week.end]
     few = sum(total.few for total in hours)
     told = read_sampling(part.connection, week.start, week.end).notes()
-    # The page groups digits as its language does.
-    told = [GROUPED.sub("", note) for note in told]
     if few:
-        told.insert(
-            0,
-            f"In {few} of {len(hours)} hours with data there are too few samples: the 95 % "
-            "interval of their bytes reaches further than 50 %.",
-        )
+        hours_seen = message.count(len(hours))
+        told.insert(0, message.message("few-samples", few=message.count(few), hours=hours_seen))
     return told

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacsflow import sampling
 from pacsflow.ledger.series import IMAGING
-from pacsflow.weekly import (
+from pacsflow.week.facts import (
     Estimate,
     FlowMap,
     HeatMap,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pacsflow.findings.facts import Thresholds
+from pacsflow.findings.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +12,13 @@ class Options:
     """What a user can choose of a report.
 
     `week` is ``2026-W10``, one of its days, or empty for the latest that has data; `origin` is
-    zeek, capture or sflow, or empty for the one that covers most hours.
+    zeek, capture or sflow, or empty for the one that covers most hours; an empty `title` is the
+    usual one, in the page's language.
     """
 
     week: str = ""
     zone: str = "UTC"
-    title: str = "Medical image traffic"
+    title: str = ""
     site: str = ""
     origin: str = ""
     forecasts: bool = True

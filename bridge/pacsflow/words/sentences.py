@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.weekly import Severity, Status
-
-from .language import N_
-from .text import prose, shorten
-from .words import area_names
+from pacsflow.findings.finding import Severity
+from pacsflow.report.weekly import Status
+from pacsflow.words.codes import area_names
+from pacsflow.words.language import N_
+from pacsflow.words.saying import finding_said, message_said, party_name
+from pacsflow.words.text import prose, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pacsflow.weekly import CapacityNote, Equipment, Party, WeeklyReport
-
-    from .language import Language
+    from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.week.facts import CapacityNote, Equipment
+    from pacsflow.words.language import Language
 
 HOUR = timedelta(hours=1)
 _AS_IS = "\u2063"
@@ -46,11 +47,6 @@ class Sentence:
 
     question: str
     answer: str
-
-
-def party_name(party: Party) -> str:
-    """Return what people call a host: its name, an AE title, or the address; shortened."""
-    return shorten(party.name or (party.ae_titles[0] if party.ae_titles else "") or party.address)
 
 
 class Teller:
@@ -316,7 +312,7 @@ class Teller:
         curve = report.imaging if imaging and seen else report.traffic
         band = curve.forecast
         if band is None or not band.mean:
-            reason = report.imaging.reason or report.traffic.reason
+            reason = message_said(report.imaging.reason or report.traffic.reason, language)
             if reason:
                 lacking = _("no forecast yet")
                 return [f"{lacking}: {self.plain(prose(reason).rstrip('.'))}"]
@@ -394,8 +390,9 @@ class Teller:
                 )
             ]
         top = max(serious, key=lambda f: f.severity.rank)
-        action = prose(top.action or top.title).rstrip(".")
-        text = f"{_AS_IS}{self.strong(prose(top.title).rstrip('.'))}: {self.plain(action)}"
+        said = finding_said(top, self.language)
+        title, action = (prose(text).rstrip(".") for text in (said.title, said.action))
+        text = f"{_AS_IS}{self.strong(title)}: {self.plain(action)}"
         rest = len(serious) - 1
         if not rest:
             return [text]

@@ -21,7 +21,7 @@ from babel.support import NullTranslations, Translations
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.weekly import Estimate
+    from pacsflow.week.facts import Estimate
 
 NBSP = "\u00a0"
 LONG_COUNT = 100_000
@@ -324,3 +324,9 @@ class Language:
                 % {"count": self.number(rest)}
             )
         return str(format_list(shown, locale=self.locale)) if shown else ""
+
+
+@lru_cache(maxsize=1)
+def english() -> Language:
+    """Return English with times in UTC, for what a terminal is told besides a report."""
+    return Language()

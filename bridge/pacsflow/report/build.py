@@ -6,55 +6,36 @@ import platform
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow import __version__
 from pacsflow.errors import UsageError
 from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
-from pacsflow.ledger.series import IMAGING, covered_hours, origins
-from pacsflow.series import HOUR
-from pacsflow.week import capacity, dicom, flows, sampled, traffic
+from pacsflow.ledger.series import covered_hours, origins
+from pacsflow.report.coverage import coverage_of
+from pacsflow.report.options import Options
+from pacsflow.report.states import states
+from pacsflow.report.weekly import Provenance, WeeklyReport
+from pacsflow.week import capacity, dicom, flows, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
-from pacsflow.week.cut import cut
+from pacsflow.week.facts import ModalityFlow, PacsFlow
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
-from pacsflow.week.options import Options
 from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
-from pacsflow.weekly import (
-    AreaStatus,
-    Coverage,
-    Finding,
-    Gap,
-    ModalityFlow,
-    PacsFlow,
-    Party,
-    Provenance,
-    Severity,
-    SourceFile,
-    Status,
-    WeeklyReport,
-)
+from pacsflow.week.weeks import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pacsflow.errors import PacsflowError
     from pacsflow.ledger import Ledger
+    from pacsflow.terms.party import Party
     from pacsflow.week.flows import Flow
-    from pacsflow.weekly import Associations, Totals
 
 PACS_LIMIT = 50
 MODALITY_LIMIT = 12
 PEERS = 5
-FILES_NAMED = 400
-NO_HISTORY = (
-    "This week was added to the ledger by a pacsflow that did not keep connections: nothing is "
-    "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a new "
-    "ledger brings both."
-)
-AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
 
 
 def build_report(
@@ -115,7 +96,7 @@ def _build(
     progress: Callable[[int, int], None] | None,
 ) -> WeeklyReport:
     week, hosts = part.week, Hosts(inventory, part.connection)
-    coverage = _coverage(ledger, part, covered, there, inventory, problems)
+    coverage = coverage_of(ledger, part, covered, there, inventory, problems)
     totals = traffic.totals(part)
     pacs_sums, modality_sums = _pacs_sums(part, hosts), _modality_sums(part, hosts)
     linked = _linked_equipment(part, hosts, inventory) if options.forecasts else []
@@ -168,107 +149,12 @@ def _build(
         software=dicom.software(part, hosts),
         findings=found,
         incidents=unusual,
-        status=_status(found, coverage, totals, associations, bool(pacs_sums)),
+        status=states(
+            found, coverage, totals, has_dicom=associations is not None, has_pacs=bool(pacs_sums)
+        ),
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
     )
-
-
-def _coverage(
-    ledger: Ledger,
-    part: traffic.Slice,
-    covered: set[datetime],
-    there: list[str],
-    inventory: Inventory,
-    problems: Sequence[PacsflowError],
-) -> Coverage:
-    week = part.week
-    hours = [week.start + i * HOUR for i in range(int((week.end - week.start) / HOUR))]
-    entries = [
-        e
-        for e in ledger.entries()
-        if e.first is None or e.last is None or (e.first < week.end and e.last >= week.start)
-    ]
-    files = [
-        SourceFile(
-            name=Path(e.path).name,
-            kind=e.kind,
-            sha256=e.sha256,
-            size_bytes=e.size,
-            rows=e.rows,
-            unreadable_rows=e.unreadable,
-            first=e.first,
-            last=e.last,
-            problem="; ".join(e.notes),
-            examples=e.examples,
-        )
-        for e in entries
-    ]
-    bad = [str(error) for error in problems] or ledger.problems()
-    for text in bad:
-        name, _, problem = text.partition(": ")
-        files.append(
-            SourceFile(Path(name).name, "not read", "", 0, 0, 0, None, None, problem=problem)
-        )
-    files.sort(key=lambda f: (f.kind != "not read", not f.problem, not f.unreadable_rows))
-    notes = list(inventory.problems)
-    others = [o for o in there if o != part.origin]
-    if others:
-        notes.append(
-            f"Totals are those of origin {part.origin}; {', '.join(others)} is in the ledger too "
-            "and not added to them, so that nothing is counted twice."
-        )
-    if len(files) > FILES_NAMED:
-        notes.append(f"{len(files) - FILES_NAMED} more files were read than are listed.")
-    sums = part.ask(
-        "SELECT coalesce(sum(missed_bytes), 0)::BIGINT, coalesce(sum(samples), 0)::BIGINT,"
-        f" count(*) FILTER ({IMAGING} AND service = 'dicom?'), count(*) FILTER ({IMAGING})"
-        " FROM rows"
-    )[0]
-    if part.origin == "zeek" and sums[3] and not _has_connections(part):
-        notes.append(NO_HISTORY)
-    notes += sampled.notes(part)
-    if sums[2]:
-        notes.append(
-            "Some imaging traffic was recognised by its port alone (service dicom?): it is "
-            "counted as imaging, and nobody has looked into it."
-        )
-    return Coverage(
-        hours_expected=len(hours),
-        hours_with_data=sum(hour in covered for hour in hours),
-        gaps=tuple(_gaps(hours, covered)),
-        rows=sum(e.rows for e in entries),
-        unreadable_rows=sum(e.unreadable for e in entries),
-        missed_bytes=sums[0],
-        origins=tuple(there),
-        sampled=part.origin == "sflow",
-        sampling_note=f"estimated from {sums[1]} samples" if sums[1] else "",
-        byte_basis={
-            "zeek": "IP bytes of Zeek's conn.log, headers of IP and TCP included",
-            "capture": "bytes of whole frames on the wire",
-            "sflow": "bytes of whole frames, estimated from sFlow samples",
-        }.get(part.origin, ""),
-        files=tuple(files[:FILES_NAMED]),
-        notes=tuple(notes),
-    )
-
-
-def _has_connections(part: traffic.Slice) -> bool:
-    query = "SELECT 1 FROM connections WHERE ts >= ? AND ts < ? LIMIT 1"
-    found = part.connection.execute(query, [part.week.start, part.week.end]).fetchall()
-    return bool(found)
-
-
-def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:
-    gaps: list[Gap] = []
-    for hour in hours:
-        if hour in covered:
-            continue
-        if gaps and gaps[-1].end == hour:
-            gaps[-1] = Gap(gaps[-1].start, hour + HOUR, gaps[-1].hours + 1)
-        else:
-            gaps.append(Gap(hour, hour + HOUR, 1))
-    return gaps
 
 
 def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, Flow]]:
@@ -396,36 +282,6 @@ def _modalities(
     )
 
 
-def _status(
-    found: tuple[Finding, ...],
-    coverage: Coverage,
-    totals: Totals,
-    associations: Associations | None,
-    has_pacs: bool,
-) -> tuple[AreaStatus, ...]:
-    lights = []
-    for area in AREAS:
-        mine = [f for f in found if f.area == area]
-        worst = max((f.severity for f in mine), key=lambda s: s.rank, default=Severity.INFO)
-        if not coverage.hours_with_data:
-            light, reason = Status.UNKNOWN, "no-data"
-        elif area == "associations" and associations is None:
-            light, reason = Status.UNKNOWN, "no-dicom-log"
-        elif area == "pacs" and totals.imaging_hosts and not has_pacs:
-            light, reason = Status.UNKNOWN, "no-pacs"
-        elif area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):
-            light, reason = Status.UNKNOWN, "no-imaging"
-        elif worst.rank >= Severity.HIGH.rank:
-            light, reason = Status.ACT, mine[0].title
-        elif worst.rank >= Severity.LOW.rank:
-            light, reason = Status.LOOK, mine[0].title
-        else:
-            light, reason = Status.GOOD, "nothing-unusual"
-        params = (("findings", str(len(mine))), ("rule", mine[0].id if mine else ""))
-        lights.append(AreaStatus(area, light, reason, params))
-    return tuple(lights)
-
-
 def _provenance(ledger: Ledger, options: Options) -> Provenance:
     libraries = []
     for name in ("duckdb", "jinja2", "numpy", "pandas", "pyarrow", "statsmodels", "zat"):
@@ -440,7 +296,7 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
         options=(
             ("week", options.week or "latest"),
             ("zone", options.zone),
-            ("origin", options.origin or "the one that covers most hours"),
+            ("origin", options.origin or "most-hours"),
             ("forecasts", "yes" if options.forecasts else "no"),
         ),
         versions=(("python", platform.python_version()), *libraries),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pacsflow.findings.facts import Facts
-    from pacsflow.weekly import Party
+    from pacsflow.terms.party import Party
 
 ROWS = 10
 """So many log rows a finding names at most."""

@@ -1,43 +1,18 @@
-"""Contract 4: `WeeklyReport`, everything that a week's page shows, computed and finished.
+"""The facts of a week, computed from a ledger and finished.
 
 Units: bytes are octets, times are UTC, durations are seconds. `None` is "not known", never zero.
-The report's package renders these values and computes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
-SCHEMA_VERSION = 1
-
-
-class Severity(StrEnum):
-    """How soon somebody should look; ordered by `rank`."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 for info to 4 for critical."""
-        return list(Severity).index(self)
-
-
-class Status(StrEnum):
-    """State of an area: good, look, act, or not known for want of data."""
-
-    GOOD = "good"
-    LOOK = "look"
-    ACT = "act"
-    UNKNOWN = "unknown"
+    from pacsflow.terms.message import Message
+    from pacsflow.terms.party import Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +61,13 @@ class Curve:
     previous: Hours | None = None
     expected: Band | None = None
     forecast: Band | None = None
-    model: str = ""
-    verdict: str = ""
+    models: tuple[str, ...] = ()
+    verdict: Message | None = None
     suits: bool | None = None
     mase: float | None = None
     mase_naive168: float | None = None
     coverage95: float | None = None
-    reason: str = ""
+    reason: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +107,12 @@ class Coverage:
     missed_bytes: int
     origins: tuple[str, ...]
     sampled: bool
-    sampling_note: str = ""
-    byte_basis: str = ""
-    """Which bytes are counted: IP bytes of conn.log, payload only, or frames on the wire."""
+    samples: int = 0
+    """Samples that the totals are estimated from; 0 where they are no estimates."""
+    origin: str = ""
+    """Whose rows are counted: zeek (IP bytes of conn.log), capture or sflow (bytes of frames)."""
     files: tuple[SourceFile, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +130,6 @@ class Totals:
     previous_imaging_bytes: float | None = None
     previous_communications: float | None = None
     previous_imaging_communications: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """One host, as tables and the map name it; `basis` says where role and name come from."""
-
-    address: str
-    name: str = ""
-    role: str = "unknown"
-    """pacs, modality, workstation, worklist, printer, gateway, other or unknown."""
-    modality: str = ""
-    site: str = ""
-    ae_titles: tuple[str, ...] = ()
-    basis: str = ""
-    """inventory, association, traffic, or empty where nothing is known."""
-    local: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,27 +342,6 @@ class Equipment:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that somebody should know; `evidence` are short lines, `rows` name the log rows."""
-
-    id: str
-    severity: Severity
-    area: str
-    title: str
-    evidence: tuple[str, ...]
-    action: str
-    start: datetime | None = None
-    end: datetime | None = None
-    parties: tuple[Party, ...] = ()
-    count: int = 1
-    rows: tuple[str, ...] = ()
-    source: str = ""
-    """`notice.log`, or the name of the finding's rule."""
-    params: tuple[tuple[str, str], ...] = ()
-    """Values of `title`, `evidence` and `action`, for translation by rule."""
-
-
-@dataclass(frozen=True, slots=True)
 class Incident:
     """Hours that were outside the interval forecast before they happened, joined."""
 
@@ -419,17 +358,6 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class AreaStatus:
-    """One light of the first screen."""
-
-    area: str
-    """traffic, pacs, modalities, associations, security, data."""
-    status: Status
-    reason: str
-    params: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class CapacityNote:
     """When the forecast's upper 95 % bound reaches a capacity from the inventory, and growth.
 
@@ -442,7 +370,6 @@ class CapacityNote:
     """None for all imaging traffic, of which growth alone is told."""
     peak_bytes_per_hour: float
     reached: datetime | None
-    sentence: str
     way: str = ""
     """in or out of the equipment that `name` names."""
     growth_percent_month: float | None = None
@@ -450,57 +377,3 @@ class CapacityNote:
     growth_upper: float | None = None
     months_soon: float | None = None
     months_late: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """How the page came to be, so that somebody can make it again."""
-
-    pacsflow_version: str
-    created: datetime
-    command: str
-    options: tuple[tuple[str, str], ...]
-    versions: tuple[tuple[str, str], ...]
-    simulated: bool
-    pseudonymised: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WeeklyReport:
-    """One finished week.
-
-    The week runs from `start` (inclusive) to `end` (exclusive), both UTC; `week` is the ISO week in
-    the site's `zone`. Hours are UTC on the wire and shown in `zone`.
-    """
-
-    title: str
-    site: str
-    zone: str
-    week: str
-    first_day: date
-    last_day: date
-    start: datetime
-    end: datetime
-    coverage: Coverage
-    totals: Totals
-    traffic: Curve
-    communications: Curve
-    imaging: Curve
-    pacs: tuple[PacsFlow, ...]
-    modalities: tuple[ModalityFlow, ...]
-    senders: Ranking
-    receivers: Ranking
-    imaging_senders: Ranking
-    imaging_receivers: Ranking
-    pairs: PairRanking
-    flow_map: FlowMap
-    heat_map: HeatMap
-    associations: Associations | None
-    equipment: tuple[Equipment, ...]
-    software: tuple[Software, ...]
-    findings: tuple[Finding, ...]
-    incidents: tuple[Incident, ...]
-    status: tuple[AreaStatus, ...]
-    capacity: tuple[CapacityNote, ...]
-    provenance: Provenance
-    schema_version: int = field(default=SCHEMA_VERSION)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .language import Language
+    from pacsflow.words.language import Language
 
 
 def words(language: Language) -> Callable[[str], str]:
@@ -74,6 +74,15 @@ def words(language: Language) -> Callable[[str], str]:
         "inventory": _("inventory"),
         "association": _("inferred from associations"),
         "traffic": _("inferred from traffic"),
+        # what a choice was left to
+        "latest": _("latest"),
+        "most-hours": _("the one that covers most hours"),
+        "yes": _("yes"),
+        "no": _("no"),
+        # series of the whole network
+        "All traffic": _("All traffic"),
+        "Communications": _("Communications"),
+        "Imaging traffic": _("Imaging traffic"),
         "more": _("more"),
         "less": _("less"),
     }

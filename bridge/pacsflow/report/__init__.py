@@ -1,0 +1,1 @@
+"""Week, findings and forecasts, put together into the finished report."""

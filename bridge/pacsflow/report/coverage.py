@@ -1,0 +1,149 @@
+"""What a week's numbers rest on: hours, gaps, files with their fate, and what must be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import InputError
+from pacsflow.ledger.series import IMAGING
+from pacsflow.series import HOUR
+from pacsflow.terms import message
+from pacsflow.week import sampled
+from pacsflow.week.facts import Coverage, Gap, SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from pacsflow.errors import PacsflowError
+    from pacsflow.inventory import Inventory
+    from pacsflow.ledger import Ledger
+    from pacsflow.ledger.journal import Entry
+    from pacsflow.terms.message import Message
+    from pacsflow.week.period import Week
+    from pacsflow.week.traffic import Slice
+
+FILES_NAMED = 400
+NOT_READ = "not read"
+
+
+def coverage_of(
+    ledger: Ledger,
+    part: Slice,
+    covered: set[datetime],
+    there: Sequence[str],
+    inventory: Inventory,
+    problems: Sequence[PacsflowError],
+) -> Coverage:
+    """Return what the week's numbers rest on.
+
+    Parameters
+    ----------
+    covered
+        The hours (UTC) in which the origin's sensors saw anything.
+    there
+        The origins that the ledger has.
+    problems
+        Inputs that could not be read just now; else those that the ledger remembers.
+    """
+    week = part.week
+    hours = [week.start + i * HOUR for i in range(int((week.end - week.start) / HOUR))]
+    entries = [entry for entry in ledger.entries() if _within(entry, week)]
+    files = [*map(_read, entries), *map(_not_read, problems or ledger.problems())]
+    files.sort(key=lambda f: (f.kind != NOT_READ, not f.problem, not f.unreadable_rows))
+    missed, samples, by_port, imaging = part.ask(
+        "SELECT coalesce(sum(missed_bytes), 0)::BIGINT, coalesce(sum(samples), 0)::BIGINT,"
+        f" count(*) FILTER ({IMAGING} AND service = 'dicom?'), count(*) FILTER ({IMAGING})"
+        " FROM rows"
+    )[0]
+    return Coverage(
+        hours_expected=len(hours),
+        hours_with_data=sum(hour in covered for hour in hours),
+        gaps=tuple(_gaps(hours, covered)),
+        rows=sum(e.rows for e in entries),
+        unreadable_rows=sum(e.unreadable for e in entries),
+        missed_bytes=missed,
+        origins=tuple(there),
+        sampled=part.origin == "sflow",
+        samples=samples,
+        origin=part.origin,
+        files=tuple(files[:FILES_NAMED]),
+        notes=tuple(_notes(part, there, inventory, len(files), by_port, imaging)),
+    )
+
+
+def _within(entry: Entry, week: Week) -> bool:
+    return (
+        entry.first is None
+        or entry.last is None
+        or (entry.first < week.end and entry.last >= week.start)
+    )
+
+
+def _read(entry: Entry) -> SourceFile:
+    return SourceFile(
+        name=Path(entry.path).name,
+        kind=entry.kind,
+        sha256=entry.sha256,
+        size_bytes=entry.size,
+        rows=entry.rows,
+        unreadable_rows=entry.unreadable,
+        first=entry.first,
+        last=entry.last,
+        problem="; ".join(entry.notes),
+        examples=entry.examples,
+    )
+
+
+def _not_read(error: PacsflowError) -> SourceFile:
+    """Return the file that an error is about, with what is wrong with it."""
+    name, problem = "", str(error)
+    if isinstance(error, InputError):
+        name = Path(error.path).name
+        problem = error.problem + (f" ({error.hint})" if error.hint else "")
+        if error.line is not None:
+            problem = f"line {error.line}: {problem}"
+    return SourceFile(name, NOT_READ, "", 0, 0, 0, None, None, problem=problem)
+
+
+def _notes(
+    part: Slice,
+    there: Sequence[str],
+    inventory: Inventory,
+    files: int,
+    by_port: int,
+    imaging: int,
+) -> Iterator[Message]:
+    """Yield what a reader of the numbers has to know."""
+    for problem in inventory.problems:
+        yield message.message("inventory", problem=message.text(problem))
+    others = [origin for origin in there if origin != part.origin]
+    if others:
+        yield message.message(
+            "other-origins", origin=message.code(part.origin), others=message.texts(others)
+        )
+    if files > FILES_NAMED:
+        yield message.message("more-files", more=message.count(files - FILES_NAMED))
+    if part.origin == "zeek" and imaging and not _has_connections(part):
+        yield message.message("no-connections")
+    yield from sampled.notes(part)
+    if by_port:
+        yield message.message("by-port-alone")
+
+
+def _has_connections(part: Slice) -> bool:
+    query = "SELECT 1 FROM connections WHERE ts >= ? AND ts < ? LIMIT 1"
+    return bool(part.connection.execute(query, [part.week.start, part.week.end]).fetchall())
+
+
+def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:
+    gaps: list[Gap] = []
+    for hour in hours:
+        if hour in covered:
+            continue
+        if gaps and gaps[-1].end == hour:
+            gaps[-1] = Gap(gaps[-1].start, hour + HOUR, gaps[-1].hours + 1)
+        else:
+            gaps.append(Gap(hour, hour + HOUR, 1))
+    return gaps

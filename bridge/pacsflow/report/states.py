@@ -1,0 +1,54 @@
+"""The lights of the first screen: the state of each area, from its findings and what was seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacsflow.findings.finding import Severity
+from pacsflow.report.weekly import AreaStatus, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.findings.finding import Finding
+    from pacsflow.week.facts import Coverage, Totals
+
+AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
+
+
+def states(
+    found: Sequence[Finding],
+    coverage: Coverage,
+    totals: Totals,
+    *,
+    has_dicom: bool,
+    has_pacs: bool,
+) -> tuple[AreaStatus, ...]:
+    """Return the state of each area; `found` has the gravest first."""
+    return tuple(
+        _state(area, found, _unknown(area, coverage, totals, has_dicom, has_pacs)) for area in AREAS
+    )
+
+
+def _unknown(area: str, coverage: Coverage, totals: Totals, has_dicom: bool, has_pacs: bool) -> str:
+    """Return why nothing can be said of an area, or an empty text."""
+    if not coverage.hours_with_data:
+        return "no-data"
+    if area == "associations" and not has_dicom:
+        return "no-dicom-log"
+    if area == "pacs" and totals.imaging_hosts and not has_pacs:
+        return "no-pacs"
+    if area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):
+        return "no-imaging"
+    return ""
+
+
+def _state(area: str, found: Sequence[Finding], unknown: str) -> AreaStatus:
+    mine = [place for place, finding in enumerate(found) if finding.area == area]
+    worst = max((found[place].severity.rank for place in mine), default=0)
+    if unknown:
+        return AreaStatus(area, Status.UNKNOWN, unknown, len(mine))
+    if worst >= Severity.LOW.rank:
+        light = Status.ACT if worst >= Severity.HIGH.rank else Status.LOOK
+        return AreaStatus(area, light, "finding", len(mine), mine[0])
+    return AreaStatus(area, Status.GOOD, "nothing-unusual", len(mine))

@@ -1,0 +1,113 @@
+"""Contract 4: `WeeklyReport`, everything that a week's page shows, computed and finished.
+
+Units: bytes are octets, times are UTC, durations are seconds. `None` is "not known", never zero.
+The report's package renders these values and computes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from pacsflow.findings.finding import Finding
+    from pacsflow.week.facts import (
+        Associations,
+        CapacityNote,
+        Coverage,
+        Curve,
+        Equipment,
+        FlowMap,
+        HeatMap,
+        Incident,
+        ModalityFlow,
+        PacsFlow,
+        PairRanking,
+        Ranking,
+        Software,
+        Totals,
+    )
+
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """State of an area: good, look, act, or not known for want of data."""
+
+    GOOD = "good"
+    LOOK = "look"
+    ACT = "act"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AreaStatus:
+    """One light of the first screen."""
+
+    area: str
+    """traffic, pacs, modalities, associations, security, data."""
+    status: Status
+    reason: str
+    """no-data, no-dicom-log, no-imaging, no-pacs, nothing-unusual, or finding."""
+    findings: int = 0
+    """Findings of the area."""
+    finding: int | None = None
+    """The place of the gravest in the report's findings, where it is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the page came to be, so that somebody can make it again."""
+
+    pacsflow_version: str
+    created: datetime
+    command: str
+    options: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    simulated: bool
+    pseudonymised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyReport:
+    """One finished week.
+
+    The week runs from `start` (inclusive) to `end` (exclusive), both UTC; `week` is the ISO week in
+    the site's `zone`. Hours are UTC on the wire and shown in `zone`.
+    """
+
+    title: str
+    site: str
+    zone: str
+    week: str
+    first_day: date
+    last_day: date
+    start: datetime
+    end: datetime
+    coverage: Coverage
+    totals: Totals
+    traffic: Curve
+    communications: Curve
+    imaging: Curve
+    pacs: tuple[PacsFlow, ...]
+    modalities: tuple[ModalityFlow, ...]
+    senders: Ranking
+    receivers: Ranking
+    imaging_senders: Ranking
+    imaging_receivers: Ranking
+    pairs: PairRanking
+    flow_map: FlowMap
+    heat_map: HeatMap
+    associations: Associations | None
+    equipment: tuple[Equipment, ...]
+    software: tuple[Software, ...]
+    findings: tuple[Finding, ...]
+    incidents: tuple[Incident, ...]
+    status: tuple[AreaStatus, ...]
+    capacity: tuple[CapacityNote, ...]
+    provenance: Provenance
+    schema_version: int = field(default=SCHEMA_VERSION)

@@ -1,0 +1,1 @@
+"""What pacsflow says to people: every rule, note and state, in each language, once."""
