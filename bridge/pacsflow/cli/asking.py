@@ -18,18 +18,22 @@ from pacsflow.readers import find
 from pacsflow.week.hosts import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
 
     from pacsflow.cli.options import Request
+    from pacsflow.ledger import Entry
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Found
 
+LOSSES = 10
+"""So many sources are named of which rows were lost, and so many remarks said."""
 GIVES_EFFECT = {
     "--keylog": ({Kind.CAPTURE}, "a capture"),
     "--sampling-rate": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
     "--capture-start": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
+    "--date-order": ({Kind.TABLE}, "a table of frames"),
 }
 
 
@@ -90,6 +94,7 @@ def opened(request: Request) -> Iterator[Opened]:
             raise UsageError(f"{option} has no effect with --ledger: give it to pacsflow ingest")
         book = Ledger(request.ledger)
         book.pseudonyms = key
+        name_losses(book.entries())
         yield Opened(book, (), pseudonyms=key)
         return
     found = sources(request)
@@ -103,10 +108,34 @@ def opened(request: Request) -> Iterator[Opened]:
             raise problems[0]
         temporary.pseudonyms = key
         told = key.problems(problems) if key else problems
+        name_losses(temporary.entries(), found.summary())
         try:
             yield Opened(temporary, told, tuple(request.inputs or ()), key)
         finally:
             name_unread(problems)
+
+
+def name_losses(entries: Iterable[Entry], passed: str = "") -> None:
+    """Say what was not read of sources, and remarks on them; `passed` is what was passed over.
+
+    Of many sources the first are named, the others counted.
+    """
+    if passed:
+        warn(passed)
+    entries = list(entries)
+    short = [entry for entry in entries if entry.unreadable]
+    for entry in short[:LOSSES]:
+        all_rows = entry.rows + entry.unreadable
+        example = f"; {entry.examples[0]}" if entry.examples else ""
+        warn(f"{entry.path}: {entry.unreadable:,} of {all_rows:,} rows not read{example}")
+    if len(short) > LOSSES:
+        rows = sum(entry.unreadable for entry in short[LOSSES:])
+        warn(f"{len(short) - LOSSES} other sources: {rows:,} rows not read")
+    remarks = [(entry.path, note) for entry in entries for note in entry.notes]
+    for path, note in remarks[:LOSSES]:
+        warn(f"{path}: {note}")
+    if len(remarks) > LOSSES:
+        warn(f"{len(remarks) - LOSSES} more remarks on sources")
 
 
 def inventory_of(
@@ -153,6 +182,9 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
         selection = request.selection(found.pseudonyms)
         select(connection, selection, inventory)
         origin = request.origin.value if request.origin else (there[0] if there else "zeek")
+        if not request.origin and len(there) > 1:
+            others = ", ".join(name for name in there if name != origin)
+            warn(f"only rows of origin {origin} are counted; there are others: --origin {others}")
         yield Question(connection, origin, hosts, selection)
 
 

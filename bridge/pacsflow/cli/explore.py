@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@reading(("inputs", "keylog", "sampling_rate", "capture_start", "pseudonymise"))
+@reading(("inputs", "keylog", "sampling_rate", "capture_start", "date_order", "pseudonymise"))
 def explore(request: Request) -> None:
     """Explore frames in the terminal: pick a column, a number, an address, DICOM only or not.
 

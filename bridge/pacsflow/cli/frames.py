@@ -83,7 +83,7 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
     name_unread(failed)
 
 
-def _refuse(sources: list[Source], unread: list[InputError], ranked: Ranked) -> None:
+def _refuse(sources: list[Source], unread: list[PacsflowError], ranked: Ranked) -> None:
     """Raise where nothing could be read, or the tables have no such column; name what was left."""
     from pacsflow.readers import Format as Kind
 
@@ -115,7 +115,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: Format)
     unheard = [name for name in EVERYTHING if name not in {*SOURCES, "origin"}]
     request.refuse(["inventory", "origin", *unheard], f"on frames, which --by {by} ranks")
     sources, key = frame_sources(request, f"--by {by} ranks frames"), request.key()
-    unread: list[InputError] = []
+    unread: list[PacsflowError] = []
     with progress("reading") as update:
         done = 0
 
@@ -132,7 +132,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: Format)
             if quality.unreadable:
                 warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
 
-        ranked = rank_stream(sources, by, number, dicom=dicom, told=told)
+        ranked = rank_stream(sources, by, number, dicom=dicom, told=told, unread=unread)
     _refuse(sources, unread, ranked)
     # six decimals for people, all there are for programs
     rows = [

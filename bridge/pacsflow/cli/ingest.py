@@ -16,7 +16,7 @@ from pacsflow.errors import UsageError
 if TYPE_CHECKING:
     from pacsflow.ledger import Added
 
-ADDED = ("inputs", "inventory", "keylog", "sampling_rate", "capture_start")
+ADDED = ("inputs", "inventory", "keylog", "sampling_rate", "capture_start", "date_order")
 """The shared options of what adds to a ledger."""
 IntoOption = Annotated[
     Path, typer.Option("--ledger", "-l", help="The ledger's folder; made where there is none.")
@@ -42,7 +42,7 @@ def ingest(
     """
     if not request.inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
-    from pacsflow.cli.asking import sources
+    from pacsflow.cli.asking import name_losses, sources
     from pacsflow.ledger import Ledger
 
     found = sources(request)
@@ -51,6 +51,7 @@ def ingest(
         added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)
     problems = [*found.problems, *added.problems]
     _told(added, ledger)
+    name_losses(added.added, found.summary())
     name_unread(problems)
     if problems and not added.added and not added.known:
         raise problems[0]

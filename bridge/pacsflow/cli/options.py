@@ -34,6 +34,13 @@ class Origin(StrEnum):
     SFLOW = "sflow"
 
 
+class DateOrder(StrEnum):
+    """Whether dates like 02/03/2026 begin with the day or the month."""
+
+    DAY_FIRST = "dmy"
+    MONTH_FIRST = "mdy"
+
+
 class Language(StrEnum):
     """Languages of the page."""
 
@@ -67,7 +74,7 @@ class Request:
         typer.Argument(
             metavar="INPUTS...",
             help="Zeek logs (TSV or JSON, plain or .gz), captures, exports, spreadsheets; files, "
-            "folders or globs. Each is recognised by its content.",
+            "folders, globs, or - for standard input. Each is recognised by its content.",
             show_default=False,
         ),
     ] = None
@@ -100,14 +107,21 @@ class Request:
         ),
     ] = None  # fmt: skip
     capture_start: Annotated[
-        datetime | None,
+        list[str] | None,
         typer.Option(
-            "--capture-start",
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
-            help="When a table of frames begins (UTC), where its times are seconds since then.",
+            "--capture-start", metavar="TIME|FILE=TIME",
+            help="When a table of frames begins (UTC), where its times are seconds since then; of "
+            "several, once for each file.",
             rich_help_panel=_SOURCES,
         ),
-    ] = None
+    ] = None  # fmt: skip
+    date_order: Annotated[
+        DateOrder | None,
+        typer.Option(
+            "--date-order", help="Of tables whose dates could be either: day or month first.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None  # fmt: skip
     pseudonymise: Annotated[
         Path | None,
         typer.Option(
@@ -193,14 +207,27 @@ class Request:
         """Return what the user said of captures and tables that these do not say themselves."""
         from pacsflow.readers import CaptureOptions
 
-        begun = self.capture_start.replace(tzinfo=UTC) if self.capture_start else None
-        return CaptureOptions(self.sampling_rate, self.keylog, self.inventory, begun)
+        bare = [text for text in self.capture_start or () if "=" not in text]
+        if len(bare) > 1:
+            raise UsageError("--capture-start: several starts need their files: FILE=TIME")
+        named = [text.rpartition("=") for text in self.capture_start or () if "=" in text]
+        names = [name for name, _, _ in named]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise UsageError(f"--capture-start: {twice!r} has two starts")
+        return CaptureOptions(
+            self.sampling_rate,
+            self.keylog,
+            self.inventory,
+            _start(bare[0]) if bare else None,
+            tuple((name, _start(time)) for name, _, time in named),
+            self.date_order.value if self.date_order else "",
+        )
 
     def of_captures(self) -> list[str]:
         """Return the options given that only a capture or a table of frames gives effect."""
         given = {
             "--keylog": self.keylog, "--sampling-rate": self.sampling_rate,
-            "--capture-start": self.capture_start,
+            "--capture-start": self.capture_start or None, "--date-order": self.date_order,
         }  # fmt: skip
         return [name for name, value in given.items() if value is not None]
 
@@ -242,6 +269,17 @@ class Request:
         return start, end
 
 
+def _start(text: str) -> datetime:
+    """Return when a capture began; a time without a zone is UTC."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"--capture-start {text}: no time; expected such as 2026-03-02T08:00"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _moment(option: str, text: str, zone: ZoneInfo, *, late: bool) -> datetime:
     """Return the hour that an option names, UTC; of a day its first, or the one after its last."""
     try:
@@ -261,7 +299,7 @@ def _moment(option: str, text: str, zone: ZoneInfo, *, late: bool) -> datetime:
 
 
 SOURCES = ("inputs", "ledger", "inventory", "keylog", "sampling_rate", "capture_start",
-           "pseudonymise")  # fmt: skip
+           "date_order", "pseudonymise")  # fmt: skip
 PERIOD = ("start", "end", "week", "site_tz")
 FILTERS = ("origin", "sensor", "host", "ae", "service")
 EVERYTHING = (*SOURCES, *PERIOD, *FILTERS)

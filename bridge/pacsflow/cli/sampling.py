@@ -33,7 +33,7 @@ KINDS = {0: "", 1: "VLAN ", 2: "entity "}
 
 
 @app.command()
-@reading(("inputs", "ledger", "capture_start", "pseudonymise"))
+@reading(("inputs", "ledger", "capture_start", "date_order", "pseudonymise"))
 def sampling(
     request: Request,
     how: FormatOption = Format.TABLE,

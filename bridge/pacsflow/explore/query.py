@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.errors import UsageError
+from pacsflow.errors import PacsflowError, UsageError
 from pacsflow.hourly import connect
-from pacsflow.readers import Format, Quality, Source, read, spreadsheet
+from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.sampling import Total, estimated
 from pacsflow.terms.log_fields import FRAMES
 
@@ -158,6 +158,7 @@ def rank_stream(
     *,
     dicom: bool = False,
     told: Callable[[Source, Quality], None] | None = None,
+    unread: list[PacsflowError] | None = None,
 ) -> Ranked:
     """Rank one column of captures and tables in one pass, in bounded memory.
 
@@ -175,6 +176,8 @@ def rank_stream(
         Count frames of DICOM alone.
     told
         Called with each source and what was unreadable in it.
+    unread
+        Gets the errors of sources that cannot be used; without it the first is raised.
 
     Raises
     ------
@@ -185,7 +188,8 @@ def rank_stream(
     """
     _expression(by)
     needed = {COLUMNS[by], "length"} | ({"protocol"} if dicom else set())
-    found = (_counted(batch, by, dicom) for batch in _batches(sources, needed, told))
+    failed: list[PacsflowError] = []
+    found = (_counted(batch, by, dicom) for batch in _batches(sources, needed, told, failed))
     schema = COUNTED.set(0, FRAMES.field(COLUMNS[by]).with_name("value"))
     value = _HOUR.replace("ts", "value") if by == "time" else "value"
     with connect() as connection:
@@ -202,6 +206,10 @@ def rank_stream(
                 ORDER BY frames DESC, value LIMIT ?""",
             [number],
         ).fetchall()
+    if unread is None and failed:
+        raise failed[0]
+    if unread is not None:
+        unread += failed
     return _with_estimates(by, rows)
 
 
@@ -236,19 +244,17 @@ def _batches(
     sources: Sequence[Source],
     columns: Collection[str] | None,
     told: Callable[[Source, Quality], None] | None,
+    failed: list[PacsflowError],
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the frames of all sources; an error of one stops no other."""
     for source in sources:
         quality = Quality()
-        if source.format is Format.TABLE:
-            yield from spreadsheet.read(
-                source.path,
-                quality,
-                columns=columns,
-                start=source.capture.start,
-                sampling_rate=source.capture.sampling_rate or 1,
-            )
-        else:
-            yield from (batch for log, batch in read(source, quality) if log == "frames")
+        wanted = columns if source.format is Format.TABLE else None
+        try:
+            yield from (batch for log, batch in read(source, quality, wanted) if log == "frames")
+        except PacsflowError as error:
+            failed.append(error)
+            continue
         if told is not None:
             told(source, quality)
 
@@ -282,7 +288,8 @@ class Frames:
         pseudonyms: Pseudonyms | None = None,
     ) -> int:
         """Read the sources and return how many frames there are."""
-        batches = _batches(sources, None, told)
+        failed: list[PacsflowError] = []
+        batches = _batches(sources, None, told, failed)
         if pseudonyms is not None:
             tables = (pseudonyms.table(pa.Table.from_batches([b])) for b in batches)
             batches = (batch for table in tables for batch in table.to_batches())
@@ -290,6 +297,8 @@ class Frames:
         self._connection.register("incoming", stream)
         self._connection.execute("CREATE OR REPLACE TABLE frames AS SELECT * FROM incoming")
         self._connection.unregister("incoming")
+        if failed:
+            raise failed[0]
         self.total = self.count()
         return self.total
 

@@ -16,7 +16,6 @@ from pacsflow.readers.spooled import STANDARD_INPUT, spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
 NOT_DATA = {"SIMULATED", "inventory.tsv"}
 ZEEKS_OWN = (
@@ -218,12 +217,3 @@ def _should_be_data(path: Path) -> bool:
     for packed in LOGS:
         name = name.removesuffix(packed)
     return name.endswith((*CAPTURES, ".csv", ".xlsx")) or ".log" in name
-
-
-def starts_of(given: Iterable[tuple[str, datetime]]) -> tuple[tuple[str, datetime], ...]:
-    """Return starts by file, each file once; raises `UsageError` where one has two."""
-    starts = tuple(given)
-    names = [name for name, _ in starts]
-    if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise UsageError(f"--capture-start: {twice!r} has two starts")
-    return starts
