@@ -97,9 +97,9 @@ def read(
         If none of the first lines names two columns of frames.
     """
     layout: Layout | None = None
-    rest, rest_line = b"", 0
+    rest, rest_line, sections, whole_blocks = b"", 0, 0, 0
     for number, data, complete in blocks(path, quality, size=block):
-        text, line = _utf8(data, quality), number
+        text, line, whole_blocks = _utf8(data, quality), number, whole_blocks + 1
         if layout is None:
             layout = _layout(path, text)
             text = (
@@ -111,11 +111,15 @@ def read(
         text, rest = _without_open_end(text) if complete else (text, b"")
         rest_line = line + text.count(b"\n")
         for layout, start, part in _sections(text, line, layout):  # noqa: B020
+            sections += 1
+            if sections - whole_blocks > limits().headers:
+                raise exceeded(path, "headers", "it has too many headers", start)
             yield Part(layout.header, _parse(part, start, layout, quality, columns))
     if rest and layout is not None:
         yield Part(layout.header, _parse(rest, rest_line, layout, quality, columns))
     if layout is None:
-        raise InputError(path, "the file is empty", hint="a table of frames was expected")
+        problem = f"no header in it; {quality.examples[0]}" if quality.examples else "it is empty"
+        raise InputError(path, problem, hint="a table of frames was expected")
 
 
 def preview(path: Path, name: str) -> Iterator[pa.Array]:

@@ -238,8 +238,9 @@ def _parts(block: Block) -> Iterator[Block]:
             run = _COMMENTS.match(data, start)
             end = run.end() if run else len(data)
             for told in _KEYS.finditer(data, start, end):
-                number = line + data.count(b"\n", start, told.start())
-                yield Block(number, told[0], complete=block.complete)
+                line += data.count(b"\n", start, told.start())
+                start = told.start()
+                yield Block(line, told[0], complete=block.complete)
         else:
             # To look for two bytes takes ten times as long as for one.
             found = data.find(b"\n#", start) if data.find(b"#", start) >= 0 else -1
