@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from forecasting.shapes import MONDAY, WEEK, series, working_week
-from pacsflow.forecasting import Forecast, anomalies, backtest, capacity_outlook, forecast
+from pacsflow.forecasting import (
+    Forecast,
+    anomalies,
+    backtest,
+    capacity_outlook,
+    forecast,
+    incidents,
+)
 from pacsflow.forecasting.capacity import growth_a_month, student_975
 from pacsflow.series import HOUR
 
@@ -38,9 +45,42 @@ def test_silence_in_working_hours_is_less_than_forecast() -> None:
     assert found[0].hours == 7
 
 
-def test_an_ordinary_week_has_few_hours_outside() -> None:
-    outside = sum(i.hours for i in anomalies(series(working_week(8))))
-    assert outside <= 0.1 * WEEK
+def test_ordinary_weeks_have_next_to_no_incidents() -> None:
+    y = working_week(9)
+    expected = forecast(series(y[: 6 * WEEK]))
+    assert isinstance(expected, Forecast)
+    assert not incidents(series(y[: 7 * WEEK]), expected)
+
+
+def test_an_outage_of_a_restless_series_is_found_and_a_gap_is_none() -> None:
+    # Every single hour of it lies inside its own wide interval.
+    y = working_week(7, noise=0.9)
+    expected = forecast(series(y[: 6 * WEEK]))
+    assert isinstance(expected, Forecast)
+    at = 6 * WEEK + 33
+    dead = y.copy()
+    dead[at : at + 6] = 0.0
+    assert (expected.lower95[33:39] == 0).all()
+    found = [i for i in incidents(series(dead), expected) if i.direction == "less"]
+    assert [(i.start, i.hours, i.silent) for i in found] == [(MONDAY + at * HOUR, 6, True)]
+    assert found[0].probability == pytest.approx(1 / 7)
+    assert found[0].seen == 0
+    gap = y.copy()
+    gap[at : at + 6] = np.nan
+    assert not [i for i in incidents(series(gap), expected) if i.direction == "less"]
+
+
+def test_many_hours_a_little_high_are_one_incident() -> None:
+    y = working_week(7, noise=0.3)
+    expected = forecast(series(y[: 6 * WEEK]))
+    assert isinstance(expected, Forecast)
+    day = slice(6 * WEEK + 24, 6 * WEEK + 48)
+    y[day] = expected.mean[24:48] + 0.7 * (expected.upper95 - expected.mean)[24:48]
+    (found,) = [i for i in incidents(series(y), expected) if i.direction == "more"]
+    assert found.start >= MONDAY + (6 * WEEK + 20) * HOUR
+    assert found.hours >= 20
+    assert found.probability < 0.05
+    assert found.unlikely > 3.2
 
 
 def test_what_happens_later_does_not_change_what_was_expected() -> None:

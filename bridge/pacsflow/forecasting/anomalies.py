@@ -1,11 +1,15 @@
-"""Anomalies: hours outside the interval that was forecast before they happened."""
+"""Anomalies: windows of hours whose sum is not what had been forecast before they happened."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.joint import LENGTHS, TOGETHER, week_probability, window_ratios
+from pacsflow.forecasting.silence import silences
 from pacsflow.forecasting.values import WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.series import HOUR
 
@@ -16,11 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacsflow.forecasting.calendar import HolidayCalendar
+    from pacsflow.forecasting.values import Floats
     from pacsflow.series import HourlySeries
 
 JOIN_HOURS = 3
-"""Hours outside with fewer than this many inside between them are one incident."""
+"""Incidents with fewer than this many hours between them are one."""
+UNLIKELY = 0.2
+"""An incident is what a week holds by chance with at most this probability."""
 _HISTORY = 4
+_NAMED = 5
+_INSIDE = 0.5
+"""Share of the interval's half width below which an hour at an incident's edge is none of it."""
+_LEAST_WIDTH = 1e-9
 
 
 def anomalies(
@@ -64,7 +75,7 @@ def anomalies(
 def incidents(
     series: HourlySeries, expected: Forecast, *, parts: Sequence[HourlySeries] = ()
 ) -> list[Incident]:
-    """Compare what came with what was forecast before, and join neighbouring hours.
+    """Compare sums over windows with what was forecast before, and name those far off.
 
     Parameters
     ----------
@@ -80,13 +91,91 @@ def incidents(
     take = series.values[max(offset, 0) : max(offset, 0) + expected.horizon]
     if offset >= 0:
         seen[: take.size] = take
-    with np.errstate(invalid="ignore"):
-        above, below = seen > expected.upper95, seen < expected.lower95
-    found = []
-    for direction, flags in (("more", above), ("less", below)):
-        for hours in _runs(flags):
-            found.append(_incident(series, expected, seen, hours, direction, parts))  # noqa: PERF401
-    return rank(found)
+    runs = _joined([*_off(seen, expected), *_silent(series, expected, seen)])
+    return rank([_incident(series, expected, seen, run, parts) for run in runs])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """Neighbouring hours of a forecast, what they were, and how likely a week holds such."""
+
+    hours: NDArray[np.int64]
+    direction: str
+    probability: float
+    silent: bool = False
+
+
+def _off(seen: Floats, expected: Forecast) -> list[_Run]:
+    """Return the windows whose sum is off too far, the least likely of those that overlap."""
+    distance = seen - expected.mean
+    width = np.maximum(expected.upper95 - expected.mean, _LEAST_WIDTH * (expected.mean.max() + 1))
+    joint = expected.joint or TOGETHER
+    found: list[tuple[float, int, int, str]] = []
+    for place, hours in enumerate(LENGTHS):
+        ratio = window_ratios(distance, width, hours)
+        for direction, side, usual, rare in (
+            ("more", ratio, joint.usual_more, joint.rare_more),
+            ("less", -ratio, joint.usual_less, joint.rare_less),
+        ):
+            chances = week_probability(side, usual[place], rare[place], hours)
+            found.extend(
+                (float(chances[at]), int(at), hours, direction)
+                for at in np.flatnonzero(chances <= UNLIKELY)
+            )
+    runs: list[_Run] = []
+    taken = {"more": np.zeros(len(seen), dtype=bool), "less": np.zeros(len(seen), dtype=bool)}
+    for chance, at, hours, direction in sorted(found):
+        if taken[direction][at : at + hours].any():
+            continue
+        run = _with_edges(distance / width * (1 if direction == "more" else -1), at, hours)
+        taken[direction][run[0] : run[-1] + 1] = True
+        runs.append(_Run(run, direction, chance))
+    return runs
+
+
+def _with_edges(off: Floats, at: int, hours: int) -> NDArray[np.int64]:
+    """Narrow a window to what is off its way, and widen it by hours outside their interval."""
+    begin, end = at, at + hours
+    while end - begin > 1 and not off[begin] > _INSIDE:
+        begin += 1
+    while end - begin > 1 and not off[end - 1] > _INSIDE:
+        end -= 1
+    while begin and off[begin - 1] > 1:
+        begin -= 1
+    while end < len(off) and off[end] > 1:
+        end += 1
+    return np.arange(begin, end)
+
+
+def _silent(series: HourlySeries, expected: Forecast, seen: Floats) -> list[_Run]:
+    offset = int((expected.start - series.start) / HOUR)
+    history = series.values[: max(offset, 0)]
+    return [
+        _Run(hours, "less", chance, silent=True)
+        for hours, chance in silences(seen, expected.mean, history)
+        if chance <= UNLIKELY
+    ]
+
+
+def _joined(runs: list[_Run]) -> list[_Run]:
+    """Join runs of one direction with fewer than `JOIN_HOURS` between them."""
+    out: list[_Run] = []
+    for run in sorted(runs, key=lambda r: (r.direction, r.hours[0])):
+        last = out[-1] if out else None
+        if (
+            last is None
+            or last.direction != run.direction
+            or run.hours[0] - last.hours[-1] > JOIN_HOURS
+        ):
+            out.append(run)
+            continue
+        out[-1] = _Run(
+            np.arange(last.hours[0], max(last.hours[-1], run.hours[-1]) + 1),
+            run.direction,
+            min(last.probability, run.probability),
+            last.silent or run.silent,
+        )
+    return out
 
 
 def rank(found: list[Incident]) -> list[Incident]:
@@ -97,37 +186,34 @@ def rank(found: list[Incident]) -> list[Incident]:
     )
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    where = np.flatnonzero(flags)
-    if not where.size:
-        return []
-    return [
-        np.asarray(run) for run in np.split(where, np.flatnonzero(np.diff(where) > JOIN_HOURS) + 1)
-    ]
-
-
 def _incident(
     series: HourlySeries,
     expected: Forecast,
-    seen: NDArray[np.float64],
-    hours: NDArray[np.int64],
-    direction: str,
+    seen: Floats,
+    run: _Run,
     parts: Sequence[HourlySeries],
 ) -> Incident:
-    sigma = np.maximum((expected.upper95 - expected.mean)[hours] / 1.96, 1e-12)
-    distance = np.abs(seen[hours] - expected.mean[hours]) / sigma
+    hours = run.hours
+    known = hours[np.isfinite(seen[hours])]
     return Incident(
         series=series.name,
         unit=series.unit,
         start=expected.start + int(hours[0]) * HOUR,
         end=expected.start + (int(hours[-1]) + 1) * HOUR,
         hours=len(hours),
-        direction=direction,
-        seen=float(seen[hours].sum()),
-        expected=float(expected.mean[hours].sum()),
-        unlikely=float(distance.max()),
-        endpoints=_who(expected, hours, direction, parts),
+        direction=run.direction,
+        seen=float(seen[known].sum()),
+        expected=float(expected.mean[known].sum()),
+        unlikely=_deviations(run.probability),
+        endpoints=_who(expected, known, run.direction, parts),
+        probability=run.probability,
+        silent=run.silent,
     )
+
+
+def _deviations(probability: float) -> float:
+    """Return how far from its mean a normal distribution is as seldom as an hour of the week is."""
+    return -NormalDist().inv_cdf(max(probability / WEEK, 1e-300) / 2)
 
 
 def _who(
@@ -152,7 +238,7 @@ def _who(
         if total * sign > 0:
             surplus.append((part.name, total))
     surplus.sort(key=lambda row: -abs(row[1]))
-    return tuple(surplus[:5])
+    return tuple(surplus[:_NAMED])
 
 
 def _at(part: HourlySeries, position: int) -> float:

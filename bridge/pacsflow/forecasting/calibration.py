@@ -53,6 +53,14 @@ class Widths:
             path + self.q95 * scale,
         )
 
+    def half95(self, firsts: NDArray[np.int64], hours: int) -> Floats:
+        """Return half widths of the 95 % interval, shape ``(len(firsts), hours)``.
+
+        `firsts` are the wall-clock hours at which forecasts of `hours` begin.
+        """
+        place = (firsts[:, None] + np.arange(hours)[None, :]) % WEEK
+        return np.asarray(self.q95 * self.scale[place])
+
 
 def hour_scale(y: Floats, first: int) -> Floats:
     """Return the mean absolute weekly (or daily) change of each hour of the week, smoothed.

@@ -13,6 +13,7 @@ from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
 from pacsflow.forecasting.condition import examine
 from pacsflow.forecasting.diagnostics import diagnose
+from pacsflow.forecasting.joint import joint_error
 from pacsflow.forecasting.outliers import without_outliers
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.values import (
@@ -120,6 +121,7 @@ def forecast(
         scores=scores(y, first, held_back),
         notes=tuple(notes),
         left_out=left_out,
+        joint=joint_error(errors, width.half95(first + held_back.origins, WEEK)),
     )
     if capacity:
         sentence = capacity_outlook(series, made, capacity).sentence

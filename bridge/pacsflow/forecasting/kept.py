@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pacsflow.forecasting.values import Diagnostics, Forecast, LeftOut, NotEnoughHistory, Verdict
+from pacsflow.forecasting.values import (
+    Diagnostics,
+    Forecast,
+    JointError,
+    LeftOut,
+    NotEnoughHistory,
+    Verdict,
+)
 from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
@@ -132,6 +139,7 @@ def _restored(told: str, bands: bytes) -> Answer | None:
                 LeftOut(datetime.fromisoformat(one["start"]), one["hours"], one["direction"])
                 for one in values.pop("left_out")
             ),
+            joint=_joint(values.pop("joint")),
             diagnostics=Diagnostics(),
             **values,
         )
@@ -141,6 +149,12 @@ def _restored(told: str, bands: bytes) -> Answer | None:
 
 def _verdict(models: list[str], **values: Any) -> Verdict:  # noqa: ANN401 - as JSON has them
     return Verdict(models=tuple(models), **values)
+
+
+def _joint(told: dict[str, list[float]] | None) -> JointError | None:
+    if told is None:
+        return None
+    return JointError(**{name: tuple(map(float, values)) for name, values in told.items()})
 
 
 def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:

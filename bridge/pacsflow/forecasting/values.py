@@ -260,6 +260,22 @@ class LeftOut:
     direction: str
 
 
+@dataclass(frozen=True, slots=True)
+class JointError:
+    """How far sums over windows of held-back forecasts were off, for each of `joint.LENGTHS`.
+
+    Parameters
+    ----------
+    usual_more, rare_more, usual_less, rare_less
+        90 and 99 % quantiles, to either side, in units of the window's summed 95 % half widths.
+    """
+
+    usual_more: tuple[float, ...]
+    rare_more: tuple[float, ...]
+    usual_less: tuple[float, ...]
+    rare_less: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
     """What comes: mean with 80 and 95 % intervals, hour by hour.
@@ -286,6 +302,8 @@ class Forecast:
         What else a reader should know, one sentence each.
     left_out
         Hours that the forecast did not learn from, in the order of time; `notes` tells of them.
+    joint
+        What sums over neighbouring hours are off by; None where nothing was forecast by a model.
     """
 
     series: str
@@ -303,6 +321,7 @@ class Forecast:
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    joint: JointError | None = None
 
     @property
     def model(self) -> str:
@@ -322,7 +341,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Hours outside the 95 % interval that was forecast before they happened, joined.
+    """Hours whose sum is off by more than forecasts of it are, once in several weeks.
 
     Parameters
     ----------
@@ -331,13 +350,19 @@ class Incident:
     start, end
         First hour's start and last hour's end, UTC.
     hours
-        Hours outside the interval.
+        Hours from `start` to `end`.
     direction
         ``more`` or ``less`` than expected.
     seen, expected
-        Sum of the hours outside, seen and forecast, unit of the series.
+        Sum of the hours, seen and forecast, unit of the series.
     unlikely
-        Largest distance from the forecast, in standard deviations of its error.
+        The same for one hour, a 168th of `probability`, in standard deviations of a normal
+        distribution (two-sided): 3.2 is one in five weeks, 4.0 one in a hundred.
+    probability
+        That a week holds an incident as large or larger by chance.
+    silent
+        Whether next to nothing passed while the sensor saw the rest (without a sensor there is no
+        data, and no incident).
     endpoints
         Who made the difference: name and surplus (or lack) in the unit, largest first.
     """
@@ -352,6 +377,8 @@ class Incident:
     expected: float
     unlikely: float
     endpoints: tuple[tuple[str, float], ...] = ()
+    probability: float = 0.0
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
