@@ -160,6 +160,301 @@ end
 return bytes
 end
 
+modules.keys = function(...)
+-- A connection's key: source address, destination address, source port, destination port, as on the
+-- wire, and behind them, where there are several connections of these four, a mark of two bytes.
+local keys = {}
+
+local byte, sub = string.byte, string.sub
+
+-- The bytes of an address in a key.
+local function address_size(key)
+  return #key >= 36 and 16 or 4
+end
+
+-- The key of the other direction.
+function keys.swap(key)
+  if #key >= 36 then
+    return sub(key, 17, 32) .. sub(key, 1, 16) .. sub(key, 35, 36) .. sub(key, 33, 34)
+      .. sub(key, 37)
+  end
+  return sub(key, 5, 8) .. sub(key, 1, 4) .. sub(key, 11, 12) .. sub(key, 9, 10) .. sub(key, 13)
+end
+
+-- Address and port, raw, of the source or (not `first`) the destination.
+function keys.half(key, first)
+  local size = address_size(key)
+  local ports = size * 2 + 1
+  if first then
+    return sub(key, 1, size), sub(key, ports, ports + 1)
+  end
+  return sub(key, size + 1, size * 2), sub(key, ports + 2, ports + 3)
+end
+
+-- The key without its mark, and the number of the mark: 1 where there is none.
+function keys.plain(key)
+  local size = address_size(key) * 2 + 4
+  if #key == size then
+    return key, 1
+  end
+  local high, low = byte(key, size + 1, size + 2)
+  return sub(key, 1, size), high * 256 + low
+end
+
+return keys
+end
+
+modules.link = function(...)
+-- Finds what a link layer carries: an ethertype and where it begins. Tags and labels on the way are
+-- noted in out.path, which tells connections of one address pair apart.
+local bytes = require("bytes")
+
+local link = {}
+
+local byte, sub = string.byte, string.sub
+local u16 = bytes.u16
+
+local IPV4, IPV6 = 0x0800, 0x86dd
+-- Tags, labels and headers behind one Ethernet header.
+local MAX_TAGS = 16
+
+local KNOWN = {
+  [IPV4] = true, [IPV6] = true, [0x0806] = true, [0x8100] = true, [0x88a8] = true, [0x9100] = true,
+  [0x8847] = true, [0x8864] = true, [0x88e7] = true, [0x8909] = true,
+}
+
+-- Whether an IP header stands at `at`: version, header length, and a length that fits.
+local function is_ip(s, at, room)
+  local v, _, l1, l2, n1, n2 = byte(s, at, at + 5)
+  if not n2 then
+    return nil
+  elseif v >= 0x45 and v <= 0x4f then
+    local total = l1 * 256 + l2
+    return (total == 0 or total >= 20 and total <= room - at + 1) and IPV4 or nil
+  elseif v >= 0x60 and v <= 0x6f then
+    return n1 * 256 + n2 + 40 <= room - at + 1 and IPV6 or nil
+  end
+  return nil
+end
+link.is_ip = is_ip
+
+local function note(out, what)
+  out.path = out.path .. what .. " "
+end
+link.note = note
+
+local ethernet
+
+-- Behind MPLS's bottom label: IP, or a pseudowire with an Ethernet frame, its control word before it
+-- or not (RFC 4448).
+local function behind_mpls(s, at, out, room, depth)
+  local kind = is_ip(s, at, room)
+  if kind then
+    return at, kind
+  end
+  local first, plain, behind_word = byte(s, at), u16(s, at + 12), u16(s, at + 16)
+  if first and first < 16 and KNOWN[behind_word] and not KNOWN[plain] then
+    at = at + 4
+  elseif not KNOWN[plain] then
+    return at, 0
+  end
+  return ethernet(s, at, out, room, depth + 1)
+end
+
+local function mpls(s, at, out, room, depth)
+  local l1, l2, l3
+  for _ = 1, MAX_TAGS do
+    l1, l2, l3 = byte(s, at, at + 2)
+    at = at + 4
+    if not l3 or l3 % 2 == 1 then
+      break
+    end
+  end
+  if not l3 then
+    return at, 0
+  end
+  note(out, "mpls " .. (l1 * 4096 + l2 * 16 + (l3 - l3 % 16) / 16))
+  return behind_mpls(s, at, out, room, depth)
+end
+
+-- A point-to-point protocol number (RFC 1661), whole or as one byte.
+local function ppp(s, at)
+  local p1, p2 = byte(s, at, at + 1)
+  if p1 == 0xff and p2 == 3 then
+    at = at + 2
+    p1, p2 = byte(s, at, at + 1)
+  end
+  if not p2 then
+    return at, 0
+  elseif p1 % 2 == 1 then
+    return at + 1, p1 == 0x21 and IPV4 or p1 == 0x57 and IPV6 or 0
+  end
+  local protocol = p1 * 256 + p2
+  return at + 2, protocol == 0x21 and IPV4 or protocol == 0x57 and IPV6 or 0
+end
+link.ppp = ppp
+
+-- Each takes a header behind its ethertype and returns where the next begins, and its ethertype.
+local HEADERS = {}
+
+local function vlan(s, at, out)
+  local t1, t2, k1, k2 = byte(s, at, at + 3)
+  if not k2 then
+    return nil
+  end
+  out.vlan = (t1 * 256 + t2) % 4096
+  -- Tag 0 is a priority and no network (IEEE 802.1Q).
+  if out.vlan > 0 then
+    note(out, "vlan " .. out.vlan)
+  end
+  return at + 4, k1 * 256 + k2
+end
+HEADERS[0x8100], HEADERS[0x88a8], HEADERS[0x9100], HEADERS[0x9200] = vlan, vlan, vlan, vlan
+HEADERS[0x8847], HEADERS[0x8848] = mpls, mpls
+
+HEADERS[0x8864] = function(s, at, out)
+  local session = u16(s, at + 2)
+  if not session then
+    return nil
+  end
+  note(out, "pppoe " .. session)
+  return ppp(s, at + 6)
+end
+
+-- A provider backbone's service tag (IEEE 802.1ah): 24 bits of it tell the service.
+HEADERS[0x88e7] = function(s, at, out, room, depth)
+  local _, i1, i2, i3 = byte(s, at, at + 3)
+  if not i3 then
+    return nil
+  end
+  note(out, "isid " .. (i1 * 65536 + i2 * 256 + i3))
+  return ethernet(s, at + 4, out, room, depth + 1)
+end
+
+-- Cisco metadata (a security group tag): version, length in words, options.
+HEADERS[0x8909] = function(s, at)
+  local _, words = byte(s, at, at + 1)
+  local next_at = words and at + 2 + words * 4
+  return next_at and next_at + 2, next_at and u16(s, next_at) or 0
+end
+
+-- VN-Tag and E-Tag (IEEE 802.1BR) of fabric extenders.
+HEADERS[0x8926] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
+HEADERS[0x893f] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
+-- FabricPath: a tag and a whole frame.
+HEADERS[0x8903] = function(s, at, out, room, depth)
+  return ethernet(s, at + 2, out, room, depth + 1)
+end
+-- TRILL (RFC 6325): options of 4 bytes each, then a whole frame.
+HEADERS[0x22f3] = function(s, at, out, room, depth)
+  local b1, b2 = byte(s, at, at + 1)
+  local options = b2 and b1 % 8 * 4 + (b2 - b2 % 64) / 64
+  return ethernet(s, at + 4 + (options or 0) * 4 + 2, out, room, depth + 1)
+end
+-- A service function chain (RFC 8300).
+HEADERS[0x894f] = function(s, at, out, room, depth)
+  local _, size, _, kind = byte(s, at, at + 3)
+  if not kind then
+    return nil
+  end
+  at = at + size % 64 * 4
+  if kind == 3 then
+    return ethernet(s, at, out, room, depth + 1)
+  end
+  return at, kind == 1 and IPV4 or kind == 2 and IPV6 or kind == 5 and 0x8847 or 0
+end
+
+-- IEEE 802.2: SNAP carries an ethertype, 06 is IP itself.
+local function llc(s, at)
+  local dsap, ssap, control, _, _, _, k1, k2 = byte(s, at, at + 7)
+  if dsap == 0xaa and ssap == 0xaa and control == 3 and k2 then
+    return at + 8, k1 * 256 + k2
+  elseif dsap == 6 and ssap == 6 and control == 3 then
+    return at + 3, IPV4
+  end
+  return at, 0
+end
+link.llc = llc
+
+-- Whatever stands behind an ethertype, until IP, ARP or something that is none of these.
+local function behind(s, at, kind, out, room, depth)
+  for _ = 1, MAX_TAGS do
+    if depth > MAX_TAGS then
+      out.reason = "nested too deeply"
+      return at, 0
+    end
+    if kind <= 1500 and kind > 0 then
+      at, kind = llc(s, at)
+    end
+    local header = HEADERS[kind]
+    if not header then
+      return at, kind
+    end
+    at, kind = header(s, at, out, room, depth)
+    if not at or not kind then
+      return nil, 0
+    end
+  end
+  out.reason = "nested too deeply"
+  return at, 0
+end
+link.behind = behind
+
+-- A frame whose Ethernet header begins at `at` (from 1). Returns where the header behind all tags
+-- begins and its ethertype; 0 where it is none that is known.
+function ethernet(s, at, out, room, depth)
+  local a, b = byte(s, at + 12, at + 13)
+  if not b then
+    out.reason = "cut"
+    return nil, 0
+  end
+  out.hw, out.vlan = at, nil
+  return behind(s, at + 14, a * 256 + b, out, room, depth or 0)
+end
+link.ethernet = ethernet
+
+-- By link type of a capture file (LINKTYPE_ of pcap); each as link.ethernet.
+local TYPES = { [1] = ethernet }
+
+local function of_family(s, at, _, room)
+  return at + 4, is_ip(s, at + 4, room) or 0
+end
+-- BSD loopback, raw IP, point-to-point, Cisco HDLC, Linux cooked versions 1 and 2.
+TYPES[0], TYPES[108] = of_family, of_family
+local function raw(s, at, _, room)
+  return at, is_ip(s, at, room) or 0
+end
+for _, kind in ipairs({ 12, 14, 101, 228, 229 }) do
+  TYPES[kind] = raw
+end
+TYPES[9], TYPES[50] = function(s, at) return ppp(s, at) end, function(s, at) return ppp(s, at) end
+TYPES[104] = function(s, at, out, room)
+  return behind(s, at + 4, u16(s, at + 2) or 0, out, room, 0)
+end
+TYPES[113] = function(s, at, out, room)
+  return behind(s, at + 16, u16(s, at + 14) or 0, out, room, 0)
+end
+TYPES[276] = function(s, at, out, room)
+  return behind(s, at + 20, u16(s, at) or 0, out, room, 0)
+end
+link.TYPES = TYPES
+
+-- The ethertypes of frames that have no host: nothing is lost with them.
+link.WITHOUT_HOST = {
+  [0x0806] = "ARP", [0x8035] = "ARP", [0x88cc] = "LLDP", [0x888e] = "EAPOL", [0x8892] = "PROFINET",
+  [0x8863] = "PPPoE discovery", [0x8809] = "slow protocols", [0x88f7] = "PTP", [0x8902] = "CFM",
+  [0x9000] = "loopback test", [0x88e5] = "MACsec",
+}
+
+-- The twelve address bytes of the innermost Ethernet header, or nil.
+function link.hardware(s, out)
+  local at = out.hw
+  return at and #s >= at + 11 and sub(s, at, at + 11) or nil
+end
+
+return link
+end
+
 modules.communityid = function(...)
 -- Community ID v1 of a flow (SHA-1 in Base64), without a bit library that both Luas would have.
 local communityid = {}
@@ -340,7 +635,8 @@ rows.DICOM = {
   { "rsp_failure", "count" }, { "rsp_pending", "count" }, { "rsp_cancel", "count" },
   { "failure_codes", "set[string]" }, { "move_destinations", "set[string]" },
   { "data_pdus", "count" }, { "data_bytes_orig", "count" }, { "data_bytes_resp", "count" },
-  { "missed_bytes", "count" }, { "flags", "set[string]" },
+  { "missed_bytes", "count" }, { "flags", "set[string]" }, { "vlan", "count" },
+  { "tunnel", "set[string]" }, { "proxied_for", "addr" },
 }
 
 rows.KNOWN = {
@@ -389,10 +685,13 @@ function rows.ending(a)
   return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end
 
+-- The members of a set, each once.
 local function split(roles)
   local out = {}
   for role in (roles or ""):gmatch("[^,]+") do
-    out[#out + 1] = role
+    if not out[role] then
+      out[#out + 1], out[role] = role, true
+    end
   end
   return out
 end
@@ -438,7 +737,8 @@ function rows.dicom(a)
     rsp_failure = counts.failure, rsp_pending = counts.pending, rsp_cancel = counts.cancel,
     failure_codes = a.failures, move_destinations = a.destinations, data_pdus = counts.data_pdus,
     data_bytes_orig = a.orig_data, data_bytes_resp = a.resp_data, missed_bytes = a.missed,
-    flags = flags,
+    flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
+    proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
 end
 
@@ -734,6 +1034,55 @@ function sflowlog:flush()
 end
 
 return sflowlog
+end
+
+modules.tally = function(...)
+-- Counts what became of each frame of a capture, and what its clock did: the rows of capture.log.
+local tally = {}
+tally.__index = tally
+
+-- A second of disorder is what several queues and merged files make of one clock.
+local DISORDER = 1
+-- So long between two frames is no pause of traffic but a clock that was set.
+local JUMP = 86400
+
+tally.FIELDS = {
+  { "ts", "time" }, { "last", "time" }, { "what", "string" }, { "frames", "count" },
+  { "bytes", "count" }, { "detail", "string" },
+}
+
+function tally.new()
+  return setmetatable({ rows = {}, list = {} }, tally)
+end
+
+-- One frame of `wire` bytes that `what` holds for; detail: an example.
+function tally:add(what, ts, wire, detail)
+  local row = self.rows[what]
+  if not row then
+    row = { what = what, frames = 0, bytes = 0, ts = ts, last = ts, detail = detail }
+    self.rows[what] = row
+    self.list[#self.list + 1] = row
+  end
+  row.frames, row.bytes, row.last = row.frames + 1, row.bytes + wire, ts
+end
+
+-- The time of a frame of `wire` bytes, in the order of the file.
+function tally:time(ts, wire)
+  local latest = self.latest
+  if not latest or ts >= latest then
+    if latest and ts - latest > JUMP then
+      self:add("clock forward", ts, wire, string.format("%.0f", ts - latest))
+    end
+    self.latest = ts
+  elseif latest - ts > DISORDER then
+    self:add("clock backward", ts, wire, string.format("%.0f", latest - ts))
+    self.latest = ts
+  else
+    self:add("out of order", ts, wire)
+  end
+end
+
+return tally
 end
 
 modules.uids = function(...)
@@ -1204,8 +1553,11 @@ modules.export = function(...)
 -- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture, and sflow.log where
 -- there is sFlow in it.
 local bytes = require("bytes")
+local keys = require("keys")
+local link = require("link")
 local rows = require("rows")
 local sflowlog = require("sflowlog")
+local tally = require("tally")
 local uids = require("uids")
 local zeeklog = require("zeeklog")
 
@@ -1267,7 +1619,7 @@ local macs = memo(function(s) return bytes.mac(sub(s, 7, 12)) .. "\t" .. bytes.m
 -- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
 -- of the conversation, which is the same in both directions.
 local function ends(key)
-  local size = #key >= 36 and 16 or 4
+  local size = #key > 36 and 16 or 4
   local a, b = address(sub(key, 1, size)), address(sub(key, size + 1, size * 2))
   local p1, p2, p3, p4 = byte(key, size * 2 + 1, size * 2 + 4)
   local ap, bp = format("%d", p1 * 256 + p2), format("%d", p3 * 256 + p4)
@@ -1303,6 +1655,7 @@ function export.open(directory, brief)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.tally = tally.new()
   self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
 end
@@ -1321,7 +1674,61 @@ function export:sampling(ts, wire)
   return self.sflow
 end
 
+-- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
+-- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
+function export:arrived(ts, wire, out, copy, samples, unset)
+  local counts = self.tally
+  counts:time(ts, wire)
+  if unset then
+    counts:add("clock not set", ts, wire)
+  end
+  if copy then
+    counts:add("copy, " .. copy, ts, wire)
+  elseif samples then
+    counts:add("sFlow", ts, wire)
+  elseif out.key then
+    counts:add("counted", ts, out.wire)
+  else
+    local known = link.WITHOUT_HOST[out.kind]
+    counts:add("no address, " .. (out.reason or known or out.kind == 0 and "LLC"
+      or format("ethertype 0x%04x", out.kind or 0)), ts, wire)
+  end
+  if out.reason and out.key then
+    counts:add(out.reason, ts, wire)
+  end
+  if out.tunnel and not copy then
+    counts:add("through " .. out.tunnel, ts, wire)
+  end
+end
+
+-- A packet that Wireshark's dissectors would see through, and were not asked.
+function export:unresolved()
+  self.tally:add("unresolved", 0, 0)
+end
+
+-- The name of a connection's conversation: with a number where it is not the first of its ports, or
+-- not the only one.
+local function mark_of(d)
+  local c = d and d.c
+  if not c then
+    return ""
+  end
+  if not c.mark then
+    local _, alike = keys.plain(c.a.key)
+    c.mark = (alike > 1 and " network " .. format("%d", alike) or "")
+      .. (c.turn and " turn " .. format("%d", c.turn) or "")
+  end
+  return c.mark
+end
+
 function export:association(a, hosts)
+  if a.twin then
+    local flow = ends(keys.plain(a.c.a.key) .. char(6))[3] .. mark_of(a.c.a)
+    self.twins = self.twins or {}
+    self.twins[#self.twins + 1] = { ts = a.ts, last = a.last_ts, what = "translated", detail = flow,
+      frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
+    return
+  end
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, k in ipairs(hosts:rows(a)) do
@@ -1355,18 +1762,19 @@ local function ready(s)
 end
 
 -- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
-function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
+function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated, d)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
   if out.key then
     local e = ends(out.key .. char(out.proto))
-    addresses, proto, flow = e[1], e[2], e[3]
+    addresses, proto, flow = e[1], e[2], e[3] .. mark_of(d)
   end
   if not OPEN_INFO[protocol] then
     info = nil
   end
   local hw = "-\t-"
-  if out.link == "ethernet" and #s >= 12 and not self.brief then
-    hw = macs(sub(s, 1, 12))
+  local known_hw = not self.brief and link.hardware(s, out)
+  if known_hw then
+    hw = macs(known_hw)
   end
   local tags = self.no_tags
   if a and not self.brief then
@@ -1392,14 +1800,14 @@ end
 
 -- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
 function export:sample(ts, h, out, length, rate, agent, d)
-  local link = sub(h, 1, 12)
-  if d.row_link ~= link or d.row_vlan ~= out.vlan then
+  local addresses = link.hardware(h, out)
+  if d.row_link ~= addresses or d.row_vlan ~= out.vlan or not d.row_ends then
     local e = ends(out.key .. char(out.proto))
-    local hw = out.link == "ethernet" and #h >= 12 and not self.brief and macs(link) or "-\t-"
-    d.row_link, d.row_vlan = link, out.vlan
+    local hw = addresses and not self.brief and macs(addresses) or "-\t-"
+    d.row_link, d.row_vlan = addresses, out.vlan
     d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
       .. "\t"
-    d.row_flow = e[2] .. "\t" .. e[3] .. "\t-" .. self.no_tags .. "\n"
+    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-" .. self.no_tags .. "\n"
   end
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
@@ -1413,6 +1821,14 @@ function export:close(hosts)
   for _, k in ipairs(hosts.known_list) do
     self:endpoint(k, hosts)
   end
+  local capture = self.log("capture", tally.FIELDS)
+  for _, row in ipairs(self.tally.list) do
+    capture:write(row)
+  end
+  for _, row in ipairs(self.twins or {}) do
+    capture:write(row)
+  end
+  capture:close()
   self.dicom:close()
   self.known:close()
   self.frames:close()
@@ -1423,6 +1839,160 @@ function export:close(hosts)
 end
 
 return export
+end
+
+modules.duplicates = function(...)
+-- Finds packets that a mirror port, or a second place of capture, brings more than once. A packet
+-- is known again by its addresses and its transport header; a real retransmission has another IP
+-- identification, or where there is none (0, IPv6), comes when no copy would.
+local swap = require("keys").swap
+
+local duplicates = {}
+duplicates.__index = duplicates
+
+local abs = math.abs
+local sub, char = string.sub, string.char
+
+-- Copies come within so many seconds of one another; an identification is not used again so soon.
+local WINDOW = 2
+-- No retransmission comes so soon after its original.
+local AT_ONCE = 0.001
+-- A connection request is repeated after a second (RFC 6298), never within so much of one.
+local TOO_SOON = 0.2
+-- How far the distance of two copies may differ from that of two others.
+local JITTER = 0.005
+-- So many in a row at one distance are copies even where nothing else tells.
+local IN_A_ROW = 8
+local GENERATION = 65536
+local MAX_PAIRS = 65536
+
+function duplicates.new()
+  return setmetatable({
+    young = { when = {}, how = {} }, old = { when = {}, how = {} }, size = 0, since = 0,
+    offsets = {}, answered = {}, rows = {}, pairs_known = 0,
+  }, duplicates)
+end
+
+local function remember(self, sign, context, ts)
+  if self.size >= GENERATION or ts - self.since > WINDOW or ts < self.since - WINDOW then
+    self.old, self.young = self.young, { when = {}, how = {} }
+    self.size, self.since = 0, ts
+  end
+  self.size = self.size + 1
+  self.young.when[sign], self.young.how[sign] = ts, context
+end
+
+local function bound(self)
+  self.pairs_known = self.pairs_known + 1
+  if self.pairs_known > MAX_PAIRS then
+    self.offsets, self.answered, self.rows, self.pairs_known = {}, {}, {}, 0
+  end
+end
+
+local function alike(gap, offset)
+  return offset and abs(gap - offset) <= JITTER + offset / 10
+end
+
+-- Whether packets of this direction come again at the distance `gap`, as often as new ones come.
+local function in_a_row(self, key, gap)
+  local row = self.rows[key]
+  if not row then
+    row = { gap = gap, count = 0, fresh = 0 }
+    self.rows[key] = row
+    bound(self)
+  end
+  if alike(gap, row.gap) and row.fresh <= 2 * row.count + 2 then
+    row.count = row.count + 1
+  else
+    row.gap, row.count, row.fresh = gap, 1, 0
+  end
+  return row.count >= IN_A_ROW and row.fresh * 2 >= row.count
+end
+
+local function is_copy(self, out, gap)
+  if out.id ~= 0 or gap <= AT_ONCE then
+    return true
+  end
+  local key = out.key
+  if alike(gap, self.offsets[key]) then
+    return true
+  elseif out.proto ~= 6 then
+    return alike(gap, self.offset)
+  end
+  local flags = out.flags
+  if flags % 4 >= 2 and flags % 32 < 16 then
+    return gap < TOO_SOON or self.answered[key] or false
+  end
+  return in_a_row(self, key, gap)
+end
+
+local function judge(self, s, out, ts)
+  local l3, l4 = out.l3, out.l4
+  if not l3 or not out.key or out.short then
+    return nil
+  end
+  local tcp = out.proto == 6 and not out.fragment
+  local stop = tcp and out.offset or l4 + 15
+  local sign
+  if out.kind == 0x0800 then
+    -- Length, identification and fragment; addresses, and the transport header.
+    sign = sub(s, l3 + 2, l3 + 7) .. sub(s, l3 + 12, stop)
+  else
+    sign = sub(s, l3 + 4, l3 + 5) .. sub(s, l3 + 8, stop)
+  end
+  if #sign > 256 then
+    return nil
+  end
+  local context = sub(s, out.hw or 1, out.hw and l3 - 1 or 0) .. char(out.ttl)
+  if out.path ~= "" then
+    context = context .. out.path
+  end
+  local when = self.young.when[sign]
+  local how = when and self.young.how[sign]
+  if not when then
+    when, how = self.old.when[sign], self.old.how[sign]
+  end
+  remember(self, sign, context, ts)
+  if tcp and out.flags % 32 == 18 then
+    bound(self)
+    self.answered[swap(out.key)] = true
+  end
+  local gap = when and abs(ts - when)
+  if not gap or gap > WINDOW then
+    local row = self.rows[out.key]
+    if row then
+      row.fresh = row.fresh + 1
+    end
+    return nil
+  end
+  local elsewhere = how ~= context
+  if not elsewhere and not is_copy(self, out, gap) then
+    return nil
+  end
+  if gap > AT_ONCE then
+    self.offset = gap
+    if not self.offsets[out.key] then
+      bound(self)
+    end
+    self.offsets[out.key] = gap
+    if tcp then
+      self.offsets[swap(out.key)] = gap
+    end
+  end
+  return elsewhere and "elsewhere" or "same"
+end
+
+-- Of the first bytes s of a frame and what packet.parse found in it: nil where the packet is new,
+-- otherwise how its copies differ: "same" or "elsewhere" (another hop, network or MAC address). A
+-- frame may be asked about again right away.
+function duplicates:check(s, out, ts, frame)
+  if frame ~= self.frame then
+    self.frame, self.told = frame, judge(self, s, out, ts)
+  end
+  return self.told
+end
+
+return duplicates
 end
 
 modules.dimse = function(...)
@@ -1619,6 +2189,9 @@ local LIST = {
   { "estimate", "uint64", "estimated_bytes", "Estimated bytes", "Frame length x sampling rate" },
   { "impl_uid", "string", "impl.uid", "Implementation class UID", "Of the sender" },
   { "impl_version", "string", "impl.version", "Implementation version", "Of the sender" },
+  { "tunnel", "string", "tunnel", "Tunnel", "What the packet came through, the outermost first" },
+  { "duplicate", "string", "duplicate", "Copy",
+    "A copy of a packet before: same, or elsewhere (another hop, network or MAC address)" },
 }
 fields.LIST = LIST
 
@@ -1748,6 +2321,35 @@ end
 return fields
 end
 
+modules.fragments = function(...)
+-- Remembers which ports the first fragment of a packet had, for those after it, which have none.
+local fragments = {}
+
+local sub = string.sub
+local MAX = 4096
+
+local known, size = {}, 0
+
+-- Puts into out.key the ports of the packet that the fragment in `out` (see packet.parse) is of.
+function fragments.ports(out)
+  local hosts = out.hosts
+  if not out.key or not hosts then
+    return
+  end
+  local name = hosts .. "|" .. out.proto .. "|" .. out.id
+  if out.first_fragment then
+    if size >= MAX then
+      known, size = {}, 0
+    end
+    known[name], size = sub(out.key, #hosts + 1), size + 1
+  elseif known[name] then
+    out.key = hosts .. known[name]
+  end
+end
+
+return fragments
+end
+
 modules.inventory = function(...)
 -- The hospital's own knowledge of its equipment: a Zeek log with match, name, role, modality, site.
 local bytes = require("bytes")
@@ -1851,169 +2453,577 @@ end
 return inventory
 end
 
+modules.capturefile = function(...)
+-- Reads the frames of a capture file, pcap or pcapng, by itself.
+local capturefile = {}
+
+local byte, sub = string.byte, string.sub
+
+-- A frame's headers and what of a PDU shows what it is.
+local SNAP = 2048
+local MAX_FRAME = 1048576
+
+local function reader(order)
+  if order == "little" then
+    return function(s, i)
+      local a, b, c, d = byte(s, i, i + 3)
+      return a + (b + (c + d * 256) * 256) * 256
+    end
+  end
+  return function(s, i)
+    local a, b, c, d = byte(s, i, i + 3)
+    return ((a * 256 + b) * 256 + c) * 256 + d
+  end
+end
+
+local MAGIC = {
+  ["\212\195\178\161"] = { "little", 1e6 }, ["\161\178\195\212"] = { "big", 1e6 },
+  ["\77\60\178\161"] = { "little", 1e9 }, ["\161\178\60\77"] = { "big", 1e9 },
+}
+
+-- Reads `size` bytes but hands out the first SNAP only.
+local function body(file, size)
+  if size <= SNAP then
+    return file:read(size)
+  end
+  local s = file:read(SNAP)
+  if not s or #s < SNAP or not file:seek("cur", size - SNAP) then
+    return nil
+  end
+  return s
+end
+
+local function pcap(file, magic, take)
+  local u32, fraction = reader(magic[1]), magic[2]
+  local rest = file:read(20)
+  local kind = rest and #rest == 20 and u32(rest, 17) % 65536
+  while true do
+    local head = file:read(16)
+    if not head or #head < 16 then
+      return
+    end
+    local captured, wire = u32(head, 9), u32(head, 13)
+    if captured > MAX_FRAME then
+      return
+    end
+    local s = captured > 0 and body(file, captured) or ""
+    if not s or not take(u32(head, 1) + u32(head, 5) / fraction, s, wire, kind) then
+      return
+    end
+  end
+end
+
+local function pcapng(file, take, skipped)
+  file:seek("set", 0)
+  local u32, units, kinds = reader("little"), {}, {}
+  while true do
+    local head = file:read(8)
+    if not head or #head < 8 then
+      return
+    end
+    if sub(head, 1, 4) == "\10\13\13\10" then
+      local order = file:read(4)
+      if not order or #order < 4 then
+        return
+      end
+      u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
+      units, kinds = {}, {}
+      local size = u32(head, 5)
+      if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
+        return
+      end
+    else
+      local kind, size = u32(head, 1), u32(head, 5)
+      if size < 12 or size > MAX_FRAME or size % 4 ~= 0 then
+        return
+      end
+      if kind == 6 and size >= 32 then
+        local fixed = file:read(20)
+        if not fixed or #fixed < 20 then
+          return
+        end
+        local captured, wire = u32(fixed, 13), u32(fixed, 17)
+        local padded = captured + (4 - captured % 4) % 4
+        if padded + 32 > size then
+          return
+        end
+        local s = captured > 0 and body(file, captured) or ""
+        if not s or not file:seek("cur", size - 28 - captured) then
+          return
+        end
+        local unit = units[u32(fixed, 1)] or 1e6
+        local ts = (u32(fixed, 5) * 4294967296 + u32(fixed, 9)) / unit
+        if not take(ts, s, wire, kinds[u32(fixed, 1)]) then
+          return
+        end
+      else
+        local rest = file:read(size - 8)
+        if not rest or #rest < size - 8 then
+          return
+        end
+        if kind == 2 or kind == 3 then
+          skipped()
+        elseif kind == 1 then
+          -- if_tsresol is option 9 of an interface description.
+          local at, unit = 9, 1e6
+          while at + 4 <= #rest - 4 do
+            local option, length
+            if u32("\1\0\0\0", 1) == 1 then
+              option = byte(rest, at) + byte(rest, at + 1) * 256
+              length = byte(rest, at + 2) + byte(rest, at + 3) * 256
+            else
+              option = byte(rest, at) * 256 + byte(rest, at + 1)
+              length = byte(rest, at + 2) * 256 + byte(rest, at + 3)
+            end
+            if option == 0 then
+              break
+            elseif option == 9 and length == 1 then
+              local r = byte(rest, at + 4)
+              unit = r < 128 and 10 ^ r or 2 ^ (r - 128)
+            end
+            at = at + 4 + length + (4 - length % 4) % 4
+          end
+          units.n = (units.n or -1) + 1
+          units[units.n] = unit
+          kinds[units.n] = u32("\1\0\0\0", 1) == 1 and byte(rest, 1) + byte(rest, 2) * 256
+            or byte(rest, 1) * 256 + byte(rest, 2)
+        end
+      end
+    end
+  end
+end
+
+-- Calls take(seconds, first bytes, length on the wire, link type) for every frame, until it returns
+-- false or the file ends, and skipped() for one that has no time. Returns nil where the file is of
+-- another format.
+function capturefile.read(file, take, skipped)
+  file:seek("set", 0)
+  local first = file:read(4)
+  local magic = first and MAGIC[first]
+  if magic then
+    pcap(file, magic, take)
+  elseif first == "\10\13\13\10" then
+    pcapng(file, take, skipped)
+  else
+    return nil
+  end
+  return true
+end
+
+return capturefile
+end
+
+modules.tunnel = function(...)
+-- What IP carries that is a packet again: GRE, VXLAN, GENEVE, GTP-U, IP in IP and their kin. Names
+-- of tunnels are those of Zeek's Tunnel::Type, in lower case.
+local bytes = require("bytes")
+local link = require("link")
+
+local tunnel = {}
+
+local byte = string.byte
+local u16, u32 = bytes.u16, bytes.u32
+local note = link.note
+
+local IPV4, IPV6, TEB = 0x0800, 0x86dd, 0x6558
+
+local function u24(s, at)
+  local a, b, c = byte(s, at, at + 2)
+  return c and (a * 256 + b) * 256 + c
+end
+
+-- Each returns the name of the tunnel, where what it carries begins, and its ethertype: TEB where
+-- that is a whole Ethernet frame. nil: it is no tunnel.
+
+-- Encapsulated remote mirroring: version 1 (type II) has 8 bytes, 2 (type III) 12 or 20, and type I
+-- none (draft-foschiano-erspan); the mirrored frame's VLAN stands in it.
+local function erspan(s, at, out, protocol, sequence)
+  if protocol == 0x88be and not sequence then
+    return at, TEB
+  end
+  local v1, v2 = byte(s, at, at + 1)
+  local last = byte(s, at + 11)
+  if not v2 then
+    return nil
+  end
+  local version, vlan = (v1 - v1 % 16) / 16, v1 % 16 * 256 + v2
+  if vlan > 0 then
+    note(out, "vlan " .. vlan)
+  end
+  if version == 1 then
+    return at + 8, TEB
+  elseif version == 2 and last then
+    local b = byte(s, at + 10)
+    local frame_type = (b % 128 - b % 4) / 4
+    return at + (last % 2 == 1 and 20 or 12), frame_type == 2 and IPV4 or TEB
+  end
+  return nil
+end
+
+local function gre(s, at, out, room)
+  local f1, f2, p1, p2 = byte(s, at, at + 3)
+  if not p2 or f2 % 8 > 1 then
+    return nil
+  end
+  local protocol = p1 * 256 + p2
+  local checksum, routing = f1 >= 128, f1 % 128 >= 64
+  local key, sequence = f1 % 64 >= 32, f1 % 32 >= 16
+  if routing then
+    return nil
+  end
+  local size = 4 + (checksum and 4 or 0)
+  if key and protocol ~= 0x880b then
+    note(out, "gre " .. (u32(s, at + size) or 0))
+  end
+  size = size + (key and 4 or 0) + (sequence and 4 or 0)
+  if f2 % 8 == 1 then
+    -- Point-to-point tunnelling (RFC 2637): an acknowledgment may follow.
+    size = size + (f2 >= 128 and 4 or 0)
+  end
+  at = at + size
+  if protocol == 0x88be or protocol == 0x22eb then
+    local inside, kind = erspan(s, at, out, protocol, sequence)
+    return inside and "gre", inside, kind
+  elseif protocol == 0x880b then
+    local inside, kind = link.ppp(s, at)
+    return "gre", inside, kind
+  elseif protocol == 0x883e and not link.is_ip(s, at, room) then
+    -- WCCP's second version puts four bytes before the packet.
+    return "gre", at + 4, link.is_ip(s, at + 4, room) or 0
+  elseif protocol == 0x883e then
+    return "gre", at, link.is_ip(s, at, room)
+  end
+  return "gre", at, protocol
+end
+
+local function vxlan(s, at, out)
+  local flags, id = byte(s, at), u24(s, at + 4)
+  if not id or flags % 16 < 8 then
+    return nil
+  end
+  note(out, "vxlan " .. id)
+  return "vxlan", at + 8, TEB
+end
+
+local GPE = { [1] = IPV4, [2] = IPV6, [3] = TEB, [4] = 0x894f, [5] = 0x8847 }
+
+local function vxlan_gpe(s, at, out)
+  local name, inside = vxlan(s, at, out)
+  local flags = byte(s, at)
+  return name, inside, name and flags % 8 >= 4 and GPE[byte(s, at + 3)] or TEB
+end
+
+local function geneve(s, at, out)
+  local first, _, p1, p2 = byte(s, at, at + 3)
+  local id = u24(s, at + 4)
+  if not id or first >= 64 then
+    return nil
+  end
+  note(out, "geneve " .. id)
+  return "geneve", at + 8 + first * 4, p1 * 256 + p2
+end
+
+local function gtp(s, at, out, room)
+  local flags, kind = byte(s, at, at + 1)
+  local id = u32(s, at + 4)
+  if not id or flags < 0x30 or flags > 0x3f or kind ~= 255 then
+    return nil
+  end
+  note(out, "gtp " .. id)
+  local inside = at + 8
+  if flags % 8 > 0 then
+    inside = inside + 4
+    local extension = flags % 8 >= 4 and byte(s, inside - 1) or 0
+    for _ = 1, 16 do
+      local words = extension ~= 0 and byte(s, inside)
+      if not words or words == 0 then
+        break
+      end
+      inside = inside + words * 4
+      extension = byte(s, inside - 1) or 0
+    end
+  end
+  return "gtpv1", inside, link.is_ip(s, inside, room) or 0
+end
+
+local function teredo(s, at, _, room)
+  local a, b = byte(s, at, at + 1)
+  if a == 0 and b == 1 then
+    -- Authentication: lengths of an identifier and of a value.
+    local i, v = byte(s, at + 2, at + 3)
+    at = v and at + 13 + i + v or at
+    a, b = byte(s, at, at + 1)
+  end
+  if a == 0 and b == 0 then
+    at = at + 8
+  end
+  if link.is_ip(s, at, room) ~= IPV6 then
+    return nil
+  end
+  return "teredo", at, IPV6
+end
+
+local UDP = {
+  [4789] = vxlan, [8472] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
+  [3544] = teredo, [4754] = gre,
+  [6635] = function(_, at) return "mpls", at, 0x8847 end,
+}
+
+-- What only tshark's dissectors look into: L2TP, CAPWAP, TZSP and others, by port.
+local ELSEWHERE = {
+  [1701] = true, [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+}
+
+-- Whether the UDP header at `at` has a port of a tunnel.
+function tunnel.is_port(s, at)
+  return UDP[u16(s, at)] ~= nil or UDP[u16(s, at + 2)] ~= nil
+end
+
+local function whole(kind)
+  return function(_, at) return "ip", at, kind end
+end
+
+local IP = {
+  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [137] = whole(0x8847),
+  -- EtherIP (RFC 3378): version and nothing.
+  [97] = function(_, at) return "ip", at + 2, TEB end,
+}
+
+-- proto: of an IP header; at: where its payload begins. For UDP, ports: those of its header.
+-- Returns as each of the above.
+function tunnel.inside(s, at, out, proto, room)
+  local read = IP[proto]
+  if read then
+    return read(s, at, out, room)
+  elseif proto == 17 then
+    local from, to = u16(s, at), u16(s, at + 2)
+    local by_port = UDP[to] or UDP[from]
+    if by_port then
+      return by_port(s, at + 8, out, room)
+    end
+    out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
+  elseif proto == 115 or proto == 55 then
+    out.elsewhere = true
+  end
+  return nil
+end
+
+return tunnel
+end
+
 modules.packet = function(...)
--- Finds addresses, ports and payload in the bytes of a frame, whatever link they were captured on.
+-- Finds addresses, ports and payload in the bytes of a frame: those of the innermost packet,
+-- whatever it was tunnelled through.
+local link = require("link")
+local tunnel = require("tunnel")
+
 local packet = {}
 
 local byte, sub = string.byte, string.sub
 
-local ETHERTYPE_VLAN = { [0x8100] = true, [0x88a8] = true, [0x9100] = true, [0x9200] = true }
+-- Tunnels in tunnels, as deep as anyone builds them.
+local MAX_DEPTH = 16
+local IPV4, IPV6, TEB = 0x0800, 0x86dd, 0x6558
 
--- Offset (from 1) of the IP header and its ethertype behind an Ethernet header, VLAN tags between.
-local function ethernet(s)
-  local a, b = byte(s, 13, 14)
-  if not b then
-    return nil
-  end
-  local kind, at, vlan = a * 256 + b, 15, nil
-  for _ = 1, 4 do
-    if ETHERTYPE_VLAN[kind] then
-      local t1, t2, k1, k2 = byte(s, at, at + 3)
-      if not k2 then
-        return nil
-      end
-      vlan = (t1 * 256 + t2) % 4096
-      kind, at = k1 * 256 + k2, at + 4
-    elseif kind == 0x8847 or kind == 0x8848 then
-      -- MPLS: to the bottom of the stack.
-      repeat
-        local c = byte(s, at + 2)
-        at = at + 4
-      until not c or c % 2 == 1
-      local v = byte(s, at)
-      kind = v and (v >= 0x60 and 0x86dd or 0x0800) or 0
-    elseif kind == 0x8864 then
-      local p1, p2 = byte(s, at + 6, at + 7)
-      kind = p2 and (p1 == 0 and p2 == 0x21 and 0x0800 or p2 == 0x57 and 0x86dd) or 0
-      at = at + 8
-    else
-      break
-    end
-  end
-  return at, kind, vlan
-end
-packet.ethernet = ethernet
+-- Headers of this many bytes hold any stack of tunnels that is read.
+packet.HEADERS = 2048
 
-local function is_ip(s, at, room)
-  local v, _, l1, l2 = byte(s, at, at + 3)
-  if not l2 then
-    return nil
-  elseif v >= 0x45 and v <= 0x4f and l1 * 256 + l2 >= 20 and l1 * 256 + l2 <= room - at + 1 then
-    return 0x0800
-  elseif v >= 0x60 and v <= 0x6f then
-    local p1, p2 = byte(s, at + 4, at + 5)
-    if p2 and p1 * 256 + p2 + 40 <= room - at + 1 then
-      return 0x86dd
-    end
-  end
-  return nil
-end
-
--- Where IP begins on links that are not Ethernet: raw, BSD loopback, Linux cooked v1 and v2.
-local function other_link(s, room)
-  for _, at in ipairs({ 1, 5, 17, 21 }) do
-    local kind = is_ip(s, at, room)
-    if kind then
-      return at, kind
-    end
-  end
-  return nil
-end
-
--- Fills `out` from the first bytes of a frame (128 are enough without long options); `room` is
--- the frame's length on the wire. out.proto: 6, 17, another IP protocol, or nil; out.key:
--- addresses and ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the
--- payload. Returns out.
-function packet.parse(s, room, out)
-  local at, kind, vlan = ethernet(s)
-  out.vlan, out.proto, out.key, out.link = vlan, nil, nil, "ethernet"
-  local v = (kind == 0x0800 or kind == 0x86dd) and byte(s, at)
-  if not v or (kind == 0x0800) ~= (v >= 0x45 and v <= 0x4f) or v >= 0x70 then
-    if kind == 0x0806 then
-      out.kind = kind
-      return out
-    end
-    local other_at, other_kind = other_link(s, room)
-    if not other_at then
-      out.kind = kind
-      return out
-    end
-    at, kind, out.link = other_at, other_kind, "other"
-  end
-  out.kind = kind
-  return packet.ip(s, at, kind, out, room)
-end
-
-function packet.ip(s, at, kind, out, room)
-  local proto, next_at, total
-  if kind == 0x0800 then
-    local v, _, l1, l2, _, _, f1, f2, _, p = byte(s, at, at + 9)
-    if not p or #s < at + 19 then
-      return out
-    end
-    proto, next_at, total = p, at + v % 16 * 4, l1 * 256 + l2
-    out.hosts = sub(s, at + 12, at + 19)
-    if f1 % 32 * 256 + f2 ~= 0 then
-      -- A later fragment has no ports.
-      out.proto, out.key = proto, out.hosts .. "\0\0\0\0"
-      out.fragment = true
-      return out
-    end
-    -- A zero is what offloading to the network card leaves there.
-    total = (total > 0 and total or room - at + 1) - v % 16 * 4
-  else
-    local p1, p2, p = byte(s, at + 4, at + 6)
-    if not p or #s < at + 39 then
-      return out
-    end
-    proto, next_at, total = p, at + 40, p1 * 256 + p2
-    out.hosts = sub(s, at + 8, at + 39)
-    for _ = 1, 8 do
-      if proto == 0 or proto == 43 or proto == 60 then
-        local n, size = byte(s, next_at, next_at + 1)
-        if not size then
-          break
-        end
-        proto, next_at, total = n, next_at + size * 8 + 8, total - size * 8 - 8
-      elseif proto == 44 then
-        local n, _, o1, o2 = byte(s, next_at, next_at + 3)
-        if not o2 then
-          break
-        end
-        proto, next_at, total = n, next_at + 8, total - 8
-        if o1 * 256 + o2 >= 8 then
-          out.proto, out.key, out.fragment = proto, out.hosts .. "\0\0\0\0", true
-          return out
-        end
-      else
-        break
-      end
-    end
-  end
-  out.proto, out.fragment = proto, false
+local function transport(s, at, total, proto, out)
   if proto == 6 then
-    if #s < next_at + 13 then
-      out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
+    if #s < at + 13 then
+      out.key = #s >= at + 3 and out.hosts .. sub(s, at, at + 3) or nil
       out.short = true
-      return out
+      return
     end
-    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, next_at + 4, next_at + 13)
+    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, at + 4, at + 13)
     out.short = false
-    out.key = out.hosts .. sub(s, next_at, next_at + 3)
+    out.key = out.hosts .. sub(s, at, at + 3)
     out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
     out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
     local header = (size - size % 16) / 4
-    out.flags, out.offset = flags, next_at - 1 + header
+    out.flags, out.offset = flags, at - 1 + header
     out.length = total - header
     if header < 20 or out.length < 0 then
       out.length, out.short = 0, true
     end
   elseif proto == 17 or proto == 132 then
-    out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
-    out.offset, out.length = next_at + 7, total - 8
+    out.key = #s >= at + 3 and out.hosts .. sub(s, at, at + 3) or nil
+    out.offset, out.length = at + 7, total - 8
   else
     out.key = out.hosts .. "\0\0\0\0"
   end
+end
+packet.transport = transport
+
+-- An IPv4 header. Returns protocol, where the payload begins and its length; nil where it is cut.
+local function ipv4(s, at, out, room)
+  local v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, at, at + 9)
+  if not p or #s < at + 19 then
+    return nil
+  end
+  local header, total = v % 16 * 4, l1 * 256 + l2
+  -- A zero is what offloading to the network card leaves there.
+  total = total > 0 and total or room - at + 1
+  out.hosts, out.ttl, out.id = sub(s, at + 12, at + 19), ttl, i1 * 256 + i2
+  out.stop = at + total - 1
+  local place = f1 % 32 * 256 + f2
+  -- A fragment, and whether it is the first, which has the ports.
+  out.fragment, out.first_fragment = place ~= 0, f1 % 64 >= 32 and place == 0
+  return p, at + header, total - header
+end
+
+local EXTENSION = { [0] = true, [43] = true, [60] = true, [135] = true }
+
+local function ipv6(s, at, out)
+  local p1, p2, p, ttl = byte(s, at + 4, at + 7)
+  if not ttl or #s < at + 39 then
+    return nil
+  end
+  local total = p1 * 256 + p2
+  out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
+  out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
+  at = at + 40
+  for _ = 1, 8 do
+    if EXTENSION[p] then
+      local n, size = byte(s, at, at + 1)
+      if not size then
+        break
+      end
+      p, at, total = n, at + size * 8 + 8, total - size * 8 - 8
+    elseif p == 44 then
+      local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
+      if not i4 then
+        break
+      end
+      out.id = ((i1 * 256 + i2) * 256 + i3) * 256 + i4
+      local place = o1 * 256 + o2
+      out.fragment, out.first_fragment = place >= 8, place == 1
+      p, at, total = n, at + 8, total - 8
+      if out.fragment then
+        break
+      end
+    else
+      break
+    end
+  end
+  return p, at, total
+end
+
+-- Fills `out` from the packet at `at` and what it carries.
+local function network(s, at, kind, out, room, depth)
+  out.kind = kind
+  local proto, next_at, total
+  local v = (kind == IPV4 or kind == IPV6) and byte(s, at)
+  if v and kind == IPV4 and v >= 0x45 and v <= 0x4f then
+    proto, next_at, total = ipv4(s, at, out, room)
+  elseif v and kind == IPV6 and v >= 0x60 and v <= 0x6f then
+    proto, next_at, total = ipv6(s, at, out)
+  end
+  if not proto then
+    out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")
+    return
+  end
+  if proto == 51 then
+    -- An authentication header hides nothing (RFC 4302).
+    local n, words = byte(s, next_at, next_at + 1)
+    if words then
+      proto, next_at, total = n, next_at + words * 4 + 8, total - words * 4 - 8
+    end
+  end
+  out.proto, out.l3, out.l4 = proto, at, next_at
+  if out.fragment then
+    -- A later fragment has no ports.
+    out.key = out.hosts .. "\0\0\0\0"
+    return
+  end
+  local path, hosts, stop = out.path, out.hosts, out.stop
+  local name, inside, inner = nil, nil, nil
+  if not out.first_fragment then
+    name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
+  end
+  if name and inside and inner and inner ~= 0 then
+    if depth >= MAX_DEPTH then
+      out.reason = "nested too deeply"
+    else
+      local vlan, hw, ttl, id = out.vlan, out.hw, out.ttl, out.id
+      local a, b = sub(hosts, 1, #hosts / 2), sub(hosts, #hosts / 2 + 1)
+      link.note(out, a < b and a .. b or b .. a)
+      out.inner, out.l3, out.hosts = inside, nil, nil
+      out.frame_stop = stop
+      out.hw, out.vlan = nil, nil
+      if inner == TEB then
+        inside, inner = link.ethernet(s, inside, out, room, 0)
+      else
+        inside, inner = link.behind(s, inside, inner, out, room, 0)
+      end
+      if inside then
+        network(s, inside, inner, out, stop < room and stop or room, depth + 1)
+      end
+      if out.l3 then
+        out.tunnel = out.tunnel and name .. "," .. out.tunnel or name
+        return
+      end
+      -- Not a packet in there, or not enough of it: what carries it is all there is.
+      out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
+      out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
+      out.kind, out.fragment, out.first_fragment = kind, false, false
+    end
+  end
+  out.path = path
+  transport(s, next_at, total, proto, out)
+end
+
+local function reset(out)
+  out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
+  out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
+  out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
+  out.frame_stop = nil
+end
+packet.reset = reset
+
+-- Fills `out` from the first bytes of a frame; `room` is the frame's length on the wire, kind its
+-- link type (nil: Ethernet). out.proto: 6, 17, another IP protocol, or nil; out.key: addresses and
+-- ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the payload.
+-- out.tunnel: names of the tunnels around it, the outermost first; out.path: what tells networks
+-- apart (tags and numbers of tunnels); out.wire: the frame's length without what it was tunnelled
+-- through. out.reason: why there are no addresses, where there should be. Returns out.
+function packet.parse(s, room, out, kind)
+  reset(out)
+  out.wire = room
+  local read = link.TYPES[kind or 1]
+  if not read then
+    out.kind, out.reason = nil, "link type"
+    return out
+  end
+  local at, ethertype = read(s, 1, out, room, 0)
+  out.kind = ethertype
+  if at then
+    network(s, at, ethertype, out, room, 0)
+  end
+  if out.inner then
+    packet.measure(out, room)
+  end
+  return out
+end
+
+-- No Ethernet frame is shorter, its checksum left out (IEEE 802.3).
+local SHORTEST = 60
+
+-- The length of an inner frame: from its own Ethernet header to the end of what carries it, or of
+-- its packet as if it had one.
+function packet.measure(out, room)
+  if out.hw then
+    local stop = out.frame_stop
+    out.wire = (stop and stop < room and stop or room) - out.hw + 1
+  else
+    local size = (out.stop < room and out.stop or room) - out.l3 + 15
+    out.wire = size > SHORTEST and size or SHORTEST
+  end
+end
+
+-- A packet of the given ethertype (IPv4 or IPv6) that begins at `at`.
+function packet.ip(s, at, kind, out, room)
+  network(s, at, kind, out, room, 0)
   return out
 end
 
@@ -2028,22 +3038,26 @@ function packet.sampled(protocol, header, length, out)
       local total = l1 * 256 + l2
       local skip = flags and 20 + (h - h % 16) / 4
       if flags and skip >= 40 and total >= skip then
-        out.vlan, out.link, out.kind, out.proto, out.key = nil, "ethernet", 0x0800, 6,
-          sub(header, 27, 38)
+        out.vlan, out.hw, out.kind, out.proto, out.key = nil, 1, IPV4, 6, sub(header, 27, 38)
         out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
         out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
         out.flags, out.offset, out.length = flags, 14 + skip, total - skip
-        out.fragment, out.short = false, false
+        out.fragment, out.first_fragment, out.short = false, false, false
+        out.path, out.tunnel, out.inner, out.wire, out.l3 = "", nil, nil, length, 15
         return out
       end
     end
     return packet.parse(header, length, out)
   end
-  out.key, out.proto, out.vlan, out.link, out.kind = nil, nil, nil, "other", nil
-  local kind = protocol == 11 and 0x0800 or protocol == 12 and 0x86dd
+  reset(out)
+  out.wire = length
+  local kind = protocol == 11 and IPV4 or protocol == 12 and IPV6
+  out.kind = kind or nil
   if kind then
-    out.kind = kind
-    packet.ip(header, 1, kind, out, length)
+    network(header, 1, kind, out, length, 0)
+    if out.inner then
+      packet.measure(out, length)
+    end
   end
   return out
 end
@@ -3003,6 +4017,128 @@ end
 return endpoints
 end
 
+modules.paths = function(...)
+-- Tells connections of the same addresses and ports apart that run in different networks (VLANs,
+-- tunnels), without taking one connection for two whose directions take different ways.
+local swap = require("keys").swap
+
+local paths = {}
+paths.__index = paths
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- So far from what was seen last a sequence number of one connection may be.
+local NEAR = 16777216
+local GENERATION = 16384
+-- Networks with one address pair and the same ports in them.
+local MAX_ALIKE = 64
+
+-- direction(key): what is known of a connection from before anything was tagged, or nil.
+function paths.new(direction)
+  return setmetatable({
+    direction = direction, young = {}, old = {}, size = 0, tagged = false, several = false,
+  }, paths)
+end
+
+-- The connections of a key, and which direction of them it is: 1 or 2.
+local function find(self, key)
+  local e = self.young[key]
+  if e then
+    return e
+  end
+  local other = swap(key)
+  e = self.old[key]
+  if self.size >= GENERATION then
+    self.old, self.young, self.size = self.young, {}, 0
+  end
+  self.size = self.size + 1
+  if e then
+    self.young[key], self.young[other] = e, self.old[other]
+    return e
+  end
+  local list = {}
+  e = { list = list, way = 1 }
+  self.young[other] = { list = list, way = 2 }
+  self.young[key] = e
+  return e
+end
+
+local function near(a, b)
+  return math.abs((a - b + HALF) % MODULUS - HALF) < NEAR
+end
+
+-- The connection of `list` that a packet on a path not met before belongs to, or nil.
+local function belongs(list, way, path, seq, ack, flags)
+  local begins = flags % 4 >= 2 and flags % 32 < 16
+  for _, v in ipairs(list) do
+    local back = 3 - way
+    if not v.path[way] and v.path[back] == path then
+      return v
+    end
+  end
+  for _, v in ipairs(list) do
+    local sent = v.seq[3 - way]
+    if not v.path[way] then
+      if not begins and (flags % 32 < 16 or not sent or near(ack, sent)) then
+        return v
+      end
+    elseif not begins and v.seq[way] and near(seq, v.seq[way]) then
+      return v
+    end
+  end
+  return nil
+end
+
+-- A connection that ran without tags before any were met.
+local function untagged(self, key, way)
+  local d = self.direction(key)
+  if not d then
+    return nil
+  end
+  local back = 3 - way
+  return {
+    mark = "", path = { [way] = d.packets > 0 and "" or nil, [back] = d.peer.packets > 0 and "" or nil },
+    seq = { [way] = d.next, [back] = d.peer.next },
+  }
+end
+
+-- The key of a TCP packet: with a mark where its connection is not the first of these four.
+function paths:key(key, path, seq, ack, flags)
+  if path == "" and not self.tagged then
+    return key
+  end
+  self.tagged = true
+  local e = find(self, key)
+  local list, way = e.list, e.way
+  local found
+  if #list == 0 then
+    list[1] = untagged(self, key, way)
+  end
+  for i = 1, #list do
+    if list[i].path[way] == path then
+      found = list[i]
+      break
+    end
+  end
+  if not found then
+    found = belongs(list, way, path, seq, ack, flags)
+    if not found and #list < MAX_ALIKE then
+      found = { path = {}, seq = {}, mark = "" }
+      list[#list + 1] = found
+      if #list > 1 then
+        found.mark = string.char(math.floor(#list / 256), #list % 256)
+        self.several = true
+      end
+    end
+    found = found or list[1]
+    found.path[way] = found.path[way] or path
+  end
+  found.seq[way] = seq
+  return found.mark == "" and key or key .. found.mark
+end
+
+return paths
+end
+
 modules.stream = function(...)
 -- One direction of a TCP connection as a sequence of PDUs, without reassembling it: headers and
 -- command sets are collected, data-set bytes are only counted off. Survives losses inside data.
@@ -3075,6 +4211,9 @@ function steps.H(h, c, a, d, s)
       a.counts.data_pdus = a.counts.data_pdus + 1
     end
     d.pdu_left = length
+    if d.guess and not a.confirmed then
+      h.found_header(c, a, d)
+    end
     stream.start(d, "V", 6)
     if length < 6 and not pass_over(a, d, length) then
       return false
@@ -3202,7 +4341,7 @@ local function command_done(h, c, a, d, s, cut)
     a.flags.malformed = h.counts(a, d) or a.flags.malformed
     return true
   end
-  if not a.confirmed and (command.field or command.sop) then
+  if (not a.confirmed or a.midstream) and (command.field or command.sop) then
     a.midstream = true
     association.confirm(a, command.field and 95 or 85)
   end
@@ -3331,27 +4470,434 @@ end
 return stream
 end
 
+modules.hunting = function(...)
+-- Finds where a PDU begins in a stream whose place is not known: captures begin in the middle.
+local dimse = require("dimse")
+local pdu = require("pdu")
+local stream = require("stream")
+
+local hunting = {}
+
+local byte, find, sub = string.byte, string.find, string.sub
+
+local FOREIGN_START = { "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0[\0-\5]" }
+
+function hunting.looks_foreign(s)
+  for i = 1, #FOREIGN_START do
+    if find(s, FOREIGN_START[i]) then
+      return true
+    end
+  end
+  return false
+end
+
+local function printable_titles(s)
+  return #s < 42 or (find(s, "^[ -~\0]+$", 11) == nil and not find(sub(s, 11, 42), "[^ -~\0]"))
+end
+
+-- The header of a P-DATA-TF PDU with one presentation data value, and of that value, without the
+-- last byte of it.
+local HEADER = 12
+
+-- Where in s the header of a PDU with one value stands: the two lengths agree, the context is odd,
+-- the control header is one that PS3.8 (E.2) knows.
+local function header_in(s)
+  local at = 1
+  while true do
+    at = find(s, "\4\0", at, true)
+    if not at or at + HEADER - 1 > #s then
+      return nil
+    end
+    local l1, l2, l3, l4, v1, v2, v3, v4, context, control = byte(s, at + 2, at + 11)
+    if l1 < 16 and l4 == (v4 + 4) % 256 and control <= 3 and context % 2 == 1 then
+      local length = ((l1 * 256 + l2) * 256 + l3) * 256 + l4
+      if length == ((v1 * 256 + v2) * 256 + v3) * 256 + v4 + 4 and length >= 6 then
+        return at
+      end
+    end
+    at = at + 1
+  end
+end
+
+-- Whether the segment s shows by itself where a PDU or a command set begins in it.
+function hunting.at_start(t, c, d, s, cut)
+  local first = byte(s, 1)
+  local a = c.assoc
+  local confirmed = a and a.confirmed
+  if first == 4 then
+    if not pdu.begins_data(s) then
+      return false
+    end
+    if not confirmed and byte(s, 12) % 2 == 1 and #s >= 24
+      and not dimse.command(sub(s, 13), true) then
+      return false
+    end
+    d.searched = not t.sampled and header_in(sub(s, 1, HEADER)) == 1
+  elseif first == 0 then
+    if sub(s, 1, 8) ~= "\0\0\0\0\4\0\0\0" then
+      return false
+    end
+    local command = dimse.command(s, true)
+    if not command or not (command.field or command.sop) then
+      return false
+    end
+    a = a or t:open(c)
+    d.guess = true
+    d.pdu_left, d.last_fragment, d.command = 0, true, nil
+    stream.start(d, "C", command.group_length + 12)
+    return true
+  elseif first == 1 or first == 2 then
+    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
+      or not printable_titles(s) then
+      return false
+    end
+  elseif first == 3 or first >= 5 and first <= 7 then
+    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
+      return false
+    end
+  else
+    return false
+  end
+  if not a then
+    t:open(c)
+  end
+  d.guess = true
+  stream.start(d, "H", 6)
+  return true
+end
+
+-- Looks for the header of a PDU anywhere in the bytes s, which follow those of the call before.
+-- Returns the bytes from there on, or nil.
+function hunting.inside(d, s)
+  local before = d.hunted
+  local all = before and before .. s or s
+  local at = header_in(all)
+  if at then
+    d.hunted = nil
+    return at == 1 and all or sub(all, at)
+  end
+  d.hunted = #all >= HEADER and sub(all, 1 - HEADER) or all
+  return nil
+end
+
+return hunting
+end
+
+modules.proxy = function(...)
+-- The header of the PROXY protocol (versions 1 and 2, haproxy.org) that a load balancer puts before
+-- the bytes of the connection that it passes on: it names who connected.
+local bytes = require("bytes")
+
+local proxy = {}
+
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub
+
+local ONE, TWO = "PROXY ", "\r\n\r\n\0\r\nQUIT\n"
+local LONGEST_ONE, LONGEST_TWO = 107, 536
+
+-- Both return the address that the header names (raw, or nil) and how long it is; nothing where it
+-- is none, and false where it goes on.
+local function version_one(s)
+  local stop = find(s, "\r\n", 1, true)
+  if not stop then
+    return #s < LONGEST_ONE and false or nil
+  elseif stop > LONGEST_ONE then
+    return nil
+  end
+  local family, address = match(s, "^PROXY (TCP[46]) (%S+) %S+ %d+ %d+\r\n")
+  return stop + 1, family and bytes.parse_address(address) or nil
+end
+
+local function version_two(s)
+  local _, family = byte(s, 13, 14)
+  local length = bytes.u16(s, 15)
+  if not length or #s < 16 + length then
+    return (not length or length <= LONGEST_TWO) and false or nil
+  end
+  local size = family == 0x11 and 4 or family == 0x21 and 16
+  local whole = size and length >= size * 2 + 4
+  return 16 + length, whole and sub(s, 17, 16 + size) or nil
+end
+
+local function read(s)
+  if sub(s, 1, #ONE) == sub(ONE, 1, #s) then
+    if #s < #ONE then
+      return false
+    end
+    return version_one(s)
+  elseif sub(s, 1, #TWO) == sub(TWO, 1, #s) then
+    if #s < #TWO then
+      return false
+    end
+    return version_two(s)
+  end
+  return nil
+end
+
+-- The first bytes s of direction d of the connection c, without such a header; nil where there is
+-- nothing behind it yet. c.proxied_for: the raw address that it names.
+function proxy.pass(c, d, s)
+  local all = d.proxy and d.proxy .. s or s
+  local length, address = read(all)
+  if length == nil then
+    d.proxy = false
+    return all
+  elseif length == false then
+    d.proxy = all
+    return nil
+  end
+  d.proxy, c.proxied_for = false, address
+  local rest = sub(all, length + 1)
+  return #rest > 0 and rest or nil
+end
+
+return proxy
+end
+
+modules.segments = function(...)
+-- Puts the segments of one direction in order, waits for late ones, and counts what is missing.
+local hunting = require("hunting")
+local pdu = require("pdu")
+local proxy = require("proxy")
+local stream = require("stream")
+
+local segments = {}
+
+local byte, sub = string.byte, string.sub
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- Segments that wait for one before them, and their bytes, per direction.
+local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
+local MAX_HOLES = 64
+
+local function add_hole(d, from, length)
+  d.missed = d.missed + length
+  local holes = d.holes
+  if not holes then
+    holes = {}
+    d.holes = holes
+  end
+  if #holes < MAX_HOLES then
+    holes[#holes + 1] = { from, length }
+  end
+end
+
+-- A segment from before fills holes that it covers.
+local function fill(d, from, length)
+  for i = #d.holes, 1, -1 do
+    local hole = d.holes[i]
+    local start = (hole[1] - from + HALF) % MODULUS - HALF
+    local stop = start + hole[2]
+    local low, high = start > 0 and start or 0, stop < length and stop or length
+    if high > low then
+      d.missed = d.missed - (high - low)
+      table.remove(d.holes, i)
+      if low > start then
+        d.holes[#d.holes + 1] = { hole[1], low - start }
+      end
+      if stop > high then
+        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
+      end
+    end
+  end
+end
+
+-- Bytes in sequence: s is what was captured of `length` bytes on the wire.
+local function in_sequence(t, c, d, s, length)
+  local captured = #s
+  d.next = (d.next + length) % MODULUS
+  if c.foreign or c.tls then
+    return
+  end
+  if captured > 0 then
+    if d.begins and d.proxy ~= false then
+      s = proxy.pass(c, d, s)
+      if not s then
+        -- The association has not begun yet.
+        c.first_frame = nil
+        if c.assoc then
+          c.assoc.payload_seen = nil
+        end
+        return
+      end
+    end
+    if not d.kind then
+      if d.begins and not c.assoc then
+        -- The first bytes of the whole connection: a request, or the acceptance of one that was
+        -- not captured, or another protocol.
+        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
+          t:foreign(c)
+          return
+        end
+        t:open(c)
+        stream.start(d, "H", 6)
+      elseif d.begins and c.assoc and not c.assoc.frozen then
+        stream.start(d, "H", 6)
+      elseif not hunting.at_start(t, c, d, s, captured < length) then
+        local a = c.assoc
+        if a and a.id and not a.confirmed and hunting.looks_foreign(s) then
+          t:foreign(c)
+          return
+        end
+        s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)
+        if captured < length then
+          d.hunted = nil
+        end
+        if s then
+          if not a then
+            t:open(c)
+          end
+          d.guess, d.searched = true, true
+          stream.start(d, "H", 6)
+        end
+      end
+    end
+    d.begins = nil
+    if not s then
+      if captured < length then
+        add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
+      end
+      return
+    end
+    d.hunted = nil
+    stream.feed(t.hooks, c, d, s)
+  end
+  if captured < length then
+    d.begins = nil
+    add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
+    if d.kind then
+      stream.hole(t.hooks, c, d, length - captured, true)
+    end
+  end
+end
+
+-- The bytes before the first waiting segment will not come.
+local function give_up(t, c, d, gap)
+  add_hole(d, d.next, gap)
+  d.next = (d.next + gap) % MODULUS
+  d.begins = nil
+  if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
+    local a = c.assoc
+    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
+      t:stop(c)
+    end
+  end
+end
+
+local function drain(t, c, d)
+  local waiting = d.waiting
+  while waiting and #waiting > 0 do
+    local w = waiting[1]
+    local ahead = (w.seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      return
+    end
+    table.remove(waiting, 1)
+    d.waiting_bytes = d.waiting_bytes - #w.s
+    if -ahead < w.length then
+      in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
+    elseif d.holes then
+      fill(d, w.seq, w.length)
+    end
+  end
+  d.waiting, d.overdue, d.overdue_since = nil, nil, nil
+end
+
+function segments.flush(t, c, d)
+  while d.waiting do
+    local ahead = (d.waiting[1].seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      give_up(t, c, d, ahead)
+    end
+    drain(t, c, d)
+  end
+end
+
+local function wait(t, c, d, seq, length, s)
+  local waiting = d.waiting
+  if not waiting then
+    waiting = {}
+    d.waiting, d.waiting_bytes = waiting, 0
+  end
+  local at = #waiting + 1
+  while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
+    at = at - 1
+  end
+  table.insert(waiting, at, { seq = seq, length = length, s = s })
+  d.waiting_bytes = d.waiting_bytes + #s
+  if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
+    segments.flush(t, c, d)
+  end
+end
+
+function segments.arrive(t, c, d, seq, length, captured, source, offset)
+  local expected = d.next
+  if not expected then
+    expected, d.next = seq, seq
+  end
+  local ahead = (seq - expected + HALF) % MODULUS - HALF
+  if ahead < 0 then
+    if d.holes then
+      fill(d, seq, length)
+    end
+    if -ahead >= length then
+      return
+    end
+    -- Only the end of it is new.
+    length, offset = length + ahead, offset - ahead
+    captured = captured + ahead
+    if captured < 0 then
+      captured = 0
+    end
+  elseif ahead > 0 and not t.sampled then
+    if d.kind == "S" and ahead <= d.skip then
+      give_up(t, c, d, ahead)
+    elseif d.kind or d.begins then
+      wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
+      return
+    else
+      add_hole(d, d.next, ahead)
+      d.next = seq
+    end
+  elseif ahead > 0 then
+    give_up(t, c, d, ahead)
+  end
+  in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
+  if d.waiting then
+    drain(t, c, d)
+  end
+end
+
+return segments
+end
+
 modules.tracker = function(...)
 -- Follows TCP connections packet by packet and says which association each belongs to.
 local association = require("association")
-local dimse = require("dimse")
 local endpoints = require("endpoints")
+local keys = require("keys")
+local paths = require("paths")
 local pdu = require("pdu")
+local segments = require("segments")
 local stream = require("stream")
 
 local tracker = {}
 tracker.__index = tracker
 
-local byte, find, floor, sub = string.byte, string.find, math.floor, string.sub
+local byte = string.byte
 
 local MODULUS, HALF = 4294967296, 2147483648
 -- Connections without evidence that are remembered: two generations of this many.
 local GENERATION = 16384
--- Segments that wait for one before them, and their bytes, per direction.
-local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
-local MAX_HOLES = 64
+-- So many acknowledgments of a segment, and for so long, may stand in a capture before it.
+local LATE, LATE_TIME = 16, 0.02
 -- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
 local MAX_WINDOW = 1073741824
+-- One packet is not further from itself on two sides of a router, in seconds.
+local TWIN_TIME = 1
+-- So many seconds between two packets are no pause but a clock that was set; it may step back less
+-- where several queues make one capture.
+local JUMP, DISORDER = 86400, 1
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
 
@@ -3366,16 +4912,19 @@ function tracker.new(options)
     kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {}, closing = {},
     closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
-    sampling_rate = options.sampling_rate,
+    sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
+    now = 0, skew = 0,
   }, tracker)
+  t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
     counts = function(a, d) return not a.frozen and not d.frozen end,
     pdu_done = function(_, a, d)
       if not d.frozen then
-        a.last_pdu_ts = t.now
+        a.last_pdu_ts = t:on_clock(a)
       end
     end,
     lost = function(c, d) t:lost(c, d) end,
+    found_header = function(c, a, d) t:found_header(c, a, d) end,
     again = function(c, d) return t:again(c, d) end,
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
@@ -3383,29 +4932,12 @@ function tracker.new(options)
   return t
 end
 
-local function swap_key(key)
-  if #key >= 36 then
-    return sub(key, 17, 32) .. sub(key, 1, 16) .. sub(key, 35, 36) .. sub(key, 33, 34)
-      .. sub(key, 37)
-  end
-  return sub(key, 5, 8) .. sub(key, 1, 4) .. sub(key, 11, 12) .. sub(key, 9, 10) .. sub(key, 13)
-end
-
-local function half(key, first)
-  if #key >= 36 then
-    return first and sub(key, 1, 16) or sub(key, 17, 32),
-      first and sub(key, 33, 34) or sub(key, 35, 36)
-  end
-  return first and sub(key, 1, 4) or sub(key, 5, 8),
-    first and sub(key, 9, 10) or sub(key, 11, 12)
-end
-
--- key: source address, destination address, source port, destination port, as on the wire.
+-- key: see keys.lua.
 function tracker:connect(key)
   local a = { key = key, packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
-  local b = { key = swap_key(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
-  a.host, a.port_raw = half(key, true)
-  b.host, b.port_raw = half(key, false)
+  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
+  a.host, a.port_raw = keys.half(key, true)
+  b.host, b.port_raw = keys.half(key, false)
   a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)
   b.port = byte(b.port_raw, 1) * 256 + byte(b.port_raw, 2)
   local c = { a = a, b = b, seen_version = -1 }
@@ -3416,6 +4948,15 @@ function tracker:connect(key)
   self.young[a.key], self.young[b.key] = a, b
   self.young_size = self.young_size + 1
   return a
+end
+
+-- The key of the TCP packet that packet.parse found.
+function tracker:key(out)
+  local of_paths = self.paths
+  if out.path == "" and not of_paths.tagged then
+    return out.key
+  end
+  return of_paths:key(out.key, out.path, out.seq, out.ack, out.flags)
 end
 
 function tracker:direction(key)
@@ -3433,25 +4974,40 @@ function tracker:direction(key)
 end
 
 -- The stream is DICOM, or taken for it: it is never forgotten.
-local function keep(t, c)
+function tracker:keep(c)
   local a = c.assoc
   if not a.id then
-    a.id = t.next_id
-    t.next_id = t.next_id + 1
-    t.list[#t.list + 1] = a
-    t.kept[c.a.key], t.kept[c.b.key] = c.a, c.b
+    a.id = self.next_id
+    self.next_id = self.next_id + 1
+    self.list[#self.list + 1] = a
+    self.kept[c.a.key], self.kept[c.b.key] = c.a, c.b
     for _, key in ipairs({ c.a.key, c.b.key }) do
-      local of_key = t.by_key[key] or {}
-      t.by_key[key] = of_key
+      local of_key = self.by_key[key] or {}
+      self.by_key[key] = of_key
       of_key[#of_key + 1] = a
     end
   end
 end
 
-local function open(t, c)
-  local a = association.new(c.first_frame or t.frame, c.first_ts or t.now)
-  a.c, c.assoc, a.flags.sampled = c, a, t.sampled or nil
+function tracker:open(c)
+  local a = association.new(c.first_frame or self.frame, c.first_ts or self.now)
+  a.c, c.assoc, a.flags.sampled, a.skew = c, a, self.sampled or nil, self.skew
   return a
+end
+
+-- The time now on the clock by which an association began: a clock that was set meanwhile has not
+-- made it longer.
+function tracker:on_clock(a)
+  return self.now - (self.skew - a.skew)
+end
+
+-- Takes the time of the next packet.
+function tracker:tick(ts)
+  local step = ts - self.now
+  if self.frames > 0 and (step > JUMP or step < -DISORDER) then
+    self.skew = self.skew + step
+  end
+  self.now = ts
 end
 
 -- The association ended on this connection and another begins.
@@ -3459,10 +5015,20 @@ function tracker:again(c, d)
   local before = c.assoc
   self:finish(before)
   c.first_frame, c.first_ts = self.frame, self.now
-  local a = open(self, c)
+  local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
   return a
+end
+
+-- The header of a P-DATA-TF in a stream that begins in the middle. A second one where the first says
+-- that it must be is proof, as one that was searched for is where DICOM is spoken.
+function tracker:found_header(c, a, d)
+  d.headers = (d.headers or 0) + 1
+  if d.headers > 1 or d.searched and (DICOM_PORT[c.a.port] or DICOM_PORT[c.b.port]) then
+    a.midstream = true
+    association.confirm(a, d.headers > 1 and 90 or 80)
+  end
 end
 
 -- The parser cannot go on in direction d.
@@ -3475,6 +5041,7 @@ function tracker:lost(c, d)
     else
       c.assoc = nil
     end
+    c.a.data_bytes, c.b.data_bytes, c.a.headers, c.b.headers = nil, nil, nil, nil
     stream.start(c.a, nil)
     stream.start(c.b, nil)
     if c.syn and not c.past_start then
@@ -3528,236 +5095,6 @@ function tracker:guess_originator(c, a, d, command)
   end
 end
 
-local FOREIGN_START = { "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0[\0-\5]" }
-
-local function looks_foreign(s)
-  for i = 1, #FOREIGN_START do
-    if find(s, FOREIGN_START[i]) then
-      return true
-    end
-  end
-  return false
-end
-
-local function printable_titles(s)
-  return #s < 42 or (find(s, "^[ -~\0]+$", 11) == nil and not find(sub(s, 11, 42), "[^ -~\0]"))
-end
-
--- Whether the segment s shows by itself where a PDU or a command set begins in it.
-local function hunt(t, c, d, s, cut)
-  local first = byte(s, 1)
-  local a = c.assoc
-  local confirmed = a and a.confirmed
-  if first == 4 then
-    if not pdu.begins_data(s) then
-      return false
-    end
-    if not confirmed and byte(s, 12) % 2 == 1 and #s >= 24
-      and not dimse.command(sub(s, 13), true) then
-      return false
-    end
-  elseif first == 0 then
-    if sub(s, 1, 8) ~= "\0\0\0\0\4\0\0\0" then
-      return false
-    end
-    local command = dimse.command(s, true)
-    if not command or not (command.field or command.sop) then
-      return false
-    end
-    a = a or open(t, c)
-    d.guess = true
-    d.pdu_left, d.last_fragment, d.command = 0, true, nil
-    stream.start(d, "C", command.group_length + 12)
-    return true
-  elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
-      or not printable_titles(s) then
-      return false
-    end
-  elseif first == 3 or first >= 5 and first <= 7 then
-    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
-      return false
-    end
-  else
-    return false
-  end
-  if not a then
-    open(t, c)
-  end
-  d.guess = true
-  stream.start(d, "H", 6)
-  return true
-end
-
-local function add_hole(d, from, length)
-  d.missed = d.missed + length
-  local holes = d.holes
-  if not holes then
-    holes = {}
-    d.holes = holes
-  end
-  if #holes < MAX_HOLES then
-    holes[#holes + 1] = { from, length }
-  end
-end
-
--- A segment from before fills holes that it covers.
-local function fill(d, from, length)
-  for i = #d.holes, 1, -1 do
-    local hole = d.holes[i]
-    local start = (hole[1] - from + HALF) % MODULUS - HALF
-    local stop = start + hole[2]
-    local low, high = start > 0 and start or 0, stop < length and stop or length
-    if high > low then
-      d.missed = d.missed - (high - low)
-      table.remove(d.holes, i)
-      if low > start then
-        d.holes[#d.holes + 1] = { hole[1], low - start }
-      end
-      if stop > high then
-        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
-      end
-    end
-  end
-end
-
--- Bytes in sequence: s is what was captured of `length` bytes on the wire.
-local function in_sequence(t, c, d, s, length)
-  local captured = #s
-  d.next = (d.next + length) % MODULUS
-  if c.foreign or c.tls then
-    return
-  end
-  if captured > 0 then
-    if not d.kind then
-      if d.begins and not c.assoc then
-        -- The first bytes of the whole connection: a request, or the acceptance of one that was
-        -- not captured, or another protocol.
-        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
-          t:foreign(c)
-          return
-        end
-        open(t, c)
-        stream.start(d, "H", 6)
-      elseif d.begins and c.assoc and not c.assoc.frozen then
-        stream.start(d, "H", 6)
-      elseif not hunt(t, c, d, s, captured < length) then
-        local a = c.assoc
-        if a and a.id and not a.confirmed and looks_foreign(s) then
-          t:foreign(c)
-        end
-        return
-      end
-    end
-    d.begins = nil
-    stream.feed(t.hooks, c, d, s)
-  end
-  if captured < length then
-    d.begins = nil
-    add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
-    if d.kind then
-      stream.hole(t.hooks, c, d, length - captured, true)
-    end
-  end
-end
-
--- The bytes before the first waiting segment will not come.
-local function give_up(t, c, d, gap)
-  add_hole(d, d.next, gap)
-  d.next = (d.next + gap) % MODULUS
-  d.begins = nil
-  if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
-    local a = c.assoc
-    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
-      t:stop(c)
-    end
-  end
-end
-
-local function drain(t, c, d)
-  local waiting = d.waiting
-  while waiting and #waiting > 0 do
-    local w = waiting[1]
-    local ahead = (w.seq - d.next + HALF) % MODULUS - HALF
-    if ahead > 0 then
-      return
-    end
-    table.remove(waiting, 1)
-    d.waiting_bytes = d.waiting_bytes - #w.s
-    if -ahead < w.length then
-      in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
-    elseif d.holes then
-      fill(d, w.seq, w.length)
-    end
-  end
-  d.waiting = nil
-end
-
-local function flush_waiting(t, c, d)
-  while d.waiting do
-    local ahead = (d.waiting[1].seq - d.next + HALF) % MODULUS - HALF
-    if ahead > 0 then
-      give_up(t, c, d, ahead)
-    end
-    drain(t, c, d)
-  end
-end
-
-local function wait(t, c, d, seq, length, s)
-  local waiting = d.waiting
-  if not waiting then
-    waiting = {}
-    d.waiting, d.waiting_bytes = waiting, 0
-  end
-  local at = #waiting + 1
-  while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
-    at = at - 1
-  end
-  table.insert(waiting, at, { seq = seq, length = length, s = s })
-  d.waiting_bytes = d.waiting_bytes + #s
-  if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
-    flush_waiting(t, c, d)
-  end
-end
-
-local function segment(t, c, d, seq, length, captured, source, offset)
-  local expected = d.next
-  if not expected then
-    expected, d.next = seq, seq
-  end
-  local ahead = (seq - expected + HALF) % MODULUS - HALF
-  if ahead < 0 then
-    if d.holes then
-      fill(d, seq, length)
-    end
-    if -ahead >= length then
-      return
-    end
-    -- Only the end of it is new.
-    length, offset = length + ahead, offset - ahead
-    captured = captured + ahead
-    if captured < 0 then
-      captured = 0
-    end
-  elseif ahead > 0 and not t.sampled then
-    if d.kind == "S" and ahead <= d.skip then
-      give_up(t, c, d, ahead)
-    elseif d.kind or d.begins then
-      wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
-      return
-    else
-      add_hole(d, d.next, ahead)
-      d.next = seq
-    end
-  elseif ahead > 0 then
-    give_up(t, c, d, ahead)
-  end
-  in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
-  if d.waiting then
-    drain(t, c, d)
-  end
-end
-
 -- A stream without evidence of its own between endpoints that are known.
 local function presume(t, c, d)
   if c.foreign or c.assoc then
@@ -3767,12 +5104,12 @@ local function presume(t, c, d)
     local seen = t.options.lookahead(d.key, t.now)
     if seen then
       c.seen_version = 0
-      local a = open(t, c)
+      local a = t:open(c)
       a.start_frame, a.ts = seen.start_frame, seen.ts
       a.basis, a.confidence, a.presumed = "association", seen.confidence, true
       a.orig = seen.orig_key == d.key and d or seen.orig_key and d.peer or nil
       a.base = seen.base
-      keep(t, c)
+      t:keep(c)
       a.dirty = true
       return
     end
@@ -3783,10 +5120,10 @@ local function presume(t, c, d)
   c.seen_version = t.endpoints.version
   local basis, confidence, listener = t.endpoints:presume(d, DICOM_PORT)
   if basis then
-    local a = open(t, c)
+    local a = t:open(c)
     a.presumed, a.basis, a.confidence = true, basis, confidence
     a.orig = listener == d and d.peer or d
-    keep(t, c)
+    t:keep(c)
     a.dirty = true
   end
 end
@@ -3825,18 +5162,22 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
   end
-  self.frame, self.now = frame, info.abs_ts
+  self.frame = frame
+  self:tick(info.abs_ts)
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
+  local turn
   if d and syn and flags % 32 < 16 then
     local c = d.c
     if (d.isn and d.isn ~= seq) or (not d.isn and d.next and not self.sampled) then
       -- The ports are used again.
+      turn = (c.turn or 1) + 1
       self:replace(c)
       d = nil
     end
   end
   if not d then
     d = self:connect(key)
+    d.c.turn = turn
     d.packets, d.wire_bytes = 1, wire * rate
   end
   local c = d.c
@@ -3870,10 +5211,10 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload = true
-    segment(self, c, d, seq, length, captured, source, offset)
+    segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
-      a.last_ts = self.now
+      a.last_ts = self:on_clock(a)
       if captured < length then
         a.flags.truncated = true
       end
@@ -3881,8 +5222,12 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   end
   local p = d.peer
   if p.waiting and flags % 32 >= 16 and (ack - p.waiting[1].seq + HALF) % MODULUS >= HALF then
-    -- The other side has what is missing here: it was not captured.
-    flush_waiting(self, c, p)
+    -- The other side has what is missing here. It may still follow: packets of several queues stand
+    -- in a capture out of their order.
+    p.overdue, p.overdue_since = (p.overdue or 0) + 1, p.overdue_since or self.now
+    if p.overdue > LATE or self.now - p.overdue_since > LATE_TIME then
+      segments.flush(self, c, p)
+    end
   end
   if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
@@ -3902,7 +5247,7 @@ function tracker:after(c, d)
   local a = c.assoc
   if a then
     if a.confirmed and not a.id then
-      keep(self, c)
+      self:keep(c)
     end
     if a.dirty and a.id then
       if a.confirmed then
@@ -3920,7 +5265,8 @@ end
 
 -- Plain bytes of a TLS connection, in the order of their records.
 function tracker:plaintext(frame, info, key, s)
-  self.frame, self.now = frame, info.abs_ts
+  self.frame = frame
+  self:tick(info.abs_ts)
   local d = self:direction(key) or self:connect(key)
   local c = d.c
   if not c.tls then
@@ -3928,7 +5274,7 @@ function tracker:plaintext(frame, info, key, s)
     if not c.assoc or not c.assoc.confirmed then
       c.first_frame, c.first_ts = frame, self.now
       if not c.assoc then
-        open(self, c)
+        self:open(c)
       end
       stream.start(c.a, "H", 6)
       stream.start(c.b, "H", 6)
@@ -3938,7 +5284,7 @@ function tracker:plaintext(frame, info, key, s)
   stream.feed(self.hooks, c, d, s)
   local a = c.assoc
   if a then
-    a.last_ts = self.now
+    a.last_ts = self:on_clock(a)
   end
   return self:after(c, d)
 end
@@ -3974,6 +5320,32 @@ local function tail(d)
   return ahead > 0 and ahead or 0, true
 end
 
+-- The association that this one is, seen on the other side of an address translation: the same
+-- sequence numbers, titles and contents at the same time. Or nil.
+function tracker:twin(a, orig, resp)
+  if not (a.confirmed and orig.isn and resp.isn) then
+    return nil
+  end
+  local counts = a.counts
+  local sign = table.concat({
+    orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "", a.orig_data, a.resp_data,
+    counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq, counts.n_rq, counts.success,
+    orig.packets, resp.packets,
+  }, "|")
+  local before = self.signs[sign]
+  if before and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
+    and before.c.a.key ~= a.c.a.key and before.c.a.key ~= a.c.b.key
+    and keys.plain(a.c.a.key) ~= keys.plain(before.c.a.key)
+    and keys.plain(a.c.a.key) ~= keys.plain(before.c.b.key) then
+    return before
+  end
+  if self.signs_size >= GENERATION then
+    self.signs, self.signs_size = {}, 0
+  end
+  self.signs[sign], self.signs_size = a, self.signs_size + 1
+  return nil
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -3982,7 +5354,7 @@ function tracker:finish(a)
   a.done = true
   local c = a.c
   for _, d in ipairs({ c.a, c.b }) do
-    flush_waiting(self, c, d)
+    segments.flush(self, c, d)
     if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
       -- The rest of a request or of its answer never came.
       stream.hole(self.hooks, c, d, d.want - d.have, false)
@@ -3994,13 +5366,16 @@ function tracker:finish(a)
     d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
     a.end_seen = a.end_seen and known and missing == 0
   end
-  local orig = a.orig or c.tcp_orig or c.a
-  a.orig = orig
+  if not a.orig then
+    self:guess_originator(c, a, c.a, {})
+  end
+  local orig = a.orig
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0
+  a.twin = self:twin(a, orig, resp)
   self.endpoints:finished(self.frame, a)
   c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
   if a.confirmed and self.options.on_row then
@@ -4065,150 +5440,22 @@ modules.lookahead = function(...)
 -- Reads the beginning of a capture before Wireshark dissects it, so that frames which come before
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
 -- file stays Wireshark's to open: every reader here says "not mine".
+local capturefile = require("capturefile")
 local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
+local tunnel = require("tunnel")
 
 local lookahead = {}
 
+-- No capture is older: of an earlier time the clock was not set (1990-01-01).
+lookahead.CLOCKS = 631152000
+
 local byte, sub = string.byte, string.sub
-
--- A frame's headers and what of a PDU shows what it is.
-local SNAP = 2048
-local MAX_FRAME = 1048576
-
-local function reader(order)
-  if order == "little" then
-    return function(s, i)
-      local a, b, c, d = byte(s, i, i + 3)
-      return a + (b + (c + d * 256) * 256) * 256
-    end
-  end
-  return function(s, i)
-    local a, b, c, d = byte(s, i, i + 3)
-    return ((a * 256 + b) * 256 + c) * 256 + d
-  end
-end
-
--- Each of these calls take(seconds, captured bytes, length on the wire) for every frame, until it
--- returns false or the file ends.
-local MAGIC = {
-  ["\212\195\178\161"] = { "little", 1e6 }, ["\161\178\195\212"] = { "big", 1e6 },
-  ["\77\60\178\161"] = { "little", 1e9 }, ["\161\178\60\77"] = { "big", 1e9 },
-}
-
--- Reads `size` bytes but hands out the first SNAP only.
-local function body(file, size)
-  if size <= SNAP then
-    return file:read(size)
-  end
-  local s = file:read(SNAP)
-  if not s or #s < SNAP or not file:seek("cur", size - SNAP) then
-    return nil
-  end
-  return s
-end
-
-local function pcap(file, magic, take)
-  local u32, fraction = reader(magic[1]), magic[2]
-  file:read(20)
-  while true do
-    local head = file:read(16)
-    if not head or #head < 16 then
-      return
-    end
-    local captured, wire = u32(head, 9), u32(head, 13)
-    if captured > MAX_FRAME then
-      return
-    end
-    local s = captured > 0 and body(file, captured) or ""
-    if not s or not take(u32(head, 1) + u32(head, 5) / fraction, s, captured, wire) then
-      return
-    end
-  end
-end
-
-local function pcapng(file, take, skipped)
-  file:seek("set", 0)
-  local u32, units = reader("little"), {}
-  while true do
-    local head = file:read(8)
-    if not head or #head < 8 then
-      return
-    end
-    if sub(head, 1, 4) == "\10\13\13\10" then
-      local order = file:read(4)
-      if not order or #order < 4 then
-        return
-      end
-      u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
-      units = {}
-      local size = u32(head, 5)
-      if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
-        return
-      end
-    else
-      local kind, size = u32(head, 1), u32(head, 5)
-      if size < 12 or size > MAX_FRAME or size % 4 ~= 0 then
-        return
-      end
-      if kind == 6 and size >= 32 then
-        local fixed = file:read(20)
-        if not fixed or #fixed < 20 then
-          return
-        end
-        local captured, wire = u32(fixed, 13), u32(fixed, 17)
-        local padded = captured + (4 - captured % 4) % 4
-        if padded + 32 > size then
-          return
-        end
-        local s = captured > 0 and body(file, captured) or ""
-        if not s or not file:seek("cur", size - 28 - captured) then
-          return
-        end
-        local unit = units[u32(fixed, 1)] or 1e6
-        local ts = (u32(fixed, 5) * 4294967296 + u32(fixed, 9)) / unit
-        if not take(ts, s, captured, wire) then
-          return
-        end
-      else
-        local rest = file:read(size - 8)
-        if not rest or #rest < size - 8 then
-          return
-        end
-        if kind == 2 or kind == 3 then
-          skipped()
-        elseif kind == 1 then
-          -- if_tsresol is option 9 of an interface description.
-          local at, unit = 9, 1e6
-          while at + 4 <= #rest - 4 do
-            local option, length
-            if u32("\1\0\0\0", 1) == 1 then
-              option = byte(rest, at) + byte(rest, at + 1) * 256
-              length = byte(rest, at + 2) + byte(rest, at + 3) * 256
-            else
-              option = byte(rest, at) * 256 + byte(rest, at + 1)
-              length = byte(rest, at + 2) * 256 + byte(rest, at + 3)
-            end
-            if option == 0 then
-              break
-            elseif option == 9 and length == 1 then
-              local r = byte(rest, at + 4)
-              unit = r < 128 and 10 ^ r or 2 ^ (r - 128)
-            end
-            at = at + 4 + length + (4 - length % 4) % 4
-          end
-          units.n = (units.n or -1) + 1
-          units[units.n] = unit
-        end
-      end
-    end
-  end
-end
 
 -- By connection, what a tracker found: a function (key, seconds) -> entry or nil. Of samples those
 -- that show nothing were not followed: they belong to the connection unless it began after them.
-local function index(t, sampled)
+local function index(t, sampled, unset)
   local found = {}
   for _, a in ipairs(t.list) do
     if a.confirmed then
@@ -4217,7 +5464,7 @@ local function index(t, sampled)
       local to = math.max(one.last_seen or a.ts, other.last_seen or a.ts) + 1e-4
       local entry = {
         from = sampled and not a.c.syn and 0 or from, to = sampled and math.huge or to,
-        start_frame = a.start_frame, ts = a.ts, confidence = a.confidence, orig_key = a.orig.key,
+        start_frame = a.start_frame, ts = a.ts + (a.ts < lookahead.CLOCKS and unset or 0), confidence = a.confidence, orig_key = a.orig.key,
         base = { calling_ae = a.base.calling_ae, called_ae = a.base.called_ae },
       }
       for _, key in ipairs({ one.key, other.key }) do
@@ -4241,151 +5488,209 @@ function source:raw(offset, length)
   return sub(self.s, offset + 1, offset + length)
 end
 
--- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
--- samples themselves. Returns hosts (what was learnt
--- of them), find and find_sample (what is known of a connection of captured or sampled frames), or
--- nil where the file is of another format.
-function lookahead.scan(file, limit, sampled, datagrams)
-  file:seek("set", 0)
-  local first = file:read(4)
-  local magic = first and MAGIC[first]
-  if not magic and first ~= "\10\13\13\10" then
-    return nil
+-- Whether the sampled header at `at` of s may show what its connection is: the first bytes of a PDU
+-- or a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
+local function may_show(samples, s, at)
+  local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(s, at + 12, at + 23)
+  if p ~= 6 or v ~= 0x45 or t1 ~= 8 or t2 ~= 0 then
+    return p ~= 17 or v ~= 0x45 or tunnel.is_port(s, at + 34)
   end
+  local size, flags = byte(s, at + 46, at + 47)
+  if not flags or flags % 4 >= 2 then
+    return true
+  end
+  local header = 20 + (size - size % 16) / 4
+  local first = l1 * 256 + l2 > header and byte(s, at + 14 + header)
+  if first and first <= 7 then
+    return true
+  end
+  local key = sub(s, at + 26, at + 37)
+  return samples.kept[key] or samples.young[key] or samples.old[key]
+end
+
+-- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
+-- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
+-- of a connection of captured or sampled frames), link_type, where all frames have the same, and
+-- unset: seconds that put frames from before the clock was set right before those after; nil where
+-- the file is of another format.
+function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
-  local seen, told, out, info = 0, 0, {}, {}
-  -- Whether the sampled header at `at` may show what its connection is: the first bytes of a PDU or
-  -- a command (see tracker.lua), or a SYN. Most do not: acknowledgments, the inside of data sets.
-  local function may_show(s, at)
-    local t1, t2, v, _, l1, l2, _, _, _, _, _, p = byte(s, at + 12, at + 23)
-    if p ~= 6 or v ~= 0x45 or t1 ~= 8 or t2 ~= 0 then
-      return p ~= 17
-    end
-    local size, flags = byte(s, at + 46, at + 47)
-    if not flags or flags % 4 >= 2 then
-      return true
-    end
-    local header = 20 + (size - size % 16) / 4
-    local first = l1 * 256 + l2 > header and byte(s, at + 14 + header)
-    if first and first <= 7 then
-      return true
-    end
-    local key = sub(s, at + 26, at + 37)
-    return samples.kept[key] or samples.young[key] or samples.old[key]
-  end
+  local seen, told, out, info, link_type = 0, 0, {}, {}, nil
+  local latest_unset, first_set
   local function feed(t, s, ts, wire, rate)
-    if out.proto == 6 and out.key and not out.fragment and not out.short then
+    if out.proto == 6 and out.key and not out.fragment and not out.short
+      and not out.first_fragment then
       info.abs_ts, source.s = ts, s
       local there = math.max(0, math.min(#s - out.offset, out.length))
-      local d = t:packet(seen, info, out.key, out.seq, out.ack, out.flags, source, out.offset,
+      local d = t:packet(seen, info, t:key(out), out.seq, out.ack, out.flags, source, out.offset,
         out.length, there, wire, rate)
       d.last_seen = ts
       d.first_seen = d.first_seen or ts
     end
   end
-  local function take(ts, s, _, wire)
-    seen = seen + 1
+  local ts
+  local function sample(each)
+    packet.sampled(each.protocol, each.header, each.length, out)
+    feed(samples, each.header, ts, out.wire, each.rate)
+  end
+  local function show(s, at)
+    return may_show(samples, s, at)
+  end
+  local read = capturefile.read(file, function(when, s, wire, kind)
+    seen, ts = seen + 1, when
+    link_type = (seen == 1 or link_type == kind) and kind
+    if when < lookahead.CLOCKS then
+      latest_unset = not first_set and when or latest_unset
+    elseif latest_unset and not first_set then
+      first_set = when
+    end
     if seen > limit then
       return false
     end
-    packet.parse(s, wire, out)
+    packet.parse(s, wire, out, kind)
     if out.proto == 17 and out.length and not out.fragment then
       if datagrams and told >= datagrams then
         return true
       end
       told = told + 1
-      local datagram = sub(s, out.offset + 1, out.offset + out.length)
-      sflow.read(datagram, function(sample)
-        packet.sampled(sample.protocol, sample.header, sample.length, out)
-        feed(samples, sample.header, ts, sample.length, sample.rate)
-      end, nil, nil, may_show)
+      sflow.read(sub(s, out.offset + 1, out.offset + out.length), sample, nil, nil, show)
     else
-      feed(frames, s, ts, wire, 1)
+      feed(frames, s, ts, out.wire, 1)
     end
     return true
-  end
-  if magic then
-    pcap(file, magic, take)
-  else
-    pcapng(file, take, function() seen = seen + 1 end)
+  end, function() seen = seen + 1 end)
+  if not read then
+    return nil
   end
   frames:flush()
   samples:flush()
-  return { hosts = frames.endpoints, find = index(frames), find_sample = index(samples, true) }
+  local unset = first_set and first_set - latest_unset or nil
+  return {
+    hosts = frames.endpoints, find = index(frames, false, unset),
+    find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
+  }
 end
 
 return lookahead
 end
 
-modules.tls = function(...)
--- Associations inside TLS, where Wireshark can decrypt it: whole PDUs out of the plain bytes, on
--- port 2762 and wherever a TLS stream begins as an association does.
-local pdu = require("pdu")
+modules.resolved = function(...)
+-- What Wireshark's own dissectors found in a frame that the plugin's parser does not see through:
+-- links and tunnels without number, and packets put together out of fragments.
+local link = require("link")
+local packet = require("packet")
 
-local tls = {}
+local resolved = {}
 
--- take(bytes): is given each PDU once, in order.
-function tls.register(take)
-  local proto = Proto("pacsflow_tls", "PACS flow (DICOM in TLS)")
-  local dicom
+local extract = nil
 
-  function proto.dissector(tvb, pinfo, tree)
-    dicom = dicom or Dissector.get("dicom")
-    local at, size = 0, tvb:len()
-    while at < size do
-      if size - at < 6 then
-        pinfo.desegment_offset, pinfo.desegment_len = at, DESEGMENT_ONE_MORE_SEGMENT
-        return size
-      end
-      local kind, length = tvb(at, 1):uint(), tvb(at + 2, 4):uint() + 6
-      if kind < 1 or kind > 7 or length > pdu.MAX_BODY then
-        return at
-      elseif size - at < length then
-        pinfo.desegment_offset, pinfo.desegment_len = at, length - (size - at)
-        return size
-      end
-      if not pinfo.visited then
-        take(tvb:raw(at, length))
-      end
-      dicom:call(tvb(at, length):tvb(), pinfo, tree)
-      at = at + length
-    end
-    return size
-  end
-
-  -- Streams on other ports that began as an association does.
-  local known = {}
-  function proto.init()
-    known = {}
-  end
-
-  local ports = DissectorTable.get("tls.port")
-  if ports then
-    ports:add(2762, proto)
-  end
-  local heuristics = DissectorTable.heuristic_list()
-  for _, name in ipairs(heuristics) do
-    if name == "tls" then
-      proto:register_heuristic("tls", function(tvb, pinfo, tree)
-        local size = tvb:len()
-        local source = tostring(pinfo.src) .. " " .. pinfo.src_port
-        local destination = tostring(pinfo.dst) .. " " .. pinfo.dst_port
-        if not known[source .. destination] then
-          if size < 10 or tvb(0, 1):uint() ~= 1
-            or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128)) then
-            return false
-          end
-          known[source .. destination], known[destination .. source] = true, true
-        end
-        proto.dissector(tvb, pinfo, tree)
-        return true
-      end)
-    end
+-- Asks Wireshark for the fields; only while a script is loaded, and they cost.
+function resolved.prepare()
+  if not extract then
+    extract = {
+      protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
+      tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
+    }
   end
 end
 
-return tls
+function resolved.ready()
+  return extract ~= nil
+end
+
+-- Behind these stands a copy of another packet, or many.
+local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
+local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
+
+-- Network and transport of the innermost packet, each as protocol and which of its kind it is, and
+-- the names of tunnels.
+local function innermost(protocols)
+  local seen, network, transport, tunnels, eth = {}, nil, nil, {}, nil
+  for name in protocols:gmatch("[^:]+") do
+    if QUOTING[name] then
+      break
+    end
+    seen[name] = (seen[name] or 0) + 1
+    if name == "ip" or name == "ipv6" then
+      network, transport = { name, seen[name] }, nil
+    elseif (name == "tcp" or name == "udp") and network then
+      transport = { name, seen[name] }
+    elseif name == "eth" then
+      eth = seen[name]
+    end
+    if TUNNELS[name] then
+      tunnels[#tunnels + 1] = name
+    end
+  end
+  return network, transport, tunnels, eth
+end
+
+local function nth(layer)
+  local found = layer and { extract[layer[1]]() } or {}
+  return found[layer and layer[2] or 1]
+end
+
+local function bytes_of(info)
+  local source = info and info.source
+  if not source then
+    return nil
+  end
+  local size = source:len() - info.offset
+  return size > 0 and source:raw(info.offset, math.min(size, packet.HEADERS)) or nil, size
+end
+
+-- Fills `out` as packet.parse does; returns whether more was found than stands in it.
+-- out.source: where the payload's bytes are, if not in the frame.
+function resolved.find(out, room)
+  local protocols = extract.protocols()
+  if not protocols then
+    return false
+  end
+  local network, transport, tunnels, eth = innermost(tostring(protocols.value))
+  local info = nth(network)
+  local s, size = bytes_of(info)
+  if not s then
+    return false
+  end
+  local kind = network[1] == "ip" and 0x0800 or 0x86dd
+  local before = { wire = out.wire, tunnel = out.tunnel }
+  packet.reset(out)
+  out.wire = before.wire
+  packet.ip(s, 1, kind, out, size)
+  if not out.l3 then
+    return false
+  end
+  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and table.concat(tunnels, ",") or nil
+  out.bytes, out.source, out.base = s, info.source, info.offset
+  if out.tunnel or not eth then
+    out.hw, out.inner = nil, 1
+    packet.measure(out, size)
+  else
+    out.wire = room
+  end
+  if (out.fragment or out.first_fragment) and transport and transport[1] == "tcp" then
+    local whole = nth(transport)
+    local t, length = bytes_of(whole)
+    if t and whole.source:len() ~= info.source:len() then
+      -- Put together: this frame holds the last piece.
+      out.fragment, out.first_fragment, out.together = false, false, true
+      packet.transport(t, 1, length, 6, out)
+      out.source, out.base = whole.source, whole.offset
+    end
+  end
+  return true
+end
+
+-- Whether the plugin's parser left something for Wireshark's dissectors to say.
+function resolved.is_needed(out)
+  return out.reason == "link type" or out.elsewhere
+    or (out.fragment or out.first_fragment) and (out.proto == 6 or out.proto == 47 or out.proto == 17
+      or out.proto == 4 or out.proto == 41)
+    or (not out.l3 and not out.reason and out.kind ~= 0 and not link.WITHOUT_HOST[out.kind])
+end
+
+return resolved
 end
 
 modules.wanted = function(...)
@@ -4501,6 +5806,398 @@ function wanted.command_line()
 end
 
 return wanted
+end
+
+modules.opener = function(...)
+-- Reads the first frames of each capture before Wireshark opens it; never claims a file.
+local capturefile = require("capturefile")
+local lookahead = require("lookahead")
+local packet = require("packet")
+local resolved = require("resolved")
+local wanted = require("wanted")
+
+local opener = {}
+
+-- Frames in which packets that only Wireshark's dissectors see through show themselves.
+local GLANCE = 5000
+
+-- The capture of tshark's command line, opened, where it is a file that can be read again, and what
+-- leaves it as it was. A pipe can be read once only, and a live one would have to be waited for.
+local function named_file()
+  local line = wanted.command_line()
+  local path = line and wanted.capture(line)
+  if path == "-" then
+    -- A file that was opened for tshark has a place where it is read; a pipe has none.
+    local place = io.stdin:seek("cur")
+    return place and io.stdin, function() io.stdin:seek("set", place) end
+  end
+  local file = path and io.open(path, "rb")
+  if file and not file:seek("end") then
+    file:close()
+    return nil
+  end
+  return file, function() file:close() end
+end
+
+-- Wireshark itself opens files alone; tshark's command line tells, where the system does.
+local function can_look_ahead()
+  if gui_enabled() then
+    return true
+  end
+  local file, leave = named_file()
+  if not file then
+    return false
+  end
+  leave()
+  return true
+end
+
+-- Whether Wireshark's dissectors have to be asked what is in the frames of the capture that is about
+-- to be read, as far as its beginning tells.
+function opener.asks_dissectors()
+  local file, leave = nil, nil
+  if not gui_enabled() then
+    file, leave = named_file()
+  end
+  if not file then
+    return true
+  end
+  local seen, asks, out = 0, false, {}
+  local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
+    seen = seen + 1
+    packet.parse(s, wire, out, kind)
+    asks = asks or resolved.is_needed(out)
+    return seen < GLANCE and not asks
+  end, function() end)
+  leave()
+  return asks or not fine or not known
+end
+
+-- limits(): frames to look ahead, whether they are samples, sFlow datagrams to read of them.
+-- found(what): gets what lookahead.scan gave, or nil.
+function opener.new(limits, found)
+  local handler = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
+    "Reads the beginning of captures for the PACS flow plugin", "rms")
+  -- Wireshark still writes to both after read_open returns: they must not be collected meanwhile.
+  local held
+  function handler.read_open(file, capture)
+    held = { file, capture }
+    local limit, sampled, datagrams = limits()
+    local fine, ahead = false, nil
+    if limit > 0 and can_look_ahead() then
+      fine, ahead = pcall(lookahead.scan, file, limit, sampled, datagrams)
+    end
+    found(fine and ahead or nil, held)
+    return false
+  end
+  function handler.read()
+    return false
+  end
+  function handler.seek_read()
+    return false
+  end
+  return handler
+end
+
+return opener
+end
+
+modules.shown = function(...)
+-- Adds the tags of an association to a frame's tree.
+local fields = require("fields")
+
+local shown = {}
+
+local F = fields.F
+-- Wireshark looks up each method by its name on every use; this one is looked up once.
+local add = TreeItem.add
+-- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
+-- can show or match it, it is left out.
+shown.item_wanted = true
+
+local function add_all(item, tags)
+  for i = 1, #tags, 2 do
+    add(item, tags[i], tags[i + 1])
+  end
+end
+
+-- What is known of the two ends of a frame in direction d, as of the tags `snap`.
+function shown.ends_of(which, a, snap, d, frame, first_time)
+  local name = d == a.c.a and "ends_a" or "ends_b"
+  if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
+    return snap[name]
+  end
+  local e = { fields.ends(which.endpoints, a, snap, d, frame) }
+  e.stamp = which.endpoints.stamp
+  local tags = {}
+  local skip = fields.skip
+  local function put(key, value)
+    if value ~= nil and not skip[key] then
+      tags[#tags + 1] = F[key]
+      tags[#tags + 1] = value
+    end
+  end
+  put("src_tag", e[1])
+  put("src_name", e[2])
+  put("src_basis", e[3])
+  put("dst_tag", e[4])
+  put("dst_name", e[5])
+  put("dst_basis", e[6])
+  put("pacs_direction", e[7])
+  e.tags = tags
+  if first_time and snap == a.snap then
+    snap[name] = e
+  end
+  return e
+end
+
+-- Returns the item that further fields go below.
+function shown.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
+  local item = shown.item_wanted and add(tree, proto) or tree
+  add_all(item, fields.of(a, snap, d))
+  if fields.ends_wanted then
+    add_all(item, shown.ends_of(which, a, snap, d, frame, first_time).tags)
+  end
+  if truncated and not fields.skip.truncated then
+    item:add(F.truncated, true)
+  end
+  return item
+end
+
+function shown.sampling(item, rate, wire)
+  item:add(F.rate, rate)
+  item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
+end
+
+-- What a packet came through, and that it is a copy of another.
+function shown.way(item, tunnel, copy)
+  if tunnel and not fields.skip.tunnel then
+    item:add(F.tunnel, tunnel)
+  end
+  if copy and not fields.skip.duplicate then
+    item:add(F.duplicate, copy)
+  end
+end
+
+return shown
+end
+
+modules.sampled = function(...)
+-- The samples of an sFlow datagram: each is followed and tagged as a frame of its own.
+local bytes = require("bytes")
+local fields = require("fields")
+local packet = require("packet")
+local sflow = require("sflow")
+local shown = require("shown")
+
+local sampled = {}
+
+local sub = string.sub
+local F = fields.F
+
+local out, info = {}, {}
+local source = {}
+function source:raw(offset, length)
+  return sub(self.s, offset + 1, offset + length)
+end
+
+-- Association, tags and direction of the sampled TCP segment in `out`.
+local function follow(samples, h, sample, frame, fresh)
+  local key = samples:key(out)
+  if not fresh then
+    local a, snap = samples:revisit(key, frame)
+    return a, snap, a and (a.c.a.key == key and a.c.a or a.c.b)
+  end
+  source.s = h
+  local there = #h - out.offset
+  if there < 0 then
+    there = 0
+  elseif there > out.length then
+    there = out.length
+  end
+  local d = samples:packet(frame, info, key, out.seq, out.ack, out.flags, source, out.offset,
+    out.length, there, out.wire, sample.rate)
+  d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
+  local a = d.c.assoc
+  return a, a and a.id and a.snap, d
+end
+
+-- What a frame without tags is called.
+local function protocol()
+  return out.proto == 6 and "TCP" or out.proto == 17 and "UDP" or out.kind == 0x0806 and "ARP"
+    or out.proto and "IP" or "Ethernet"
+end
+
+-- Reads the datagram s of `room` bytes in a frame of `wire` bytes. samples: the tracker of samples;
+-- log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
+-- or nil where it is no sFlow.
+function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame, fresh, wire)
+  local ts = pinfo.abs_ts
+  info.abs_ts = ts
+  local records = log and log:sampling(ts, wire) or nil
+  return sflow.read(s, function(sample)
+    local h = sample.header
+    packet.sampled(sample.protocol, h, sample.length, out)
+    local a, snap, d = nil, nil, nil
+    if out.proto == 6 and out.key and not out.fragment and not out.first_fragment
+      and not out.short then
+      a, snap, d = follow(samples, h, sample, frame, fresh)
+    end
+    local tagged = snap and not snap.untagged
+    local truncated = #h < sample.length - sample.stripped
+    if visible then
+      -- A sample of another protocol shows its rate, but is no DICOM.
+      local item = tree
+      if tagged then
+        item = shown.tag(proto, tree, samples, a, snap, d, frame, fresh, truncated)
+        shown.way(item, out.tunnel)
+      end
+      item:add(F.sample, sample.index)
+      item:add(F.agent, bytes.address(sample.agent))
+      if d then
+        item:add(F.sample_src, fields.address(d))
+        item:add(F.sample_dst, fields.address(d.peer))
+      end
+      shown.sampling(item, sample.rate, out.wire)
+    end
+    if records and d and not tagged then
+      log:sample(ts, h, out, out.wire, sample.rate, sample.agent, d)
+    elseif records then
+      local e = tagged and not log.brief and shown.ends_of(samples, a, snap, d, frame, true)
+      log:frame(ts, tagged and "DICOM" or protocol(), h, out, out.wire, nil, sample.rate,
+        sample.agent, tagged and a, snap, e, truncated, d)
+    end
+  end, records, room)
+end
+
+return sampled
+end
+
+modules.settings = function(...)
+-- What a run of the plugin is told: by arguments (-X lua_script1:name=value), by the environment
+-- (PACSFLOW_NAME), which is how programs call, or by Wireshark's preferences.
+local settings = {}
+
+local arguments = {}
+local preferences = {}
+
+function settings.read(...)
+  for _, argument in ipairs({ ... }) do
+    local name, value = tostring(argument):match("^([%w_]+)=(.*)$")
+    if name then
+      arguments[name] = value
+    end
+  end
+end
+
+function settings.register(proto)
+  preferences = proto.prefs
+  preferences.inventory = Pref.string("Inventory", "",
+    "A Zeek log with the columns match, name, role, modality and site")
+  preferences.sampling_rate = Pref.uint("Sampling rate", 0,
+    "The frames of this capture are samples, one in so many; 0: they are all")
+  preferences.lookahead = Pref.uint("Frames to look ahead", 10000,
+    "Frames read beforehand, so that those before the evidence are tagged too; 0: none")
+end
+
+local PREFERENCE = { inventory = true, sampling_rate = true, lookahead = true }
+
+function settings.get(name)
+  local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
+  if value and value ~= "" then
+    return value
+  end
+  if PREFERENCE[name] then
+    value = preferences[name]
+    if value ~= "" and value ~= 0 then
+      return value
+    end
+  end
+  return nil
+end
+
+function settings.number(name)
+  return tonumber(settings.get(name) or 0) or 0
+end
+
+function settings.complain(text)
+  io.stderr:write("pacsflow: ", text, "\n")
+  if gui_enabled() then
+    report_failure("pacsflow: " .. text)
+  end
+end
+
+return settings
+end
+
+modules.tls = function(...)
+-- Associations inside TLS, where Wireshark can decrypt it: whole PDUs out of the plain bytes, on
+-- port 2762 and wherever a TLS stream begins as an association does.
+local pdu = require("pdu")
+
+local tls = {}
+
+-- take(bytes): is given each PDU once, in order.
+function tls.register(take)
+  local proto = Proto("pacsflow_tls", "PACS flow (DICOM in TLS)")
+  local dicom
+
+  function proto.dissector(tvb, pinfo, tree)
+    dicom = dicom or Dissector.get("dicom")
+    local at, size = 0, tvb:len()
+    while at < size do
+      if size - at < 6 then
+        pinfo.desegment_offset, pinfo.desegment_len = at, DESEGMENT_ONE_MORE_SEGMENT
+        return size
+      end
+      local kind, length = tvb(at, 1):uint(), tvb(at + 2, 4):uint() + 6
+      if kind < 1 or kind > 7 or length > pdu.MAX_BODY then
+        return at
+      elseif size - at < length then
+        pinfo.desegment_offset, pinfo.desegment_len = at, length - (size - at)
+        return size
+      end
+      if not pinfo.visited then
+        take(tvb:raw(at, length))
+      end
+      dicom:call(tvb(at, length):tvb(), pinfo, tree)
+      at = at + length
+    end
+    return size
+  end
+
+  -- Streams on other ports that began as an association does.
+  local known = {}
+  function proto.init()
+    known = {}
+  end
+
+  local ports = DissectorTable.get("tls.port")
+  if ports then
+    ports:add(2762, proto)
+  end
+  local heuristics = DissectorTable.heuristic_list()
+  for _, name in ipairs(heuristics) do
+    if name == "tls" then
+      proto:register_heuristic("tls", function(tvb, pinfo, tree)
+        local size = tvb:len()
+        local source = tostring(pinfo.src) .. " " .. pinfo.src_port
+        local destination = tostring(pinfo.dst) .. " " .. pinfo.dst_port
+        if not known[source .. destination] then
+          if size < 10 or tvb(0, 1):uint() ~= 1
+            or not pdu.can_begin(tvb:raw(0, size < 128 and size or 128)) then
+            return false
+          end
+          known[source .. destination], known[destination .. source] = true, true
+        end
+        proto.dissector(tvb, pinfo, tree)
+        return true
+      end)
+    end
+  end
+end
+
+return tls
 end
 
 modules.stats = function(...)
@@ -4896,13 +6593,20 @@ end
 
 modules.main = function(...)
 -- The layer that speaks to Wireshark: a postdissector over the raw bytes of each frame.
-local bytes = require("bytes")
 local export = require("export")
+local duplicates = require("duplicates")
 local fields = require("fields")
+local fragments = require("fragments")
 local inventory = require("inventory")
+local link = require("link")
 local lookahead = require("lookahead")
+local opener = require("opener")
 local packet = require("packet")
+local resolved = require("resolved")
+local sampled = require("sampled")
+local settings = require("settings")
 local sflow = require("sflow")
+local shown = require("shown")
 local tls = require("tls")
 local tracker = require("tracker")
 local wanted_fields = require("wanted")
@@ -4912,54 +6616,15 @@ local main = {}
 
 local byte, sub = string.byte, string.sub
 
+settings.read(...)
 local proto = Proto("pacsflow", "PACS flow")
 fields.register(proto)
-local F = fields.F
-
--- Preferences, overruled by arguments (-X lua_script1:name=value) and by the environment
--- (PACSFLOW_NAME), which is how programs call.
-proto.prefs.inventory = Pref.string("Inventory", "",
-  "A Zeek log with the columns match, name, role, modality and site")
-proto.prefs.sampling_rate = Pref.uint("Sampling rate", 0,
-  "The frames of this capture are samples, one in so many; 0: they are all")
-proto.prefs.lookahead = Pref.uint("Frames to look ahead", 10000,
-  "Frames read beforehand, so that those before the evidence are tagged too; 0: none")
-
-local arguments = {}
-for _, argument in ipairs({ ... }) do
-  local name, value = tostring(argument):match("^([%w_]+)=(.*)$")
-  if name then
-    arguments[name] = value
-  end
-end
-
-local PREFERENCE = { inventory = true, sampling_rate = true, lookahead = true }
-
-local function setting(name)
-  local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
-  if value and value ~= "" then
-    return value
-  end
-  if PREFERENCE[name] then
-    value = proto.prefs[name]
-    if value ~= "" and value ~= 0 then
-      return value
-    end
-  end
-  return nil
-end
-
-local function complain(text)
-  io.stderr:write("pacsflow: ", text, "\n")
-  if gui_enabled() then
-    report_failure("pacsflow: " .. text)
-  end
-end
+settings.register(proto)
 
 local known_inventory, known_path
 
 local function read_inventory()
-  local path = setting("inventory")
+  local path = settings.get("inventory")
   if path == known_path then
     return known_inventory
   end
@@ -4969,27 +6634,33 @@ local function read_inventory()
   end
   local file, problem = io.open(path, "r")
   if not file then
-    complain("inventory " .. tostring(problem))
+    settings.complain("inventory " .. tostring(problem))
     return nil
   end
   known_inventory = inventory.read(file:lines(), function(line, what)
-    complain("inventory " .. path .. ", line " .. line .. ": " .. what)
+    settings.complain("inventory " .. path .. ", line " .. line .. ": " .. what)
   end)
   file:close()
   return known_inventory
 end
 
--- state: associations of captured frames; samples: of frames sampled by sFlow agents.
-local state, samples, ahead, log
+-- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
+-- tells a packet from its copy.
+local state, samples, copies, ahead, log
+-- The link type of all frames, where it is known.
+local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
 local showing = true
+-- Plain bytes out of TLS in the frame that is dissected.
 local pending = {}
-local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
-local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
-local brief = arguments.brief or os.getenv("PACSFLOW_BRIEF")
+-- The last frame that was seen for the first time.
+local highest = 0
+local progress = tonumber(settings.get("progress") or "")
+local export_to = settings.get("export")
+local brief = settings.get("brief")
 
 local function reset()
-  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  local rate = settings.number("sampling_rate")
   local entries = read_inventory()
   local function on_row(which)
     return function(a)
@@ -4998,9 +6669,10 @@ local function reset()
       end
     end
   end
-  local function fresh(sampled, of_agents)
+  local function fresh(of_samples, of_agents)
     local options = {
-      inventory = entries, sampled = sampled, lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
+      inventory = entries, sampled = of_samples,
+      lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
@@ -5011,6 +6683,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
   main.state, main.samples = state, samples
@@ -5021,55 +6694,19 @@ function proto.init()
   reset()
 end
 
--- A pipe can be read once only, and a live one would have to be waited for. Wireshark itself opens
--- files alone; tshark's command line tells, where the system does.
-local function can_look_ahead()
-  if gui_enabled() then
-    return true
-  end
-  local line = wanted_fields.command_line()
-  local path = line and wanted_fields.capture(line)
-  if not path then
-    return false
-  elseif path == "-" then
-    -- A file that was opened for tshark has a place where it is read; a pipe has none.
-    return io.stdin:seek("cur") ~= nil
-  end
-  local file = io.open(path, "rb")
-  local regular = file and file:seek("end") and true or false
-  if file then
-    file:close()
-  end
-  return regular
-end
+local handler = opener.new(function()
+  local rate = settings.number("sampling_rate")
+  -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
+  -- hosts, and these show themselves soon.
+  local datagrams = brief and export_to and 20000 or nil
+  return export_to and 10000000 or settings.number("lookahead"), rate > 1, datagrams
+end, function(what, held)
+  ahead, main.held = what, held
+  link_type = what and what.link_type
+end)
 
--- Reads the first frames of each file before it is opened; never claims a file.
-local opener = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
-  "Reads the beginning of captures for the PACS flow plugin", "rms")
-local held
-function opener.read_open(file, capture)
-  -- Wireshark still writes to both after this returns: they must not be collected meanwhile.
-  held = { file, capture }
-  ahead = nil
-  local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
-  local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 and can_look_ahead() then
-    -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
-    -- hosts, and these show themselves soon.
-    local datagrams = brief and export_to and 20000 or nil
-    local fine, found = pcall(lookahead.scan, file, limit, rate > 1, datagrams)
-    ahead = fine and found or nil
-  end
-  return false
-end
-function opener.read()
-  return false
-end
-function opener.seek_read()
-  return false
-end
 -- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
-local raw, size_of, add, referenced = Tvb.raw, Tvb.len, TreeItem.add, TreeItem.referenced
+local raw, size_of, referenced = Tvb.raw, Tvb.len, TreeItem.referenced
 
 local function attribute(name)
   local get
@@ -5085,12 +6722,29 @@ local function attribute(name)
   end
 end
 local number_of, is_visited = attribute("number"), attribute("visited")
+local told_time = attribute("abs_ts")
+
+-- The time of a frame, also where the clock was not set yet (lookahead.lua). Its second value says so.
+local clock = {}
+local function time_of(pinfo)
+  local ts, unset = told_time(pinfo), ahead and ahead.unset
+  if unset and ts < lookahead.CLOCKS then
+    return ts + unset, true
+  end
+  return ts, false
+end
+
+-- What the tracker asks of a frame: its time.
+local function clock_of(pinfo)
+  if not (ahead and ahead.unset) then
+    return pinfo
+  end
+  clock.abs_ts = time_of(pinfo)
+  return clock
+end
 
 -- In one pass of tshark the tree is the same for every frame.
 local always_wanted = false
--- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
--- can show or match it, it is left out.
-local item_wanted = true
 local own = nil
 local function wanted(tree)
   if always_wanted then
@@ -5100,124 +6754,8 @@ local function wanted(tree)
   return referenced(tree, own)
 end
 
-local function add_all(item, tags)
-  for i = 1, #tags, 2 do
-    add(item, tags[i], tags[i + 1])
-  end
-end
-
-local function ends_of(which, a, snap, d, frame, first_time)
-  local name = d == a.c.a and "ends_a" or "ends_b"
-  if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
-    return snap[name]
-  end
-  local e = { fields.ends(which.endpoints, a, snap, d, frame) }
-  e.stamp = which.endpoints.stamp
-  local tags = {}
-  local skip = fields.skip
-  local function put(key, value)
-    if value ~= nil and not skip[key] then
-      tags[#tags + 1] = F[key]
-      tags[#tags + 1] = value
-    end
-  end
-  put("src_tag", e[1])
-  put("src_name", e[2])
-  put("src_basis", e[3])
-  put("dst_tag", e[4])
-  put("dst_name", e[5])
-  put("dst_basis", e[6])
-  put("pacs_direction", e[7])
-  e.tags = tags
-  if first_time and snap == a.snap then
-    snap[name] = e
-  end
-  return e
-end
-
-local function tag(tree, which, a, snap, d, frame, first_time, truncated)
-  local item = item_wanted and add(tree, proto) or tree
-  add_all(item, fields.of(a, snap, d))
-  if fields.ends_wanted then
-    add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
-  end
-  if truncated and not fields.skip.truncated then
-    item:add(F.truncated, true)
-  end
-  return item
-end
-
-local function sampling(item, rate, wire)
-  item:add(F.rate, rate)
-  item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
-end
-
--- Both ends of a sampled header, whether or not it is tagged.
-local sample_out, sample_source = {}, {}
-function sample_source:raw(offset, length)
-  return sub(self.s, offset + 1, offset + length)
-end
-
-local sample_info = {}
-
--- Returns how many samples there are, or nil where it is no sFlow.
-local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
-  local ts = pinfo.abs_ts
-  sample_info.abs_ts = ts
-  local records = fresh and log and log:sampling(ts, wire) or nil
-  return sflow.read(s, function(sample)
-    local h, out = sample.header, sample_out
-    packet.sampled(sample.protocol, h, sample.length, out)
-    local a, snap, d = nil, nil, nil
-    if out.proto == 6 and out.key and not out.fragment and not out.short then
-      if not fresh then
-        a, snap = samples:revisit(out.key, frame)
-        d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
-      else
-        sample_source.s = h
-        local there = #h - out.offset
-        if there < 0 then
-          there = 0
-        elseif there > out.length then
-          there = out.length
-        end
-        d = samples:packet(frame, sample_info, out.key, out.seq, out.ack, out.flags, sample_source,
-          out.offset, out.length, there, sample.length, sample.rate)
-        a = d.c.assoc
-        snap = a and a.id and a.snap
-      end
-    end
-    local tagged = snap and not snap.untagged
-    local truncated = #h < sample.length - sample.stripped
-    if visible then
-      -- A sample of another protocol shows its rate, but is no DICOM.
-      local item = tree
-      if tagged then
-        item = tag(tree, samples, a, snap, d, frame, fresh, truncated)
-      end
-      item:add(F.sample, sample.index)
-      item:add(F.agent, bytes.address(sample.agent))
-      if d then
-        item:add(F.sample_src, fields.address(d))
-        item:add(F.sample_dst, fields.address(d.peer))
-      end
-      sampling(item, sample.rate, sample.length)
-    end
-    if records and d and not tagged then
-      log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
-    elseif records then
-      local e = tagged and not log.brief and ends_of(samples, a, snap, d, frame, true)
-      local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
-        or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
-      log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
-        e, truncated)
-    end
-  end, records, room)
-end
-
 local HEAD, LONG_HEAD = 66, 192
 local out = {}
-local highest = 0
 
 -- Each frame leaves garbage of Wireshark's own objects, and little lives on: collecting it seldom
 -- saves a tenth of the plugin's time, as long as what lives is small.
@@ -5231,73 +6769,178 @@ local function tune_collector()
   end
 end
 
+-- The payload of a packet that Wireshark put together or found behind what is not parsed here.
+local elsewhere = {}
+function elsewhere:raw(offset, length)
+  return self.source:raw(self.base + offset, length)
+end
+
+-- How the packet in `out` repeats one before it, or nil.
+local function copy_in(s, pinfo, fresh)
+  return fresh and copies and copies:check(s, out, time_of(pinfo), number_of(pinfo)) or nil
+end
+
+-- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
+-- how it repeats another packet.
+local function parse(tvb, pinfo, s, size, wire, fresh)
+  packet.parse(s, wire, out, link_type)
+  if (out.inner or out.reason or not out.l3) and size > #s then
+    s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
+    packet.parse(s, wire, out, link_type)
+  end
+  local copy = out.l3 and copy_in(s, pinfo, fresh)
+  if resolved.is_needed(out) then
+    local known = out.l3
+    if resolved.ready() and resolved.find(out, wire) then
+      if not known then
+        copy = copy_in(out.bytes, pinfo, fresh)
+      end
+      elsewhere.source, elsewhere.base = out.source, out.base
+      return out.bytes, elsewhere, out.source:len() - out.base, copy
+    elseif log and not resolved.ready() then
+      log:unresolved()
+    end
+  end
+  return s, tvb, size, copy
+end
+
+-- A TCP segment seen for the first time. Returns its direction.
+local function follow(pinfo, frame, source, size, s)
+  local there = size - out.offset
+  if there > out.length then
+    there = out.length
+  elseif there < 0 then
+    there = 0
+  end
+  local key = state:key(out)
+  local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
+    out.length, there, out.wire, state.rate)
+  d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
+  for i = 1, #pending do
+    state:plaintext(frame, clock_of(pinfo), key, pending[i])
+    pending[i] = nil
+  end
+  if known_inventory and known_inventory.has_mac and not d.mac then
+    local addresses = link.hardware(s, out)
+    if addresses then
+      d.mac, d.peer.mac = sub(addresses, 7, 12), d.peer.mac or sub(addresses, 1, 6)
+    end
+  end
+  return d
+end
+
+-- Frames that are copies, so that they are known again when they are looked at again.
+local copy_of, copies_known = {}, 0
+local MAX_COPIES = 1000000
+
+local function remember_copy(frame, copy)
+  if copies_known < MAX_COPIES then
+    copy_of[frame], copies_known = copy, copies_known + 1
+  end
+end
+
+-- Association, tags and direction of the packet in `out`, or nothing. An association is followed
+-- by packets that are met for the first time and are no copies; the others are looked up.
+local function place(pinfo, frame, s, source, there, fresh, copy)
+  if out.proto ~= 6 or not out.key or out.short then
+    return nil
+  end
+  local whole = not out.fragment and not out.first_fragment
+  local d
+  if not fresh or copy then
+    if not showing then
+      return nil
+    end
+    local key = whole and state:key(out) or out.key
+    local a, snap = state:revisit(key, frame)
+    return a, snap, a and (a.c.a.key == key and a.c.a or a.c.b)
+  elseif whole then
+    d = follow(pinfo, frame, source, there, s)
+  else
+    -- A piece of a packet: Wireshark puts it together where its last piece is.
+    d = state:direction(out.key)
+    if not d then
+      return nil
+    end
+    d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + out.wire
+  end
+  local a = d.c.assoc
+  return a, a and a.snap, d
+end
+
+-- The samples of the packet in `out`: how many there are, or nil where it holds none.
+local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
+  if out.proto ~= 17 or not out.length or out.length <= 28 or there <= out.offset + 28
+    or out.fragment or out.first_fragment or not sflow.begins(source:raw(out.offset, 8)) then
+    return nil
+  end
+  local captured = there - out.offset
+  if captured > out.length then
+    captured = out.length
+  end
+  return sampled.read(proto, samples, fresh and log, tree, clock_of(pinfo),
+    source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
+end
+
+local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
+  local ts, unset = time_of(pinfo)
+  log:arrived(ts, wire, out, copy, told, unset)
+  -- A datagram of samples is told by its samples; it would be counted on top of them.
+  if not told and not copy then
+    local e = snap and not log.brief and shown.ends_of(state, a, snap, d, frame, true)
+    log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
+      not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
+      cut, d)
+  end
+  if progress and frame % progress == 0 then
+    io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
+  end
+end
+
 -- A frame that is not the inside of a data set.
 local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   tune_collector()
   if size > HEAD then
     s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
   end
-  local wire = pinfo.len
-  packet.parse(s, wire, out)
-  local a, snap, d
-  local kind = out.proto
-  if kind == 6 and out.key and not out.fragment and not out.short then
-    if fresh then
-      local there = size - out.offset
-      if there > out.length then
-        there = out.length
-      elseif there < 0 then
-        there = 0
-      end
-      d = state:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, tvb, out.offset,
-        out.length, there, wire, state.rate)
-      for i = 1, #pending do
-        state:plaintext(frame, pinfo, out.key, pending[i])
-        pending[i] = nil
-      end
-      if known_inventory and known_inventory.has_mac and not d.mac and out.link == "ethernet" then
-        d.mac, d.peer.mac = sub(s, 7, 12), d.peer.mac or sub(s, 1, 6)
-      end
-      a = d.c.assoc
-      snap = a and a.snap
-    elseif showing then
-      a, snap = state:revisit(out.key, frame)
-      d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
-    end
-    if snap and snap.untagged then
-      snap = nil
-    end
-    if snap and showing and wanted(tree) then
-      local item = tag(tree, state, a, snap, d, frame, fresh, size < wire)
-      if state.rate > 1 then
-        sampling(item, state.rate, wire)
-      end
+  local wire, source, there, copy = pinfo.len, nil, nil, nil
+  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
+  if out.fragment or out.first_fragment then
+    fragments.ports(out)
+  end
+  if copy and showing then
+    remember_copy(frame, copy)
+  elseif not fresh then
+    copy = copy_of[frame]
+  end
+  local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
+  if snap and snap.untagged then
+    snap = nil
+  end
+  if snap and showing and wanted(tree) then
+    local item = shown.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
+    shown.way(item, out.tunnel, copy)
+    if state.rate > 1 then
+      shown.sampling(item, state.rate, wire)
     end
   end
-  local sampled = nil
-  if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
-    and not out.fragment and sflow.begins(tvb:raw(out.offset, 8)) then
-    local there = size - out.offset
-    if there > out.length then
-      there = out.length
-    end
-    sampled = each_sample(tree, pinfo, tvb:raw(out.offset, there), out.length,
-      showing and wanted(tree), frame, fresh, wire)
-  end
+  local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
   if log and fresh then
-    -- A datagram of samples is told by its samples; it would be counted on top of them.
-    if not sampled then
-      local e = snap and not log.brief and ends_of(state, a, snap, d, frame, true)
-      log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-        not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e, size < wire)
-    end
-    if progress and frame % progress == 0 then
-      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
-    end
+    record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
   end
 end
 
 local inside = tracker.inside
+
+-- The headers of a packet on the shortest way: Ethernet, IPv4 without options, TCP.
+local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
+
+-- Whether it was there before.
+local function repeats(s, pinfo, h, flags, id, ttl)
+  plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
+  plain.id, plain.ttl = id, ttl
+  return copies and copies:check(s, plain, time_of(pinfo), number_of(pinfo))
+end
 
 function proto.dissector(tvb, pinfo, tree)
   local size, frame = size_of(tvb), number_of(pinfo)
@@ -5309,19 +6952,20 @@ function proto.dissector(tvb, pinfo, tree)
     -- With a read filter in two passes, frames that it drops share their number with the next.
     fresh = not is_visited(pinfo)
   end
-  if fresh and not log then
+  if fresh and not log and not state.paths.several then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
-    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
+    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
         local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
         local total = l1 * 256 + l2
-        if flags and size - 14 >= total and inside(state, d,
-            ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4, size) then
+        if flags and size - 14 >= total and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl)
+          and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
+            size) then
           if showing and wanted(tree) then
             local a = d.c.assoc
-            tag(tree, state, a, a.snap, d, frame, true, false)
+            shown.tag(proto, tree, state, a, a.snap, d, frame, true, false)
           end
           return
         end
@@ -5375,17 +7019,20 @@ if not gui_enabled() then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
     always_wanted = wanted_fields.one_pass(line)
-    item_wanted = wanted_fields.names_protocol(line)
-    idle = not showing and not export_to and not setting("always")
+    shown.item_wanted = wanted_fields.names_protocol(line)
+    idle = not showing and not export_to and not settings.get("always")
   end
 end
 
 if not idle then
-  register_filehandler(opener)
+  if settings.get("deep") or opener.asks_dissectors() then
+    resolved.prepare()
+  end
+  register_filehandler(handler)
   register_postdissector(proto)
 end
 
-main.proto, main.setting, main.held = proto, setting, held
+main.proto, main.setting = proto, settings.get
 reset()
 
 return main

@@ -310,8 +310,11 @@ test("a loss over a header ends the counting, not the tags", function()
   local image = data(value(2, ("x"):rep(5000)))
   c.seq[1] = c.seq[1] + 100
   c.send(1, image:sub(101))
-  -- The other side has it all: the capture has not.
+  -- The other side has it all: the capture has not, also not a little later.
   local d = c.send(2, data(value(3, store_rsp(1, 0))))
+  for _ = 1, 16 do
+    c.packet(2, "", 16)
+  end
   equal(d.c.assoc.snap.basis, "association")
   c.send(1, data(value(3, store_rq(2))))
   equal(d.c.assoc.operation, "C-STORE")
@@ -889,9 +892,10 @@ test("links and VLAN tags are seen through", function()
     plain = mac .. "\8\0" .. ip, vlan = mac .. "\129\0\0\100\8\0" .. ip,
     qinq = mac .. "\136\168\0\5\129\0\0\100\8\0" .. ip, v6 = mac .. "\134\221" .. v6,
     raw = ip, loop = "\2\0\0\0" .. ip, sll = ("\0"):rep(14) .. "\8\0" .. ip,
+    snap = mac .. be16(51) .. "\170\170\3\0\0\0\8\0" .. ip,
     mpls = mac .. "\136\71\0\1\1\64" .. ip,
   }) do
-    local out = packet.parse(frame, #frame, {})
+    local out = packet.parse(frame, #frame, {}, ({ raw = 101, loop = 0, sll = 113 })[name])
     equal(out.proto, 6)
     equal(out.length, 3)
     equal(out.seq, 5)

@@ -50,7 +50,10 @@ def test_mutations(run: Callable[..., str], tmp_path: Path) -> None:
     run(capture, export=logs)
     rows = (logs / "frames.log").read_bytes().splitlines()
     frames = [row for row in rows if not row.startswith(b"#")]
-    assert len(frames) == number
+    told = [row.split(b"\t") for row in (logs / "capture.log").read_bytes().splitlines()]
+    copies = sum(int(row[3]) for row in told if row[2:] and row[2].startswith(b"copy"))
+    assert 0 < copies < number / 10
+    assert len(frames) + copies == number
     widths = {row.count(b"\t") for row in frames}
     assert len(widths) == 1
     for log in logs.glob("*.log"):

@@ -1,8 +1,11 @@
 -- Writes dicom.log, known_dicom.log and frames.log while tshark reads a capture, and sflow.log where
 -- there is sFlow in it.
 local bytes = require("bytes")
+local keys = require("keys")
+local link = require("link")
 local rows = require("rows")
 local sflowlog = require("sflowlog")
+local tally = require("tally")
 local uids = require("uids")
 local zeeklog = require("zeeklog")
 
@@ -64,7 +67,7 @@ local macs = memo(function(s) return bytes.mac(sub(s, 7, 12)) .. "\t" .. bytes.m
 -- Addresses and ports of a key as "source <tab> port <tab> destination <tab> port" and as the name
 -- of the conversation, which is the same in both directions.
 local function ends(key)
-  local size = #key >= 36 and 16 or 4
+  local size = #key > 36 and 16 or 4
   local a, b = address(sub(key, 1, size)), address(sub(key, size + 1, size * 2))
   local p1, p2, p3, p4 = byte(key, size * 2 + 1, size * 2 + 4)
   local ap, bp = format("%d", p1 * 256 + p2), format("%d", p3 * 256 + p4)
@@ -100,6 +103,7 @@ function export.open(directory, brief)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.tally = tally.new()
   self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
 end
@@ -118,7 +122,61 @@ function export:sampling(ts, wire)
   return self.sflow
 end
 
+-- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
+-- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
+function export:arrived(ts, wire, out, copy, samples, unset)
+  local counts = self.tally
+  counts:time(ts, wire)
+  if unset then
+    counts:add("clock not set", ts, wire)
+  end
+  if copy then
+    counts:add("copy, " .. copy, ts, wire)
+  elseif samples then
+    counts:add("sFlow", ts, wire)
+  elseif out.key then
+    counts:add("counted", ts, out.wire)
+  else
+    local known = link.WITHOUT_HOST[out.kind]
+    counts:add("no address, " .. (out.reason or known or out.kind == 0 and "LLC"
+      or format("ethertype 0x%04x", out.kind or 0)), ts, wire)
+  end
+  if out.reason and out.key then
+    counts:add(out.reason, ts, wire)
+  end
+  if out.tunnel and not copy then
+    counts:add("through " .. out.tunnel, ts, wire)
+  end
+end
+
+-- A packet that Wireshark's dissectors would see through, and were not asked.
+function export:unresolved()
+  self.tally:add("unresolved", 0, 0)
+end
+
+-- The name of a connection's conversation: with a number where it is not the first of its ports, or
+-- not the only one.
+local function mark_of(d)
+  local c = d and d.c
+  if not c then
+    return ""
+  end
+  if not c.mark then
+    local _, alike = keys.plain(c.a.key)
+    c.mark = (alike > 1 and " network " .. format("%d", alike) or "")
+      .. (c.turn and " turn " .. format("%d", c.turn) or "")
+  end
+  return c.mark
+end
+
 function export:association(a, hosts)
+  if a.twin then
+    local flow = ends(keys.plain(a.c.a.key) .. char(6))[3] .. mark_of(a.c.a)
+    self.twins = self.twins or {}
+    self.twins[#self.twins + 1] = { ts = a.ts, last = a.last_ts, what = "translated", detail = flow,
+      frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
+    return
+  end
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, k in ipairs(hosts:rows(a)) do
@@ -152,18 +210,19 @@ local function ready(s)
 end
 
 -- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
-function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated)
+function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated, d)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
   if out.key then
     local e = ends(out.key .. char(out.proto))
-    addresses, proto, flow = e[1], e[2], e[3]
+    addresses, proto, flow = e[1], e[2], e[3] .. mark_of(d)
   end
   if not OPEN_INFO[protocol] then
     info = nil
   end
   local hw = "-\t-"
-  if out.link == "ethernet" and #s >= 12 and not self.brief then
-    hw = macs(sub(s, 1, 12))
+  local known_hw = not self.brief and link.hardware(s, out)
+  if known_hw then
+    hw = macs(known_hw)
   end
   local tags = self.no_tags
   if a and not self.brief then
@@ -189,14 +248,14 @@ end
 
 -- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
 function export:sample(ts, h, out, length, rate, agent, d)
-  local link = sub(h, 1, 12)
-  if d.row_link ~= link or d.row_vlan ~= out.vlan then
+  local addresses = link.hardware(h, out)
+  if d.row_link ~= addresses or d.row_vlan ~= out.vlan or not d.row_ends then
     local e = ends(out.key .. char(out.proto))
-    local hw = out.link == "ethernet" and #h >= 12 and not self.brief and macs(link) or "-\t-"
-    d.row_link, d.row_vlan = link, out.vlan
+    local hw = addresses and not self.brief and macs(addresses) or "-\t-"
+    d.row_link, d.row_vlan = addresses, out.vlan
     d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
       .. "\t"
-    d.row_flow = e[2] .. "\t" .. e[3] .. "\t-" .. self.no_tags .. "\n"
+    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-" .. self.no_tags .. "\n"
   end
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
@@ -210,6 +269,14 @@ function export:close(hosts)
   for _, k in ipairs(hosts.known_list) do
     self:endpoint(k, hosts)
   end
+  local capture = self.log("capture", tally.FIELDS)
+  for _, row in ipairs(self.tally.list) do
+    capture:write(row)
+  end
+  for _, row in ipairs(self.twins or {}) do
+    capture:write(row)
+  end
+  capture:close()
   self.dicom:close()
   self.known:close()
   self.frames:close()

@@ -47,6 +47,9 @@ local LIST = {
   { "estimate", "uint64", "estimated_bytes", "Estimated bytes", "Frame length x sampling rate" },
   { "impl_uid", "string", "impl.uid", "Implementation class UID", "Of the sender" },
   { "impl_version", "string", "impl.version", "Implementation version", "Of the sender" },
+  { "tunnel", "string", "tunnel", "Tunnel", "What the packet came through, the outermost first" },
+  { "duplicate", "string", "duplicate", "Copy",
+    "A copy of a packet before: same, or elsewhere (another hop, network or MAC address)" },
 }
 fields.LIST = LIST
 

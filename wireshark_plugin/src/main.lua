@@ -1,11 +1,18 @@
 -- The layer that speaks to Wireshark: a postdissector over the raw bytes of each frame.
-local bytes = require("bytes")
 local export = require("export")
+local duplicates = require("duplicates")
 local fields = require("fields")
+local fragments = require("fragments")
 local inventory = require("inventory")
+local link = require("link")
 local lookahead = require("lookahead")
+local opener = require("opener")
 local packet = require("packet")
+local resolved = require("resolved")
+local sampled = require("sampled")
+local settings = require("settings")
 local sflow = require("sflow")
+local shown = require("shown")
 local tls = require("tls")
 local tracker = require("tracker")
 local wanted_fields = require("wanted")
@@ -15,54 +22,15 @@ local main = {}
 
 local byte, sub = string.byte, string.sub
 
+settings.read(...)
 local proto = Proto("pacsflow", "PACS flow")
 fields.register(proto)
-local F = fields.F
-
--- Preferences, overruled by arguments (-X lua_script1:name=value) and by the environment
--- (PACSFLOW_NAME), which is how programs call.
-proto.prefs.inventory = Pref.string("Inventory", "",
-  "A Zeek log with the columns match, name, role, modality and site")
-proto.prefs.sampling_rate = Pref.uint("Sampling rate", 0,
-  "The frames of this capture are samples, one in so many; 0: they are all")
-proto.prefs.lookahead = Pref.uint("Frames to look ahead", 10000,
-  "Frames read beforehand, so that those before the evidence are tagged too; 0: none")
-
-local arguments = {}
-for _, argument in ipairs({ ... }) do
-  local name, value = tostring(argument):match("^([%w_]+)=(.*)$")
-  if name then
-    arguments[name] = value
-  end
-end
-
-local PREFERENCE = { inventory = true, sampling_rate = true, lookahead = true }
-
-local function setting(name)
-  local value = arguments[name] or os.getenv("PACSFLOW_" .. name:upper())
-  if value and value ~= "" then
-    return value
-  end
-  if PREFERENCE[name] then
-    value = proto.prefs[name]
-    if value ~= "" and value ~= 0 then
-      return value
-    end
-  end
-  return nil
-end
-
-local function complain(text)
-  io.stderr:write("pacsflow: ", text, "\n")
-  if gui_enabled() then
-    report_failure("pacsflow: " .. text)
-  end
-end
+settings.register(proto)
 
 local known_inventory, known_path
 
 local function read_inventory()
-  local path = setting("inventory")
+  local path = settings.get("inventory")
   if path == known_path then
     return known_inventory
   end
@@ -72,27 +40,33 @@ local function read_inventory()
   end
   local file, problem = io.open(path, "r")
   if not file then
-    complain("inventory " .. tostring(problem))
+    settings.complain("inventory " .. tostring(problem))
     return nil
   end
   known_inventory = inventory.read(file:lines(), function(line, what)
-    complain("inventory " .. path .. ", line " .. line .. ": " .. what)
+    settings.complain("inventory " .. path .. ", line " .. line .. ": " .. what)
   end)
   file:close()
   return known_inventory
 end
 
--- state: associations of captured frames; samples: of frames sampled by sFlow agents.
-local state, samples, ahead, log
+-- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
+-- tells a packet from its copy.
+local state, samples, copies, ahead, log
+-- The link type of all frames, where it is known.
+local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
 local showing = true
+-- Plain bytes out of TLS in the frame that is dissected.
 local pending = {}
-local progress = tonumber(arguments.progress or os.getenv("PACSFLOW_PROGRESS") or "")
-local export_to = arguments.export or os.getenv("PACSFLOW_EXPORT")
-local brief = arguments.brief or os.getenv("PACSFLOW_BRIEF")
+-- The last frame that was seen for the first time.
+local highest = 0
+local progress = tonumber(settings.get("progress") or "")
+local export_to = settings.get("export")
+local brief = settings.get("brief")
 
 local function reset()
-  local rate = tonumber(setting("sampling_rate") or 0) or 0
+  local rate = settings.number("sampling_rate")
   local entries = read_inventory()
   local function on_row(which)
     return function(a)
@@ -101,9 +75,10 @@ local function reset()
       end
     end
   end
-  local function fresh(sampled, of_agents)
+  local function fresh(of_samples, of_agents)
     local options = {
-      inventory = entries, sampled = sampled, lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
+      inventory = entries, sampled = of_samples,
+      lookahead = ahead and (of_agents and ahead.find_sample or ahead.find),
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
@@ -114,6 +89,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
   main.state, main.samples = state, samples
@@ -124,55 +100,19 @@ function proto.init()
   reset()
 end
 
--- A pipe can be read once only, and a live one would have to be waited for. Wireshark itself opens
--- files alone; tshark's command line tells, where the system does.
-local function can_look_ahead()
-  if gui_enabled() then
-    return true
-  end
-  local line = wanted_fields.command_line()
-  local path = line and wanted_fields.capture(line)
-  if not path then
-    return false
-  elseif path == "-" then
-    -- A file that was opened for tshark has a place where it is read; a pipe has none.
-    return io.stdin:seek("cur") ~= nil
-  end
-  local file = io.open(path, "rb")
-  local regular = file and file:seek("end") and true or false
-  if file then
-    file:close()
-  end
-  return regular
-end
+local handler = opener.new(function()
+  local rate = settings.number("sampling_rate")
+  -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
+  -- hosts, and these show themselves soon.
+  local datagrams = brief and export_to and 20000 or nil
+  return export_to and 10000000 or settings.number("lookahead"), rate > 1, datagrams
+end, function(what, held)
+  ahead, main.held = what, held
+  link_type = what and what.link_type
+end)
 
--- Reads the first frames of each file before it is opened; never claims a file.
-local opener = FileHandler.new("PACS flow look-ahead", "pacsflow_lookahead",
-  "Reads the beginning of captures for the PACS flow plugin", "rms")
-local held
-function opener.read_open(file, capture)
-  -- Wireshark still writes to both after this returns: they must not be collected meanwhile.
-  held = { file, capture }
-  ahead = nil
-  local limit = export_to and 10000000 or tonumber(setting("lookahead") or 0) or 0
-  local rate = tonumber(setting("sampling_rate") or 0) or 0
-  if limit > 0 and can_look_ahead() then
-    -- A ledger joins the samples of one connection itself: of what comes early, it needs to know the
-    -- hosts, and these show themselves soon.
-    local datagrams = brief and export_to and 20000 or nil
-    local fine, found = pcall(lookahead.scan, file, limit, rate > 1, datagrams)
-    ahead = fine and found or nil
-  end
-  return false
-end
-function opener.read()
-  return false
-end
-function opener.seek_read()
-  return false
-end
 -- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
-local raw, size_of, add, referenced = Tvb.raw, Tvb.len, TreeItem.add, TreeItem.referenced
+local raw, size_of, referenced = Tvb.raw, Tvb.len, TreeItem.referenced
 
 local function attribute(name)
   local get
@@ -188,12 +128,29 @@ local function attribute(name)
   end
 end
 local number_of, is_visited = attribute("number"), attribute("visited")
+local told_time = attribute("abs_ts")
+
+-- The time of a frame, also where the clock was not set yet (lookahead.lua). Its second value says so.
+local clock = {}
+local function time_of(pinfo)
+  local ts, unset = told_time(pinfo), ahead and ahead.unset
+  if unset and ts < lookahead.CLOCKS then
+    return ts + unset, true
+  end
+  return ts, false
+end
+
+-- What the tracker asks of a frame: its time.
+local function clock_of(pinfo)
+  if not (ahead and ahead.unset) then
+    return pinfo
+  end
+  clock.abs_ts = time_of(pinfo)
+  return clock
+end
 
 -- In one pass of tshark the tree is the same for every frame.
 local always_wanted = false
--- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
--- can show or match it, it is left out.
-local item_wanted = true
 local own = nil
 local function wanted(tree)
   if always_wanted then
@@ -203,124 +160,8 @@ local function wanted(tree)
   return referenced(tree, own)
 end
 
-local function add_all(item, tags)
-  for i = 1, #tags, 2 do
-    add(item, tags[i], tags[i + 1])
-  end
-end
-
-local function ends_of(which, a, snap, d, frame, first_time)
-  local name = d == a.c.a and "ends_a" or "ends_b"
-  if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
-    return snap[name]
-  end
-  local e = { fields.ends(which.endpoints, a, snap, d, frame) }
-  e.stamp = which.endpoints.stamp
-  local tags = {}
-  local skip = fields.skip
-  local function put(key, value)
-    if value ~= nil and not skip[key] then
-      tags[#tags + 1] = F[key]
-      tags[#tags + 1] = value
-    end
-  end
-  put("src_tag", e[1])
-  put("src_name", e[2])
-  put("src_basis", e[3])
-  put("dst_tag", e[4])
-  put("dst_name", e[5])
-  put("dst_basis", e[6])
-  put("pacs_direction", e[7])
-  e.tags = tags
-  if first_time and snap == a.snap then
-    snap[name] = e
-  end
-  return e
-end
-
-local function tag(tree, which, a, snap, d, frame, first_time, truncated)
-  local item = item_wanted and add(tree, proto) or tree
-  add_all(item, fields.of(a, snap, d))
-  if fields.ends_wanted then
-    add_all(item, ends_of(which, a, snap, d, frame, first_time).tags)
-  end
-  if truncated and not fields.skip.truncated then
-    item:add(F.truncated, true)
-  end
-  return item
-end
-
-local function sampling(item, rate, wire)
-  item:add(F.rate, rate)
-  item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
-end
-
--- Both ends of a sampled header, whether or not it is tagged.
-local sample_out, sample_source = {}, {}
-function sample_source:raw(offset, length)
-  return sub(self.s, offset + 1, offset + length)
-end
-
-local sample_info = {}
-
--- Returns how many samples there are, or nil where it is no sFlow.
-local function each_sample(tree, pinfo, s, room, visible, frame, fresh, wire)
-  local ts = pinfo.abs_ts
-  sample_info.abs_ts = ts
-  local records = fresh and log and log:sampling(ts, wire) or nil
-  return sflow.read(s, function(sample)
-    local h, out = sample.header, sample_out
-    packet.sampled(sample.protocol, h, sample.length, out)
-    local a, snap, d = nil, nil, nil
-    if out.proto == 6 and out.key and not out.fragment and not out.short then
-      if not fresh then
-        a, snap = samples:revisit(out.key, frame)
-        d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
-      else
-        sample_source.s = h
-        local there = #h - out.offset
-        if there < 0 then
-          there = 0
-        elseif there > out.length then
-          there = out.length
-        end
-        d = samples:packet(frame, sample_info, out.key, out.seq, out.ack, out.flags, sample_source,
-          out.offset, out.length, there, sample.length, sample.rate)
-        a = d.c.assoc
-        snap = a and a.id and a.snap
-      end
-    end
-    local tagged = snap and not snap.untagged
-    local truncated = #h < sample.length - sample.stripped
-    if visible then
-      -- A sample of another protocol shows its rate, but is no DICOM.
-      local item = tree
-      if tagged then
-        item = tag(tree, samples, a, snap, d, frame, fresh, truncated)
-      end
-      item:add(F.sample, sample.index)
-      item:add(F.agent, bytes.address(sample.agent))
-      if d then
-        item:add(F.sample_src, fields.address(d))
-        item:add(F.sample_dst, fields.address(d.peer))
-      end
-      sampling(item, sample.rate, sample.length)
-    end
-    if records and d and not tagged then
-      log:sample(ts, h, out, sample.length, sample.rate, sample.agent, d)
-    elseif records then
-      local e = tagged and not log.brief and ends_of(samples, a, snap, d, frame, true)
-      local name = tagged and "DICOM" or out.proto == 6 and "TCP" or out.proto == 17 and "UDP"
-        or out.kind == 0x0806 and "ARP" or out.proto and "IP" or "Ethernet"
-      log:frame(ts, name, h, out, sample.length, nil, sample.rate, sample.agent, tagged and a, snap,
-        e, truncated)
-    end
-  end, records, room)
-end
-
 local HEAD, LONG_HEAD = 66, 192
 local out = {}
-local highest = 0
 
 -- Each frame leaves garbage of Wireshark's own objects, and little lives on: collecting it seldom
 -- saves a tenth of the plugin's time, as long as what lives is small.
@@ -334,73 +175,178 @@ local function tune_collector()
   end
 end
 
+-- The payload of a packet that Wireshark put together or found behind what is not parsed here.
+local elsewhere = {}
+function elsewhere:raw(offset, length)
+  return self.source:raw(self.base + offset, length)
+end
+
+-- How the packet in `out` repeats one before it, or nil.
+local function copy_in(s, pinfo, fresh)
+  return fresh and copies and copies:check(s, out, time_of(pinfo), number_of(pinfo)) or nil
+end
+
+-- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
+-- how it repeats another packet.
+local function parse(tvb, pinfo, s, size, wire, fresh)
+  packet.parse(s, wire, out, link_type)
+  if (out.inner or out.reason or not out.l3) and size > #s then
+    s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
+    packet.parse(s, wire, out, link_type)
+  end
+  local copy = out.l3 and copy_in(s, pinfo, fresh)
+  if resolved.is_needed(out) then
+    local known = out.l3
+    if resolved.ready() and resolved.find(out, wire) then
+      if not known then
+        copy = copy_in(out.bytes, pinfo, fresh)
+      end
+      elsewhere.source, elsewhere.base = out.source, out.base
+      return out.bytes, elsewhere, out.source:len() - out.base, copy
+    elseif log and not resolved.ready() then
+      log:unresolved()
+    end
+  end
+  return s, tvb, size, copy
+end
+
+-- A TCP segment seen for the first time. Returns its direction.
+local function follow(pinfo, frame, source, size, s)
+  local there = size - out.offset
+  if there > out.length then
+    there = out.length
+  elseif there < 0 then
+    there = 0
+  end
+  local key = state:key(out)
+  local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
+    out.length, there, out.wire, state.rate)
+  d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
+  for i = 1, #pending do
+    state:plaintext(frame, clock_of(pinfo), key, pending[i])
+    pending[i] = nil
+  end
+  if known_inventory and known_inventory.has_mac and not d.mac then
+    local addresses = link.hardware(s, out)
+    if addresses then
+      d.mac, d.peer.mac = sub(addresses, 7, 12), d.peer.mac or sub(addresses, 1, 6)
+    end
+  end
+  return d
+end
+
+-- Frames that are copies, so that they are known again when they are looked at again.
+local copy_of, copies_known = {}, 0
+local MAX_COPIES = 1000000
+
+local function remember_copy(frame, copy)
+  if copies_known < MAX_COPIES then
+    copy_of[frame], copies_known = copy, copies_known + 1
+  end
+end
+
+-- Association, tags and direction of the packet in `out`, or nothing. An association is followed
+-- by packets that are met for the first time and are no copies; the others are looked up.
+local function place(pinfo, frame, s, source, there, fresh, copy)
+  if out.proto ~= 6 or not out.key or out.short then
+    return nil
+  end
+  local whole = not out.fragment and not out.first_fragment
+  local d
+  if not fresh or copy then
+    if not showing then
+      return nil
+    end
+    local key = whole and state:key(out) or out.key
+    local a, snap = state:revisit(key, frame)
+    return a, snap, a and (a.c.a.key == key and a.c.a or a.c.b)
+  elseif whole then
+    d = follow(pinfo, frame, source, there, s)
+  else
+    -- A piece of a packet: Wireshark puts it together where its last piece is.
+    d = state:direction(out.key)
+    if not d then
+      return nil
+    end
+    d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + out.wire
+  end
+  local a = d.c.assoc
+  return a, a and a.snap, d
+end
+
+-- The samples of the packet in `out`: how many there are, or nil where it holds none.
+local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
+  if out.proto ~= 17 or not out.length or out.length <= 28 or there <= out.offset + 28
+    or out.fragment or out.first_fragment or not sflow.begins(source:raw(out.offset, 8)) then
+    return nil
+  end
+  local captured = there - out.offset
+  if captured > out.length then
+    captured = out.length
+  end
+  return sampled.read(proto, samples, fresh and log, tree, clock_of(pinfo),
+    source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
+end
+
+local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
+  local ts, unset = time_of(pinfo)
+  log:arrived(ts, wire, out, copy, told, unset)
+  -- A datagram of samples is told by its samples; it would be counted on top of them.
+  if not told and not copy then
+    local e = snap and not log.brief and shown.ends_of(state, a, snap, d, frame, true)
+    log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
+      not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
+      cut, d)
+  end
+  if progress and frame % progress == 0 then
+    io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
+  end
+end
+
 -- A frame that is not the inside of a data set.
 local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   tune_collector()
   if size > HEAD then
     s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
   end
-  local wire = pinfo.len
-  packet.parse(s, wire, out)
-  local a, snap, d
-  local kind = out.proto
-  if kind == 6 and out.key and not out.fragment and not out.short then
-    if fresh then
-      local there = size - out.offset
-      if there > out.length then
-        there = out.length
-      elseif there < 0 then
-        there = 0
-      end
-      d = state:packet(frame, pinfo, out.key, out.seq, out.ack, out.flags, tvb, out.offset,
-        out.length, there, wire, state.rate)
-      for i = 1, #pending do
-        state:plaintext(frame, pinfo, out.key, pending[i])
-        pending[i] = nil
-      end
-      if known_inventory and known_inventory.has_mac and not d.mac and out.link == "ethernet" then
-        d.mac, d.peer.mac = sub(s, 7, 12), d.peer.mac or sub(s, 1, 6)
-      end
-      a = d.c.assoc
-      snap = a and a.snap
-    elseif showing then
-      a, snap = state:revisit(out.key, frame)
-      d = a and (a.c.a.key == out.key and a.c.a or a.c.b)
-    end
-    if snap and snap.untagged then
-      snap = nil
-    end
-    if snap and showing and wanted(tree) then
-      local item = tag(tree, state, a, snap, d, frame, fresh, size < wire)
-      if state.rate > 1 then
-        sampling(item, state.rate, wire)
-      end
+  local wire, source, there, copy = pinfo.len, nil, nil, nil
+  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
+  if out.fragment or out.first_fragment then
+    fragments.ports(out)
+  end
+  if copy and showing then
+    remember_copy(frame, copy)
+  elseif not fresh then
+    copy = copy_of[frame]
+  end
+  local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
+  if snap and snap.untagged then
+    snap = nil
+  end
+  if snap and showing and wanted(tree) then
+    local item = shown.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
+    shown.way(item, out.tunnel, copy)
+    if state.rate > 1 then
+      shown.sampling(item, state.rate, wire)
     end
   end
-  local sampled = nil
-  if kind == 17 and out.length and out.length > 28 and size > out.offset + 28
-    and not out.fragment and sflow.begins(tvb:raw(out.offset, 8)) then
-    local there = size - out.offset
-    if there > out.length then
-      there = out.length
-    end
-    sampled = each_sample(tree, pinfo, tvb:raw(out.offset, there), out.length,
-      showing and wanted(tree), frame, fresh, wire)
-  end
+  local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
   if log and fresh then
-    -- A datagram of samples is told by its samples; it would be counted on top of them.
-    if not sampled then
-      local e = snap and not log.brief and ends_of(state, a, snap, d, frame, true)
-      log:frame(pinfo.abs_ts, tostring(pinfo.cols.protocol), s, out, wire,
-        not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e, size < wire)
-    end
-    if progress and frame % progress == 0 then
-      io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
-    end
+    record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
   end
 end
 
 local inside = tracker.inside
+
+-- The headers of a packet on the shortest way: Ethernet, IPv4 without options, TCP.
+local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
+
+-- Whether it was there before.
+local function repeats(s, pinfo, h, flags, id, ttl)
+  plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
+  plain.id, plain.ttl = id, ttl
+  return copies and copies:check(s, plain, time_of(pinfo), number_of(pinfo))
+end
 
 function proto.dissector(tvb, pinfo, tree)
   local size, frame = size_of(tvb), number_of(pinfo)
@@ -412,19 +358,20 @@ function proto.dissector(tvb, pinfo, tree)
     -- With a read filter in two passes, frames that it drops share their number with the next.
     fresh = not is_visited(pinfo)
   end
-  if fresh and not log then
+  if fresh and not log and not state.paths.several then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
-    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
+    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
         local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
         local total = l1 * 256 + l2
-        if flags and size - 14 >= total and inside(state, d,
-            ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4, size) then
+        if flags and size - 14 >= total and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl)
+          and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
+            size) then
           if showing and wanted(tree) then
             local a = d.c.assoc
-            tag(tree, state, a, a.snap, d, frame, true, false)
+            shown.tag(proto, tree, state, a, a.snap, d, frame, true, false)
           end
           return
         end
@@ -478,17 +425,20 @@ if not gui_enabled() then
     fields.limit(is_wanted)
     showing = wanted_fields.names_plugin(line)
     always_wanted = wanted_fields.one_pass(line)
-    item_wanted = wanted_fields.names_protocol(line)
-    idle = not showing and not export_to and not setting("always")
+    shown.item_wanted = wanted_fields.names_protocol(line)
+    idle = not showing and not export_to and not settings.get("always")
   end
 end
 
 if not idle then
-  register_filehandler(opener)
+  if settings.get("deep") or opener.asks_dissectors() then
+    resolved.prepare()
+  end
+  register_filehandler(handler)
   register_postdissector(proto)
 end
 
-main.proto, main.setting, main.held = proto, setting, held
+main.proto, main.setting = proto, settings.get
 reset()
 
 return main

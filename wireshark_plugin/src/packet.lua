@@ -1,165 +1,215 @@
--- Finds addresses, ports and payload in the bytes of a frame, whatever link they were captured on.
+-- Finds addresses, ports and payload in the bytes of a frame: those of the innermost packet,
+-- whatever it was tunnelled through.
+local link = require("link")
+local tunnel = require("tunnel")
+
 local packet = {}
 
 local byte, sub = string.byte, string.sub
 
-local ETHERTYPE_VLAN = { [0x8100] = true, [0x88a8] = true, [0x9100] = true, [0x9200] = true }
+-- Tunnels in tunnels, as deep as anyone builds them.
+local MAX_DEPTH = 16
+local IPV4, IPV6, TEB = 0x0800, 0x86dd, 0x6558
 
--- Offset (from 1) of the IP header and its ethertype behind an Ethernet header, VLAN tags between.
-local function ethernet(s)
-  local a, b = byte(s, 13, 14)
-  if not b then
-    return nil
-  end
-  local kind, at, vlan = a * 256 + b, 15, nil
-  for _ = 1, 4 do
-    if ETHERTYPE_VLAN[kind] then
-      local t1, t2, k1, k2 = byte(s, at, at + 3)
-      if not k2 then
-        return nil
-      end
-      vlan = (t1 * 256 + t2) % 4096
-      kind, at = k1 * 256 + k2, at + 4
-    elseif kind == 0x8847 or kind == 0x8848 then
-      -- MPLS: to the bottom of the stack.
-      repeat
-        local c = byte(s, at + 2)
-        at = at + 4
-      until not c or c % 2 == 1
-      local v = byte(s, at)
-      kind = v and (v >= 0x60 and 0x86dd or 0x0800) or 0
-    elseif kind == 0x8864 then
-      local p1, p2 = byte(s, at + 6, at + 7)
-      kind = p2 and (p1 == 0 and p2 == 0x21 and 0x0800 or p2 == 0x57 and 0x86dd) or 0
-      at = at + 8
-    else
-      break
-    end
-  end
-  return at, kind, vlan
-end
-packet.ethernet = ethernet
+-- Headers of this many bytes hold any stack of tunnels that is read.
+packet.HEADERS = 2048
 
-local function is_ip(s, at, room)
-  local v, _, l1, l2 = byte(s, at, at + 3)
-  if not l2 then
-    return nil
-  elseif v >= 0x45 and v <= 0x4f and l1 * 256 + l2 >= 20 and l1 * 256 + l2 <= room - at + 1 then
-    return 0x0800
-  elseif v >= 0x60 and v <= 0x6f then
-    local p1, p2 = byte(s, at + 4, at + 5)
-    if p2 and p1 * 256 + p2 + 40 <= room - at + 1 then
-      return 0x86dd
-    end
-  end
-  return nil
-end
-
--- Where IP begins on links that are not Ethernet: raw, BSD loopback, Linux cooked v1 and v2.
-local function other_link(s, room)
-  for _, at in ipairs({ 1, 5, 17, 21 }) do
-    local kind = is_ip(s, at, room)
-    if kind then
-      return at, kind
-    end
-  end
-  return nil
-end
-
--- Fills `out` from the first bytes of a frame (128 are enough without long options); `room` is
--- the frame's length on the wire. out.proto: 6, 17, another IP protocol, or nil; out.key:
--- addresses and ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the
--- payload. Returns out.
-function packet.parse(s, room, out)
-  local at, kind, vlan = ethernet(s)
-  out.vlan, out.proto, out.key, out.link = vlan, nil, nil, "ethernet"
-  local v = (kind == 0x0800 or kind == 0x86dd) and byte(s, at)
-  if not v or (kind == 0x0800) ~= (v >= 0x45 and v <= 0x4f) or v >= 0x70 then
-    if kind == 0x0806 then
-      out.kind = kind
-      return out
-    end
-    local other_at, other_kind = other_link(s, room)
-    if not other_at then
-      out.kind = kind
-      return out
-    end
-    at, kind, out.link = other_at, other_kind, "other"
-  end
-  out.kind = kind
-  return packet.ip(s, at, kind, out, room)
-end
-
-function packet.ip(s, at, kind, out, room)
-  local proto, next_at, total
-  if kind == 0x0800 then
-    local v, _, l1, l2, _, _, f1, f2, _, p = byte(s, at, at + 9)
-    if not p or #s < at + 19 then
-      return out
-    end
-    proto, next_at, total = p, at + v % 16 * 4, l1 * 256 + l2
-    out.hosts = sub(s, at + 12, at + 19)
-    if f1 % 32 * 256 + f2 ~= 0 then
-      -- A later fragment has no ports.
-      out.proto, out.key = proto, out.hosts .. "\0\0\0\0"
-      out.fragment = true
-      return out
-    end
-    -- A zero is what offloading to the network card leaves there.
-    total = (total > 0 and total or room - at + 1) - v % 16 * 4
-  else
-    local p1, p2, p = byte(s, at + 4, at + 6)
-    if not p or #s < at + 39 then
-      return out
-    end
-    proto, next_at, total = p, at + 40, p1 * 256 + p2
-    out.hosts = sub(s, at + 8, at + 39)
-    for _ = 1, 8 do
-      if proto == 0 or proto == 43 or proto == 60 then
-        local n, size = byte(s, next_at, next_at + 1)
-        if not size then
-          break
-        end
-        proto, next_at, total = n, next_at + size * 8 + 8, total - size * 8 - 8
-      elseif proto == 44 then
-        local n, _, o1, o2 = byte(s, next_at, next_at + 3)
-        if not o2 then
-          break
-        end
-        proto, next_at, total = n, next_at + 8, total - 8
-        if o1 * 256 + o2 >= 8 then
-          out.proto, out.key, out.fragment = proto, out.hosts .. "\0\0\0\0", true
-          return out
-        end
-      else
-        break
-      end
-    end
-  end
-  out.proto, out.fragment = proto, false
+local function transport(s, at, total, proto, out)
   if proto == 6 then
-    if #s < next_at + 13 then
-      out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
+    if #s < at + 13 then
+      out.key = #s >= at + 3 and out.hosts .. sub(s, at, at + 3) or nil
       out.short = true
-      return out
+      return
     end
-    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, next_at + 4, next_at + 13)
+    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, at + 4, at + 13)
     out.short = false
-    out.key = out.hosts .. sub(s, next_at, next_at + 3)
+    out.key = out.hosts .. sub(s, at, at + 3)
     out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
     out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
     local header = (size - size % 16) / 4
-    out.flags, out.offset = flags, next_at - 1 + header
+    out.flags, out.offset = flags, at - 1 + header
     out.length = total - header
     if header < 20 or out.length < 0 then
       out.length, out.short = 0, true
     end
   elseif proto == 17 or proto == 132 then
-    out.key = #s >= next_at + 3 and out.hosts .. sub(s, next_at, next_at + 3) or nil
-    out.offset, out.length = next_at + 7, total - 8
+    out.key = #s >= at + 3 and out.hosts .. sub(s, at, at + 3) or nil
+    out.offset, out.length = at + 7, total - 8
   else
     out.key = out.hosts .. "\0\0\0\0"
   end
+end
+packet.transport = transport
+
+-- An IPv4 header. Returns protocol, where the payload begins and its length; nil where it is cut.
+local function ipv4(s, at, out, room)
+  local v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, at, at + 9)
+  if not p or #s < at + 19 then
+    return nil
+  end
+  local header, total = v % 16 * 4, l1 * 256 + l2
+  -- A zero is what offloading to the network card leaves there.
+  total = total > 0 and total or room - at + 1
+  out.hosts, out.ttl, out.id = sub(s, at + 12, at + 19), ttl, i1 * 256 + i2
+  out.stop = at + total - 1
+  local place = f1 % 32 * 256 + f2
+  -- A fragment, and whether it is the first, which has the ports.
+  out.fragment, out.first_fragment = place ~= 0, f1 % 64 >= 32 and place == 0
+  return p, at + header, total - header
+end
+
+local EXTENSION = { [0] = true, [43] = true, [60] = true, [135] = true }
+
+local function ipv6(s, at, out)
+  local p1, p2, p, ttl = byte(s, at + 4, at + 7)
+  if not ttl or #s < at + 39 then
+    return nil
+  end
+  local total = p1 * 256 + p2
+  out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
+  out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
+  at = at + 40
+  for _ = 1, 8 do
+    if EXTENSION[p] then
+      local n, size = byte(s, at, at + 1)
+      if not size then
+        break
+      end
+      p, at, total = n, at + size * 8 + 8, total - size * 8 - 8
+    elseif p == 44 then
+      local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
+      if not i4 then
+        break
+      end
+      out.id = ((i1 * 256 + i2) * 256 + i3) * 256 + i4
+      local place = o1 * 256 + o2
+      out.fragment, out.first_fragment = place >= 8, place == 1
+      p, at, total = n, at + 8, total - 8
+      if out.fragment then
+        break
+      end
+    else
+      break
+    end
+  end
+  return p, at, total
+end
+
+-- Fills `out` from the packet at `at` and what it carries.
+local function network(s, at, kind, out, room, depth)
+  out.kind = kind
+  local proto, next_at, total
+  local v = (kind == IPV4 or kind == IPV6) and byte(s, at)
+  if v and kind == IPV4 and v >= 0x45 and v <= 0x4f then
+    proto, next_at, total = ipv4(s, at, out, room)
+  elseif v and kind == IPV6 and v >= 0x60 and v <= 0x6f then
+    proto, next_at, total = ipv6(s, at, out)
+  end
+  if not proto then
+    out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")
+    return
+  end
+  if proto == 51 then
+    -- An authentication header hides nothing (RFC 4302).
+    local n, words = byte(s, next_at, next_at + 1)
+    if words then
+      proto, next_at, total = n, next_at + words * 4 + 8, total - words * 4 - 8
+    end
+  end
+  out.proto, out.l3, out.l4 = proto, at, next_at
+  if out.fragment then
+    -- A later fragment has no ports.
+    out.key = out.hosts .. "\0\0\0\0"
+    return
+  end
+  local path, hosts, stop = out.path, out.hosts, out.stop
+  local name, inside, inner = nil, nil, nil
+  if not out.first_fragment then
+    name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
+  end
+  if name and inside and inner and inner ~= 0 then
+    if depth >= MAX_DEPTH then
+      out.reason = "nested too deeply"
+    else
+      local vlan, hw, ttl, id = out.vlan, out.hw, out.ttl, out.id
+      local a, b = sub(hosts, 1, #hosts / 2), sub(hosts, #hosts / 2 + 1)
+      link.note(out, a < b and a .. b or b .. a)
+      out.inner, out.l3, out.hosts = inside, nil, nil
+      out.frame_stop = stop
+      out.hw, out.vlan = nil, nil
+      if inner == TEB then
+        inside, inner = link.ethernet(s, inside, out, room, 0)
+      else
+        inside, inner = link.behind(s, inside, inner, out, room, 0)
+      end
+      if inside then
+        network(s, inside, inner, out, stop < room and stop or room, depth + 1)
+      end
+      if out.l3 then
+        out.tunnel = out.tunnel and name .. "," .. out.tunnel or name
+        return
+      end
+      -- Not a packet in there, or not enough of it: what carries it is all there is.
+      out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
+      out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
+      out.kind, out.fragment, out.first_fragment = kind, false, false
+    end
+  end
+  out.path = path
+  transport(s, next_at, total, proto, out)
+end
+
+local function reset(out)
+  out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
+  out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
+  out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
+  out.frame_stop = nil
+end
+packet.reset = reset
+
+-- Fills `out` from the first bytes of a frame; `room` is the frame's length on the wire, kind its
+-- link type (nil: Ethernet). out.proto: 6, 17, another IP protocol, or nil; out.key: addresses and
+-- ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the payload.
+-- out.tunnel: names of the tunnels around it, the outermost first; out.path: what tells networks
+-- apart (tags and numbers of tunnels); out.wire: the frame's length without what it was tunnelled
+-- through. out.reason: why there are no addresses, where there should be. Returns out.
+function packet.parse(s, room, out, kind)
+  reset(out)
+  out.wire = room
+  local read = link.TYPES[kind or 1]
+  if not read then
+    out.kind, out.reason = nil, "link type"
+    return out
+  end
+  local at, ethertype = read(s, 1, out, room, 0)
+  out.kind = ethertype
+  if at then
+    network(s, at, ethertype, out, room, 0)
+  end
+  if out.inner then
+    packet.measure(out, room)
+  end
+  return out
+end
+
+-- No Ethernet frame is shorter, its checksum left out (IEEE 802.3).
+local SHORTEST = 60
+
+-- The length of an inner frame: from its own Ethernet header to the end of what carries it, or of
+-- its packet as if it had one.
+function packet.measure(out, room)
+  if out.hw then
+    local stop = out.frame_stop
+    out.wire = (stop and stop < room and stop or room) - out.hw + 1
+  else
+    local size = (out.stop < room and out.stop or room) - out.l3 + 15
+    out.wire = size > SHORTEST and size or SHORTEST
+  end
+end
+
+-- A packet of the given ethertype (IPv4 or IPv6) that begins at `at`.
+function packet.ip(s, at, kind, out, room)
+  network(s, at, kind, out, room, 0)
   return out
 end
 
@@ -174,22 +224,26 @@ function packet.sampled(protocol, header, length, out)
       local total = l1 * 256 + l2
       local skip = flags and 20 + (h - h % 16) / 4
       if flags and skip >= 40 and total >= skip then
-        out.vlan, out.link, out.kind, out.proto, out.key = nil, "ethernet", 0x0800, 6,
-          sub(header, 27, 38)
+        out.vlan, out.hw, out.kind, out.proto, out.key = nil, 1, IPV4, 6, sub(header, 27, 38)
         out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
         out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
         out.flags, out.offset, out.length = flags, 14 + skip, total - skip
-        out.fragment, out.short = false, false
+        out.fragment, out.first_fragment, out.short = false, false, false
+        out.path, out.tunnel, out.inner, out.wire, out.l3 = "", nil, nil, length, 15
         return out
       end
     end
     return packet.parse(header, length, out)
   end
-  out.key, out.proto, out.vlan, out.link, out.kind = nil, nil, nil, "other", nil
-  local kind = protocol == 11 and 0x0800 or protocol == 12 and 0x86dd
+  reset(out)
+  out.wire = length
+  local kind = protocol == 11 and IPV4 or protocol == 12 and IPV6
+  out.kind = kind or nil
   if kind then
-    out.kind = kind
-    packet.ip(header, 1, kind, out, length)
+    network(header, 1, kind, out, length, 0)
+    if out.inner then
+      packet.measure(out, length)
+    end
   end
   return out
 end

@@ -23,7 +23,8 @@ rows.DICOM = {
   { "rsp_failure", "count" }, { "rsp_pending", "count" }, { "rsp_cancel", "count" },
   { "failure_codes", "set[string]" }, { "move_destinations", "set[string]" },
   { "data_pdus", "count" }, { "data_bytes_orig", "count" }, { "data_bytes_resp", "count" },
-  { "missed_bytes", "count" }, { "flags", "set[string]" },
+  { "missed_bytes", "count" }, { "flags", "set[string]" }, { "vlan", "count" },
+  { "tunnel", "set[string]" }, { "proxied_for", "addr" },
 }
 
 rows.KNOWN = {
@@ -72,10 +73,13 @@ function rows.ending(a)
   return a.closed and a.end_seen and not is_partial(a) and "closed" or "incomplete"
 end
 
+-- The members of a set, each once.
 local function split(roles)
   local out = {}
   for role in (roles or ""):gmatch("[^,]+") do
-    out[#out + 1] = role
+    if not out[role] then
+      out[#out + 1], out[role] = role, true
+    end
   end
   return out
 end
@@ -121,7 +125,8 @@ function rows.dicom(a)
     rsp_failure = counts.failure, rsp_pending = counts.pending, rsp_cancel = counts.cancel,
     failure_codes = a.failures, move_destinations = a.destinations, data_pdus = counts.data_pdus,
     data_bytes_orig = a.orig_data, data_bytes_resp = a.resp_data, missed_bytes = a.missed,
-    flags = flags,
+    flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
+    proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
 end
 

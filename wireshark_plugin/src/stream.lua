@@ -69,6 +69,9 @@ function steps.H(h, c, a, d, s)
       a.counts.data_pdus = a.counts.data_pdus + 1
     end
     d.pdu_left = length
+    if d.guess and not a.confirmed then
+      h.found_header(c, a, d)
+    end
     stream.start(d, "V", 6)
     if length < 6 and not pass_over(a, d, length) then
       return false
@@ -196,7 +199,7 @@ local function command_done(h, c, a, d, s, cut)
     a.flags.malformed = h.counts(a, d) or a.flags.malformed
     return true
   end
-  if not a.confirmed and (command.field or command.sop) then
+  if (not a.confirmed or a.midstream) and (command.field or command.sop) then
     a.midstream = true
     association.confirm(a, command.field and 95 or 85)
   end

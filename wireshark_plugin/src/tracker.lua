@@ -1,23 +1,29 @@
 -- Follows TCP connections packet by packet and says which association each belongs to.
 local association = require("association")
-local dimse = require("dimse")
 local endpoints = require("endpoints")
+local keys = require("keys")
+local paths = require("paths")
 local pdu = require("pdu")
+local segments = require("segments")
 local stream = require("stream")
 
 local tracker = {}
 tracker.__index = tracker
 
-local byte, find, floor, sub = string.byte, string.find, math.floor, string.sub
+local byte = string.byte
 
 local MODULUS, HALF = 4294967296, 2147483648
 -- Connections without evidence that are remembered: two generations of this many.
 local GENERATION = 16384
--- Segments that wait for one before them, and their bytes, per direction.
-local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
-local MAX_HOLES = 64
+-- So many acknowledgments of a segment, and for so long, may stand in a capture before it.
+local LATE, LATE_TIME = 16, 0.02
 -- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
 local MAX_WINDOW = 1073741824
+-- One packet is not further from itself on two sides of a router, in seconds.
+local TWIN_TIME = 1
+-- So many seconds between two packets are no pause but a clock that was set; it may step back less
+-- where several queues make one capture.
+local JUMP, DISORDER = 86400, 1
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
 
@@ -32,16 +38,19 @@ function tracker.new(options)
     kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {}, closing = {},
     closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
-    sampling_rate = options.sampling_rate,
+    sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
+    now = 0, skew = 0,
   }, tracker)
+  t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
     counts = function(a, d) return not a.frozen and not d.frozen end,
     pdu_done = function(_, a, d)
       if not d.frozen then
-        a.last_pdu_ts = t.now
+        a.last_pdu_ts = t:on_clock(a)
       end
     end,
     lost = function(c, d) t:lost(c, d) end,
+    found_header = function(c, a, d) t:found_header(c, a, d) end,
     again = function(c, d) return t:again(c, d) end,
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
@@ -49,29 +58,12 @@ function tracker.new(options)
   return t
 end
 
-local function swap_key(key)
-  if #key >= 36 then
-    return sub(key, 17, 32) .. sub(key, 1, 16) .. sub(key, 35, 36) .. sub(key, 33, 34)
-      .. sub(key, 37)
-  end
-  return sub(key, 5, 8) .. sub(key, 1, 4) .. sub(key, 11, 12) .. sub(key, 9, 10) .. sub(key, 13)
-end
-
-local function half(key, first)
-  if #key >= 36 then
-    return first and sub(key, 1, 16) or sub(key, 17, 32),
-      first and sub(key, 33, 34) or sub(key, 35, 36)
-  end
-  return first and sub(key, 1, 4) or sub(key, 5, 8),
-    first and sub(key, 9, 10) or sub(key, 11, 12)
-end
-
--- key: source address, destination address, source port, destination port, as on the wire.
+-- key: see keys.lua.
 function tracker:connect(key)
   local a = { key = key, packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
-  local b = { key = swap_key(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
-  a.host, a.port_raw = half(key, true)
-  b.host, b.port_raw = half(key, false)
+  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
+  a.host, a.port_raw = keys.half(key, true)
+  b.host, b.port_raw = keys.half(key, false)
   a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)
   b.port = byte(b.port_raw, 1) * 256 + byte(b.port_raw, 2)
   local c = { a = a, b = b, seen_version = -1 }
@@ -82,6 +74,15 @@ function tracker:connect(key)
   self.young[a.key], self.young[b.key] = a, b
   self.young_size = self.young_size + 1
   return a
+end
+
+-- The key of the TCP packet that packet.parse found.
+function tracker:key(out)
+  local of_paths = self.paths
+  if out.path == "" and not of_paths.tagged then
+    return out.key
+  end
+  return of_paths:key(out.key, out.path, out.seq, out.ack, out.flags)
 end
 
 function tracker:direction(key)
@@ -99,25 +100,40 @@ function tracker:direction(key)
 end
 
 -- The stream is DICOM, or taken for it: it is never forgotten.
-local function keep(t, c)
+function tracker:keep(c)
   local a = c.assoc
   if not a.id then
-    a.id = t.next_id
-    t.next_id = t.next_id + 1
-    t.list[#t.list + 1] = a
-    t.kept[c.a.key], t.kept[c.b.key] = c.a, c.b
+    a.id = self.next_id
+    self.next_id = self.next_id + 1
+    self.list[#self.list + 1] = a
+    self.kept[c.a.key], self.kept[c.b.key] = c.a, c.b
     for _, key in ipairs({ c.a.key, c.b.key }) do
-      local of_key = t.by_key[key] or {}
-      t.by_key[key] = of_key
+      local of_key = self.by_key[key] or {}
+      self.by_key[key] = of_key
       of_key[#of_key + 1] = a
     end
   end
 end
 
-local function open(t, c)
-  local a = association.new(c.first_frame or t.frame, c.first_ts or t.now)
-  a.c, c.assoc, a.flags.sampled = c, a, t.sampled or nil
+function tracker:open(c)
+  local a = association.new(c.first_frame or self.frame, c.first_ts or self.now)
+  a.c, c.assoc, a.flags.sampled, a.skew = c, a, self.sampled or nil, self.skew
   return a
+end
+
+-- The time now on the clock by which an association began: a clock that was set meanwhile has not
+-- made it longer.
+function tracker:on_clock(a)
+  return self.now - (self.skew - a.skew)
+end
+
+-- Takes the time of the next packet.
+function tracker:tick(ts)
+  local step = ts - self.now
+  if self.frames > 0 and (step > JUMP or step < -DISORDER) then
+    self.skew = self.skew + step
+  end
+  self.now = ts
 end
 
 -- The association ended on this connection and another begins.
@@ -125,10 +141,20 @@ function tracker:again(c, d)
   local before = c.assoc
   self:finish(before)
   c.first_frame, c.first_ts = self.frame, self.now
-  local a = open(self, c)
+  local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
   return a
+end
+
+-- The header of a P-DATA-TF in a stream that begins in the middle. A second one where the first says
+-- that it must be is proof, as one that was searched for is where DICOM is spoken.
+function tracker:found_header(c, a, d)
+  d.headers = (d.headers or 0) + 1
+  if d.headers > 1 or d.searched and (DICOM_PORT[c.a.port] or DICOM_PORT[c.b.port]) then
+    a.midstream = true
+    association.confirm(a, d.headers > 1 and 90 or 80)
+  end
 end
 
 -- The parser cannot go on in direction d.
@@ -141,6 +167,7 @@ function tracker:lost(c, d)
     else
       c.assoc = nil
     end
+    c.a.data_bytes, c.b.data_bytes, c.a.headers, c.b.headers = nil, nil, nil, nil
     stream.start(c.a, nil)
     stream.start(c.b, nil)
     if c.syn and not c.past_start then
@@ -194,236 +221,6 @@ function tracker:guess_originator(c, a, d, command)
   end
 end
 
-local FOREIGN_START = { "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0[\0-\5]" }
-
-local function looks_foreign(s)
-  for i = 1, #FOREIGN_START do
-    if find(s, FOREIGN_START[i]) then
-      return true
-    end
-  end
-  return false
-end
-
-local function printable_titles(s)
-  return #s < 42 or (find(s, "^[ -~\0]+$", 11) == nil and not find(sub(s, 11, 42), "[^ -~\0]"))
-end
-
--- Whether the segment s shows by itself where a PDU or a command set begins in it.
-local function hunt(t, c, d, s, cut)
-  local first = byte(s, 1)
-  local a = c.assoc
-  local confirmed = a and a.confirmed
-  if first == 4 then
-    if not pdu.begins_data(s) then
-      return false
-    end
-    if not confirmed and byte(s, 12) % 2 == 1 and #s >= 24
-      and not dimse.command(sub(s, 13), true) then
-      return false
-    end
-  elseif first == 0 then
-    if sub(s, 1, 8) ~= "\0\0\0\0\4\0\0\0" then
-      return false
-    end
-    local command = dimse.command(s, true)
-    if not command or not (command.field or command.sop) then
-      return false
-    end
-    a = a or open(t, c)
-    d.guess = true
-    d.pdu_left, d.last_fragment, d.command = 0, true, nil
-    stream.start(d, "C", command.group_length + 12)
-    return true
-  elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
-      or not printable_titles(s) then
-      return false
-    end
-  elseif first == 3 or first >= 5 and first <= 7 then
-    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
-      return false
-    end
-  else
-    return false
-  end
-  if not a then
-    open(t, c)
-  end
-  d.guess = true
-  stream.start(d, "H", 6)
-  return true
-end
-
-local function add_hole(d, from, length)
-  d.missed = d.missed + length
-  local holes = d.holes
-  if not holes then
-    holes = {}
-    d.holes = holes
-  end
-  if #holes < MAX_HOLES then
-    holes[#holes + 1] = { from, length }
-  end
-end
-
--- A segment from before fills holes that it covers.
-local function fill(d, from, length)
-  for i = #d.holes, 1, -1 do
-    local hole = d.holes[i]
-    local start = (hole[1] - from + HALF) % MODULUS - HALF
-    local stop = start + hole[2]
-    local low, high = start > 0 and start or 0, stop < length and stop or length
-    if high > low then
-      d.missed = d.missed - (high - low)
-      table.remove(d.holes, i)
-      if low > start then
-        d.holes[#d.holes + 1] = { hole[1], low - start }
-      end
-      if stop > high then
-        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
-      end
-    end
-  end
-end
-
--- Bytes in sequence: s is what was captured of `length` bytes on the wire.
-local function in_sequence(t, c, d, s, length)
-  local captured = #s
-  d.next = (d.next + length) % MODULUS
-  if c.foreign or c.tls then
-    return
-  end
-  if captured > 0 then
-    if not d.kind then
-      if d.begins and not c.assoc then
-        -- The first bytes of the whole connection: a request, or the acceptance of one that was
-        -- not captured, or another protocol.
-        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
-          t:foreign(c)
-          return
-        end
-        open(t, c)
-        stream.start(d, "H", 6)
-      elseif d.begins and c.assoc and not c.assoc.frozen then
-        stream.start(d, "H", 6)
-      elseif not hunt(t, c, d, s, captured < length) then
-        local a = c.assoc
-        if a and a.id and not a.confirmed and looks_foreign(s) then
-          t:foreign(c)
-        end
-        return
-      end
-    end
-    d.begins = nil
-    stream.feed(t.hooks, c, d, s)
-  end
-  if captured < length then
-    d.begins = nil
-    add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
-    if d.kind then
-      stream.hole(t.hooks, c, d, length - captured, true)
-    end
-  end
-end
-
--- The bytes before the first waiting segment will not come.
-local function give_up(t, c, d, gap)
-  add_hole(d, d.next, gap)
-  d.next = (d.next + gap) % MODULUS
-  d.begins = nil
-  if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
-    local a = c.assoc
-    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
-      t:stop(c)
-    end
-  end
-end
-
-local function drain(t, c, d)
-  local waiting = d.waiting
-  while waiting and #waiting > 0 do
-    local w = waiting[1]
-    local ahead = (w.seq - d.next + HALF) % MODULUS - HALF
-    if ahead > 0 then
-      return
-    end
-    table.remove(waiting, 1)
-    d.waiting_bytes = d.waiting_bytes - #w.s
-    if -ahead < w.length then
-      in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
-    elseif d.holes then
-      fill(d, w.seq, w.length)
-    end
-  end
-  d.waiting = nil
-end
-
-local function flush_waiting(t, c, d)
-  while d.waiting do
-    local ahead = (d.waiting[1].seq - d.next + HALF) % MODULUS - HALF
-    if ahead > 0 then
-      give_up(t, c, d, ahead)
-    end
-    drain(t, c, d)
-  end
-end
-
-local function wait(t, c, d, seq, length, s)
-  local waiting = d.waiting
-  if not waiting then
-    waiting = {}
-    d.waiting, d.waiting_bytes = waiting, 0
-  end
-  local at = #waiting + 1
-  while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
-    at = at - 1
-  end
-  table.insert(waiting, at, { seq = seq, length = length, s = s })
-  d.waiting_bytes = d.waiting_bytes + #s
-  if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
-    flush_waiting(t, c, d)
-  end
-end
-
-local function segment(t, c, d, seq, length, captured, source, offset)
-  local expected = d.next
-  if not expected then
-    expected, d.next = seq, seq
-  end
-  local ahead = (seq - expected + HALF) % MODULUS - HALF
-  if ahead < 0 then
-    if d.holes then
-      fill(d, seq, length)
-    end
-    if -ahead >= length then
-      return
-    end
-    -- Only the end of it is new.
-    length, offset = length + ahead, offset - ahead
-    captured = captured + ahead
-    if captured < 0 then
-      captured = 0
-    end
-  elseif ahead > 0 and not t.sampled then
-    if d.kind == "S" and ahead <= d.skip then
-      give_up(t, c, d, ahead)
-    elseif d.kind or d.begins then
-      wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
-      return
-    else
-      add_hole(d, d.next, ahead)
-      d.next = seq
-    end
-  elseif ahead > 0 then
-    give_up(t, c, d, ahead)
-  end
-  in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
-  if d.waiting then
-    drain(t, c, d)
-  end
-end
-
 -- A stream without evidence of its own between endpoints that are known.
 local function presume(t, c, d)
   if c.foreign or c.assoc then
@@ -433,12 +230,12 @@ local function presume(t, c, d)
     local seen = t.options.lookahead(d.key, t.now)
     if seen then
       c.seen_version = 0
-      local a = open(t, c)
+      local a = t:open(c)
       a.start_frame, a.ts = seen.start_frame, seen.ts
       a.basis, a.confidence, a.presumed = "association", seen.confidence, true
       a.orig = seen.orig_key == d.key and d or seen.orig_key and d.peer or nil
       a.base = seen.base
-      keep(t, c)
+      t:keep(c)
       a.dirty = true
       return
     end
@@ -449,10 +246,10 @@ local function presume(t, c, d)
   c.seen_version = t.endpoints.version
   local basis, confidence, listener = t.endpoints:presume(d, DICOM_PORT)
   if basis then
-    local a = open(t, c)
+    local a = t:open(c)
     a.presumed, a.basis, a.confidence = true, basis, confidence
     a.orig = listener == d and d.peer or d
-    keep(t, c)
+    t:keep(c)
     a.dirty = true
   end
 end
@@ -491,18 +288,22 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
   end
-  self.frame, self.now = frame, info.abs_ts
+  self.frame = frame
+  self:tick(info.abs_ts)
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
+  local turn
   if d and syn and flags % 32 < 16 then
     local c = d.c
     if (d.isn and d.isn ~= seq) or (not d.isn and d.next and not self.sampled) then
       -- The ports are used again.
+      turn = (c.turn or 1) + 1
       self:replace(c)
       d = nil
     end
   end
   if not d then
     d = self:connect(key)
+    d.c.turn = turn
     d.packets, d.wire_bytes = 1, wire * rate
   end
   local c = d.c
@@ -536,10 +337,10 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload = true
-    segment(self, c, d, seq, length, captured, source, offset)
+    segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
-      a.last_ts = self.now
+      a.last_ts = self:on_clock(a)
       if captured < length then
         a.flags.truncated = true
       end
@@ -547,8 +348,12 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   end
   local p = d.peer
   if p.waiting and flags % 32 >= 16 and (ack - p.waiting[1].seq + HALF) % MODULUS >= HALF then
-    -- The other side has what is missing here: it was not captured.
-    flush_waiting(self, c, p)
+    -- The other side has what is missing here. It may still follow: packets of several queues stand
+    -- in a capture out of their order.
+    p.overdue, p.overdue_since = (p.overdue or 0) + 1, p.overdue_since or self.now
+    if p.overdue > LATE or self.now - p.overdue_since > LATE_TIME then
+      segments.flush(self, c, p)
+    end
   end
   if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
@@ -568,7 +373,7 @@ function tracker:after(c, d)
   local a = c.assoc
   if a then
     if a.confirmed and not a.id then
-      keep(self, c)
+      self:keep(c)
     end
     if a.dirty and a.id then
       if a.confirmed then
@@ -586,7 +391,8 @@ end
 
 -- Plain bytes of a TLS connection, in the order of their records.
 function tracker:plaintext(frame, info, key, s)
-  self.frame, self.now = frame, info.abs_ts
+  self.frame = frame
+  self:tick(info.abs_ts)
   local d = self:direction(key) or self:connect(key)
   local c = d.c
   if not c.tls then
@@ -594,7 +400,7 @@ function tracker:plaintext(frame, info, key, s)
     if not c.assoc or not c.assoc.confirmed then
       c.first_frame, c.first_ts = frame, self.now
       if not c.assoc then
-        open(self, c)
+        self:open(c)
       end
       stream.start(c.a, "H", 6)
       stream.start(c.b, "H", 6)
@@ -604,7 +410,7 @@ function tracker:plaintext(frame, info, key, s)
   stream.feed(self.hooks, c, d, s)
   local a = c.assoc
   if a then
-    a.last_ts = self.now
+    a.last_ts = self:on_clock(a)
   end
   return self:after(c, d)
 end
@@ -640,6 +446,32 @@ local function tail(d)
   return ahead > 0 and ahead or 0, true
 end
 
+-- The association that this one is, seen on the other side of an address translation: the same
+-- sequence numbers, titles and contents at the same time. Or nil.
+function tracker:twin(a, orig, resp)
+  if not (a.confirmed and orig.isn and resp.isn) then
+    return nil
+  end
+  local counts = a.counts
+  local sign = table.concat({
+    orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "", a.orig_data, a.resp_data,
+    counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq, counts.n_rq, counts.success,
+    orig.packets, resp.packets,
+  }, "|")
+  local before = self.signs[sign]
+  if before and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
+    and before.c.a.key ~= a.c.a.key and before.c.a.key ~= a.c.b.key
+    and keys.plain(a.c.a.key) ~= keys.plain(before.c.a.key)
+    and keys.plain(a.c.a.key) ~= keys.plain(before.c.b.key) then
+    return before
+  end
+  if self.signs_size >= GENERATION then
+    self.signs, self.signs_size = {}, 0
+  end
+  self.signs[sign], self.signs_size = a, self.signs_size + 1
+  return nil
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -648,7 +480,7 @@ function tracker:finish(a)
   a.done = true
   local c = a.c
   for _, d in ipairs({ c.a, c.b }) do
-    flush_waiting(self, c, d)
+    segments.flush(self, c, d)
     if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
       -- The rest of a request or of its answer never came.
       stream.hole(self.hooks, c, d, d.want - d.have, false)
@@ -660,13 +492,16 @@ function tracker:finish(a)
     d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
     a.end_seen = a.end_seen and known and missing == 0
   end
-  local orig = a.orig or c.tcp_orig or c.a
-  a.orig = orig
+  if not a.orig then
+    self:guess_originator(c, a, c.a, {})
+  end
+  local orig = a.orig
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0
+  a.twin = self:twin(a, orig, resp)
   self.endpoints:finished(self.frame, a)
   c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
   if a.confirmed and self.options.on_row then

@@ -1,0 +1,66 @@
+"""Changes the frames of a capture as networks and captures do: copies, losses, fragments, order."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+Frame = tuple[float, bytes, int]
+"""Seconds, captured bytes, length on the wire."""
+
+
+def read(path: Path) -> list[Frame]:
+    """Return the frames of a pcap in the order of little-endian machines, microseconds."""
+    data, at, frames = path.read_bytes(), 24, []
+    while at < len(data):
+        seconds, micro, captured, wire = struct.unpack_from("<IIII", data, at)
+        frames.append((seconds + micro / 1e6, data[at + 16 : at + 16 + captured], wire))
+        at += 16 + captured
+    return frames
+
+
+def write(path: Path, frames: Iterable[Frame], link: int = 1) -> Path:
+    """Write a pcap."""
+    with path.open("wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link))
+        for ts, data, wire in frames:
+            micro = round(ts * 1e6)
+            out.write(struct.pack("<IIII", micro // 1_000_000, micro % 1_000_000, len(data), wire))
+            out.write(data)
+    return path
+
+
+def copied(frames: Iterable[Frame], later: float, *, routed: bool = False) -> list[Frame]:
+    """Return the frames and a copy of each, so many seconds later; routed: behind a router."""
+    out = []
+    for ts, data, wire in frames:
+        out.append((ts, data, wire))
+        copy = bytearray(data)
+        if routed:
+            copy[:12] = b"\x02\0\0\0\3\1\x02\0\0\0\3\2"
+            copy[22] -= 1
+        out.append((ts + later, bytes(copy), wire))
+    return sorted(out, key=lambda frame: frame[0])
+
+
+def add(data: bytearray, at: int, step: int) -> None:
+    """Add to the 32 bits at `at`: a sequence number, of another connection."""
+    number = int.from_bytes(data[at : at + 4], "big") + step
+    data[at : at + 4] = (number % 2**32).to_bytes(4, "big")
+
+
+def fragments(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
+    """Give an Ethernet frame as the frames of IPv4 fragments with up to `size` bytes each."""
+    total = int.from_bytes(data[16:18], "big")
+    payload = data[34 : 14 + total]
+    for at in range(0, len(payload), size):
+        piece = payload[at : at + size]
+        more = 0x2000 if at + size < len(payload) else 0
+        head = bytearray(data[:34])
+        head[16:18] = struct.pack(">H", 20 + len(piece))
+        head[18:22] = struct.pack(">HH", ident, more | at // 8)
+        yield bytes(head) + piece

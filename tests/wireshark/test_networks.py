@@ -1,0 +1,307 @@
+"""One association with three stores, however it is wrapped, doubled, cut or put in pieces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import CAPTURES
+from tests.wireshark import pieces, wrapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Export = Callable[..., "Told"]
+
+BASE = pieces.read(CAPTURES / "networks" / "base.pcap")
+STORES, DATA, FRAMES, BYTES = 3, 300_000, 332, 319_906
+
+
+class Told:
+    """The logs of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dicom, self.frames, self.capture = (
+            self._rows(folder / f"{name}.log") for name in ("dicom", "frames", "capture")
+        )
+
+    @staticmethod
+    def _rows(path: Path) -> list[dict[str, str]]:
+        lines = path.read_text().splitlines()
+        names = next(x for x in lines if x.startswith("#fields")).split("\t")[1:]
+        rows = [x.split("\t") for x in lines if not x.startswith("#")]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @property
+    def sums(self) -> tuple[int, int, int]:
+        """Associations, stores, bytes of data sets."""
+        rows = self.dicom
+        data = sum(int(r["data_bytes_orig"]) + int(r["data_bytes_resp"]) for r in rows)
+        return len(rows), sum(int(r["store_rq"]) for r in rows), data
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all frames that are rows."""
+        return sum(int(f["length"]) for f in self.frames)
+
+    def count(self, what: str) -> int:
+        """Frames of which capture.log says this."""
+        return sum(int(row["frames"]) for row in self.capture if row["what"] == what)
+
+
+@pytest.fixture
+def export(run: Callable[..., str], tmp_path: Path) -> Export:
+    def export_frames(frames: list[pieces.Frame], link: int = 1) -> Told:
+        logs = tmp_path / "logs"
+        logs.mkdir(exist_ok=True)
+        run(pieces.write(tmp_path / "capture.pcap", frames, link), export=logs)
+        return Told(logs)
+
+    return export_frames
+
+
+def wrapped(wrap: Callable[[bytes], bytes]) -> list[pieces.Frame]:
+    return [(ts, wrap(data), len(wrap(data))) for ts, data, _ in BASE]
+
+
+@pytest.mark.parametrize("name", wrapping.TUNNELS)
+def test_through_a_tunnel(export: Export, name: str) -> None:
+    tunnel, wrap = wrapping.TUNNELS[name]
+    told = export(wrapped(wrap))
+    assert told.sums == (1, STORES, DATA)
+    (row,) = told.dicom
+    assert (row["id.orig_h"], row["id.resp_h"], row["tunnel"]) == (
+        "10.1.0.11", "10.1.0.5", ",".join(dict.fromkeys(tunnel.split(","))),
+    )  # fmt: skip
+    tags = 4 * FRAMES if "tag inside" in name else 0
+    assert told.bytes == BYTES + tags, "as the frames would be without the tunnel"
+    assert {f["service"] for f in told.frames} == {"dicom"}
+    assert told.count(f"through {tunnel}") == FRAMES
+
+
+@pytest.mark.parametrize("name", wrapping.LAYERS)
+def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
+    link, wrap = wrapping.LAYERS[name]
+    told = export(wrapped(wrap), link)
+    assert told.sums == (1, STORES, DATA)
+    (row,) = told.dicom
+    assert (row["id.orig_h"], row["id.resp_h"], row["tunnel"]) == ("10.1.0.11", "10.1.0.5", "-")
+    assert len(told.frames) == FRAMES
+
+
+def test_tunnels_in_tunnels_without_end(export: Export) -> None:
+    def nest(frame: bytes, times: int) -> bytes:
+        packet = wrapping.inner(frame)
+        for _ in range(times):
+            packet = wrapping.ipv4(4, packet)
+        return wrapping.ethernet(0x0800, packet)
+
+    assert export(wrapped(lambda f: nest(f, 8))).sums == (1, STORES, DATA)
+    deep = export(wrapped(lambda f: nest(f, 100)))
+    assert deep.sums == (0, 0, 0)
+    assert deep.count("nested too deeply") == FRAMES
+
+
+@pytest.mark.parametrize("later", [0.000002, 0.0004, 0.003, 0.05, 0.3, 0.9])
+def test_each_packet_twice(export: Export, later: float) -> None:
+    told = export(pieces.copied(BASE, later))
+    assert told.sums == (1, STORES, DATA)
+    assert (len(told.frames), told.bytes) == (FRAMES, BYTES)
+    assert told.count("copy, same") == FRAMES
+
+
+@pytest.mark.parametrize("later", [0.00001, 0.7])
+def test_before_and_after_a_router(export: Export, later: float) -> None:
+    told = export(pieces.copied(BASE, later, routed=True))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert told.count("copy, elsewhere") == FRAMES
+
+
+def test_before_and_after_a_router_in_two_vlans(export: Export) -> None:
+    frames = []
+    for number, (ts, data, wire) in enumerate(pieces.copied(BASE, 0.00001, routed=True)):
+        tagged = wrapping.vlan(data, 10 if number % 2 == 0 else 20)
+        frames.append((ts, tagged, wire + 4))
+    told = export(frames)
+    assert (told.sums, len(told.frames)) == ((1, STORES, DATA), FRAMES)
+
+
+def test_copies_of_copies(export: Export) -> None:
+    told = export(pieces.copied(pieces.copied(BASE, 0.000002), 0.2))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert told.count("copy, same") == 3 * FRAMES
+
+
+@pytest.mark.parametrize("ident", [0, 1])
+def test_a_retransmission_is_no_copy(export: Export, ident: int) -> None:
+    """Every tenth segment is sent again a quarter of a second later."""
+    again = []
+    for ts, data, wire in BASE[20:300:10]:
+        repeated = bytearray(data)
+        repeated[18:20] = ident.to_bytes(2, "big")
+        again.append((ts + 0.25, bytes(repeated), wire))
+    told = export(sorted([*BASE, *again]))
+    assert told.sums == (1, STORES, DATA)
+    assert len(told.frames) == FRAMES + len(again)
+
+
+def test_one_address_pair_in_two_networks(export: Export) -> None:
+    def moved(data: bytes, by: int) -> bytes:
+        """The sequence numbers of another connection."""
+        out = bytearray(data)
+        for at in (38, 42):
+            pieces.add(out, at, by)
+        return bytes(out)
+
+    for one, other in (
+        (lambda f: wrapping.vlan(f, 10), lambda f: wrapping.vlan(f, 20)),
+        (lambda f: wrapping.vxlan(f, 1), lambda f: wrapping.vxlan(f, 2)),
+        (lambda f: f, lambda f: wrapping.vlan(f, 20)),
+    ):
+        frames = [(ts, one(data), len(one(data))) for ts, data, _ in BASE]
+        frames += [(ts + 0.0001, other(moved(d, 50_000_000)), len(other(d))) for ts, d, _ in BASE]
+        told = export(sorted(frames))
+        assert told.sums == (2, 2 * STORES, 2 * DATA)
+        assert len({f["flow"] for f in told.frames}) == 2
+
+
+def test_each_direction_in_a_network_of_its_own(export: Export) -> None:
+    frames = []
+    for ts, data, wire in BASE:
+        tag = 10 if data[26:30] == bytes((10, 1, 0, 11)) else 20
+        frames.append((ts, wrapping.vlan(data, tag), wire + 4))
+    assert export(frames).sums == (1, STORES, DATA)
+
+
+@pytest.mark.parametrize("size", [600, 1400])
+def test_fragments(export: Export, size: int) -> None:
+    frames = []
+    for number, (ts, data, _) in enumerate(BASE):
+        for k, piece in enumerate(pieces.fragments(data, number + 1, size)):
+            frames.append((ts + k * 1e-6, piece, len(piece)))
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    assert {f["id.resp_p"] for f in told.frames} == {"104", "40001"}
+    assert {f["service"] for f in told.frames} == {"dicom"}
+
+
+def test_fragments_of_a_tunnel(export: Export) -> None:
+    frames = []
+    for number, (ts, data, _) in enumerate(BASE):
+        for k, piece in enumerate(pieces.fragments(wrapping.vxlan(data), number + 1)):
+            frames.append((ts + k * 1e-6, piece, len(piece)))
+    assert export(frames).sums == (1, STORES, DATA)
+
+
+@pytest.mark.parametrize("every", [2, 3, 5, 7])
+def test_segments_out_of_order(export: Export, every: int) -> None:
+    """Each so many frames one stands behind the next, acknowledgments too."""
+    frames = list(BASE)
+    for at in range(8, len(frames) - 6, every):
+        frames[at], frames[at + 1] = frames[at + 1], frames[at]
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    assert told.dicom[0]["missed_bytes"] == "0"
+
+
+def test_pieces_of_a_capture(export: Export) -> None:
+    """Whatever begins in the middle tells all bytes whose PDUs begin in it."""
+    data = [export(BASE[at : at + 67]).sums[2] for at in range(0, FRAMES, 67)]
+    assert data == [65_512, 67_244, 65_512, 50_866, 50_866]
+    for size in (19, 50, 111):
+        assert sum(export(BASE[at : at + size]).sums[2] for at in range(0, FRAMES, size)) == DATA
+
+
+def test_what_was_not_captured_is_missed(export: Export) -> None:
+    cut = [(ts, data[:96], wire) for ts, data, wire in BASE]
+    told = export(cut)
+    lost = sum(max(0, wire - 96) for _, _, wire in BASE)
+    (row,) = told.dicom
+    assert (row["missed_bytes"], row["flags"]) == (str(lost), "truncated")
+
+
+def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
+    frames = [(ts - BASE[0][0] + 100 if n < 20 else ts, d, w) for n, (ts, d, w) in enumerate(BASE)]
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    assert float(told.dicom[0]["duration"]) < 1
+    assert told.count("clock not set") == 20
+    assert min(float(f["ts"]) for f in told.frames) > BASE[0][0] - 1
+
+
+@pytest.mark.parametrize("step", [400 * 86400, -7200])
+def test_a_clock_that_jumps(export: Export, step: int) -> None:
+    frames = [(ts + (step if n >= 200 else 0), d, w) for n, (ts, d, w) in enumerate(BASE)]
+    told = export(frames)
+    assert (told.sums, float(told.dicom[0]["duration"]) < 1) == ((1, STORES, DATA), True)
+    assert told.count("clock forward") + told.count("clock backward") == 1
+
+
+def test_before_and_after_address_translation(export: Export) -> None:
+    frames = []
+    for ts, data, wire in BASE:
+        other = bytearray(data)
+        client = 26 if data[26:30] == bytes((10, 1, 0, 11)) else 30
+        other[client : client + 4] = bytes((192, 168, 99, 1))
+        at = 34 if client == 26 else 36
+        other[at : at + 2] = (61000).to_bytes(2, "big")
+        frames += [(ts, data, wire), (ts + 0.00005, bytes(other), wire)]
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    (twin,) = [row for row in told.capture if row["what"] == "translated"]
+    kept = [f for f in told.frames if f["flow"] != twin["detail"]]
+    assert (int(twin["frames"]), sum(int(f["length"]) for f in kept)) == (FRAMES, BYTES)
+
+
+V1 = b"PROXY TCP4 203.0.113.7 10.1.0.5 56324 104\r\n"
+V2 = (
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((203, 0, 113, 7, 10, 1, 0, 5)) + b"\xdc\x04\0\x68"
+)
+
+
+@pytest.mark.parametrize("header", [V1, V2, V2[:15] + b"\x0f" + V2[16:] + b"\4\0\0"])
+@pytest.mark.parametrize("own_segment", [True, False])
+def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: bool) -> None:
+    frames = []
+    for number, (ts, data, wire) in enumerate(BASE):
+        out, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+        if number == 3:
+            first = bytearray(data[:54]) + header + (b"" if own_segment else data[54:])
+            first[16:18] = (len(first) - 14).to_bytes(2, "big")
+            frames.append((ts - 1e-4 * own_segment, bytes(first), len(first)))
+        if mine and (number > 3 or (number == 3 and own_segment)):
+            pieces.add(out, 38, len(header))
+        if number != 3 or own_segment:
+            frames.append((ts, bytes(out), wire))
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    (row,) = told.dicom
+    assert (row["proxied_for"], row["id.orig_h"]) == ("203.0.113.7", "10.1.0.11")
+    assert float(row["ts"]) == pytest.approx(BASE[3][0], abs=1e-5)
+
+
+def test_ports_that_are_used_again(export: Export) -> None:
+    frames = []
+    for turn in range(3):
+        for ts, data, wire in BASE:
+            out = bytearray(data)
+            mine = data[26:30] == bytes((10, 1, 0, 11))
+            for at in (38, 42):
+                step = 7_000_000 * turn if (at == 38) == mine else 9_000_000 * turn
+                pieces.add(out, at, step)
+            frames.append((ts + turn, bytes(out), wire))
+    told = export(frames)
+    assert told.sums == (3, 3 * STORES, 3 * DATA)
+    assert len({f["flow"] for f in told.frames}) == 3
+
+
+@pytest.mark.parametrize("kind", [0x888E, 0x8892, 0x1234, 0x88CC])
+def test_no_host_is_made_up(export: Export, kind: int) -> None:
+    """An IP header behind an ethertype that is none of IP's is no IP header."""
+    frames = [(ts, d[:12] + kind.to_bytes(2, "big") + d[14:], w) for ts, d, w in BASE[:10]]
+    told = export(frames)
+    assert {(f["id.orig_h"], f["id.resp_h"]) for f in told.frames} == {("-", "-")}
+    assert [row["what"].split(",")[0] for row in told.capture if row["what"] != "out of order"] == [
+        "no address"
+    ]

@@ -1,0 +1,143 @@
+"""Wraps frames (Ethernet, IPv4, TCP) into what real networks carry them in."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ETHERNET, RAW, WLAN, RADIOTAP, SLL, SLL2, NULL, PPP = 1, 101, 105, 127, 113, 276, 0, 9
+"""Link types of a capture file (LINKTYPE_ of pcap)."""
+MACS = b"\x02\0\0\0\1\1\x02\0\0\0\1\2"
+OUTER = bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))
+
+
+def ipv4(proto: int, payload: bytes, *, ident: int = 7, place: int = 0) -> bytes:
+    """Return an IPv4 packet between the tunnel's ends."""
+    size = 20 + len(payload)
+    head = struct.pack(">BBHHHBBH", 0x45, 0, size, ident, place, 64, proto, 0)
+    return head + OUTER[0] + OUTER[1] + payload
+
+
+def ipv6(proto: int, payload: bytes) -> bytes:
+    """Return an IPv6 packet between the tunnel's ends."""
+    ends = b"\x20\x01\x0d\xb8" + bytes(11) + b"\1" + b"\x20\x01\x0d\xb8" + bytes(11) + b"\2"
+    return struct.pack(">IHBB", 0x60000000, len(payload), proto, 64) + ends + payload
+
+
+def udp(port: int, payload: bytes) -> bytes:
+    """Return a UDP datagram in IPv4."""
+    return ipv4(17, struct.pack(">HHHH", 50000, port, 8 + len(payload), 0) + payload)
+
+
+def ethernet(kind: int, payload: bytes) -> bytes:
+    """Return an Ethernet frame."""
+    return MACS + struct.pack(">H", kind) + payload
+
+
+def inner(frame: bytes) -> bytes:
+    """Return the IP packet of a frame, without the padding behind it."""
+    return frame[14 : 14 + int.from_bytes(frame[16:18], "big")]
+
+
+def vxlan(frame: bytes, network: int = 5000) -> bytes:
+    """Return the frame inside VXLAN (RFC 7348)."""
+    return ethernet(0x0800, udp(4789, struct.pack(">II", 0x08000000, network << 8) + frame))
+
+
+def vlan(frame: bytes, *tags: int) -> bytes:
+    """Return the frame with 802.1Q tags, the outermost first."""
+    kinds = [0x8100] * len(tags)
+    head = b"".join(struct.pack(">HH", k, t) for k, t in zip(kinds, tags, strict=True))
+    return frame[:12] + head + frame[12:]
+
+
+def _gre(flags: int, proto: int, payload: bytes) -> bytes:
+    return ethernet(0x0800, ipv4(47, struct.pack(">HH", flags, proto) + payload))
+
+
+def _wlan(frame: bytes) -> bytes:
+    head = b"\x08\x01\0\0" + b"\x02\0\0\0\2\0" + frame[6:12] + frame[:6] + b"\0\0"
+    return head + b"\xaa\xaa\3\0\0\0" + frame[12:14] + inner(frame)
+
+
+def _erspan3(tail: bytes, frame: bytes) -> bytes:
+    return _gre(0x1000, 0x22EB, bytes(4) + b"\x20\0\0\1" + bytes(7) + tail + frame)
+
+
+def _gtp(flags: int, options: bytes, frame: bytes) -> bytes:
+    packet = options + inner(frame)
+    head = struct.pack(">BBHI", flags, 255, len(packet), 9)
+    return ethernet(0x0800, udp(2152, head + packet))
+
+
+def _snap(frame: bytes) -> bytes:
+    size = min(1500, 8 + len(inner(frame)))
+    return MACS + struct.pack(">H", size) + b"\xaa\xaa\3\0\0\0\x08\0" + inner(frame)
+
+
+def _mpls(label: int, payload: bytes, *, bottom: bool) -> bytes:
+    return struct.pack(">I", label << 12 | bottom << 8 | 64) + payload
+
+
+TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "ERSPAN I": ("gre", lambda f: _gre(0, 0x88BE, f)),
+    "ERSPAN II": ("gre", lambda f: _gre(0x1000, 0x88BE, bytes(4) + b"\x10\0\0\1" + bytes(4) + f)),
+    "ERSPAN III": ("gre", lambda f: _erspan3(b"\0", f)),
+    "ERSPAN III with its own tail": ("gre", lambda f: _erspan3(b"\1" + bytes(8), f)),
+    "GRE": ("gre", lambda f: _gre(0, 0x0800, inner(f))),
+    "GRE with key": ("gre", lambda f: _gre(0x2000, 0x0800, b"\0\0\0\5" + inner(f))),
+    "GRE with checksum, key and sequence": (
+        "gre", lambda f: _gre(0xB000, 0x0800, bytes(4) + b"\0\0\0\5" + bytes(4) + inner(f)),
+    ),
+    "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
+    "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
+    "VXLAN": ("vxlan", vxlan),
+    "VXLAN in VXLAN": ("vxlan,vxlan", lambda f: vxlan(vxlan(f), 6000)),
+    "VXLAN behind a VLAN tag": ("vxlan", lambda f: vlan(vxlan(f), 100)),
+    "VLAN tag inside VXLAN": ("vxlan", lambda f: vxlan(vlan(f, 100))),
+    "GENEVE": (
+        "geneve", lambda f: ethernet(0x0800, udp(6081, b"\2\0\x65\x58\0\1\0\0" + bytes(8) + f)),
+    ),
+    "GTP-U": ("gtpv1", lambda f: _gtp(0x30, b"", f)),
+    "GTP-U with an extension": ("gtpv1", lambda f: _gtp(0x34, b"\0\0\0\x85\1\0\0\0", f)),
+    "IP in IP": ("ip", lambda f: ethernet(0x0800, ipv4(4, inner(f)))),
+    "IP in IPv6": ("ip", lambda f: ethernet(0x86DD, ipv6(4, inner(f)))),
+    "GRE in IPv6": (
+        "gre", lambda f: ethernet(0x86DD, ipv6(47, b"\0\0\x08\0" + inner(f))),
+    ),
+    "IP in IP in GRE": ("gre,ip", lambda f: _gre(0, 0x0800, ipv4(4, inner(f)))),
+}  # fmt: skip
+"""By name: the tunnels as they are told, and what wraps a frame."""
+
+LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "MPLS, two labels": (
+        1, lambda f: ethernet(0x8847, _mpls(16, _mpls(17, inner(f), bottom=True), bottom=False)),
+    ),
+    "EoMPLS": (1, lambda f: ethernet(0x8847, _mpls(16, f, bottom=True))),
+    "EoMPLS with a control word": (
+        1, lambda f: ethernet(0x8847, _mpls(16, bytes(4) + f, bottom=True)),
+    ),
+    "PBB": (1, lambda f: ethernet(0x88A8, b"\0\x0a\x88\xe7\0\1\2\3" + f)),
+    "Cisco metadata": (1, lambda f: ethernet(0x8909, b"\1\1\0\1\0\5" + f[12:14] + inner(f))),
+    "SNAP": (1, _snap),
+    "PPPoE": (
+        1,
+        lambda f: ethernet(
+            0x8864, struct.pack(">HHHH", 0x1100, 7, 2 + len(inner(f)), 33) + inner(f)
+        ),
+    ),
+    "two VLAN tags": (1, lambda f: vlan(f, 10, 20)),
+    "raw IP": (RAW, inner),
+    "BSD loopback": (NULL, lambda f: b"\2\0\0\0" + inner(f)),
+    "Linux cooked": (SLL, lambda f: b"\0\0\0\1\0\6" + f[6:12] + b"\0\0\x08\0" + inner(f)),
+    "Linux cooked 2": (
+        SLL2, lambda f: b"\x08\0\0\0\0\0\0\1\0\1\0\6" + f[6:12] + b"\0\0" + inner(f),
+    ),
+    "PPP": (PPP, lambda f: b"\xff\x03\0\x21" + inner(f)),
+    "802.11": (WLAN, _wlan),
+    "802.11 with radiotap": (RADIOTAP, lambda f: b"\0\0\x08\0\0\0\0\0" + _wlan(f)),
+}  # fmt: skip
+"""By name: the capture's link type, and what wraps a frame. None of these is a tunnel."""

@@ -1,0 +1,115 @@
+-- What Wireshark's own dissectors found in a frame that the plugin's parser does not see through:
+-- links and tunnels without number, and packets put together out of fragments.
+local link = require("link")
+local packet = require("packet")
+
+local resolved = {}
+
+local extract = nil
+
+-- Asks Wireshark for the fields; only while a script is loaded, and they cost.
+function resolved.prepare()
+  if not extract then
+    extract = {
+      protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
+      tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
+    }
+  end
+end
+
+function resolved.ready()
+  return extract ~= nil
+end
+
+-- Behind these stands a copy of another packet, or many.
+local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
+local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
+
+-- Network and transport of the innermost packet, each as protocol and which of its kind it is, and
+-- the names of tunnels.
+local function innermost(protocols)
+  local seen, network, transport, tunnels, eth = {}, nil, nil, {}, nil
+  for name in protocols:gmatch("[^:]+") do
+    if QUOTING[name] then
+      break
+    end
+    seen[name] = (seen[name] or 0) + 1
+    if name == "ip" or name == "ipv6" then
+      network, transport = { name, seen[name] }, nil
+    elseif (name == "tcp" or name == "udp") and network then
+      transport = { name, seen[name] }
+    elseif name == "eth" then
+      eth = seen[name]
+    end
+    if TUNNELS[name] then
+      tunnels[#tunnels + 1] = name
+    end
+  end
+  return network, transport, tunnels, eth
+end
+
+local function nth(layer)
+  local found = layer and { extract[layer[1]]() } or {}
+  return found[layer and layer[2] or 1]
+end
+
+local function bytes_of(info)
+  local source = info and info.source
+  if not source then
+    return nil
+  end
+  local size = source:len() - info.offset
+  return size > 0 and source:raw(info.offset, math.min(size, packet.HEADERS)) or nil, size
+end
+
+-- Fills `out` as packet.parse does; returns whether more was found than stands in it.
+-- out.source: where the payload's bytes are, if not in the frame.
+function resolved.find(out, room)
+  local protocols = extract.protocols()
+  if not protocols then
+    return false
+  end
+  local network, transport, tunnels, eth = innermost(tostring(protocols.value))
+  local info = nth(network)
+  local s, size = bytes_of(info)
+  if not s then
+    return false
+  end
+  local kind = network[1] == "ip" and 0x0800 or 0x86dd
+  local before = { wire = out.wire, tunnel = out.tunnel }
+  packet.reset(out)
+  out.wire = before.wire
+  packet.ip(s, 1, kind, out, size)
+  if not out.l3 then
+    return false
+  end
+  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and table.concat(tunnels, ",") or nil
+  out.bytes, out.source, out.base = s, info.source, info.offset
+  if out.tunnel or not eth then
+    out.hw, out.inner = nil, 1
+    packet.measure(out, size)
+  else
+    out.wire = room
+  end
+  if (out.fragment or out.first_fragment) and transport and transport[1] == "tcp" then
+    local whole = nth(transport)
+    local t, length = bytes_of(whole)
+    if t and whole.source:len() ~= info.source:len() then
+      -- Put together: this frame holds the last piece.
+      out.fragment, out.first_fragment, out.together = false, false, true
+      packet.transport(t, 1, length, 6, out)
+      out.source, out.base = whole.source, whole.offset
+    end
+  end
+  return true
+end
+
+-- Whether the plugin's parser left something for Wireshark's dissectors to say.
+function resolved.is_needed(out)
+  return out.reason == "link type" or out.elsewhere
+    or (out.fragment or out.first_fragment) and (out.proto == 6 or out.proto == 47 or out.proto == 17
+      or out.proto == 4 or out.proto == 41)
+    or (not out.l3 and not out.reason and out.kind ~= 0 and not link.WITHOUT_HOST[out.kind])
+end
+
+return resolved

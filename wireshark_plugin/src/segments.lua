@@ -1,0 +1,214 @@
+-- Puts the segments of one direction in order, waits for late ones, and counts what is missing.
+local hunting = require("hunting")
+local pdu = require("pdu")
+local proxy = require("proxy")
+local stream = require("stream")
+
+local segments = {}
+
+local byte, sub = string.byte, string.sub
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- Segments that wait for one before them, and their bytes, per direction.
+local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
+local MAX_HOLES = 64
+
+local function add_hole(d, from, length)
+  d.missed = d.missed + length
+  local holes = d.holes
+  if not holes then
+    holes = {}
+    d.holes = holes
+  end
+  if #holes < MAX_HOLES then
+    holes[#holes + 1] = { from, length }
+  end
+end
+
+-- A segment from before fills holes that it covers.
+local function fill(d, from, length)
+  for i = #d.holes, 1, -1 do
+    local hole = d.holes[i]
+    local start = (hole[1] - from + HALF) % MODULUS - HALF
+    local stop = start + hole[2]
+    local low, high = start > 0 and start or 0, stop < length and stop or length
+    if high > low then
+      d.missed = d.missed - (high - low)
+      table.remove(d.holes, i)
+      if low > start then
+        d.holes[#d.holes + 1] = { hole[1], low - start }
+      end
+      if stop > high then
+        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
+      end
+    end
+  end
+end
+
+-- Bytes in sequence: s is what was captured of `length` bytes on the wire.
+local function in_sequence(t, c, d, s, length)
+  local captured = #s
+  d.next = (d.next + length) % MODULUS
+  if c.foreign or c.tls then
+    return
+  end
+  if captured > 0 then
+    if d.begins and d.proxy ~= false then
+      s = proxy.pass(c, d, s)
+      if not s then
+        -- The association has not begun yet.
+        c.first_frame = nil
+        if c.assoc then
+          c.assoc.payload_seen = nil
+        end
+        return
+      end
+    end
+    if not d.kind then
+      if d.begins and not c.assoc then
+        -- The first bytes of the whole connection: a request, or the acceptance of one that was
+        -- not captured, or another protocol.
+        if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
+          t:foreign(c)
+          return
+        end
+        t:open(c)
+        stream.start(d, "H", 6)
+      elseif d.begins and c.assoc and not c.assoc.frozen then
+        stream.start(d, "H", 6)
+      elseif not hunting.at_start(t, c, d, s, captured < length) then
+        local a = c.assoc
+        if a and a.id and not a.confirmed and hunting.looks_foreign(s) then
+          t:foreign(c)
+          return
+        end
+        s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)
+        if captured < length then
+          d.hunted = nil
+        end
+        if s then
+          if not a then
+            t:open(c)
+          end
+          d.guess, d.searched = true, true
+          stream.start(d, "H", 6)
+        end
+      end
+    end
+    d.begins = nil
+    if not s then
+      if captured < length then
+        add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
+      end
+      return
+    end
+    d.hunted = nil
+    stream.feed(t.hooks, c, d, s)
+  end
+  if captured < length then
+    d.begins = nil
+    add_hole(d, (d.next - length + captured) % MODULUS, length - captured)
+    if d.kind then
+      stream.hole(t.hooks, c, d, length - captured, true)
+    end
+  end
+end
+
+-- The bytes before the first waiting segment will not come.
+local function give_up(t, c, d, gap)
+  add_hole(d, d.next, gap)
+  d.next = (d.next + gap) % MODULUS
+  d.begins = nil
+  if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
+    local a = c.assoc
+    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
+      t:stop(c)
+    end
+  end
+end
+
+local function drain(t, c, d)
+  local waiting = d.waiting
+  while waiting and #waiting > 0 do
+    local w = waiting[1]
+    local ahead = (w.seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      return
+    end
+    table.remove(waiting, 1)
+    d.waiting_bytes = d.waiting_bytes - #w.s
+    if -ahead < w.length then
+      in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
+    elseif d.holes then
+      fill(d, w.seq, w.length)
+    end
+  end
+  d.waiting, d.overdue, d.overdue_since = nil, nil, nil
+end
+
+function segments.flush(t, c, d)
+  while d.waiting do
+    local ahead = (d.waiting[1].seq - d.next + HALF) % MODULUS - HALF
+    if ahead > 0 then
+      give_up(t, c, d, ahead)
+    end
+    drain(t, c, d)
+  end
+end
+
+local function wait(t, c, d, seq, length, s)
+  local waiting = d.waiting
+  if not waiting then
+    waiting = {}
+    d.waiting, d.waiting_bytes = waiting, 0
+  end
+  local at = #waiting + 1
+  while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
+    at = at - 1
+  end
+  table.insert(waiting, at, { seq = seq, length = length, s = s })
+  d.waiting_bytes = d.waiting_bytes + #s
+  if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
+    segments.flush(t, c, d)
+  end
+end
+
+function segments.arrive(t, c, d, seq, length, captured, source, offset)
+  local expected = d.next
+  if not expected then
+    expected, d.next = seq, seq
+  end
+  local ahead = (seq - expected + HALF) % MODULUS - HALF
+  if ahead < 0 then
+    if d.holes then
+      fill(d, seq, length)
+    end
+    if -ahead >= length then
+      return
+    end
+    -- Only the end of it is new.
+    length, offset = length + ahead, offset - ahead
+    captured = captured + ahead
+    if captured < 0 then
+      captured = 0
+    end
+  elseif ahead > 0 and not t.sampled then
+    if d.kind == "S" and ahead <= d.skip then
+      give_up(t, c, d, ahead)
+    elseif d.kind or d.begins then
+      wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
+      return
+    else
+      add_hole(d, d.next, ahead)
+      d.next = seq
+    end
+  elseif ahead > 0 then
+    give_up(t, c, d, ahead)
+  end
+  in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
+  if d.waiting then
+    drain(t, c, d)
+  end
+end
+
+return segments

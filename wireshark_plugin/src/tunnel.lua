@@ -1,0 +1,195 @@
+-- What IP carries that is a packet again: GRE, VXLAN, GENEVE, GTP-U, IP in IP and their kin. Names
+-- of tunnels are those of Zeek's Tunnel::Type, in lower case.
+local bytes = require("bytes")
+local link = require("link")
+
+local tunnel = {}
+
+local byte = string.byte
+local u16, u32 = bytes.u16, bytes.u32
+local note = link.note
+
+local IPV4, IPV6, TEB = 0x0800, 0x86dd, 0x6558
+
+local function u24(s, at)
+  local a, b, c = byte(s, at, at + 2)
+  return c and (a * 256 + b) * 256 + c
+end
+
+-- Each returns the name of the tunnel, where what it carries begins, and its ethertype: TEB where
+-- that is a whole Ethernet frame. nil: it is no tunnel.
+
+-- Encapsulated remote mirroring: version 1 (type II) has 8 bytes, 2 (type III) 12 or 20, and type I
+-- none (draft-foschiano-erspan); the mirrored frame's VLAN stands in it.
+local function erspan(s, at, out, protocol, sequence)
+  if protocol == 0x88be and not sequence then
+    return at, TEB
+  end
+  local v1, v2 = byte(s, at, at + 1)
+  local last = byte(s, at + 11)
+  if not v2 then
+    return nil
+  end
+  local version, vlan = (v1 - v1 % 16) / 16, v1 % 16 * 256 + v2
+  if vlan > 0 then
+    note(out, "vlan " .. vlan)
+  end
+  if version == 1 then
+    return at + 8, TEB
+  elseif version == 2 and last then
+    local b = byte(s, at + 10)
+    local frame_type = (b % 128 - b % 4) / 4
+    return at + (last % 2 == 1 and 20 or 12), frame_type == 2 and IPV4 or TEB
+  end
+  return nil
+end
+
+local function gre(s, at, out, room)
+  local f1, f2, p1, p2 = byte(s, at, at + 3)
+  if not p2 or f2 % 8 > 1 then
+    return nil
+  end
+  local protocol = p1 * 256 + p2
+  local checksum, routing = f1 >= 128, f1 % 128 >= 64
+  local key, sequence = f1 % 64 >= 32, f1 % 32 >= 16
+  if routing then
+    return nil
+  end
+  local size = 4 + (checksum and 4 or 0)
+  if key and protocol ~= 0x880b then
+    note(out, "gre " .. (u32(s, at + size) or 0))
+  end
+  size = size + (key and 4 or 0) + (sequence and 4 or 0)
+  if f2 % 8 == 1 then
+    -- Point-to-point tunnelling (RFC 2637): an acknowledgment may follow.
+    size = size + (f2 >= 128 and 4 or 0)
+  end
+  at = at + size
+  if protocol == 0x88be or protocol == 0x22eb then
+    local inside, kind = erspan(s, at, out, protocol, sequence)
+    return inside and "gre", inside, kind
+  elseif protocol == 0x880b then
+    local inside, kind = link.ppp(s, at)
+    return "gre", inside, kind
+  elseif protocol == 0x883e and not link.is_ip(s, at, room) then
+    -- WCCP's second version puts four bytes before the packet.
+    return "gre", at + 4, link.is_ip(s, at + 4, room) or 0
+  elseif protocol == 0x883e then
+    return "gre", at, link.is_ip(s, at, room)
+  end
+  return "gre", at, protocol
+end
+
+local function vxlan(s, at, out)
+  local flags, id = byte(s, at), u24(s, at + 4)
+  if not id or flags % 16 < 8 then
+    return nil
+  end
+  note(out, "vxlan " .. id)
+  return "vxlan", at + 8, TEB
+end
+
+local GPE = { [1] = IPV4, [2] = IPV6, [3] = TEB, [4] = 0x894f, [5] = 0x8847 }
+
+local function vxlan_gpe(s, at, out)
+  local name, inside = vxlan(s, at, out)
+  local flags = byte(s, at)
+  return name, inside, name and flags % 8 >= 4 and GPE[byte(s, at + 3)] or TEB
+end
+
+local function geneve(s, at, out)
+  local first, _, p1, p2 = byte(s, at, at + 3)
+  local id = u24(s, at + 4)
+  if not id or first >= 64 then
+    return nil
+  end
+  note(out, "geneve " .. id)
+  return "geneve", at + 8 + first * 4, p1 * 256 + p2
+end
+
+local function gtp(s, at, out, room)
+  local flags, kind = byte(s, at, at + 1)
+  local id = u32(s, at + 4)
+  if not id or flags < 0x30 or flags > 0x3f or kind ~= 255 then
+    return nil
+  end
+  note(out, "gtp " .. id)
+  local inside = at + 8
+  if flags % 8 > 0 then
+    inside = inside + 4
+    local extension = flags % 8 >= 4 and byte(s, inside - 1) or 0
+    for _ = 1, 16 do
+      local words = extension ~= 0 and byte(s, inside)
+      if not words or words == 0 then
+        break
+      end
+      inside = inside + words * 4
+      extension = byte(s, inside - 1) or 0
+    end
+  end
+  return "gtpv1", inside, link.is_ip(s, inside, room) or 0
+end
+
+local function teredo(s, at, _, room)
+  local a, b = byte(s, at, at + 1)
+  if a == 0 and b == 1 then
+    -- Authentication: lengths of an identifier and of a value.
+    local i, v = byte(s, at + 2, at + 3)
+    at = v and at + 13 + i + v or at
+    a, b = byte(s, at, at + 1)
+  end
+  if a == 0 and b == 0 then
+    at = at + 8
+  end
+  if link.is_ip(s, at, room) ~= IPV6 then
+    return nil
+  end
+  return "teredo", at, IPV6
+end
+
+local UDP = {
+  [4789] = vxlan, [8472] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
+  [3544] = teredo, [4754] = gre,
+  [6635] = function(_, at) return "mpls", at, 0x8847 end,
+}
+
+-- What only tshark's dissectors look into: L2TP, CAPWAP, TZSP and others, by port.
+local ELSEWHERE = {
+  [1701] = true, [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+}
+
+-- Whether the UDP header at `at` has a port of a tunnel.
+function tunnel.is_port(s, at)
+  return UDP[u16(s, at)] ~= nil or UDP[u16(s, at + 2)] ~= nil
+end
+
+local function whole(kind)
+  return function(_, at) return "ip", at, kind end
+end
+
+local IP = {
+  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [137] = whole(0x8847),
+  -- EtherIP (RFC 3378): version and nothing.
+  [97] = function(_, at) return "ip", at + 2, TEB end,
+}
+
+-- proto: of an IP header; at: where its payload begins. For UDP, ports: those of its header.
+-- Returns as each of the above.
+function tunnel.inside(s, at, out, proto, room)
+  local read = IP[proto]
+  if read then
+    return read(s, at, out, room)
+  elseif proto == 17 then
+    local from, to = u16(s, at), u16(s, at + 2)
+    local by_port = UDP[to] or UDP[from]
+    if by_port then
+      return by_port(s, at + 8, out, room)
+    end
+    out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
+  elseif proto == 115 or proto == 55 then
+    out.elsewhere = true
+  end
+  return nil
+end
+
+return tunnel
