@@ -17,6 +17,8 @@ local function named_file()
   local path = line and wanted.capture(line)
   if path == "-" then
     -- A file that was opened for tshark has a place where it is read; a pipe has none.
+    -- Without a buffer that place is where tshark goes on.
+    io.stdin:setvbuf("no")
     local place = io.stdin:seek("cur")
     return place and io.stdin, function() io.stdin:seek("set", place) end
   end
