@@ -1066,9 +1066,13 @@ function tally:add(what, ts, wire, detail)
   row.frames, row.bytes, row.last = row.frames + 1, row.bytes + wire, ts
 end
 
--- The time of a frame of `wire` bytes, in the order of the file.
+-- The time of a frame of `wire` bytes, in the order of the file. self.seen: all frames, from the
+-- earliest to the latest time.
 function tally:time(ts, wire)
-  local latest = self.latest
+  self.seen = self.seen or { what = "seen", frames = 0, bytes = 0, ts = ts, last = ts }
+  local seen, latest = self.seen, self.latest
+  seen.frames, seen.bytes = seen.frames + 1, seen.bytes + wire
+  seen.ts, seen.last = ts < seen.ts and ts or seen.ts, ts > seen.last and ts or seen.last
   if not latest or ts >= latest then
     if latest and ts - latest > JUMP then
       self:add("clock forward", ts, wire, string.format("%.0f", ts - latest))
@@ -1674,6 +1678,12 @@ function export:sampling(ts, wire)
   return self.sflow
 end
 
+-- Why the packet in `out` has no addresses.
+local function nameless(out)
+  return "no address, " .. (out.reason or link.WITHOUT_HOST[out.kind] or out.kind == 0 and "LLC"
+    or format("ethertype 0x%04x", out.kind or 0))
+end
+
 -- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
 -- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
 function export:arrived(ts, wire, out, copy, samples, unset)
@@ -1689,9 +1699,7 @@ function export:arrived(ts, wire, out, copy, samples, unset)
   elseif out.key then
     counts:add("counted", ts, out.wire)
   else
-    local known = link.WITHOUT_HOST[out.kind]
-    counts:add("no address, " .. (out.reason or known or out.kind == 0 and "LLC"
-      or format("ethertype 0x%04x", out.kind or 0)), ts, wire)
+    counts:add(nameless(out), ts, wire)
   end
   if out.reason and out.key then
     counts:add(out.reason, ts, wire)
@@ -1699,6 +1707,20 @@ function export:arrived(ts, wire, out, copy, samples, unset)
   if out.tunnel and not copy then
     counts:add("through " .. out.tunnel, ts, wire)
   end
+end
+
+-- The sample in `out`, which stands for so many bytes; again: why it does not count.
+function export:sampled(again, ts, out, estimate)
+  if again then
+    self.tally:add("sampled again, " .. again, ts, estimate)
+  elseif not out.key then
+    self.tally:add(nameless(out), ts, estimate)
+  end
+end
+
+-- A sample whose frame is told to have another length than its packet.
+function export:contradicted(ts, length)
+  self.tally:add("length contradicted", ts, length)
 end
 
 -- A packet that Wireshark's dissectors would see through, and were not asked.
@@ -1822,6 +1844,9 @@ function export:close(hosts)
     self:endpoint(k, hosts)
   end
   local capture = self.log("capture", tally.FIELDS)
+  if self.tally.seen then
+    capture:write(self.tally.seen)
+  end
   for _, row in ipairs(self.tally.list) do
     capture:write(row)
   end
@@ -1932,7 +1957,8 @@ local function judge(self, s, out, ts)
     return nil
   end
   local tcp = out.proto == 6 and not out.fragment
-  local stop = tcp and out.offset or l4 + 15
+  -- Of what has no numbers of its own, all that is there.
+  local stop = tcp and out.offset or #s
   local sign
   if out.kind == 0x0800 then
     -- Length, identification and fragment; addresses, and the transport header.
@@ -3027,12 +3053,18 @@ function packet.ip(s, at, kind, out, room)
   return out
 end
 
+-- Address and port, raw, that the packet in `out` is sent to.
+function packet.receiver(out)
+  local size = #out.hosts / 2
+  return sub(out.hosts, size + 1) .. sub(out.key, size * 2 + 3, size * 2 + 4)
+end
+
 -- As packet.parse, for a header that an sFlow agent sampled: 1 is Ethernet, 11 and 12 are IPv4 and
 -- IPv6 without a link layer (sFlow v5, enum header_protocol).
 function packet.sampled(protocol, header, length, out)
   if protocol == 1 then
     -- Most samples by far: Ethernet, IPv4 without options, a whole TCP header.
-    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(header, 13, 24)
+    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(header, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local s1, s2, s3, s4, a1, a2, a3, a4, h, flags = byte(header, 39, 48)
       local total = l1 * 256 + l2
@@ -3044,6 +3076,7 @@ function packet.sampled(protocol, header, length, out)
         out.flags, out.offset, out.length = flags, 14 + skip, total - skip
         out.fragment, out.first_fragment, out.short = false, false, false
         out.path, out.tunnel, out.inner, out.wire, out.l3 = "", nil, nil, length, 15
+        out.l4, out.stop, out.id, out.ttl = 35, 14 + total, i1 * 256 + i2, ttl
         return out
       end
     end
@@ -3115,6 +3148,45 @@ end
 
 local sample = {}
 
+local function be16(n)
+  return string.char(math.floor(n / 256) % 256, n % 256)
+end
+
+-- A packet of which an agent tells fields and not the header (sFlow v5, sampled_ipv4 and
+-- sampled_ipv6), as a header of its own that holds them; sequence numbers are not among them.
+-- Returns the header and its protocol (11: IPv4, 12: IPv6), and the packet's length.
+local function fields(s, at, format, size)
+  local length, protocol = u32(s, at), u32(s, at + 4)
+  local address = format == 3 and 4 or 16
+  if size < 16 + address * 2 or not length or length > 65535 or protocol > 255 then
+    return nil
+  end
+  local hosts, after = sub(s, at + 8, at + 7 + address * 2), at + 8 + address * 2
+  local from, to, flags = u32(s, after), u32(s, after + 4), u32(s, after + 8) % 256
+  local ports = be16(from % 65536) .. be16(to % 65536)
+  local transport = protocol == 6 and ports .. ("\0"):rep(8) .. "\80" .. string.char(flags)
+    or ports .. ("\0"):rep(4)
+  if format == 3 then
+    return "\69\0" .. be16(length) .. "\0\0\0\0\64" .. string.char(protocol) .. "\0\0" .. hosts
+      .. transport, 11, length
+  end
+  local payload = length > 40 and length - 40 or 0
+  return "\96\0\0\0" .. be16(payload) .. string.char(protocol, 64) .. hosts .. transport, 12, length
+end
+
+-- Where a flow sample was taken: its source, and the interfaces that its packet came in and went out
+-- by (nil where they are not interfaces).
+local function place(s, body, expanded)
+  if expanded then
+    sample.source = u32(s, body + 8)
+    sample.input = u32(s, body + 24) == 0 and u32(s, body + 28) or nil
+    sample.output = u32(s, body + 32) == 0 and u32(s, body + 36) or nil
+  else
+    sample.source = u32(s, body + 4) % 16777216
+    sample.input, sample.output = u32(s, body + 20), u32(s, body + 24)
+  end
+end
+
 -- Reads a datagram s of `room` bytes on the wire. take(sample) gets each sampled header: index,
 -- rate (one in so many), length of the frame on the wire, stripped bytes of it, protocol, header,
 -- agent (raw address); the table is the same each time. log, where there is one, is told of
@@ -3166,7 +3238,8 @@ function sflow.read(s, take, log, room, may_show)
         if log then
           log:flow(s, body, expanded, rate)
         end
-        local headers = 0
+        local headers, told_at, told_format, told_size, frame_size = 0, nil, nil, nil, nil
+        place(s, body, expanded)
         records_at = records_at + 4
         for _ = 1, records do
           -- Format and size; of a sampled header protocol, length, stripped and size of the header.
@@ -3184,11 +3257,12 @@ function sflow.read(s, take, log, room, may_show)
             elseif rate > 0 then
               index, headers = index + 1, headers + 1
               -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-              if not may_show or protocol ~= 1 or may_show(s, records_at + 24) then
+              if not may_show or protocol ~= 1 or may_show(s, records_at + 24, sample) then
                 local length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
                 sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
                   p1 * 256 + p2
                 sample.length = length
+                sample.fields_only = false
                 sample.header = sub(s, records_at + 24, records_at + 23 + captured)
                 if log then
                   log:header(rate, length)
@@ -3197,7 +3271,26 @@ function sflow.read(s, take, log, room, may_show)
               end
             end
           end
+          if f3 == 0 and f2 == 0 and f1 == 0 and (f4 == 3 or f4 == 4) then
+            told_at, told_format, told_size = records_at + 8, f4, record
+          elseif f4 == 2 and f3 == 0 and f2 == 0 and f1 == 0 and record >= 4 then
+            frame_size = u32(s, records_at + 8)
+          end
           records_at = records_at + 8 + record
+        end
+        if fine and headers == 0 and told_at and rate > 0 then
+          local header, protocol, length = fields(s, told_at, told_format, told_size)
+          if header then
+            index, headers = index + 1, 1
+            sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol, 0
+            -- As a sampled frame would be told: with its Ethernet header and checksum.
+            sample.length = frame_size and frame_size >= length and frame_size or length + 18
+            sample.header, sample.fields_only = header, true
+            if log then
+              log:header(rate, sample.length)
+            end
+            take(sample)
+          end
         end
         if log and headers == 0 then
           log:unused(rate)
@@ -5436,6 +5529,87 @@ end
 return tracker
 end
 
+modules.vantage = function(...)
+-- Which samples count: a packet that an agent samples on its way in and again on its way out, or whose
+-- sample is sent to two collectors, is one packet.
+local vantage = {}
+vantage.__index = vantage
+
+local MAX_PLACES = 65536
+-- Samples that are remembered where there are several collectors: two generations of this many.
+local GENERATION = 4096
+
+-- before: another one that has seen the beginning of the capture, or nil.
+function vantage.new(before)
+  local v = setmetatable({
+    coming_in = {}, first = {}, several = {}, size = 0, young = {}, old = {}, remembered = 0,
+  }, vantage)
+  for key in pairs(before and before.coming_in or {}) do
+    v.coming_in[key] = true
+  end
+  for agent in pairs(before and before.several or {}) do
+    v.several[agent] = true
+  end
+  return v
+end
+
+local function name(agent, interface)
+  return agent .. string.format("|%d", interface)
+end
+
+-- A datagram to a collector (address and port, raw) comes next.
+function vantage:datagram(collector)
+  self.collector = collector
+end
+
+-- Remembers that an interface samples what comes in, and an agent that has several collectors.
+function vantage:learn(sample)
+  if self.size >= MAX_PLACES then
+    return
+  end
+  local agent = sample.agent
+  if sample.input == sample.source and sample.input ~= sample.output then
+    local key = name(agent, sample.source)
+    if not self.coming_in[key] then
+      self.coming_in[key], self.size = true, self.size + 1
+    end
+  end
+  if not self.first[agent] then
+    self.first[agent], self.size = self.collector, self.size + 1
+  elseif self.first[agent] ~= self.collector then
+    self.several[agent] = true
+  end
+end
+
+-- Whether the same header was sent to another collector.
+local function sent_elsewhere(self, sample)
+  local key = name(sample.agent, sample.source) .. sample.header
+  local before = self.young[key] or self.old[key]
+  if before then
+    return before ~= self.collector
+  elseif self.remembered >= GENERATION then
+    self.old, self.young, self.remembered = self.young, {}, 0
+  end
+  self.young[key], self.remembered = self.collector, self.remembered + 1
+  return false
+end
+
+-- nil where the sample counts; otherwise why not: "on its way out" of an agent that also samples
+-- packets of its interface on their way in, or "to another collector". Taking those that come in
+-- alone leaves every packet its one chance, so that the estimate has no bias.
+function vantage:judge(sample)
+  self:learn(sample)
+  if sample.input and sample.output == sample.source and sample.input ~= sample.output
+    and self.coming_in[name(sample.agent, sample.input)] then
+    return "on its way out"
+  end
+  return self.several[sample.agent] and sent_elsewhere(self, sample) and "to another collector"
+    or nil
+end
+
+return vantage
+end
+
 modules.lookahead = function(...)
 -- Reads the beginning of a capture before Wireshark dissects it, so that frames which come before
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
@@ -5445,6 +5619,7 @@ local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
 local tunnel = require("tunnel")
+local vantage = require("vantage")
 
 local lookahead = {}
 
@@ -5511,8 +5686,8 @@ end
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, where all frames have the same, and
--- unset: seconds that put frames from before the clock was set right before those after; nil where
--- the file is of another format.
+-- unset: seconds that put frames from before the clock was set right before those after, and
+-- places: what vantage.lua learnt; nil where the file is of another format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
@@ -5530,11 +5705,14 @@ function lookahead.scan(file, limit, sampled, datagrams)
     end
   end
   local ts
+  local places = vantage.new()
   local function sample(each)
+    places:learn(each)
     packet.sampled(each.protocol, each.header, each.length, out)
     feed(samples, each.header, ts, out.wire, each.rate)
   end
-  local function show(s, at)
+  local function show(s, at, each)
+    places:learn(each)
     return may_show(samples, s, at)
   end
   local read = capturefile.read(file, function(when, s, wire, kind)
@@ -5554,6 +5732,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
         return true
       end
       told = told + 1
+      if out.key then
+        places:datagram(packet.receiver(out))
+      end
       sflow.read(sub(s, out.offset + 1, out.offset + out.length), sample, nil, nil, show)
     else
       feed(frames, s, ts, out.wire, 1)
@@ -5569,6 +5750,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
+    places = places,
   }
 end
 
@@ -6030,10 +6212,23 @@ local function protocol()
     or out.proto and "IP" or "Ethernet"
 end
 
+-- An agent may tell another length of a frame than the packet in it has: then the packet is believed.
+local function believe(sample, h, log, ts)
+  local stop = out.stop
+  if not out.l3 or out.tunnel or not stop or sample.protocol ~= 1 then
+    return
+  end
+  local length = stop + sample.stripped
+  if sample.length < stop or sample.length > length + 64 then
+    log:contradicted(ts, sample.length)
+    out.wire = length
+  end
+end
+
 -- Reads the datagram s of `room` bytes in a frame of `wire` bytes. samples: the tracker of samples;
--- log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
+-- places: which samples count; log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
 -- or nil where it is no sFlow.
-function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame, fresh, wire)
+function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible, frame, fresh, wire)
   local ts = pinfo.abs_ts
   info.abs_ts = ts
   local records = log and log:sampling(ts, wire) or nil
@@ -6041,7 +6236,15 @@ function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame,
     local h = sample.header
     packet.sampled(sample.protocol, h, sample.length, out)
     local a, snap, d = nil, nil, nil
-    if out.proto == 6 and out.key and not out.fragment and not out.first_fragment
+    local again = fresh and places:judge(sample)
+    if records then
+      believe(sample, h, log, ts)
+      log:sampled(again, ts, out, out.wire * sample.rate)
+    end
+    if again and not visible then
+      return
+    end
+    if out.proto == 6 and out.key and not sample.fields_only and not out.fragment and not out.first_fragment
       and not out.short then
       a, snap, d = follow(samples, h, sample, frame, fresh)
     end
@@ -6062,7 +6265,9 @@ function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame,
       end
       shown.sampling(item, sample.rate, out.wire)
     end
-    if records and d and not tagged then
+    if records and again then
+      return
+    elseif records and d and not tagged then
       log:sample(ts, h, out, out.wire, sample.rate, sample.agent, d)
     elseif records then
       local e = tagged and not log.brief and shown.ends_of(samples, a, snap, d, frame, true)
@@ -6611,6 +6816,7 @@ local sflow = require("sflow")
 local shown = require("shown")
 local tls = require("tls")
 local tracker = require("tracker")
+local vantage = require("vantage")
 local wanted_fields = require("wanted")
 local windows = require("windows")
 
@@ -6647,8 +6853,8 @@ local function read_inventory()
 end
 
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
--- tells a packet from its copy.
-local state, samples, copies, ahead, log
+-- tells a packet from its copy; places: which samples count.
+local state, samples, copies, places, ahead, log
 -- The link type of all frames, where it is known.
 local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
@@ -6685,6 +6891,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  places = vantage.new(ahead and ahead.places)
   copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
@@ -6880,7 +7087,8 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
   if captured > out.length then
     captured = out.length
   end
-  return sampled.read(proto, samples, fresh and log, tree, clock_of(pinfo),
+  places:datagram(packet.receiver(out))
+  return sampled.read(proto, samples, places, fresh and log, tree, clock_of(pinfo),
     source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
 end
 
@@ -6927,6 +7135,10 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     end
   end
   local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
+  if told then
+    -- Datagrams have numbers, by which sflowlog.lua knows those that were captured twice.
+    copy = nil
+  end
   if log and fresh then
     record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
   end

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.wireshark import pieces
 
 from conftest import CAPTURES
 from pacsflow.errors import InputError
@@ -82,4 +83,33 @@ def test_a_cut_capture_says_so(tmp_path: Path) -> None:
     path.write_bytes((CAPTURES / "store_ct_mr.pcapng").read_bytes()[:20_000])
     rows, quality = rows_of(path)
     assert 0 < len(rows["frames"]) < 81
-    assert any("cut short" in note for note in quality.notes)
+    assert quality.notes[0].startswith("the capture ends in the middle of a packet")
+
+
+def test_a_capture_without_a_packet(tmp_path: Path) -> None:
+    rows, quality = rows_of(pieces.write(tmp_path / "empty.pcap", []))
+    assert (rows.get("frames", []), quality.notes) == ([], ["there is no packet in the capture"])
+
+
+def test_what_was_left_out_is_said(tmp_path: Path) -> None:
+    base = pieces.read(CAPTURES / "networks" / "base.pcap")
+    rows, quality = rows_of(pieces.write(tmp_path / "mirror.pcap", pieces.copied(base, 0.0001)))
+    assert sum(f["length"] for f in rows["frames"]) == 319_906
+    assert quality.notes[0].startswith("332 of 664 frames are copies of others")
+    arp = [(ts, d[:12] + b"\x08\x06" + d[14:], w) for ts, d, w in base[:3]]
+    _, quality = rows_of(pieces.write(tmp_path / "arp.pcap", arp))
+    assert quality.notes == ["3 frames without IP addresses, in no host's total: 3 ARP"]
+
+
+def test_fragments_that_come_late_in_a_capture(tmp_path: Path) -> None:
+    """The beginning does not show that packets have to be put together."""
+    base = pieces.read(CAPTURES / "networks" / "base.pcap")
+    quiet = [(base[0][0] - 10 + n * 1e-4, base[0][1][:38] + n.to_bytes(4, "big") + base[0][1][42:],
+              base[0][2]) for n in range(6000)]  # fmt: skip
+    frames = [
+        (ts + k * 1e-6, piece, len(piece))
+        for number, (ts, data, _) in enumerate(base)
+        for k, piece in enumerate(pieces.fragments(data, number + 1))
+    ]
+    rows, _ = rows_of(pieces.write(tmp_path / "late.pcap", [*quiet, *frames]))
+    assert rows["dicom"][-1]["data_bytes_orig"] == 300_000

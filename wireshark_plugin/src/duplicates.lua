@@ -88,7 +88,8 @@ local function judge(self, s, out, ts)
     return nil
   end
   local tcp = out.proto == 6 and not out.fragment
-  local stop = tcp and out.offset or l4 + 15
+  -- Of what has no numbers of its own, all that is there.
+  local stop = tcp and out.offset or #s
   local sign
   if out.kind == 0x0800 then
     -- Length, identification and fragment; addresses, and the transport header.

@@ -122,6 +122,12 @@ function export:sampling(ts, wire)
   return self.sflow
 end
 
+-- Why the packet in `out` has no addresses.
+local function nameless(out)
+  return "no address, " .. (out.reason or link.WITHOUT_HOST[out.kind] or out.kind == 0 and "LLC"
+    or format("ethertype 0x%04x", out.kind or 0))
+end
+
 -- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
 -- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
 function export:arrived(ts, wire, out, copy, samples, unset)
@@ -137,9 +143,7 @@ function export:arrived(ts, wire, out, copy, samples, unset)
   elseif out.key then
     counts:add("counted", ts, out.wire)
   else
-    local known = link.WITHOUT_HOST[out.kind]
-    counts:add("no address, " .. (out.reason or known or out.kind == 0 and "LLC"
-      or format("ethertype 0x%04x", out.kind or 0)), ts, wire)
+    counts:add(nameless(out), ts, wire)
   end
   if out.reason and out.key then
     counts:add(out.reason, ts, wire)
@@ -147,6 +151,20 @@ function export:arrived(ts, wire, out, copy, samples, unset)
   if out.tunnel and not copy then
     counts:add("through " .. out.tunnel, ts, wire)
   end
+end
+
+-- The sample in `out`, which stands for so many bytes; again: why it does not count.
+function export:sampled(again, ts, out, estimate)
+  if again then
+    self.tally:add("sampled again, " .. again, ts, estimate)
+  elseif not out.key then
+    self.tally:add(nameless(out), ts, estimate)
+  end
+end
+
+-- A sample whose frame is told to have another length than its packet.
+function export:contradicted(ts, length)
+  self.tally:add("length contradicted", ts, length)
 end
 
 -- A packet that Wireshark's dissectors would see through, and were not asked.
@@ -270,6 +288,9 @@ function export:close(hosts)
     self:endpoint(k, hosts)
   end
   local capture = self.log("capture", tally.FIELDS)
+  if self.tally.seen then
+    capture:write(self.tally.seen)
+  end
   for _, row in ipairs(self.tally.list) do
     capture:write(row)
   end

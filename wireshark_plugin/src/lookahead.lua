@@ -6,6 +6,7 @@ local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
 local tunnel = require("tunnel")
+local vantage = require("vantage")
 
 local lookahead = {}
 
@@ -72,8 +73,8 @@ end
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, where all frames have the same, and
--- unset: seconds that put frames from before the clock was set right before those after; nil where
--- the file is of another format.
+-- unset: seconds that put frames from before the clock was set right before those after, and
+-- places: what vantage.lua learnt; nil where the file is of another format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
@@ -91,11 +92,14 @@ function lookahead.scan(file, limit, sampled, datagrams)
     end
   end
   local ts
+  local places = vantage.new()
   local function sample(each)
+    places:learn(each)
     packet.sampled(each.protocol, each.header, each.length, out)
     feed(samples, each.header, ts, out.wire, each.rate)
   end
-  local function show(s, at)
+  local function show(s, at, each)
+    places:learn(each)
     return may_show(samples, s, at)
   end
   local read = capturefile.read(file, function(when, s, wire, kind)
@@ -115,6 +119,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
         return true
       end
       told = told + 1
+      if out.key then
+        places:datagram(packet.receiver(out))
+      end
       sflow.read(sub(s, out.offset + 1, out.offset + out.length), sample, nil, nil, show)
     else
       feed(frames, s, ts, out.wire, 1)
@@ -130,6 +137,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
+    places = places,
   }
 end
 

@@ -15,6 +15,7 @@ local sflow = require("sflow")
 local shown = require("shown")
 local tls = require("tls")
 local tracker = require("tracker")
+local vantage = require("vantage")
 local wanted_fields = require("wanted")
 local windows = require("windows")
 
@@ -51,8 +52,8 @@ local function read_inventory()
 end
 
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
--- tells a packet from its copy.
-local state, samples, copies, ahead, log
+-- tells a packet from its copy; places: which samples count.
+local state, samples, copies, places, ahead, log
 -- The link type of all frames, where it is known.
 local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
@@ -89,6 +90,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  places = vantage.new(ahead and ahead.places)
   copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
@@ -284,7 +286,8 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
   if captured > out.length then
     captured = out.length
   end
-  return sampled.read(proto, samples, fresh and log, tree, clock_of(pinfo),
+  places:datagram(packet.receiver(out))
+  return sampled.read(proto, samples, places, fresh and log, tree, clock_of(pinfo),
     source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
 end
 
@@ -331,6 +334,10 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     end
   end
   local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
+  if told then
+    -- Datagrams have numbers, by which sflowlog.lua knows those that were captured twice.
+    copy = nil
+  end
   if log and fresh then
     record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
   end

@@ -213,12 +213,18 @@ function packet.ip(s, at, kind, out, room)
   return out
 end
 
+-- Address and port, raw, that the packet in `out` is sent to.
+function packet.receiver(out)
+  local size = #out.hosts / 2
+  return sub(out.hosts, size + 1) .. sub(out.key, size * 2 + 3, size * 2 + 4)
+end
+
 -- As packet.parse, for a header that an sFlow agent sampled: 1 is Ethernet, 11 and 12 are IPv4 and
 -- IPv6 without a link layer (sFlow v5, enum header_protocol).
 function packet.sampled(protocol, header, length, out)
   if protocol == 1 then
     -- Most samples by far: Ethernet, IPv4 without options, a whole TCP header.
-    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(header, 13, 24)
+    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(header, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local s1, s2, s3, s4, a1, a2, a3, a4, h, flags = byte(header, 39, 48)
       local total = l1 * 256 + l2
@@ -230,6 +236,7 @@ function packet.sampled(protocol, header, length, out)
         out.flags, out.offset, out.length = flags, 14 + skip, total - skip
         out.fragment, out.first_fragment, out.short = false, false, false
         out.path, out.tunnel, out.inner, out.wire, out.l3 = "", nil, nil, length, 15
+        out.l4, out.stop, out.id, out.ttl = 35, 14 + total, i1 * 256 + i2, ttl
         return out
       end
     end

@@ -43,10 +43,23 @@ local function protocol()
     or out.proto and "IP" or "Ethernet"
 end
 
+-- An agent may tell another length of a frame than the packet in it has: then the packet is believed.
+local function believe(sample, h, log, ts)
+  local stop = out.stop
+  if not out.l3 or out.tunnel or not stop or sample.protocol ~= 1 then
+    return
+  end
+  local length = stop + sample.stripped
+  if sample.length < stop or sample.length > length + 64 then
+    log:contradicted(ts, sample.length)
+    out.wire = length
+  end
+end
+
 -- Reads the datagram s of `room` bytes in a frame of `wire` bytes. samples: the tracker of samples;
--- log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
+-- places: which samples count; log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
 -- or nil where it is no sFlow.
-function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame, fresh, wire)
+function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible, frame, fresh, wire)
   local ts = pinfo.abs_ts
   info.abs_ts = ts
   local records = log and log:sampling(ts, wire) or nil
@@ -54,7 +67,15 @@ function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame,
     local h = sample.header
     packet.sampled(sample.protocol, h, sample.length, out)
     local a, snap, d = nil, nil, nil
-    if out.proto == 6 and out.key and not out.fragment and not out.first_fragment
+    local again = fresh and places:judge(sample)
+    if records then
+      believe(sample, h, log, ts)
+      log:sampled(again, ts, out, out.wire * sample.rate)
+    end
+    if again and not visible then
+      return
+    end
+    if out.proto == 6 and out.key and not sample.fields_only and not out.fragment and not out.first_fragment
       and not out.short then
       a, snap, d = follow(samples, h, sample, frame, fresh)
     end
@@ -75,7 +96,9 @@ function sampled.read(proto, samples, log, tree, pinfo, s, room, visible, frame,
       end
       shown.sampling(item, sample.rate, out.wire)
     end
-    if records and d and not tagged then
+    if records and again then
+      return
+    elseif records and d and not tagged then
       log:sample(ts, h, out, out.wire, sample.rate, sample.agent, d)
     elseif records then
       local e = tagged and not log.brief and shown.ends_of(samples, a, snap, d, frame, true)

@@ -47,6 +47,45 @@ end
 
 local sample = {}
 
+local function be16(n)
+  return string.char(math.floor(n / 256) % 256, n % 256)
+end
+
+-- A packet of which an agent tells fields and not the header (sFlow v5, sampled_ipv4 and
+-- sampled_ipv6), as a header of its own that holds them; sequence numbers are not among them.
+-- Returns the header and its protocol (11: IPv4, 12: IPv6), and the packet's length.
+local function fields(s, at, format, size)
+  local length, protocol = u32(s, at), u32(s, at + 4)
+  local address = format == 3 and 4 or 16
+  if size < 16 + address * 2 or not length or length > 65535 or protocol > 255 then
+    return nil
+  end
+  local hosts, after = sub(s, at + 8, at + 7 + address * 2), at + 8 + address * 2
+  local from, to, flags = u32(s, after), u32(s, after + 4), u32(s, after + 8) % 256
+  local ports = be16(from % 65536) .. be16(to % 65536)
+  local transport = protocol == 6 and ports .. ("\0"):rep(8) .. "\80" .. string.char(flags)
+    or ports .. ("\0"):rep(4)
+  if format == 3 then
+    return "\69\0" .. be16(length) .. "\0\0\0\0\64" .. string.char(protocol) .. "\0\0" .. hosts
+      .. transport, 11, length
+  end
+  local payload = length > 40 and length - 40 or 0
+  return "\96\0\0\0" .. be16(payload) .. string.char(protocol, 64) .. hosts .. transport, 12, length
+end
+
+-- Where a flow sample was taken: its source, and the interfaces that its packet came in and went out
+-- by (nil where they are not interfaces).
+local function place(s, body, expanded)
+  if expanded then
+    sample.source = u32(s, body + 8)
+    sample.input = u32(s, body + 24) == 0 and u32(s, body + 28) or nil
+    sample.output = u32(s, body + 32) == 0 and u32(s, body + 36) or nil
+  else
+    sample.source = u32(s, body + 4) % 16777216
+    sample.input, sample.output = u32(s, body + 20), u32(s, body + 24)
+  end
+end
+
 -- Reads a datagram s of `room` bytes on the wire. take(sample) gets each sampled header: index,
 -- rate (one in so many), length of the frame on the wire, stripped bytes of it, protocol, header,
 -- agent (raw address); the table is the same each time. log, where there is one, is told of
@@ -98,7 +137,8 @@ function sflow.read(s, take, log, room, may_show)
         if log then
           log:flow(s, body, expanded, rate)
         end
-        local headers = 0
+        local headers, told_at, told_format, told_size, frame_size = 0, nil, nil, nil, nil
+        place(s, body, expanded)
         records_at = records_at + 4
         for _ = 1, records do
           -- Format and size; of a sampled header protocol, length, stripped and size of the header.
@@ -116,11 +156,12 @@ function sflow.read(s, take, log, room, may_show)
             elseif rate > 0 then
               index, headers = index + 1, headers + 1
               -- Header protocol 1 is Ethernet; 11 and 12 are IPv4 and IPv6 without a link layer.
-              if not may_show or protocol ~= 1 or may_show(s, records_at + 24) then
+              if not may_show or protocol ~= 1 or may_show(s, records_at + 24, sample) then
                 local length = ((n1 * 256 + n2) * 256 + n3) * 256 + n4
                 sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol,
                   p1 * 256 + p2
                 sample.length = length
+                sample.fields_only = false
                 sample.header = sub(s, records_at + 24, records_at + 23 + captured)
                 if log then
                   log:header(rate, length)
@@ -129,7 +170,26 @@ function sflow.read(s, take, log, room, may_show)
               end
             end
           end
+          if f3 == 0 and f2 == 0 and f1 == 0 and (f4 == 3 or f4 == 4) then
+            told_at, told_format, told_size = records_at + 8, f4, record
+          elseif f4 == 2 and f3 == 0 and f2 == 0 and f1 == 0 and record >= 4 then
+            frame_size = u32(s, records_at + 8)
+          end
           records_at = records_at + 8 + record
+        end
+        if fine and headers == 0 and told_at and rate > 0 then
+          local header, protocol, length = fields(s, told_at, told_format, told_size)
+          if header then
+            index, headers = index + 1, 1
+            sample.index, sample.rate, sample.protocol, sample.stripped = index, rate, protocol, 0
+            -- As a sampled frame would be told: with its Ethernet header and checksum.
+            sample.length = frame_size and frame_size >= length and frame_size or length + 18
+            sample.header, sample.fields_only = header, true
+            if log then
+              log:header(rate, sample.length)
+            end
+            take(sample)
+          end
         end
         if log and headers == 0 then
           log:unused(rate)

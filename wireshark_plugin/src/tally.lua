@@ -27,9 +27,13 @@ function tally:add(what, ts, wire, detail)
   row.frames, row.bytes, row.last = row.frames + 1, row.bytes + wire, ts
 end
 
--- The time of a frame of `wire` bytes, in the order of the file.
+-- The time of a frame of `wire` bytes, in the order of the file. self.seen: all frames, from the
+-- earliest to the latest time.
 function tally:time(ts, wire)
-  local latest = self.latest
+  self.seen = self.seen or { what = "seen", frames = 0, bytes = 0, ts = ts, last = ts }
+  local seen, latest = self.seen, self.latest
+  seen.frames, seen.bytes = seen.frames + 1, seen.bytes + wire
+  seen.ts, seen.last = ts < seen.ts and ts or seen.ts, ts > seen.last and ts or seen.last
   if not latest or ts >= latest then
     if latest and ts - latest > JUMP then
       self:add("clock forward", ts, wire, string.format("%.0f", ts - latest))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LOGS = ("dicom", "known_dicom", "frames")
+    from pacsflow.programs.located import Tool
+
+LOGS = ("dicom", "known_dicom", "frames", "capture")
 PROGRESS_EVERY = 10_000
 WRITTEN = re.compile(r"pacsflow: wrote (\d+) dicom, (\d+) known_dicom, (\d+) frames")
 PROGRESS = re.compile(r"pacsflow: frame (\d+)")
@@ -25,6 +27,7 @@ COLUMNS = 'gui.column.format:"Protocol","%p","Info","%i"'
 # The plugin reads sampled headers itself.
 NO_SAMPLES = "sflow.enable_dissection:FALSE"
 MAX_WARNINGS = 100
+UNRESOLVED = b"\tunresolved\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class ExportedLogs:
     warnings
         What tshark and the plugin had to say, one line each: a capture that was cut short, an
         inventory line that could not be used.
+    capture
+        What became of the frames of the capture, and what its clock did (capture.log).
     sflow
         What the sFlow agents of the capture say of their sampling; None where there are none.
     """
@@ -51,6 +56,7 @@ class ExportedLogs:
     known_dicom_rows: int
     frame_rows: int
     warnings: tuple[str, ...]
+    capture: Path
     sflow: Path | None = None
 
 
@@ -99,6 +105,41 @@ def export_logs(
         settings["PACSFLOW_BRIEF"] = "1"
     if sampling_rate is not None and sampling_rate > 1:
         settings["PACSFLOW_SAMPLING_RATE"] = str(sampling_rate)
+    counts, warnings, logs = _run(
+        tool, capture, out_dir, settings, progress, inventory=inventory, keylog=keylog
+    )
+    if UNRESOLVED in logs["capture"].read_bytes():
+        # Its beginning did not show that Wireshark's own dissectors are needed.
+        settings["PACSFLOW_DEEP"] = "1"
+        counts, warnings, logs = _run(
+            tool, capture, out_dir, settings, progress, inventory=inventory, keylog=keylog
+        )
+    if as_root(tool):
+        warnings.append(f"{tool.path} ran as root: it cannot be started as {NAME} here")
+    return ExportedLogs(
+        logs["dicom"],
+        logs["known_dicom"],
+        logs["frames"],
+        dicom_rows=counts[0],
+        known_dicom_rows=counts[1],
+        frame_rows=counts[2],
+        warnings=tuple(warnings),
+        capture=logs["capture"],
+        sflow=logs.get("sflow"),
+    )
+
+
+def _run(
+    tool: Tool,
+    capture: Path,
+    out_dir: Path,
+    settings: dict[str, str],
+    progress: Callable[[int], None] | None,
+    *,
+    inventory: Path | None,
+    keylog: Path | None,
+) -> tuple[tuple[int, int, int], list[str], dict[str, Path]]:
+    """Return rows of the logs, what tshark said, and the logs by name."""
     with dissecting(
         tool,
         capture,
@@ -112,19 +153,7 @@ def export_logs(
         counts, warnings = _listen(running, progress)
         if counts is None:
             _explain(capture, running.process.returncode, warnings)
-        logs = _taken(running, out_dir)
-    if as_root(tool):
-        warnings.append(f"{tool.path} ran as root: it cannot be started as {NAME} here")
-    return ExportedLogs(
-        logs["dicom"],
-        logs["known_dicom"],
-        logs["frames"],
-        dicom_rows=counts[0],
-        known_dicom_rows=counts[1],
-        frame_rows=counts[2],
-        warnings=tuple(warnings),
-        sflow=logs.get("sflow"),
-    )
+        return counts, warnings, _taken(running, out_dir)
 
 
 def _taken(running: Dissection, out_dir: Path) -> dict[str, Path]:

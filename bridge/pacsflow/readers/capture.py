@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pacsflow.agents import remarks
 from pacsflow.programs import located, unprivileged
 from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
-from pacsflow.readers import capture_plain, zeek_tsv
+from pacsflow.readers import capture_plain, capture_told, zeek_tsv
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.values import EARLIEST
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from pacsflow.programs.located import Tool
+    from pacsflow.readers.capture_told import Told
     from pacsflow.readers.sniff import CaptureOptions
 
 NOT_BRIEF = frozenset({"hw_source", "hw_destination", "vlan", "info"})
@@ -28,6 +30,8 @@ NO_CLOCK = (
     "its clock was not set (frames from before 1990): they cannot be put into hours without "
     "--capture-start 2026-03-02T08:00"
 )
+ENDS_EARLY = "the capture ends in the middle of a packet; what stands before it was read"
+EMPTY = "there is no packet in the capture"
 
 
 def read(
@@ -49,17 +53,13 @@ def read(
         return
     with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
         brief = columns is not None and NOT_BRIEF.isdisjoint(columns)
-        logs, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
-        if timeless:
-            quality.note(NO_CLOCK)
-        for warning in logs.warnings:
-            quality.note(warning[:300])
-        nameless = 0
+        logs, told, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
+        for note in _notes(logs, told, timeless=timeless):
+            quality.note(note)
+        translated = pa.array(told.translated, pa.string())
         for batch in zeek_tsv.read(logs.frames, "frames", quality, columns):
-            nameless += batch["id.orig_h"].null_count if logs.sflow else 0
-            yield "frames", _without_time(batch) if timeless else batch
-        if nameless:
-            quality.note(f"{nameless:,} frames without IP addresses, in no host's total")
+            kept = batch.filter(pc.invert(pc.is_in(batch["flow"], translated)))
+            yield "frames", _without_time(kept) if timeless else _since_clocks(kept)
         if timeless:
             return
         for log, part in (("dicom", logs.dicom), ("known_dicom", logs.known_dicom)):
@@ -74,19 +74,33 @@ def read(
             yield from (("sflow", batch) for batch in found)
 
 
+def _notes(logs: ExportedLogs, told: Told, *, timeless: bool) -> Iterator[str]:
+    if timeless:
+        yield NO_CLOCK
+    if told.span is None:
+        yield EMPTY
+    for warning in logs.warnings:
+        yield ENDS_EARLY if "cut short" in warning else warning[:300]
+    yield from told.notes()
+
+
 def _exported(
     path: Path, folder: Path, tshark: Tool, options: CaptureOptions, *, brief: bool
-) -> tuple[ExportedLogs, bool]:
-    """Return the logs of a capture, and whether their times mean nothing."""
+) -> tuple[ExportedLogs, Told, bool]:
+    """Return the logs of a capture, what became of its frames, and whether its times mean nothing.
+
+    They do not where its clock was not set at any time of it.
+    """
     logs = _export(path, folder, tshark, options, brief=brief)
-    first = _first(logs.sflow or logs.frames)
-    if first is None or first >= EARLIEST:
-        return logs, False
+    told = capture_told.read(logs.capture)
+    if told.span is None or told.span[1] >= EARLIEST:
+        return logs, told, False
     start = options.start.timestamp() if options.start else int(EARLIEST)
-    moved = _moved(path, folder / "moved", Decimal(start) - first, tshark)
+    moved = _moved(path, folder / "moved", Decimal(start) - told.span[0], tshark)
     if moved is not None:
         logs = _export(moved, folder, tshark, options, brief=brief)
-    return logs, options.start is None
+        told = capture_told.read(logs.capture)
+    return logs, told, options.start is None
 
 
 def _export(
@@ -101,18 +115,6 @@ def _export(
         keylog=options.keylog,
         brief=brief,
     )
-
-
-def _first(log: Path) -> Decimal | None:
-    """Return the time of a log's first row, seconds since 1970."""
-    with log.open("rb") as rows:
-        for line in rows:
-            if not line.startswith(b"#"):
-                try:
-                    return Decimal(line.split(b"\t", 1)[0].decode("ascii", "replace"))
-                except InvalidOperation:
-                    return None
-    return None
 
 
 def _moved(path: Path, target: Path, seconds: Decimal, tshark: Tool) -> Path | None:
@@ -130,6 +132,16 @@ def _moved(path: Path, target: Path, seconds: Decimal, tshark: Tool) -> Path | N
             stdout=moved,
         )
         return target if process.wait() == 0 else None
+
+
+def _since_clocks(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows without the times of a clock that was not set yet."""
+    place = batch.schema.get_field_index("ts")
+    ts = batch["ts"]
+    limit = pa.scalar(int(EARLIEST) * 1_000_000, pa.int64()).cast(ts.type)
+    return batch.set_column(
+        place, batch.schema.field(place), pc.if_else(pc.less(ts, limit), None, ts)
+    )
 
 
 def _without_time(batch: pa.RecordBatch) -> pa.RecordBatch:

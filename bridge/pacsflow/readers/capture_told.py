@@ -1,0 +1,146 @@
+"""Reads what the plugin says became of a capture's frames (capture.log), and puts it into notes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COPY, NO_ADDRESS, THROUGH = "copy, ", "no address, ", "through "
+BROKEN = ("cut or broken IP", "cut", "nested too deeply", "link type")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Frames that one thing holds for: see docs/tag-logs.md, capture.log."""
+
+    ts: Decimal
+    last: Decimal
+    what: str
+    frames: int
+    bytes: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that capture.log says.
+
+    Attributes
+    ----------
+    counts
+        Its rows.
+    """
+
+    counts: tuple[Count, ...]
+
+    def frames(self, what: str) -> int:
+        """Return the frames of rows whose `what` begins so."""
+        return sum(count.frames for count in self.counts if count.what.startswith(what))
+
+    @property
+    def copies(self) -> tuple[int, int]:
+        """Return frames and bytes (on the wire) that repeat others and were left out."""
+        rows = [count for count in self.counts if count.what.startswith(COPY)]
+        return sum(row.frames for row in rows), sum(row.bytes for row in rows)
+
+    @property
+    def span(self) -> tuple[Decimal, Decimal] | None:
+        """Return the earliest and the latest time, seconds since 1970; None without a frame."""
+        return next(((c.ts, c.last) for c in self.counts if c.what == "seen"), None)
+
+    @property
+    def translated(self) -> tuple[str, ...]:
+        """Return the conversations that are others before or after an address translation."""
+        return tuple(count.detail for count in self.counts if count.what == "translated")
+
+    def notes(self) -> Iterator[str]:
+        """Give what a reader of the totals has to know, a sentence each."""
+        seen = self.frames("seen")
+        copies, size = self.copies
+        if copies:
+            yield (
+                f"{copies:,} of {seen:,} frames are copies of others, as a mirror port or a second "
+                f"place of capture makes them: {size:,} bytes left out, everything counted once"
+            )
+        if self.translated:
+            yield (
+                f"{len(self.translated):,} associations were captured before and after an address "
+                "translation: counted once"
+            )
+        yield from self._nameless()
+        through = Counter[str]()
+        for count in self.counts:
+            if count.what.startswith(THROUGH):
+                through[count.what.removeprefix(THROUGH).replace(",", " in ")] += count.frames
+        for tunnel, frames in through.most_common(5):
+            yield (
+                f"{frames:,} frames came through {tunnel}: hosts, ports and bytes are those of the "
+                "packets inside"
+            )
+        yield from self._sampled()
+        yield from self._clock()
+
+    def _sampled(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "sampled again, on its way out":
+                yield (
+                    f"{count.frames:,} samples were taken of packets on their way out of an agent "
+                    "that samples the same packets on their way in: those coming in are counted, "
+                    f"the others, which stand for {count.bytes:,} bytes, are not"
+                )
+            elif count.what == "sampled again, to another collector":
+                yield (
+                    f"{count.frames:,} samples were sent to a second collector, too: counted once"
+                )
+            elif count.what == "length contradicted":
+                yield (
+                    f"{count.frames:,} samples tell a length of the frame that its packet "
+                    "contradicts: the packet's length was taken"
+                )
+
+    def _nameless(self) -> Iterator[str]:
+        why = Counter[str]()
+        for count in self.counts:
+            if count.what.startswith(NO_ADDRESS):
+                why[count.what.removeprefix(NO_ADDRESS)] += count.frames
+        if why:
+            parts = ", ".join(f"{frames:,} {name}" for name, frames in why.most_common(5))
+            more = f" and {len(why) - 5} other kinds" if len(why) > 5 else ""
+            yield f"{why.total():,} frames without IP addresses, in no host's total: {parts}{more}"
+        deep = sum(c.frames for c in self.counts if c.what == "nested too deeply")
+        if deep:
+            yield f"{deep:,} frames in tunnels nested too deeply: counted as their outermost packet"
+
+    def _clock(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "clock not set":
+                yield (
+                    f"the clock was set while it was captured: {count.frames:,} frames from before "
+                    "1990 were placed right before those that follow"
+                )
+            elif count.what in {"clock forward", "clock backward"}:
+                way = count.what.removeprefix("clock ")
+                often = "" if count.frames == 1 else f" {count.frames:,} times"
+                yield (
+                    f"the clock of the capture jumps {way}{often}, first by {count.detail} "
+                    "seconds: hours after it may be wrong"
+                )
+            elif count.what == "out of order":
+                yield f"{count.frames:,} frames stand out of the order of their times"
+
+
+def read(path: Path) -> Told:
+    """Return what capture.log says."""
+    counts = []
+    for line in path.read_text("ascii", "replace").splitlines():
+        cells = line.split("\t")
+        if not line.startswith("#") and len(cells) == 6:
+            ts, last, what, frames, size, detail = cells
+            counts.append(Count(Decimal(ts), Decimal(last), what, int(frames), int(size), detail))
+    return Told(tuple(counts))
