@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -79,40 +80,105 @@ class Inventory:
 
 
 def read_inventory(path: Path) -> Inventory:
-    """Read an inventory file; lines that cannot be used are named in `problems`.
+    """Read an inventory as people write it; lines that cannot be used are named in `problems`.
+
+    Zeek's TSV, or a table of tabs, semicolons or commas with the column names in its first line;
+    UTF-8, UTF-16 or Windows-1252. Of two lines with one `match` the first counts, and the other is
+    a problem.
 
     Raises `InputError` where the file cannot be opened or has no usable header.
     """
-    from pacsflow.readers.zeek_tsv import parse_header  # noqa: PLC0415 - few commands read one
-
     with opened(path) as file:
-        lines = file.read(64 << 20).decode("utf-8", "backslashreplace").split("\n")
-    head = [f"{line}\n".encode() for line in lines if line.startswith("#")]
-    try:
-        header = parse_header(head, path)
-    except InputError as error:
-        expected = "#fields\t" + "\t".join(FIELDS)
-        raise InputError(path, f"expected an inventory with the line {expected!r}") from error
-    missing = {"match", "name", "role"} - set(header.fields)
+        lines = _decoded(file.read(64 << 20)).splitlines()
+    fields, separator, first = _header(lines, path)
+    missing = {"match", "name", "role"} - set(fields)
     if missing:
         raise InputError(path, f"the inventory's columns lack {', '.join(sorted(missing))}")
-    items, problems = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
+    items: list[Item] = []
+    problems: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines[first:], first + 1):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        cells = line.rstrip("\r").split(header.separator)
         try:
-            items.append(_item(cells, header.fields))
+            cells = _cells(line, separator)
+            if not any(cells):
+                continue
+            item = _item(cells, fields)
         except ValueError as error:
             problems.append(f"{path}, line {number}: {error}")
+            continue
+        if item.match in seen:
+            told = f"{item.match} stands in line {seen[item.match]} already, which counts"
+            problems.append(f"{path}, line {number}: {told}")
+            continue
+        written = cells[fields.index("match")]
+        if "/" in item.match and _has_host_bits(written):
+            problems.append(
+                f"{path}, line {number}: {written} has bits of a host; {item.match} was read"
+            )
+        seen[item.match] = number
+        items.append(item)
     return Inventory.of(items, problems)
 
 
+def _has_host_bits(network: str) -> bool:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        return not network.startswith("ae:")
+    return False
+
+
+def _decoded(data: bytes) -> str:
+    """Return text in any of the encodings that editors and spreadsheets write."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _header(lines: list[str], path: Path) -> tuple[tuple[str, ...], str, int]:
+    """Return the columns, what separates them, and the number of lines up to them."""
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        named = text.startswith("#fields")
+        if not text or (text.startswith("#") and not named):
+            continue
+        plain = text.removeprefix("#fields")
+        separator = max("\t;,", key=plain.count)
+        names = tuple(c.lower() for c in _cells(plain, separator) if c or not named)
+        if "match" in names:
+            return names, separator, number
+        if not named:
+            break
+    expected = "#fields\t" + "\t".join(FIELDS)
+    raise InputError(path, f"expected an inventory with the line {expected!r}")
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return a line's cells without blanks around them, and without empty ones at its end."""
+    if separator == "\t":
+        cells = line.split("\t")
+    else:
+        try:
+            cells = next(csv.reader([line], delimiter=separator), [])
+        except csv.Error as error:
+            raise ValueError(f"expected cells separated by {separator!r} ({error})") from None
+    cells = [cell.strip().strip("\ufeff") for cell in cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
 def _item(cells: list[str], fields: tuple[str, ...]) -> Item:
-    if len(cells) != len(fields):
-        raise ValueError(f"expected {len(fields)} columns separated by tabs, found {len(cells)}")
+    if not 3 <= len(cells) <= len(fields):
+        raise ValueError(f"expected {len(fields)} columns, found {len(cells)}")
+    cells = cells + [""] * (len(fields) - len(cells))
     row = {
-        name: "" if cell in {"-", "(empty)"} else escape_controls(cell.strip())
+        name: "" if cell in {"-", "(empty)"} else escape_controls(cell)
         for name, cell in zip(fields, cells, strict=True)
     }
     role = row["role"].lower()
@@ -137,6 +203,9 @@ def normalise_match(text: str) -> str:
     if text.lower().startswith("ae:") and text[3:].strip():
         return f"ae:{text[3:].strip()}"
     mac = text.lower().replace("-", ":")
+    if re.fullmatch(r"[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}", mac):
+        plain = mac.replace(".", "")
+        mac = ":".join(plain[i : i + 2] for i in range(0, 12, 2))
     if MAC.match(mac):
         return mac
     try:

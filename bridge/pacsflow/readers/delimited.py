@@ -196,12 +196,15 @@ def _utf8(data: bytes, quality: Quality) -> bytes:
 
 def _without_open_end(text: bytes) -> tuple[bytes, bytes]:
     """Split off lines at the end whose quote the next block may close."""
-    lines = text.rsplit(b"\n", MOST_LINES + 1)
-    for number, raw in enumerate(lines[1:-1], 1):
-        if raw.count(b'"') % 2 and sum(x.count(b'"') for x in lines[number:]) % 2:
-            rest = b"\n".join(lines[number:])
-            return text[: len(text) - len(rest)], rest
-    return text, b""
+    lines = text.removesuffix(b"\n").rsplit(b"\n", MOST_LINES)
+    opened = -1
+    for number, raw in enumerate(lines):
+        if raw.count(b'"') % 2 and (number or len(lines) <= MOST_LINES):
+            opened = number if opened < 0 else -1
+    if opened < 0 or (opened == 0 and len(lines) == 1):
+        return text, b""
+    rest = b"\n".join([*lines[opened:], b""])
+    return text[: len(text) - len(rest)], rest
 
 
 def _parse(

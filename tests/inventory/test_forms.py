@@ -1,0 +1,70 @@
+"""An inventory is read as editors and spreadsheets write it; what cannot be used is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pacsflow.errors import InputError
+from pacsflow.inventory import read_inventory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABS = (
+    "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n10.0.0.90\tPACS\tpacs\t-\tmain\n"
+)
+PLAIN = TABS.split("\n", 1)[1].removeprefix("#fields\t")
+FORMS = {
+    "tabs": TABS.encode(),
+    "line ends of Windows": TABS.replace("\n", "\r\n").encode(),
+    "byte order mark": TABS.encode("utf-8-sig"),
+    "UTF-16": TABS.encode("utf-16"),
+    "no signs": PLAIN.encode(),
+    "semicolons": PLAIN.replace("\t", ";").encode(),
+    "commas": TABS.replace("\t", ",").encode(),
+    "quoted": PLAIN.replace("\t", ",").replace("PACS", '"PACS"').encode(),
+    "padded": TABS.replace("x09\n", "x09\t\t\t\t\n").replace("main", "main\t\t").encode(),
+    "blanks": TABS.replace("10.0.0.90", " 10.0.0.90 ").encode(),
+    "short": TABS.replace("\t-\tmain", "").encode(),
+    "comments": TABS.replace("10.0", "# servers\n\t\t\t\t\n10.0").encode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_gives_the_same(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "inventory.tsv"
+    path.write_bytes(FORMS[form])
+    found = read_inventory(path)
+    assert [(i.match, i.name, i.role) for i in found.items] == [("10.0.0.90", "PACS", "pacs")]
+    assert found.problems == ()
+
+
+def test_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.tsv"
+    path.write_bytes(TABS.replace("PACS", "Tomógrafo São José").encode("latin-1"))
+    assert read_inventory(path).items[0].name == "Tomógrafo São José"
+
+
+def test_what_stands_twice_or_has_bits_of_a_host_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.tsv"
+    more = "10.0.0.90\tother\tgateway\n10.0.1.5/24\tnet\tworkstation\n2001:DB8::/32\tnet\tother\n"
+    path.write_text(TABS + more + "001b.21aa.bbcc\tswitch\tother\n10.0.0.1-9\trange\tother\n")
+    found = read_inventory(path)
+    assert [item.match for item in found.items] == [
+        "10.0.0.90", "10.0.1.0/24", "2001:db8::/32", "00:1b:21:aa:bb:cc",
+    ]  # fmt: skip
+    told = [problem.split(", ", 1)[1] for problem in found.problems]
+    assert told == [
+        "line 4: 10.0.0.90 stands in line 3 already, which counts",
+        "line 5: 10.0.1.5/24 has bits of a host; 10.0.1.0/24 was read",
+        "line 8: '10.0.0.1-9' is no address, network (CIDR), MAC or ae:TITLE",
+    ]
+
+
+def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.tsv"
+    path.write_text("name\tprice\na\t1\n")
+    with pytest.raises(InputError, match="expected an inventory"):
+        read_inventory(path)
