@@ -17,6 +17,7 @@ from pacsflow.report.coverage import coverage_of
 from pacsflow.report.options import Options
 from pacsflow.report.states import states
 from pacsflow.report.weekly import Provenance, WeeklyReport
+from pacsflow.terms import message
 from pacsflow.week import capacity, dicom, flows, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
 from pacsflow.week.facts import ModalityFlow, PacsFlow
@@ -26,16 +27,18 @@ from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
 from pacsflow.week.weeks import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pacsflow.errors import PacsflowError
     from pacsflow.ledger import Ledger
+    from pacsflow.terms.message import Message
     from pacsflow.terms.party import Party
     from pacsflow.week.flows import Flow
 
 PACS_LIMIT = 50
 MODALITY_LIMIT = 12
 PEERS = 5
+_LEFT_OUT_NAMED = 3
 
 
 def build_report(
@@ -111,6 +114,7 @@ def _build(
     past = [hour for hour in covered if hour < week.end]
     equipment = dicom.equipment(part, hosts, min(past) if past else None, options.thresholds)
     unusual = incidents(part, hosts, made["imaging"])
+    coverage = replace(coverage, notes=(*coverage.notes, *_left_out(made["imaging"])))
     facts = Facts(
         part, hosts, inventory, coverage, totals, associations, equipment, unusual,
         options.thresholds,
@@ -155,6 +159,16 @@ def _build(
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
     )
+
+
+def _left_out(imaging: Made) -> Iterator[Message]:
+    """Yield a note on the last events that the coming week's forecast did not learn from."""
+    for event in imaging.coming.left_out[-_LEFT_OUT_NAMED:] if imaging.coming else ():
+        yield message.message(
+            f"left-out-{event.direction}",
+            start=message.at(event.start),
+            hours=message.count(event.hours),
+        )
 
 
 def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, Flow]]:

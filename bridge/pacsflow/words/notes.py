@@ -40,6 +40,14 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(model)s does not suit: the report shows yesterday's values instead, which are "
         "%(percent)s better than last week's."
     ),
+    "left-out-more": N_(
+        "From %(start)s on, %(hours)s hours of imaging traffic were far more than the same hours "
+        "of other weeks, and did not come again: the forecast leaves them out."
+    ),
+    "left-out-less": N_(
+        "From %(start)s on, %(hours)s hours of imaging traffic were far less than the same hours "
+        "of other weeks, and did not come again: the forecast leaves them out."
+    ),
     # what totals rest on
     "other-origins": N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
