@@ -81,7 +81,7 @@ RULES: dict[str, Text] = {
         ),
     ),
 }
-_NOTICED = (N_("%(count)s notices, the first %(first)s"), N_("With: %(peers)s"))
+_NOTICED = (N_("Notices: %(count)s, the first %(first)s"), N_("With: %(peers)s"))
 _UNKNOWN_SENDER = Text(
     N_("%(host)s is in no inventory and stores objects"),
     _NOTICED,
