@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test bench lab lint format lock clean
+.PHONY: help report test tsharks bench lab lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,11 +18,14 @@ report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the 
 	@$(BIN)/pacsflow demo $(DEMO) --weeks $(WEEKS)
 
 test: $(VENV)/.dev ## Set up what the tests need and run all of them.
-	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium pdftoppm:poppler-utils \
-		wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick dcmdump:dcmtk dot:graphviz
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy --no-incremental
+	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
+		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
+		dcmdump:dcmtk dot:graphviz lib/libatomic.so.1:libatomic1 font/DejaVuSans.ttf:fonts-dejavu-core \
+		font/LiberationSans-Regular.ttf:fonts-liberation
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="trixie sid" brings Debian's.
+	@tests/tsharks.sh $(BIN)/python $(SUITES)
 
 bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
 	@$(NEED) tshark:tshark
@@ -32,8 +35,11 @@ lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures wit
 	@$(NEED) Orthanc:orthanc dcmqrscp:dcmtk wlmscpfs:dcmtk dumpcap:tshark editcap:wireshark-common
 	@timeout -k 30 600 $(BIN)/python tests/lab/run.py $(ARGS)
 
-lint: $(VENV)/.dev ## Check style and types.
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy --no-incremental
+lint: $(VENV)/.dev ## Check style, types for each Python, and the globals of the Lua sources.
+	@$(NEED) luacheck:lua-check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@luacheck -q wireshark_plugin/src tests/wireshark/*.lua
+	@$(BIN)/python tests/check_types.py
 
 format: $(VENV)/.dev ## Put the code into the house's form.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -47,21 +53,11 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew.
 		-c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) $(VENV).lock $(DEMO) build dist
 
-$(BIN)/python:
-	@$(NEED) --python $(PYTHON)
-	@$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "setting up the Python packages (about a minute, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(NEED) tshark:tshark
-	@touch $@
+# Whoever comes second waits for the first, and finds it done.
+$(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
+	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) run $^
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
-	@echo "setting up the test packages (about a minute, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@touch $@
+	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) dev $<

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pacsflow.errors import ToolError
 from pacsflow.outputs import replacing
+from pacsflow.programs.unprivileged import Account, account_for, lend, scratch, start, take
 
 NAMES = (
     "chromium",
@@ -36,6 +37,12 @@ FLAGS = (
     "--disable-default-apps",
     "--no-default-browser-check",
     "--no-pdf-header-footer",
+)
+PRINTED = "page.pdf"
+NO_SANDBOX = "No usable sandbox"
+SANDBOX_HINT = (
+    "{browser} finds no sandbox here: install the package chromium-sandbox, or, in a container "
+    "that is a sandbox itself, set PACSFLOW_NO_SANDBOX=1"
 )
 PATIENCE = 120
 """Seconds until a print is given up."""
@@ -69,30 +76,55 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
             "no Chromium to print with: install the package chromium, or name one in "
             "PACSFLOW_CHROMIUM"
         )
-    with tempfile.TemporaryDirectory(prefix="pacsflow-pdf-") as profile:
-        made = Path(profile) / "page.pdf"
-        command = [
-            str(browser),
-            *FLAGS,
-            f"--user-data-dir={profile}/profile",
-            f"--print-to-pdf={made}",
-        ]
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            command.append("--no-sandbox")  # Chromium refuses to run as root with it
-        try:
-            done = subprocess.run(
-                [*command, html_path.resolve().as_uri()],
-                capture_output=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ToolError(f"{browser}: {error}") from error
-        if not made.is_file() or made.read_bytes()[:5] != b"%PDF-":
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ToolError(
-                f"{browser} printed nothing (exit {done.returncode})"
-                + (f": {words[-1]}" if words else "")
-            )
+    account = account_for(browser)
+    with scratch(account, "pacsflow-pdf-") as folder:
+        lend(html_path, folder / "page.html", account)
+        made, said = _printed(browser, folder, account)
+        if not made and NO_SANDBOX in said and (account is not None or _unguarded()):
+            # What prints is an account without rights; more there is not to be had here.
+            made, said = _printed(browser, folder, account, "--no-sandbox")
+        if not made and NO_SANDBOX in said:
+            raise ToolError(SANDBOX_HINT.format(browser=browser))
+        if not made:
+            lines = said.strip().splitlines()
+            raise ToolError(f"{browser} printed nothing" + (f": {lines[-1]}" if lines else ""))
         with replacing(pdf_path) as part:
-            shutil.copyfile(made, part)
+            take(folder / PRINTED, part, account)
+
+
+def _unguarded() -> bool:
+    """Say whether the user prints without a sandbox, knowingly."""
+    return bool(os.environ.get("PACSFLOW_NO_SANDBOX"))
+
+
+def _printed(browser: Path, folder: Path, account: Account | None, *more: str) -> tuple[bool, str]:
+    """Print once; return whether there is a PDF, and what the browser said."""
+    command = [str(browser), *FLAGS, *more, f"--user-data-dir={folder}/profile"]
+    command += [f"--print-to-pdf={folder / PRINTED}", (folder / "page.html").as_uri()]
+    home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR"), str(folder))
+    if account is None and _is_root():
+        command.insert(1, "--no-sandbox")  # Chromium refuses to run as root with it
+    with tempfile.TemporaryFile() as errors:
+        process = start(
+            command, account, folder=folder, environment={**os.environ, **home}, stderr=errors
+        )
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(f"{browser} did not print in {PATIENCE} seconds") from error
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        errors.seek(0)
+        said = errors.read(1 << 20).decode("utf-8", "replace")
+    try:
+        descriptor = os.open(folder / PRINTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False, said
+    with os.fdopen(descriptor, "rb") as made:
+        return made.read(5) == b"%PDF-", said
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,8 +14,13 @@ from reports import factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+WIDEST = "dejavu"
+FONTS = {
+    WIDEST: "/usr/share/fonts/truetype/dejavu",
+    "liberation": "/usr/share/fonts/truetype/liberation",
+}
+"""The widest and the narrowest of the fonts that systems come with; Noto Sans is between them."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,15 +40,42 @@ def page_of(kind: str, lang: str = "en") -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], object]]:
+    """Return a function that gives a browser which has one family of fonts alone (`FONTS`)."""
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("no Chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright for Python")
+    folder = tmp_path_factory.mktemp("fonts")
     with playwright.sync_playwright() as p:
-        made = p.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield made
-        made.close()
+
+        @cache
+        def browser_with(fonts: str) -> Any:
+            if not [path for path in Path(FONTS[fonts]).glob("*.ttf") if path.is_file()]:
+                pytest.skip(f"no fonts in {FONTS[fonts]}: apt-get install fonts-{fonts}")
+            settings = folder / f"{fonts}.conf"
+            settings.write_text(
+                "<fontconfig><include>/etc/fonts/conf.d</include>"
+                f"<dir>{FONTS[fonts]}</dir><cachedir>{folder}</cachedir></fontconfig>"
+            )
+            return p.chromium.launch(
+                executable_path=str(chromium),
+                args=FLAGS,
+                env={**os.environ, "FONTCONFIG_FILE": str(settings)},
+            )
+
+        yield browser_with
+
+
+@pytest.fixture
+def fonts() -> str:
+    """The fonts that the browser has; the widest, unless a test asks for both ends."""
+    return WIDEST
+
+
+@pytest.fixture
+def browser(browsers: Callable[[str], object], fonts: str) -> object:
+    return browsers(fonts)
 
 
 @pytest.fixture(scope="session")

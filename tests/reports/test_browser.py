@@ -9,6 +9,7 @@ import pytest
 
 from pacsflow_reports import write_archive
 from reports import factory
+from reports.conftest import FONTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ def too_wide(page: Any) -> list[str]:
     }""")
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_quiet_alone_and_never_wider_than_the_window(
     opened: Callable[..., Opened], saved: Callable[..., Path], kind: str
@@ -76,6 +78,7 @@ def test_quiet_alone_and_never_wider_than_the_window(
     assert one.requests == [saved(kind).as_uri()]
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 def test_portuguese_is_quiet_and_fits_too(opened: Callable[..., Opened]) -> None:
     one = opened("ward", "pt-BR")
     for width in WIDTHS:
@@ -215,6 +218,7 @@ def test_a_focused_element_is_seen(opened: Callable[..., Opened]) -> None:
         assert outline, focused(page)
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 def test_hovering_reads_the_chart_and_stays_in_the_window(opened: Callable[..., Opened]) -> None:
     one = opened("ward", viewport={"width": 360, "height": 800})
     chart = one.page.locator("#imaging-n")
@@ -238,6 +242,7 @@ def test_dark_and_light_differ_and_print_is_always_light(opened: Callable[..., O
     assert dark.evaluate(paper) == "rgb(255, 255, 255)"
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["hospital", "hostile", "empty"])
 def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
     opened: Callable[..., Opened], kind: str
@@ -266,6 +271,7 @@ def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
     assert set(heads) <= {"table-header-group"}
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 def test_the_archive_index_is_quiet_accessible_and_fits(
     opened: Callable[..., Opened], tmp_path: Path
 ) -> None:
@@ -287,6 +293,7 @@ def test_the_archive_index_is_quiet_accessible_and_fits(
     assert one.page.url == paths.index.as_uri()
 
 
+@pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row"])
 def test_no_column_of_the_busiest_is_cut_on_a_desk(
     opened: Callable[..., Opened], kind: str
