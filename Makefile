@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="trixie sid" brings Debian's.
-	@tests/tsharks.sh $(BIN)/python $(SUITES)
+	@TSHARKS="$(TSHARKS)" tests/tsharks.sh $(BIN)/python $(SUITES)
 
 bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
 	@$(NEED) tshark:tshark

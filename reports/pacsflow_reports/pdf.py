@@ -39,7 +39,6 @@ FLAGS = (
     "--no-pdf-header-footer",
 )
 PRINTED = "page.pdf"
-NO_SANDBOX = "No usable sandbox"
 SANDBOX_HINT = (
     "{browser} finds no sandbox here: install the package chromium-sandbox, or, in a container "
     "that is a sandbox itself, set PACSFLOW_NO_SANDBOX=1"
@@ -80,16 +79,21 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
     with scratch(account, "pacsflow-pdf-") as folder:
         lend(html_path, folder / "page.html", account)
         made, said = _printed(browser, folder, account)
-        if not made and NO_SANDBOX in said and (account is not None or _unguarded()):
+        if not made and _wants_sandbox(said) and (account is not None or _unguarded()):
             # What prints is an account without rights; more there is not to be had here.
             made, said = _printed(browser, folder, account, "--no-sandbox")
-        if not made and NO_SANDBOX in said:
+        if not made and _wants_sandbox(said):
             raise ToolError(SANDBOX_HINT.format(browser=browser))
         if not made:
             lines = said.strip().splitlines()
             raise ToolError(f"{browser} printed nothing" + (f": {lines[-1]}" if lines else ""))
         with replacing(pdf_path) as part:
             take(folder / PRINTED, part, account)
+
+
+def _wants_sandbox(said: str) -> bool:
+    """Say whether the browser ended for want of a sandbox: none, or a helper without its rights."""
+    return "No usable sandbox" in said or "SUID sandbox helper" in said
 
 
 def _unguarded() -> bool:

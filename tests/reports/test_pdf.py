@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from pacsflow.errors import ToolError
 from pacsflow_reports import find_chromium, html_to_pdf, render_html
 from reports import factory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium: apt-get install chromium"),
@@ -40,3 +39,22 @@ def test_every_sheet_is_numbered_and_marked_and_heads_are_repeated(tmp_path: Pat
     assert all("SHA-256" in sheet for sheet in listed), "a part of the table has no head"
     assert "The numbers behind this chart" not in text
     assert "Filter rows" not in text
+
+
+@pytest.mark.parametrize(
+    "words", ["No usable sandbox!", "The SUID sandbox helper binary was found"]
+)
+def test_without_a_sandbox_one_line_names_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        browser = Path(name) / "chromium"
+        Path(name).chmod(0o755)
+        browser.write_text(f"#!/bin/sh\necho '{words}' >&2; echo 'and more' >&2; exit 1\n")
+        browser.chmod(0o755)
+        monkeypatch.setenv("PACSFLOW_CHROMIUM", str(browser))
+        page = tmp_path / "week.html"
+        page.write_text("<p>week</p>")
+        with pytest.raises(ToolError, match="chromium-sandbox.*PACSFLOW_NO_SANDBOX=1"):
+            html_to_pdf(page, tmp_path / "week.pdf")
+    assert [path.name for path in tmp_path.iterdir()] == ["week.html"]
