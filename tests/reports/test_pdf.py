@@ -55,6 +55,6 @@ def test_without_a_sandbox_one_line_names_the_way_out(
         monkeypatch.setenv("PACSFLOW_CHROMIUM", str(browser))
         page = tmp_path / "week.html"
         page.write_text("<p>week</p>")
-        with pytest.raises(ToolError, match="chromium-sandbox.*PACSFLOW_NO_SANDBOX=1"):
+        with pytest.raises(ToolError, match=r"chromium-sandbox.*PACSFLOW_NO_SANDBOX=1"):
             html_to_pdf(page, tmp_path / "week.pdf")
     assert [path.name for path in tmp_path.iterdir()] == ["week.html"]
