@@ -298,3 +298,13 @@ def test_one_start_is_not_that_of_several_tables(write: Write, tmp_path: Path) -
 
 def test_the_fields_of_the_shared_row_are_those_of_zeek() -> None:
     assert set(CONN_ROW) == set(CONN_FIELDS)
+
+
+def test_a_block_without_a_readable_row_stops_no_command(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pacsflow.cli import main
+
+    path = write("conn.log", tsv([{}]) + "bad\n")
+    assert main(["show", "10.0.0.2", str(path)]) == 0
+    assert "C1" in capsys.readouterr().out

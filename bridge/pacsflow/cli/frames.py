@@ -236,7 +236,7 @@ def _matches(
     names = set(ZEEK_LOGS[log].names)
     keys = ["id.orig_h", "id.resp_h", "host", "uid", "calling_ae", "called_ae", "ae_title"]
     keys += ["src", "dst", "hw_source", "hw_destination", "community_id"]
-    mask = pa.array([False] * batch.num_rows)
+    mask = pa.array([False] * batch.num_rows, pa.bool_())
     for key in keys:
         if key in names:
             equal = pc.fill_null(pc.equal(batch[key], wanted), fill_value=False)

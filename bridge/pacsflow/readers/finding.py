@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOT_DATA = {"SIMULATED", "inventory.tsv"}
 ZEEKS_OWN = (
     "conn-summary", "stderr.", "stdout.", "stats.", "loaded_scripts.", "prof.", "debug.",
-    "fatal_error", "reporter.", "crash", "post-terminate",
+    "fatal_error", "reporter.", "crash-diag", "post-terminate",
 )  # fmt: skip
 """What the names of files begin with that Zeek and ZeekControl write beside the logs."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
