@@ -252,6 +252,9 @@ def _view(packet: Any) -> FrameView:  # noqa: ANN401 - pyshark has no types
     tags = {}
     for name, value in _values(packet, LAYER).items():
         tags[_dotted(name)] = _printable(value)
+    if tags.get("status", "").isdecimal():
+        # Hexadecimal in the fields of every tshark, and in EK up to 4.4.
+        tags["status"] = f"0x{int(tags['status']):04x}"
     source, destination = _ends(packet)
     return FrameView(
         int(packet.number),
