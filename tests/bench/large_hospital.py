@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.hourly import connect
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.engine import engine
 from pacsflow.readers import find
 from pacsflow.simulator.bulk import write_conn_log
 from pacsflow.terms.log_fields import DICOM
@@ -51,7 +51,7 @@ def write_dicom_log(conn_log: Path, target: Path) -> None:
     unset = [f"{FILLED.get(name, 'NULL')} AS {name}" for name in names[12:]]
     query = _DICOM.format(log=conn_log, unset=", ".join(unset))
     body = target.with_suffix(".rows")
-    with connect() as connection:
+    with engine() as connection:
         connection.execute(
             f"COPY ({query}) TO '{body}' (DELIMITER '\t', HEADER false, QUOTE '', ESCAPE '',"
             " NULLSTR '-')"

@@ -207,27 +207,27 @@ def test_a_killed_run_leaves_it_before_or_after(tmp_path: Path, write: Write, se
 
 def begun(ledger: Ledger, path: Path) -> None:
     """Leave the ledger as a writer leaves it that dies after moving its first file."""
-    from pacsflow.ledger import STAGING, _entry
-    from pacsflow.ledger.staging import fingerprint, stage
+    from pacsflow.ledger.staging import Known, Task, stage
+    from pacsflow.ledger.store import STAGING
 
-    source = find([path]).sources[0]
-    print_ = fingerprint(path)
-    staged = stage(source, print_, ledger.folder / STAGING / print_.sha256)
-    assert not isinstance(staged, Exception)
-    entry = _entry(staged, "", simulated=False)
-    ledger.journal.begin([entry])
-    first = ledger.folder / entry.files[0]
+    batch = stage([Task(find([path]).sources[0])], ledger.folder / STAGING / "0", Known())
+    names = [kept.name for kept in batch.files]
+    ledger.journal.begin(names)
+    first = ledger.folder / names[0]
     first.parent.mkdir(parents=True, exist_ok=True)
-    (ledger.folder / STAGING / entry.sha256 / entry.files[0]).rename(first)
-    assert len(entry.files) > 1
+    (batch.folder / names[0]).rename(first)
+    assert len(names) > 1
 
 
-def test_a_move_that_was_begun_is_finished(ledger: Ledger, write: Write) -> None:
-    """Between the journal's first word and its second, every step may be the last."""
+def test_what_a_writer_began_and_did_not_finish_is_undone(ledger: Ledger, write: Write) -> None:
+    """Before the journal's last word nothing counts, whatever lies there already."""
     begun(ledger, write("conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}])))
+    assert total(ledger, "communications") == 0
     opened = Ledger(ledger.folder)
+    assert total(opened, "communications") == 0
+    assert not list(ledger.folder.glob("*/*/*.parquet"))
+    opened.add(find([ledger.folder.parent / "conn.log"]).sources)
     assert total(opened, "communications") == 2
-    assert len(opened.entries()) == 1
 
 
 def test_who_reads_keeps_what_was_there_when_asked(ledger: Ledger, write: Write) -> None:
@@ -246,15 +246,13 @@ def test_who_reads_keeps_what_was_there_when_asked(ledger: Ledger, write: Write)
     assert total(ledger, "communications") == 3
 
 
-def test_a_writer_that_waited_finishes_what_another_left(ledger: Ledger, write: Write) -> None:
-    """One dies between the journal's words while the next, open already, waits for its turn."""
+def test_a_writer_that_waited_undoes_what_another_left(ledger: Ledger, write: Write) -> None:
+    """One dies before the journal's last word while the next, open already, waits its turn."""
     waiting = Ledger(ledger.folder)
     begun(ledger, write("a/conn.log", tsv([{}, {"ts": f"{T0 + 90000}.0", "uid": "C2"}])))
-    assert total(waiting, "communications") == 2
-    begun(ledger, write("b/conn.log", tsv([{"ts": f"{T0 + 5}.0", "uid": "C3"}])))
     waiting.add(find([write("c/conn.log", tsv([{"ts": f"{T0 + 9}.0", "uid": "C4"}]))]).sources)
-    assert total(waiting, "communications") == 4
-    assert len(waiting.entries()) == 3
+    assert total(waiting, "communications") == 1
+    assert len(list(ledger.folder.glob("traffic/*/*.parquet"))) == 1
 
 
 def test_no_row_of_a_wide_range_of_times_is_lost(ledger: Ledger, write: Write) -> None:
@@ -323,5 +321,5 @@ def test_a_file_that_did_not_change_is_not_read_again(
 
     sources = find([write("conn.log", tsv([{}]))]).sources
     ledger.add(sources)
-    monkeypatch.setattr(staging, "fingerprint", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(staging, "held", lambda *_: pytest.fail("it was read"))
     assert len(ledger.add(sources).known) == 1

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.errors import PacsflowError, UsageError
-from pacsflow.hourly import connect
+from pacsflow.ledger.engine import connect, engine
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.sampling import Total, estimated
 from pacsflow.terms.log_fields import FRAMES
@@ -192,7 +192,7 @@ def rank_stream(
     found = (_counted(batch, by, dicom) for batch in _batches(sources, needed, told, failed))
     schema = COUNTED.set(0, FRAMES.field(COLUMNS[by]).with_name("value"))
     value = _HOUR.replace("ts", "value") if by == "time" else "value"
-    with connect() as connection:
+    with engine() as connection:
         connection.register("counted", pa.RecordBatchReader.from_batches(schema, found))
         rows = connection.execute(
             f"""WITH ranked AS (
@@ -269,7 +269,7 @@ class Frames:
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._connection = connect()
+        self._connection = connect(spill=str(scratch))
         file = str(scratch / "frames.duckdb").replace("'", "''")
         self._connection.execute(f"ATTACH '{file}' AS kept")
         self._connection.execute("USE kept")

@@ -1,106 +1,165 @@
-"""The ledger's journal: which source is in, in which files, in one small SQLite database."""
+"""The ledger's journal: which sources are in, and which files hold them, in one SQLite database.
+
+A change is one transaction: what it adds and what it takes away are there together or not at all.
+A file that the journal does not name is no part of the ledger.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pacsflow.errors import LedgerError
+from pacsflow.ledger import format_1
+from pacsflow.ledger.records import Change, Entry, Kept, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sources (
     sha256 TEXT PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
     rows INTEGER NOT NULL, unreadable INTEGER NOT NULL, examples TEXT NOT NULL,
     notes TEXT NOT NULL, first TEXT, last TEXT, added TEXT NOT NULL, simulated INTEGER NOT NULL,
-    files TEXT NOT NULL, replaces TEXT NOT NULL, stamp TEXT NOT NULL,
-    committed INTEGER NOT NULL
+    stamp TEXT NOT NULL, options TEXT NOT NULL, sensors TEXT NOT NULL, twins INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS files (
+    name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, rows INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS holds (
+    file TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (file, source)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (name TEXT PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS garbage (name TEXT PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS problems (
     path TEXT PRIMARY KEY, problem TEXT NOT NULL, seen TEXT NOT NULL
 ) STRICT;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One source that is in the ledger; `files` are paths below the ledger's folder."""
-
-    sha256: str
-    path: str
-    kind: str
-    size: int
-    rows: int
-    unreadable: int
-    examples: tuple[str, ...]
-    notes: tuple[str, ...]
-    first: datetime | None
-    last: datetime | None
-    added: datetime
-    simulated: bool
-    files: tuple[str, ...]
-    replaces: str = ""
-    stamp: str = ""
-    """Size and time of change of the file as it lay on disk, to know it again without reading."""
+_ENTRY = (
+    "sha256, path, kind, size, rows, unreadable, examples, notes, first, last, added, simulated,"
+    " stamp, options, sensors, twins"
+)
 
 
 class Journal:
-    """Reads and writes the journal; every method is one transaction."""
+    """Reads and writes the journal; every method is one transaction.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path
+        The database.
+    writable
+        False where the ledger is only read; the journal is then left exactly as it is.
+
+    Raises
+    ------
+    LedgerError
+        Where it is missing, damaged, or of a newer format than this pacsflow writes and the
+        ledger is to be written.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
         self.path = path
+        self.writable = writable
+        if not writable and not path.is_file():
+            raise LedgerError(f"{path}: the journal is missing; it says what the ledger holds")
         with self._database() as database:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
+            self.version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            if self.version > VERSION:
                 raise LedgerError(
-                    f"{path}: written by a newer pacsflow (format {version}, this one reads "
-                    f"{VERSION}); install that version"
+                    f"{path}: written by a newer pacsflow (format {self.version}, this one knows "
+                    f"{VERSION}) and not touched; install that version"
                 )
-            database.executescript(_TABLES)
-            database.execute(f"PRAGMA user_version = {VERSION}")
+            if writable and self.version in {0, VERSION}:
+                database.executescript(_TABLES)
+                database.execute(f"PRAGMA user_version = {VERSION}")
+                self.version = VERSION
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        database = sqlite3.connect(self.path, timeout=30)
         try:
+            if self.writable:
+                database = sqlite3.connect(self.path, timeout=30)
+            else:
+                # Without a right to write, SQLite can neither lock nor mend: nobody else writes.
+                place = self.path.resolve().as_uri()
+                immutable = "" if _is_writable(self.path.parent) else "&immutable=1"
+                database = sqlite3.connect(f"{place}?mode=ro{immutable}", timeout=30, uri=True)
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self.path}: cannot be opened ({error})") from None
+        try:
+            database.execute("PRAGMA synchronous = FULL")
             with database:
                 yield database
+        except sqlite3.OperationalError as error:
+            raise LedgerError(f"{self.path}: {_operational(error)}") from None
         except sqlite3.DatabaseError as error:
             raise LedgerError(f"{self.path}: not a ledger's journal ({error})") from None
         finally:
             database.close()
 
-    def begin(self, entries: Sequence[Entry]) -> None:
-        """Write down what is about to be moved into the ledger."""
-        values = [
-            (
-                e.sha256, e.path, e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
-                json.dumps(e.notes), _text(e.first), _text(e.last), e.added.isoformat(),
-                int(e.simulated), json.dumps(e.files), e.replaces, e.stamp, 0,
-            )
-            for e in entries
-        ]  # fmt: skip
+    def migrate(self) -> None:
+        """Make a journal of an earlier format one of today's; who calls holds the ledger."""
+        if self.version != 1:
+            return
         with self._database() as database:
-            marks = ",".join("?" * 16)
-            database.executemany(f"INSERT OR REPLACE INTO sources VALUES ({marks})", values)
+            database.isolation_level = None
+            try:
+                format_1.migrate(database, self.path.parent, _TABLES, VERSION)
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+        self.version = VERSION
 
-    def commit(self, entries: Sequence[Entry]) -> None:
-        """Write down that they were moved, and that what they replace is gone."""
+    def begin(self, names: Iterable[str]) -> None:
+        """Write down which files are about to be put in place."""
         with self._database() as database:
-            for entry in entries:
-                database.execute("DELETE FROM sources WHERE sha256 = ?", (entry.replaces,))
-                database.execute(
-                    "UPDATE sources SET committed = 1 WHERE sha256 = ?", (entry.sha256,)
-                )
+            database.executemany("INSERT OR REPLACE INTO begun VALUES (?)", [(n,) for n in names])
+
+    def commit(self, change: Change) -> None:
+        """Make a change part of the ledger."""
+        with self._database() as database:
+            for sha in sorted(change.forgotten):
+                database.execute("DELETE FROM sources WHERE sha256 = ?", (sha,))
+            for entry in change.sources:
+                marks = ",".join("?" * 16)
+                database.execute(f"INSERT OR REPLACE INTO sources VALUES ({marks})", _row(entry))
                 database.execute("DELETE FROM problems WHERE path = ?", (entry.path,))
+            for name in change.dropped:
+                database.execute("DELETE FROM files WHERE name = ?", (name,))
+                database.execute("DELETE FROM holds WHERE file = ?", (name,))
+                database.execute("INSERT OR REPLACE INTO garbage VALUES (?)", (name,))
+            for kept in change.files:
+                database.execute(
+                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+                    (kept.name, kept.sha256, kept.size, kept.rows),
+                )
+                database.executemany(
+                    "INSERT OR REPLACE INTO holds VALUES (?, ?)",
+                    [(kept.name, source) for source in sorted(kept.holds)],
+                )
+                database.execute("DELETE FROM begun WHERE name = ?", (kept.name,))
+                database.execute("DELETE FROM garbage WHERE name = ?", (kept.name,))
+
+    def leftovers(self) -> tuple[list[str], list[str]]:
+        """Return the files that a change began to put in place, and those that may be deleted."""
+        with self._database() as database:
+            begun = [row[0] for row in database.execute("SELECT name FROM begun")]
+            garbage = [row[0] for row in database.execute("SELECT name FROM garbage")]
+        return [checked(n, self.path) for n in begun], [checked(n, self.path) for n in garbage]
+
+    def cleared(self, names: Iterable[str]) -> None:
+        """Write down that leftovers are gone."""
+        values = [(name,) for name in names]
+        with self._database() as database:
+            database.executemany("DELETE FROM begun WHERE name = ?", values)
+            database.executemany("DELETE FROM garbage WHERE name = ?", values)
 
     def problem(self, path: str, problem: str, seen: datetime) -> None:
         """Keep why a source could not be added."""
@@ -115,35 +174,89 @@ class Journal:
         with self._database() as database:
             return list(database.execute("SELECT path, problem FROM problems ORDER BY path"))
 
-    def entries(self, *, committed: bool = True) -> list[Entry]:
-        """Return the sources, or those whose move was begun and not finished."""
+    def entries(self) -> list[Entry]:
+        """Return the sources, the earliest first."""
+        query = f"SELECT {_ENTRY} FROM sources ORDER BY first, path"
         with self._database() as database:
+            rows = database.execute(format_1.ENTRIES if self.version == 1 else query).fetchall()
+        return [_entry(row) for row in rows]
+
+    def files(self) -> list[Kept]:
+        """Return the files of the ledger, by name."""
+        with self._database() as database:
+            if self.version == 1:
+                old = format_1.files(database)
+                return [
+                    Kept(checked(n, self.path), sha, size, rows, frozenset({mark}))
+                    for n, sha, size, rows, mark in old
+                ]
             rows = database.execute(
-                "SELECT sha256, path, kind, size, rows, unreadable, examples, notes, first, last,"
-                " added, simulated, files, replaces, stamp FROM sources WHERE committed = ?"
-                " ORDER BY first, path",
-                (int(committed),),
+                "SELECT name, sha256, size, rows, group_concat(source) FROM files"
+                " LEFT JOIN holds ON file = name GROUP BY name ORDER BY name"
             ).fetchall()
         return [
-            Entry(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                row[4],
-                row[5],
-                tuple(json.loads(row[6])),
-                tuple(json.loads(row[7])),
-                _time(row[8]),
-                _time(row[9]),
-                datetime.fromisoformat(row[10]),
-                bool(row[11]),
-                tuple(json.loads(row[12])),
-                row[13],
-                row[14],
-            )
-            for row in rows
+            Kept(checked(n, self.path), sha, size, count, frozenset((held or "").split(",")) - {""})
+            for n, sha, size, count, held in rows
         ]
+
+    def sensors(self) -> set[str]:
+        """Return the names of the sensors whose rows are in the ledger."""
+        if self.version == 1:
+            return set()
+        with self._database() as database:
+            rows = database.execute("SELECT DISTINCT sensors FROM sources").fetchall()
+        return {name for row in rows for name in json.loads(row[0])}
+
+
+def _operational(error: sqlite3.OperationalError) -> str:
+    text = str(error)
+    if "full" in text:
+        return "the disk is full; nothing of this change was kept"
+    if "readonly" in text or "read-only" in text:
+        return "cannot be written: it is read-only"
+    if "no such table" in text or "no such column" in text:
+        return f"not a ledger's journal ({text})"
+    return text
+
+
+def _is_writable(folder: Path) -> bool:
+    """Say whether files can be made in a folder, by asking rather than by its mode."""
+    import tempfile  # noqa: PLC0415 - only where a ledger is read
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _row(e: Entry) -> tuple[Any, ...]:
+    return (
+        e.sha256, e.path, e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
+        json.dumps(e.notes), _text(e.first), _text(e.last), e.added.isoformat(), int(e.simulated),
+        e.stamp, e.options, json.dumps(e.sensors), e.twins,
+    )  # fmt: skip
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    return Entry(
+        sha256=row[0],
+        path=row[1],
+        kind=row[2],
+        size=row[3],
+        rows=row[4],
+        unreadable=row[5],
+        examples=tuple(json.loads(row[6])),
+        notes=tuple(json.loads(row[7])),
+        first=_time(row[8]),
+        last=_time(row[9]),
+        added=datetime.fromisoformat(row[10]),
+        simulated=bool(row[11]),
+        stamp=row[12],
+        options=row[13],
+        sensors=tuple(json.loads(row[14])),
+        twins=row[15],
+    )
 
 
 def _text(moment: datetime | None) -> str | None:

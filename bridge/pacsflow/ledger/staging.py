@@ -1,125 +1,302 @@
-"""Reads one source into Parquet files in a staging folder; touches nothing of the ledger itself."""
+"""Reads sources into Parquet files in a staging folder; touches nothing of the ledger itself."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pacsflow.errors import InputError, PacsflowError
-from pacsflow.hourly import DICOM_PORTS, OF_FRAMES, hourly
-from pacsflow.ledger.tables import OF_LOG, TABLES, time_column
+from pacsflow.ledger.connections import Connections, Learnt
+from pacsflow.ledger.engine import engine
+from pacsflow.ledger.frame_hours import frame_hours
+from pacsflow.ledger.held import Fingerprint, Held, held
+from pacsflow.ledger.parquet import Writers
+from pacsflow.ledger.schemas import DICOM_PORTS, OF_CONN, OF_FRAMES
+from pacsflow.ledger.sensors import sensor_column
+from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.readers import Format, Quality, Source, read
-from pacsflow.readers.blocks import opened
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import duckdb
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pacsflow.ledger.records import Kept
+
+MUCH = 400_000
+"""Rows of a source that may wait until it has been read to its end."""
+PLAIN = {Format.ZEEK_TSV, Format.ZEEK_JSON}
+"""Formats that pacsflow reads itself, through the file that it holds open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """A source's content: SHA-256 of its bytes after decompression, and their number.
+class Task:
+    """A source to be read, and what is known of it beforehand.
 
-    `prefixes` are the hashes of its first bytes, for every length that was asked for, the longest
-    first; `stamp` is taken before the file is read, so that a change while reading shows.
+    Parameters
+    ----------
+    sensor
+        Whose it is; empty where its own rows may say so.
+    earlier
+        Sizes of logs that it may have grown from, bytes.
     """
 
-    sha256: str
-    size: int
-    prefixes: tuple[str, ...] = ()
-    stamp: str = ""
+    source: Source
+    sensor: str = ""
+    earlier: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger holds already, as far as reading a source has to know it.
+
+    Parameters
+    ----------
+    hashes
+        SHA-256 of the sources that are in.
+    tunnels
+        Connections (`uid`) that carry others.
+    drop
+        Keys of connections that are told elsewhere, by the mark of the file that has them, too.
+    """
+
+    hashes: frozenset[str] = frozenset()
+    tunnels: frozenset[str] = frozenset()
+    drop: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Staged:
-    """What one source came to; `files` are paths below the staging folder, by table and day."""
+    """What one source came to."""
 
-    source: Source
-    fingerprint: Fingerprint
+    task: Task
+    print: Fingerprint | None = None
     quality: Quality = field(default_factory=Quality)
-    files: list[str] = field(default_factory=list)
     first: datetime | None = None
     last: datetime | None = None
+    sensors: set[str] = field(default_factory=set)
+    twins: int = 0
+    known: bool = False
+    """Whether its content is in the ledger already: then nothing of it was read."""
+    error: PacsflowError | None = None
 
 
-def stamp(path: Path) -> str:
-    """Return size and time of change of a file on disk; empty where it cannot be asked."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
+@dataclass(slots=True)
+class Batch:
+    """Several sources that share files, and come into the ledger together."""
+
+    folder: Path
+    staged: list[Staged] = field(default_factory=list)
+    files: list[Kept] = field(default_factory=list)
 
 
-def fingerprint(path: Path, lengths: Collection[int] = ()) -> Fingerprint:
-    """Hash a file's content, gzip undone, so that a log and its packed copy are the same."""
-    whole = hashlib.sha256()
-    size, stamped = 0, stamp(path)
-    waiting, prefixes = sorted(set(lengths) - {0}, reverse=True), []
-    with opened(path) as file:
-        while chunk := file.read(1 << 20):
-            done = 0
-            while waiting and waiting[-1] <= size + len(chunk):
-                cut = waiting.pop() - size
-                whole.update(chunk[done:cut])
-                prefixes.append(whole.copy().hexdigest())
-                done = cut
-            whole.update(chunk[done:])
-            size += len(chunk)
-    return Fingerprint(whole.hexdigest(), size, tuple(reversed(prefixes)), stamped)
+class _SpoiledError(Exception):
+    """Rows of a source that may not stay are in the files already: all is to be read again."""
 
 
-def stage(source: Source, print_: Fingerprint, staging: Path) -> Staged | PacsflowError:
-    """Read `source` into ``staging/TABLE/day=YYYY-MM-DD/HASH.parquet``.
+@dataclass(slots=True)
+class _Lesson:
+    """What reading a source has taught, for reading it again."""
 
-    Returns the error rather than raising it, so that one bad file stops no other.
+    failed: PacsflowError | None = None
+    learnt: Learnt = field(default_factory=Learnt)
+
+
+def stage(tasks: list[Task], folder: Path, known: Known, *, threads: int | None = None) -> Batch:
+    """Read sources into ``folder/TABLE/day=YYYY-MM-DD/....parquet``.
+
+    A source's error is kept with it, so that one bad file stops no other; of one that is known
+    by its content, or failed, no row is in the files.
     """
-    staged = Staged(source, print_)
-    staging.mkdir(parents=True, exist_ok=True)
-    writers = _Writers(staging, print_.sha256[:32])
+    lessons = [_Lesson() for _ in tasks]
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            return _stage(tasks, folder, known, lessons, threads)
+        except _SpoiledError:
+            continue
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            told = InputError(folder, f"cannot be written: {error.strerror or error}")
+            return Batch(folder, [Staged(task, error=told) for task in tasks])
+
+
+def _stage(
+    tasks: list[Task],
+    folder: Path,
+    known: Known,
+    lessons: list[_Lesson],
+    threads: int | None,
+) -> Batch:
+    batch, seen = Batch(folder), set(known.hashes)
+    writers = Writers(folder)
     try:
-        if source.log in {"conn", "frames"}:
-            batches = _Remembering(_traffic_rows(staged, writers))
-            rows = pa.RecordBatchReader.from_batches(ZEEK_LOGS[source.log], batches)
-            try:
-                sums = hourly(source.log, rows)
-            except Exception as error:
-                if batches.error is not None:
-                    raise batches.error from None
-                told = str(error).splitlines()[0][:300]
-                raise InputError(source.path, f"cannot be read: {told}") from error
-            for table in ("traffic", "coverage", "connections"):
-                writers.write(table, getattr(sums, table))
+        with engine(threads=threads) as duck:
+            for task, lesson in zip(tasks, lessons, strict=True):
+                staged = Staged(task, error=lesson.failed)
+                batch.staged.append(staged)
+                if staged.error:
+                    continue
+                rows = _Rows(writers)
+                try:
+                    _read(staged, rows, seen, known, lesson.learnt, duck)
+                    rows.give()
+                except PacsflowError as error:
+                    staged.error = lesson.failed = error
+                    if rows.given:
+                        raise _SpoiledError from None
+                if staged.print and not staged.error:
+                    seen.add(staged.print.sha256)
+        batch.files = writers.close()
+    except BaseException:
+        writers.abandon()
+        raise
+    return batch
+
+
+class _Rows:
+    """Rows of one source, which wait until it has been read to its end where they are not many."""
+
+    def __init__(self, writers: Writers) -> None:
+        self.writers = writers
+        self.waiting: list[tuple[str, pa.Table]] = []
+        self.count = 0
+        self.given = False
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        self.waiting.append((table, rows))
+        self.count += rows.num_rows
+        if self.count > MUCH:
+            self.give()
+
+    def give(self) -> None:
+        for table, rows in self.waiting:
+            self.writers.add(table, rows)
+        self.given |= bool(self.waiting)
+        self.waiting, self.count = [], 0
+
+
+def _read(
+    staged: Staged,
+    rows: _Rows,
+    seen: set[str],
+    known: Known,
+    learnt: Learnt,
+    duck: duckdb.DuckDBPyConnection,
+) -> None:
+    """Read one source; `PacsflowError` where it cannot be used, or changed meanwhile."""
+    source = staged.task.source
+    with held(source.path) as file:
+        earlier = staged.task.earlier if source.format in PLAIN else ()
+        staged.print = file.fingerprint(earlier)
+        if staged.print.sha256 in seen:
+            staged.known = True
+            return
+        mark = staged.print.sha256[:16]
+        if source.log == "frames":
+            _read_frames(staged, rows, mark, duck)
         else:
-            for _ in _traffic_rows(staged, writers):
-                pass
-        if staged.quality.rows and staged.first is None:
-            raise _no_times(staged)
-        if not staged.quality.rows and staged.quality.unreadable:
-            problem = f"no row of it can be read; {staged.quality.examples[0]}"
-            raise InputError(source.path, problem)
-    except PacsflowError as error:
-        writers.close()
-        return error
-    staged.files = writers.close()
-    return staged
+            _read_log(staged, file, rows, known, learnt, duck)
+        file.check(by_name=source.format not in PLAIN)
+    if staged.quality.rows and staged.first is None:
+        raise _no_times(staged)
+    if not staged.quality.rows and staged.quality.unreadable:
+        raise InputError(source.path, f"no row of it can be read; {staged.quality.examples[0]}")
+
+
+def _read_log(
+    staged: Staged,
+    file: Held,
+    rows: _Rows,
+    known: Known,
+    learnt: Learnt,
+    duck: duckdb.DuckDBPyConnection,
+) -> None:
+    """Read a Zeek log, again where its own connections turn out to be told twice."""
+    assert staged.print is not None  # noqa: S101 - for the reader of types: it was just made
+    mark = staged.print.sha256[:16]
+    source = replace(staged.task.source, path=file.path)
+    while True:
+        drop = known.drop.get(mark)
+        connections = Connections(duck, source.path.name, known.tunnels, drop, learnt)
+        staged.quality = Quality()
+        columns = OF_CONN if source.log == "conn" else None
+        for log, batch in read(source, staged.quality, columns):
+            _watch_time(staged, batch)
+            sensor = sensor_column(batch, staged.task.sensor)
+            if log == "conn":
+                for table, made in connections.add(batch, sensor):
+                    rows.add(table, _marked(table, made, mark))
+            elif log in OF_LOG:
+                kept = _kept(log, batch, sensor)
+                rows.add(OF_LOG[log], _marked(OF_LOG[log], kept, mark))
+        if not connections.again():
+            break
+        if rows.given:
+            raise _SpoiledError
+        rows.waiting, rows.count = [], 0
+    for table, made in connections.finish():
+        rows.add(table, _marked(table, made, mark))
+    staged.twins, staged.sensors = connections.twins, connections.sensors
+    for text in connections.told():
+        staged.quality.note(text)
+
+
+def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyConnection) -> None:
+    def frames() -> Iterator[pa.RecordBatch]:
+        for log, batch in read(staged.task.source, staged.quality, OF_FRAMES):
+            _watch_time(staged, batch)
+            if log in OF_LOG:
+                sensor = sensor_column(batch, staged.task.sensor)
+                rows.add(OF_LOG[log], _marked(OF_LOG[log], _kept(log, batch, sensor), mark))
+            else:
+                yield batch
+
+    batches = _Remembering(frames())
+    try:
+        reader = pa.RecordBatchReader.from_batches(ZEEK_LOGS["frames"], batches)
+        traffic, coverage = frame_hours(duck, reader)
+    except Exception as error:
+        if batches.error is not None:
+            raise batches.error from None
+        told = str(error).splitlines()[0][:300]
+        raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
+    for table, made in (("traffic", traffic), ("coverage", coverage)):
+        named = made
+        if staged.task.sensor:
+            place = made.schema.get_field_index("sensor")
+            named = made.set_column(
+                place, "sensor", pa.array([staged.task.sensor] * len(made), pa.string())
+            )
+        rows.add(table, _marked(table, named, mark))
+
+
+def _marked(table: str, rows: pa.Table, mark: str) -> pa.Table:
+    """Return rows in a table's columns, with the mark of the file that they are of."""
+    made = pa.repeat(pa.scalar(mark, pa.string()), rows.num_rows)
+    place = rows.schema.get_field_index("file")
+    rows = rows.set_column(place, "file", made) if place >= 0 else rows.append_column("file", made)
+    return rows.select(TABLES[table].names)
 
 
 def _no_times(staged: Staged) -> InputError:
     for note in staged.quality.notes:
         if "no column Time" in note:
             hint = "export it too, as UTC date and time"
-            return InputError(staged.source.path, note, hint=hint)
+            return InputError(staged.task.source.path, note, hint=hint)
     problem = "its times are seconds since the capture began, not dates"
     hint = "give --capture-start 2026-03-02T08:00, or export with UTC date and time"
-    return InputError(staged.source.path, problem, hint=hint)
+    return InputError(staged.task.source.path, problem, hint=hint)
 
 
 class _Remembering:
@@ -137,22 +314,15 @@ class _Remembering:
             raise
 
 
-def _traffic_rows(staged: Staged, writers: _Writers) -> Iterator[pa.RecordBatch]:
-    """Yield the rows for `hourly`, and write those of the other logs in passing."""
-    columns = OF_FRAMES if staged.source.log == "frames" else None
-    for log, batch in read(staged.source, staged.quality, columns):
-        _watch_time(staged, batch)
-        if log in OF_LOG:
-            writers.write(OF_LOG[log], pa.Table.from_batches([_kept(log, batch)]))
-        else:
-            yield batch
-
-
-def _kept(log: str, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Of ssl.log only connections to DICOM ports are kept: the rest is the web."""
+def _kept(log: str, batch: pa.RecordBatch, sensor: pa.Array) -> pa.Table:
+    """Return a log's rows with their sensor; of ssl.log connections to DICOM ports alone."""
+    rows = pa.Table.from_batches([batch])
+    if "sensor" in rows.column_names:
+        rows = rows.drop_columns(["sensor"])
+    rows = rows.append_column("sensor", sensor)
     if log != "ssl":
-        return batch
-    return batch.filter(pc.is_in(batch["id.resp_p"], pa.array(DICOM_PORTS, pa.int32())))
+        return rows
+    return rows.filter(pc.is_in(rows["id.resp_p"], pa.array(DICOM_PORTS, pa.int32())))
 
 
 def _watch_time(staged: Staged, batch: pa.RecordBatch) -> None:
@@ -161,34 +331,3 @@ def _watch_time(staged: Staged, batch: pa.RecordBatch) -> None:
         low, high = found["min"].astimezone(UTC), found["max"].astimezone(UTC)
         staged.first = min(staged.first or low, low)
         staged.last = max(staged.last or high, high)
-
-
-class _Writers:
-    """One Parquet file a table and day, all named by the source's hash."""
-
-    def __init__(self, staging: Path, name: str) -> None:
-        self.staging = staging
-        self.name = name
-        self.open: dict[str, pq.ParquetWriter] = {}
-
-    def write(self, table: str, rows: pa.Table) -> None:
-        rows = rows.filter(pc.is_valid(rows[time_column(table)]))
-        days = pc.cast(rows[time_column(table)], pa.date32(), safe=False)
-        for day in sorted(pc.unique(days).to_pylist()):
-            part = rows.filter(pc.equal(days, pa.scalar(day, pa.date32())))
-            place = f"{table}/day={day.isoformat()}/{self.name}.parquet"
-            if place not in self.open:
-                path = self.staging / place
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self.open[place] = pq.ParquetWriter(path, TABLES[table], compression="zstd")
-            self.open[place].write_table(part.cast(TABLES[table]))
-
-    def close(self) -> list[str]:
-        for writer in self.open.values():
-            writer.close()
-        return sorted(self.open)
-
-
-def is_replaceable(source: Source) -> bool:
-    """Say whether a file of this kind may still be growing (a log), unlike a capture or a sheet."""
-    return source.format in {Format.ZEEK_TSV, Format.ZEEK_JSON}

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
-from pacsflow.hourly import CONNECTIONS, COVERAGE, TRAFFIC
+from pacsflow.ledger.schemas import (
+    CONNECTIONS,
+    COVERAGE,
+    KEYS,
+    LASTING,
+    ORIGINS,
+    TRAFFIC,
+    TUNNELS,
+)
 from pacsflow.terms.log_fields import DICOM, KNOWN_DICOM, NOTICE, SFLOW, SSL
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+
+def _kept(log: pa.Schema) -> pa.Schema:
+    """Return the columns of a log whose rows are kept as they are."""
+    return pa.schema([*(f for f in log if f.name not in {"sensor", "file"}), *ORIGINS])
+
 
 TABLES: dict[str, pa.Schema] = {
     "traffic": TRAFFIC,
     "coverage": COVERAGE,
     "connections": CONNECTIONS,
-    "associations": DICOM,
-    "endpoints": KNOWN_DICOM,
-    "notices": NOTICE,
-    "tls": SSL,
-    "sampling": SFLOW,
+    "associations": _kept(DICOM),
+    "endpoints": _kept(KNOWN_DICOM),
+    "notices": _kept(NOTICE),
+    "tls": _kept(SSL),
+    "sampling": _kept(SFLOW),
+    "keys": KEYS,
+    "lasting": LASTING,
+    "tunnels": TUNNELS,
 }
-"""``traffic`` is the ledger proper (contract 3); the others keep what the week's page needs."""
+"""``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting`` and ``tunnels`` are what it
+needs to count a connection once; the others keep what the week's page needs."""
 
 OF_LOG = {
     "dicom": "associations",
@@ -32,7 +47,19 @@ OF_LOG = {
 """Logs whose rows are kept as they are. conn and frames become ``traffic`` and ``coverage``, and
 of conn the imaging ``connections`` are kept."""
 
+ORDER = {
+    "traffic": ("hour", "source", "destination", "service", "origin"),
+    "coverage": ("hour", "origin"),
+    "keys": ("key",),
+}
+"""By which columns a table's files are sorted, where that is not their time alone."""
+
 
 def time_column(table: str) -> str:
     """Return the column by which a table is partitioned into days (UTC)."""
-    return "hour" if table in {"traffic", "coverage"} else "ts"
+    return {"traffic": "hour", "coverage": "hour", "keys": "day"}.get(table, "ts")
+
+
+def order_of(table: str) -> tuple[str, ...]:
+    """Return the columns by which the rows of a table's files are sorted."""
+    return ORDER.get(table, (time_column(table),))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.hourly import DICOM_PORTS
+from pacsflow.ledger.schemas import DICOM_PORTS
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs
 

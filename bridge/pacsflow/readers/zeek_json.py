@@ -13,7 +13,7 @@ from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.names import judged, log_of_name
 from pacsflow.readers.values import converter, to_json_time
 from pacsflow.readers.zeek_tsv import is_wanted
-from pacsflow.terms.log_fields import REQUIRED, TIME, ZEEK_LOGS
+from pacsflow.terms.log_fields import REQUIRED, TIME, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +123,8 @@ def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool]]) -> list[An
     values: list[Any] = []
     for name, convert, required in fields:
         value = row.get(name)
+        if value is None and name == "sensor":
+            value = row.get(sensor_field(row) or "")
         if value is None and "." in name:
             outer, _, inner = name.partition(".")
             nested = row.get(outer)

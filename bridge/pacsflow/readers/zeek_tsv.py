@@ -33,7 +33,7 @@ from pacsflow.readers.values import (
     to_text,
     unescape,
 )
-from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
+from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -110,7 +110,7 @@ def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
         set_separator=told["set_separator"] or ",",
         empty=told["empty_field"],
         unset=told["unset_field"],
-        fields=tuple(fields),
+        fields=tuple("sensor" if name == sensor_field(fields) else name for name in fields),
         types=tuple(kinds),
     )
 

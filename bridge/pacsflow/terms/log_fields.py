@@ -6,10 +6,19 @@ and, for frames, of FACTS' nine columns of the hospital study.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TIME = pa.timestamp("us", tz="UTC")
 TEXTS = pa.list_(pa.string())
+SENSOR = ("sensor", pa.string())
+SENSOR_NAMES = ("_system_name", "_sensor", "_node_name", "_node", "peer", "_peer")
+"""What clusters and distributions call the column that says which sensor wrote a row, the most
+telling first."""
 
 _CONNECTION = [
     ("ts", TIME),
@@ -38,6 +47,8 @@ CONN = pa.schema(
         ("resp_pkts", pa.int64()),
         ("resp_ip_bytes", pa.int64()),
         ("community_id", pa.string()),
+        ("tunnel_parents", TEXTS),
+        SENSOR,
     ]
 )
 
@@ -81,6 +92,7 @@ DICOM = pa.schema(
         ("data_bytes_resp", pa.int64()),
         ("missed_bytes", pa.int64()),
         ("flags", TEXTS),
+        SENSOR,
     ]
 )
 
@@ -100,6 +112,7 @@ KNOWN_DICOM = pa.schema(
         ("tls", pa.bool_()),
         ("local", pa.bool_()),
         ("evidence_uid", pa.string()),
+        SENSOR,
     ]
 )
 
@@ -115,6 +128,7 @@ NOTICE = pa.schema(
         ("p", pa.int32()),
         ("n", pa.int64()),
         ("actions", TEXTS),
+        SENSOR,
     ]
 )
 
@@ -125,6 +139,7 @@ SSL = pa.schema(
         ("cipher", pa.string()),
         ("server_name", pa.string()),
         ("established", pa.bool_()),
+        SENSOR,
     ]
 )
 
@@ -196,3 +211,9 @@ REQUIRED = {
     "sflow": ("ts", "last", "agent", "received"),
 }
 """Columns without which a log, or a row of it, says nothing."""
+
+
+def sensor_field(names: Iterable[str]) -> str | None:
+    """Return which of a log's columns says what sensor wrote a row; None where none does."""
+    there = set(names)
+    return next((name for name in ("sensor", *SENSOR_NAMES) if name in there), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.ledger import ONCE_EACH
+from pacsflow.ledger import ONCE_EACH, TELLING
 from pacsflow.ledger.series import IMAGING
 from pacsflow.week.curves import HISTORY_WEEKS
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pacsflow.week.period import Week
 
 FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
-TELLING = f'uid, ts, "end", duration, {FLOW}'
-"""Columns that tell which rows of dicom.log are of one association."""
 UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
     resp_max_pdu, reject_result, abort_source, abort_reason"""
 """Columns of dicom.log that neither a finding nor a table of the page asks for."""

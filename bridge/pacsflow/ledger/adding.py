@@ -1,0 +1,288 @@
+"""Adds sources to a ledger: reads them side by side, and brings them in a few at a time."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pacsflow.errors import InputError, PacsflowError
+from pacsflow.ledger.compaction import leave_out
+from pacsflow.ledger.engine import engine
+from pacsflow.ledger.held import stamp
+from pacsflow.ledger.parquet import Writers
+from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage
+from pacsflow.ledger.store import STAGING, Store
+from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back
+from pacsflow.workers import pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from pacsflow.ledger.records import Kept
+    from pacsflow.readers import Source
+
+ALONE = 4
+"""Up to so many files one process is quicker than starting several."""
+LARGE = 5_000_000
+"""Files of this size, bytes, are read one by one, smaller ones in batches."""
+BATCH = 16
+"""So many small files share files in the ledger; they come into it together, or not at all."""
+AGAIN = 3
+"""So often a batch is read again for what others tell of its connections."""
+
+
+@dataclass(slots=True)
+class Adding:
+    """One run that adds sources; who makes it holds the ledger.
+
+    Parameters
+    ----------
+    store
+        The ledger's folder.
+    simulated
+        Whether the sources are a simulation's.
+    """
+
+    store: Store
+    simulated: bool = False
+    added: list[Entry] = field(default_factory=list)
+    known: list[Source] = field(default_factory=list)
+    problems: list[PacsflowError] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    """What is in the ledger, by SHA-256."""
+    moved: dict[str, Entry] = field(default_factory=dict)
+    """Of these the sources that are gone from their place, or have become others."""
+    tunnels: set[str] = field(default_factory=set)
+
+    def run(
+        self,
+        sources: Sequence[Source],
+        sensor: Callable[[Path], str],
+        workers: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        """Add the sources; see `Ledger.add`."""
+        entries = self.store.journal.entries()
+        self.entries = {e.sha256: e for e in entries}
+        self.moved = {e.sha256: e for e in entries if stamp(Path(e.path)) != e.stamp}
+        self.tunnels = _tunnels(self.store)
+        tasks = list(self._new(sources, {e.path: e for e in entries}, sensor))
+        done = 0
+        for batch in self._staged(tasks, workers):
+            self._settle(batch)
+            done += len(batch.staged)
+            if progress:
+                progress(done, len(tasks))
+        shutil.rmtree(self.store.folder / STAGING, ignore_errors=True)
+
+    def _new(
+        self,
+        sources: Sequence[Source],
+        by_path: dict[str, Entry],
+        sensor: Callable[[Path], str],
+    ) -> Iterator[Task]:
+        """Yield what has to be read: all that does not lie where and as it lay before."""
+        for source in sources:
+            old = by_path.get(str(source.path.resolve()))
+            if old is not None and old.stamp == stamp(source.path):
+                self._known(source, old)
+                continue
+            earlier = [e.size for e in self.moved.values() if e.kind == source.kind]
+            yield Task(source, sensor(source.path), tuple(sorted(set(earlier))))
+
+    def _known(self, source: Source, old: Entry) -> None:
+        self.known.append(source)
+        asked = options_of(source)
+        if old.options != asked:
+            problem = f"is in the ledger {old.options or 'without --sampling-rate'}, and stays so"
+            hint = f"to have it {asked or 'without'}, add it to a ledger that does not have it"
+            self._problem(InputError(source.path, problem, hint=hint))
+
+    def _problem(self, error: PacsflowError) -> None:
+        self.problems.append(error)
+        path = error.path if isinstance(error, InputError) else ""
+        self.store.journal.problem(path, str(error), datetime.now(UTC))
+
+    def _staged(self, tasks: list[Task], workers: int) -> Iterator[Batch]:
+        """Read every source, on several processes where that pays."""
+        staging = self.store.folder / STAGING
+        known = self._what_is_known()
+        batches = _batches(tasks)
+        few = len(tasks) <= ALONE and all(_size(t) <= LARGE for t in tasks)
+        if workers == 1 or len(batches) <= 1 or few:
+            for number, batch in enumerate(batches):
+                yield stage(batch, staging / str(number), self._what_is_known())
+            return
+        with pool(min(workers, len(batches))) as executor:
+            running = [
+                executor.submit(stage, batch, staging / str(number), known, threads=1)
+                for number, batch in enumerate(batches)
+            ]
+            for future in as_completed(running):
+                yield future.result()
+
+    def _what_is_known(self) -> Known:
+        return Known(frozenset(self.entries), frozenset(self.tunnels))
+
+    def _settle(self, batch: Batch) -> None:
+        """Bring a batch into the ledger, without what others tell of its connections."""
+        hashes = [s.print.sha256 for s in batch.staged if s.print and not s.known]
+        if any(sha in self.entries for sha in hashes):
+            tasks = [staged.task for staged in batch.staged]
+            batch = stage(tasks, batch.folder, self._what_is_known())
+        grown = {s.print.sha256: self._grown(s) for s in batch.staged if s.print and not s.known}
+        replaced = frozenset(sha[:16] for sha in grown.values() if sha)
+        kept = self.store.journal.files()
+        with engine() as duck:
+            batch, twins = self._once_each(duck, batch, kept, replaced)
+            carried = _uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
+            change = Change(files=list(batch.files))
+            self._fill(change, batch, grown)
+            folders = [batch.folder]
+            rows = counted_before(duck, self.store.folder, kept, twins.superseded, carried)
+            if rows.num_rows:
+                folders.append(batch.folder / "back")
+                writers = Writers(folders[-1])
+                for table, made in taken_back(duck, rows, frozenset(self.tunnels | carried)):
+                    writers.add(table, made)
+                change.files += writers.close()
+            if replaced:
+                folders.append(batch.folder / "left")
+                leave_out(duck, self.store.folder, folders[-1], kept, replaced, change)
+        if change.sources or change.files:
+            self.store.commit(change, folders)
+        self.tunnels |= carried
+        for sha in change.forgotten:
+            self.entries.pop(sha, None)
+            self.moved.pop(sha, None)
+        self.entries.update({entry.sha256: entry for entry in change.sources})
+        self.added += change.sources
+        shutil.rmtree(batch.folder, ignore_errors=True)
+
+    def _once_each(
+        self,
+        duck: duckdb.DuckDBPyConnection,
+        batch: Batch,
+        kept: Sequence[Kept],
+        replaced: frozenset[str],
+    ) -> tuple[Batch, Twins]:
+        """Read a batch again for as long as it tells what others tell."""
+        tasks = [staged.task for staged in batch.staged]
+        drop: dict[str, NDArray[np.int64]] = {}
+        for _ in range(AGAIN):
+            twins = find_twins(duck, batch.folder, batch.files, self.store.folder, kept, replaced)
+            inside = _uids(duck, paths(batch.folder, batch.files, "tunnels"))
+            outer = _uids(duck, paths(batch.folder, batch.files, "lasting"))
+            outer &= self.tunnels | inside
+            if not twins.drop and not outer:
+                break
+            for mark, keys in twins.drop.items():
+                drop[mark] = np.union1d(drop[mark], keys) if mark in drop else keys
+            known = Known(frozenset(self.entries), frozenset(self.tunnels | outer), drop)
+            batch = stage(tasks, batch.folder, known)
+        return batch, twins
+
+    def _grown(self, staged: Staged) -> str:
+        """Return the hash of the log that a source has grown from; empty for none."""
+        assert staged.print is not None  # noqa: S101 - for the reader of types
+        return next((sha for sha in staged.print.prefixes if sha in self.moved), "")
+
+    def _fill(self, change: Change, batch: Batch, grown: dict[str, str]) -> None:
+        """Say in a change which sources came in, and what became of the others."""
+        for staged in batch.staged:
+            if staged.error:
+                self._problem(staged.error)
+            elif staged.known:
+                self.known.append(staged.task.source)
+                if staged.print and (old := self.entries.get(staged.print.sha256)):
+                    self.known.pop()
+                    self._known(staged.task.source, old)
+            elif staged.print:
+                change.sources.append(_entry(staged, self._remarks(staged), self.simulated))
+                if sha := grown.get(staged.print.sha256):
+                    change.forgotten.add(sha)
+
+    def _remarks(self, staged: Staged) -> list[str]:
+        """Return what is to be said of a log that has become shorter in its place."""
+        assert staged.print is not None  # noqa: S101 - likewise
+        path = str(staged.task.source.path.resolve())
+        old = next((e for e in self.entries.values() if e.path == path), None)
+        if old is None or staged.task.source.format not in PLAIN:
+            return []
+        if staged.print.size < old.size and old.sha256 not in staged.print.prefixes:
+            before = f"the log was {old.size:,} bytes long when it was added before"
+            return [f"{before} and is {staged.print.size:,} now: what it told then stays"]
+        return []
+
+
+def _size(task: Task) -> int:
+    try:
+        return task.source.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _batches(tasks: list[Task]) -> list[list[Task]]:
+    """Return the tasks in batches: large files alone and first, small ones some together."""
+    large = sorted((t for t in tasks if _size(t) > LARGE), key=_size, reverse=True)
+    small = [t for t in tasks if _size(t) <= LARGE]
+    return [
+        *([t] for t in large),
+        *(small[n : n + BATCH] for n in range(0, len(small), BATCH)),
+    ]
+
+
+def _uids(duck: duckdb.DuckDBPyConnection, files: list[str]) -> set[str]:
+    if not files:
+        return set()
+    rows = duck.read_parquet(files, hive_partitioning=False).select("uid")
+    return {row[0] for row in rows.distinct().fetchall()} - {None}
+
+
+def _tunnels(store: Store) -> set[str]:
+    """Return the connections that are known to carry others."""
+    files = paths(store.folder, store.journal.files(), "tunnels")
+    if not files:
+        return set()
+    with engine() as duck:
+        return _uids(duck, files)
+
+
+def options_of(source: Source) -> str:
+    """Return what the user said of a source that its rows depend on, as they said it."""
+    rate = source.capture.sampling_rate
+    return f"with --sampling-rate {rate}" if rate and source.log == "frames" else ""
+
+
+def _entry(staged: Staged, remarks: Sequence[str], simulated: bool) -> Entry:
+    assert staged.print is not None  # noqa: S101 - likewise
+    quality, source = staged.quality, staged.task.source
+    sensors = staged.sensors | ({staged.task.sensor} - {""})
+    return Entry(
+        sha256=staged.print.sha256,
+        path=str(source.path.resolve()),
+        kind=source.kind,
+        size=staged.print.size,
+        rows=quality.rows,
+        unreadable=quality.unreadable,
+        examples=tuple(quality.examples),
+        notes=(*quality.notes, *remarks),
+        first=staged.first,
+        last=staged.last,
+        added=datetime.now(UTC),
+        simulated=simulated,
+        stamp=staged.print.stamp,
+        options=options_of(source),
+        sensors=tuple(sorted(sensors)),
+        twins=staged.twins,
+    )

@@ -1,0 +1,253 @@
+"""Counts the connections of one log once: not those told twice in it, nor those that carry others.
+
+Which those are is known when the log has been read to its end. Where there are any, it is read
+again, knowing them; nearly all logs are read once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pacsflow.ledger.conn_hours import ConnHours
+from pacsflow.ledger.keys import connection_keys
+from pacsflow.ledger.schemas import KEYS, TUNNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+    from numpy.typing import NDArray
+
+PIECE = 1 << 19
+"""Rows that are summed together."""
+DAY_US = 86_400_000_000
+_CANDIDATES = """
+    SELECT place FROM candidates QUALIFY row_number() OVER (
+        PARTITION BY key, ts ORDER BY duration DESC NULLS LAST, bytes DESC, place) > 1
+"""
+_TAKEN = (
+    "ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "service", "duration",
+    "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes",
+    "resp_pkts", "resp_ip_bytes",
+)  # fmt: skip
+
+
+class _Pass(Enum):
+    """What a reading of the log is for."""
+
+    FIRST = auto()
+    LOOK = auto()
+    """To look at the rows that may be told twice."""
+    LAST = auto()
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What readings of a log have taught of it, for the next reading of the same log."""
+
+    reading: _Pass = _Pass.FIRST
+    repeated: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Keys that several rows have."""
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Places of rows (from 0) that tell what another row tells as well."""
+    tunnels: set[str] = field(default_factory=set)
+
+
+class Connections:
+    """Takes one reading of a conn.log, batch by batch.
+
+    Parameters
+    ----------
+    duck
+        A DuckDB that nobody else uses meanwhile.
+    name
+        The log's name: rows of conn_long.log are of connections that went on.
+    tunnels
+        Connections that are known to carry others.
+    drop
+        Keys of connections that other files tell.
+    learnt
+        From earlier readings of the same log.
+    """
+
+    def __init__(
+        self,
+        duck: duckdb.DuckDBPyConnection,
+        name: str,
+        tunnels: frozenset[str],
+        drop: NDArray[np.int64] | None,
+        learnt: Learnt,
+    ) -> None:
+        self.duck = duck
+        self.interim = "long" in name.lower()
+        self.carriers = pa.array(sorted(tunnels | learnt.tunnels), pa.string())
+        self.known = tunnels | learnt.tunnels
+        self.drop = drop
+        self.learnt = learnt
+        self.hours = ConnHours(duck)
+        self.place = 0
+        self.twins = 0
+        self.outer = 0
+        self.pending: list[pa.Table] = []
+        self.rows = 0
+        self.keys: list[tuple[str | None, NDArray[np.int64], NDArray[np.int32]]] = []
+        self.found: list[pa.Table] = []
+        self.looked: list[pa.Table] = []
+
+    def add(self, batch: pa.RecordBatch, sensor: pa.Array) -> Iterator[tuple[str, pa.Table]]:
+        """Take rows of conn.log; yields tables of the ledger as they are complete."""
+        keys = connection_keys(batch, sensor)
+        places = np.arange(self.place, self.place + len(keys))
+        self.place += len(keys)
+        if self.learnt.reading is _Pass.LOOK:
+            self._look(batch, keys, places)
+            return
+        self._see_tunnels(batch, sensor)
+        keep = np.ones(len(keys), bool)
+        if self.drop is not None and len(self.drop):
+            keep &= ~np.isin(keys, self.drop)
+        if len(self.learnt.left_out):
+            keep &= ~np.isin(places, self.learnt.left_out)
+        self.twins += int(len(keep) - keep.sum())
+        if len(self.carriers):
+            outer = pc.is_in(batch["uid"], self.carriers).to_numpy(zero_copy_only=False)
+            self.outer += int((outer & keep).sum())
+            keep &= ~outer
+        table = pa.Table.from_batches([batch]).select(_TAKEN)
+        table = table.append_column("sensor", sensor).append_column("key", pa.array(keys))
+        if not keep.all():
+            table = table.filter(pa.array(keep))
+        self._note_keys(table)
+        self.pending.append(table)
+        self.rows += table.num_rows
+        if self.rows >= PIECE:
+            yield from self._sum()
+
+    def _note_keys(self, rows: pa.Table) -> None:
+        moments = rows["ts"].cast(pa.int64()).to_numpy()
+        days = (moments // DAY_US).astype(np.int32)
+        keys = rows["key"].to_numpy()
+        for name in pc.unique(rows["sensor"]).to_pylist():
+            if rows["sensor"].null_count == len(rows):
+                self.keys.append((None, keys, days))
+                continue
+            mine = pc.is_null(rows["sensor"]) if name is None else pc.equal(rows["sensor"], name)
+            chosen = pc.fill_null(mine, fill_value=False).to_numpy()
+            self.keys.append((name, keys[chosen], days[chosen]))
+
+    def _see_tunnels(self, batch: pa.RecordBatch, sensor: pa.Array) -> None:
+        parents = batch["tunnel_parents"]
+        if parents.null_count == len(parents):
+            return
+        inside = pc.list_parent_indices(parents)
+        rows = pa.table(
+            {
+                "ts": pc.take(batch["ts"], inside),
+                "uid": pc.list_flatten(parents),
+                "sensor": pc.take(sensor, inside),
+                "file": pa.nulls(len(inside), pa.string()),
+            },
+            schema=TUNNELS,
+        )
+        if rows.num_rows:
+            self.found.append(rows)
+
+    def _look(
+        self, batch: pa.RecordBatch, keys: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> None:
+        chosen = pa.array(np.isin(keys, self.learnt.repeated))
+        total = pc.add(
+            pc.fill_null(batch["orig_ip_bytes"], 0).cast(pa.float64()),
+            pc.fill_null(batch["resp_ip_bytes"], 0).cast(pa.float64()),
+        )
+        table = pa.table(
+            {
+                "place": places, "key": keys, "ts": batch["ts"], "duration": batch["duration"],
+                "bytes": total,
+            }
+        )  # fmt: skip
+        self.looked.append(table.filter(chosen))
+
+    def _sum(self) -> Iterator[tuple[str, pa.Table]]:
+        if not self.rows:
+            return
+        rows = pa.concat_tables(self.pending)
+        rows = rows.append_column("interim", pa.array(np.full(len(rows), self.interim)))
+        self.pending, self.rows = [], 0
+        connections, lasting = self.hours.add(rows)
+        yield "connections", connections
+        yield "lasting", lasting
+
+    def again(self) -> bool:
+        """Say whether the log has to be read again, knowing what this reading taught."""
+        learnt = self.learnt
+        if learnt.reading is _Pass.LAST:
+            return False
+        if learnt.reading is _Pass.LOOK:
+            self.duck.register("candidates", pa.concat_tables(self.looked))
+            found = self.duck.sql(_CANDIDATES).to_arrow_table()
+            self.duck.unregister("candidates")
+            learnt.left_out = np.sort(found["place"].to_numpy().astype(np.int64))
+            learnt.reading = _Pass.LAST
+            return True
+        for rows in self.found:
+            learnt.tunnels |= set(pc.unique(rows["uid"]).to_pylist()) - {None}
+        learnt.repeated = _repeated([keys for _, keys, _ in self.keys])
+        learnt.reading = _Pass.LOOK if len(learnt.repeated) else _Pass.LAST
+        return bool(len(learnt.repeated)) or not learnt.tunnels <= self.known
+
+    def finish(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield what is left when the log has been read to its end."""
+        yield from self._sum()
+        traffic, coverage = self.hours.finish()
+        yield "traffic", traffic
+        yield "coverage", coverage
+        yield from (("tunnels", rows) for rows in self.found)
+        for sensor in {name for name, _, _ in self.keys}:
+            mine = [(keys, days) for name, keys, days in self.keys if name == sensor]
+            keys = np.concatenate([k for k, _ in mine])
+            days = np.concatenate([d for _, d in mine])
+            for day in np.unique(days):
+                part = keys if mine and (days == day).all() else keys[days == day]
+                yield "keys", _keys(part, int(day), sensor)
+
+    @property
+    def sensors(self) -> set[str]:
+        """The names of the sensors whose rows these are."""
+        return {name for name, _, _ in self.keys if name}
+
+    def told(self) -> Iterator[str]:
+        """Yield what a reader of the data's quality should know of rows that are not counted."""
+        if self.twins:
+            yield f"{self.twins:,} rows tell connections that other rows tell: counted once"
+        if self.outer:
+            yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"
+
+
+def _repeated(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the keys that occur more than once, sorted."""
+    if not parts:
+        return np.empty(0, np.int64)
+    keys = np.concatenate(parts)
+    keys.sort()
+    same = keys[1:] == keys[:-1]
+    found: NDArray[np.int64] = np.unique(keys[1:][same])
+    return found
+
+
+def _keys(keys: NDArray[np.int64], day: int, sensor: str | None) -> pa.Table:
+    count = len(keys)
+    columns = [
+        pa.repeat(pa.scalar(day, pa.int32()).cast(pa.date32()), count),
+        pa.array(keys, pa.int64()),
+        pa.repeat(pa.scalar(1, pa.int8()), count),
+        pa.repeat(pa.scalar(sensor, pa.string()), count),
+        pa.nulls(count, pa.string()),
+    ]
+    return pa.table(columns, schema=KEYS)

@@ -1,0 +1,52 @@
+"""Starts DuckDB as a ledger needs it: in UTC, within a limit of memory, without a network."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUOTE = "'"
+
+
+@contextmanager
+def engine(memory: str = "2GB", threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a DuckDB of its own that spills to a folder of its own, gone afterwards.
+
+    Parameters
+    ----------
+    memory
+        How much it may take before it spills, as DuckDB writes it.
+    threads
+        How many it may use; all cores where nothing is said.
+    """
+    spill = tempfile.mkdtemp(prefix="pacsflow-duckdb-")
+    connection = connect(memory, spill)
+    try:
+        if threads is not None:
+            connection.execute(f"SET threads = {threads:d}")
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def connect(memory: str = "2GB", spill: str = "") -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB in memory; without a folder to spill to it keeps to its memory."""
+    connection = duckdb.connect(":memory:")
+    for name, value in (
+        ("memory_limit", memory),
+        ("TimeZone", "UTC"),
+        ("autoinstall_known_extensions", "false"),
+        ("enable_progress_bar", "false"),
+        ("parquet_metadata_cache", "true"),
+        ("temp_directory", spill),
+    ):
+        connection.execute(f"SET {name} = '{value.replace(QUOTE, QUOTE * 2)}'")
+    return connection

@@ -1,0 +1,98 @@
+"""What a journal says of a ledger: its sources, its files, and a change of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import LedgerError
+from pacsflow.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+NAME = re.compile(
+    rf"({'|'.join(TABLES)})/(day=\d{{4}}-\d\d-\d\d|month=\d{{4}}-\d\d)/[0-9A-Za-z_-]{{1,80}}\.parquet"
+)
+"""How files of a ledger are called: none lies outside its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One source that is in the ledger.
+
+    Parameters
+    ----------
+    stamp
+        Size and time of change of the file as it lay on disk, to know it again without reading.
+    options
+        What the user said of it (``--sampling-rate``), which its rows depend on.
+    sensors
+        Which sensors its rows are of, where that is known.
+    twins
+        Connections in it that other files tell as well, and that it does not count.
+    """
+
+    sha256: str
+    path: str
+    kind: str
+    size: int
+    rows: int
+    unreadable: int
+    examples: tuple[str, ...]
+    notes: tuple[str, ...]
+    first: datetime | None
+    last: datetime | None
+    added: datetime
+    simulated: bool
+    stamp: str = ""
+    options: str = ""
+    sensors: tuple[str, ...] = ()
+    twins: int = 0
+
+    @property
+    def file(self) -> str:
+        """Return the mark that its rows bear."""
+        return self.sha256[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One Parquet file of the ledger; `holds` are the marks of the sources that it has rows of."""
+
+    name: str
+    sha256: str
+    size: int
+    rows: int
+    holds: frozenset[str]
+
+    @property
+    def table(self) -> str:
+        """Return the table of which it is a part."""
+        return self.name.split("/", 1)[0]
+
+    @property
+    def period(self) -> str:
+        """Return its day or month, as ``2026-03-02`` or ``2026-03``."""
+        return self.name.split("/")[1].partition("=")[2]
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction does to a ledger."""
+
+    sources: list[Entry] = field(default_factory=list)
+    forgotten: set[str] = field(default_factory=set)
+    """SHA-256 of sources that are no longer in."""
+    files: list[Kept] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    """Names of files that are no longer part of it."""
+
+
+def checked(name: str, journal: Path) -> str:
+    """Return a file's name; `LedgerError` where a journal names what cannot be of its ledger."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise LedgerError(f"{journal}: names a file that is none of a ledger's: {str(name)[:80]!r}")
+    return name

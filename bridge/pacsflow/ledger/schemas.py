@@ -1,0 +1,102 @@
+"""The columns of what a ledger makes of connections and frames, as Arrow schemas."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+DICOM_PORTS = (104, 11112, 2761, 2762, 4242)
+"""Ports of DICOM: IANA's acr-nema, dicom, dicom-iscl, dicom-tls, and Orthanc's default."""
+
+DICOM = "dicom"
+DICOM_BY_PORT = "dicom?"
+"""Proven DICOM, and TCP or TLS connections on a DICOM port that nobody has looked into."""
+
+HOUR = pa.timestamp("us", tz="UTC")
+ORIGINS = (pa.field("sensor", pa.string()), pa.field("file", pa.string()))
+"""Columns that every row of a ledger ends with: the sensor that saw it, null where nobody said,
+and the first 16 hexadecimal digits of the SHA-256 of the file that it was read from."""
+
+TRAFFIC = pa.schema(
+    [
+        ("hour", HOUR),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        ("origin", pa.string()),
+        ("communications", pa.int64()),
+        ("packets", pa.int64()),
+        ("bytes", pa.int64()),
+        ("samples", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("weight_squares", pa.float64()),
+        *ORIGINS,
+    ]
+)
+"""The ledger's rows. `communications` are counted at the side and in the hour that began them.
+`weight_squares` is the sum of (rate x length)^2 over samples, from which the interval of an
+estimated total of bytes follows; 0 where nothing was sampled. Rows with negative numbers take back
+what a file's rows counted of a connection that another file tells in full."""
+
+COVERAGE = pa.schema(
+    [("hour", HOUR), ("origin", pa.string()), ("rows", pa.int64()), *ORIGINS],
+)
+"""Hours in which a source saw something begin or end: what tells zero from no data."""
+
+CONNECTIONS = pa.schema(
+    [
+        ("ts", HOUR),
+        ("uid", pa.string()),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        ("source_packets", pa.int64()),
+        ("destination_packets", pa.int64()),
+        ("bytes", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("history", pa.string()),
+        *ORIGINS,
+    ]
+)
+"""The imaging connections of conn.log, one row each: what findings point to, and with Zeek's
+`history` the one trace of retransmissions. `source` is the originator, `bytes` both ways."""
+
+KEYS = pa.schema([("day", pa.date32()), ("key", pa.int64()), ("sign", pa.int8()), *ORIGINS])
+"""One row a connection that was counted, by the day that it began (`connection_keys`): a sign of
+-1 takes it back from the file that counted it first."""
+
+LASTING = pa.schema(
+    [
+        ("ts", HOUR),
+        ("uid", pa.string()),
+        ("key", pa.int64()),
+        ("duration", pa.float64()),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        ("source_packets", pa.int64()),
+        ("destination_packets", pa.int64()),
+        ("source_bytes", pa.int64()),
+        ("destination_bytes", pa.int64()),
+        ("missed_bytes", pa.int64()),
+        ("sign", pa.int8()),
+        *ORIGINS,
+    ]
+)
+"""Connections that may be told again, longer, or turn out to carry others: rows of conn_long.log,
+of 300 s and more, and tunnels. From them what was counted can be taken back."""
+
+TUNNELS = pa.schema([("ts", HOUR), ("uid", pa.string()), *ORIGINS])
+"""The connections that carry others (`tunnel_parents` of those they carry)."""
+
+OF_CONN = (
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
+    "duration", "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts",
+    "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents", "sensor",
+)  # fmt: skip
+"""The columns of conn.log that a ledger asks for."""
+
+OF_FRAMES = (
+    "ts", "protocol", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "length",
+    "sampling_rate", "agent", "proto", "flow", "service",
+)  # fmt: skip
+"""The columns of frames that a ledger asks for."""

@@ -1,0 +1,208 @@
+"""Keeps a ledger's folder: makes it, locks it, and puts files in place so that none is half there.
+
+New files are written beside the ledger and are on the disk before their names are moved into it;
+then the journal names them, and no longer names those they replace, in one transaction. Who is
+killed leaves files that the journal does not name; who writes next deletes them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pacsflow.errors import LedgerError
+from pacsflow.ledger.disk import sync_folder
+from pacsflow.ledger.journal import Journal
+from pacsflow.ledger.locking import lock
+from pacsflow.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pacsflow.ledger.records import Change
+
+MARKER = "pacsflow-ledger"
+READERS = "readers"
+JOURNAL = "journal.sqlite"
+STAGING = ".staging"
+MODE = 0o700
+"""A ledger says who spoke with whom: its folder is its owner's alone, unless they open it."""
+
+
+def make(folder: Path) -> None:
+    """Make an empty ledger in a folder that is empty or not there; `LedgerError` elsewhere."""
+    if folder.exists() and (not folder.is_dir() or set(_names(folder)) - {READERS}):
+        raise LedgerError(f"{folder}: neither a ledger nor an empty folder to make one in")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=MODE)
+        folder.chmod(MODE)
+        (folder / READERS).touch()
+        (folder / MARKER).write_text("2\n", encoding="ascii")
+    except OSError as error:
+        raise LedgerError(f"{folder}: cannot be made: {error.strerror}") from None
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def is_writable(folder: Path) -> bool:
+    """Say whether this process may change what lies in a folder."""
+    return os.access(folder, os.W_OK | os.X_OK) and not _is_read_only(folder)
+
+
+def _is_read_only(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has neither
+        return False
+
+
+class Store:
+    """A ledger's folder and its journal.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+
+    Raises
+    ------
+    LedgerError
+        Where it is none, its journal is lost or damaged, or a newer pacsflow wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.writable = is_writable(folder)
+        if not (folder / JOURNAL).is_file() and (kept := sum(1 for _ in self.lying())):
+            raise LedgerError(
+                f"{folder}: its journal is lost, beside {kept:,} files that it named; put "
+                f"{JOURNAL} back, or make a new ledger of the logs elsewhere"
+            )
+        self.journal = Journal(folder / JOURNAL, writable=self.writable)
+        if self.writable:
+            with self.writing(wait=False) as held:
+                if held:
+                    self.recover()
+
+    def lying(self) -> Iterator[str]:
+        """Yield the names of the Parquet files that lie where a ledger's do, named or not."""
+        for table in TABLES:
+            for path in sorted((self.folder / table).glob("*=*/*.parquet")):
+                yield path.relative_to(self.folder).as_posix()
+
+    @contextmanager
+    def writing(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the ledger for writing; yields False where another process has it."""
+        if not self.writable:
+            raise LedgerError(f"{self.folder}: cannot be changed: it is read-only here")
+        with lock(self.folder / MARKER, wait=wait) as held:
+            yield held
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the files where they are while they are read."""
+        readers = self.folder / READERS
+        if not readers.is_file():
+            if not self.writable:
+                yield
+                return
+            readers.touch()
+        try:
+            held = lock(readers, shared=True)
+            held.__enter__()
+        except LedgerError:
+            if self.writable:
+                raise
+            yield  # nobody can change what nobody can write to
+            return
+        try:
+            yield
+        finally:
+            held.__exit__(None, None, None)
+
+    def recover(self) -> None:
+        """Delete what a change that was not finished left behind; call it holding the ledger."""
+        self.journal.migrate()
+        begun, _ = self.journal.leftovers()
+        named = {kept.name for kept in self.journal.files()} if begun else set()
+        for name in begun:
+            if name not in named:
+                self._delete(name)
+        self.journal.cleared(begun)
+        self.sweep()
+        shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete files that are no longer named, unless somebody may be reading them."""
+        _, garbage = self.journal.leftovers()
+        if not garbage:
+            return
+        (self.folder / READERS).touch()
+        with lock(self.folder / READERS, wait=False) as alone:
+            if not alone:
+                return
+            for name in garbage:
+                self._delete(name)
+        self.journal.cleared(garbage)
+
+    def _delete(self, name: str) -> None:
+        path = self.folder / name
+        if path.parent.resolve().is_relative_to(self.folder.resolve()):
+            path.unlink(missing_ok=True)
+            if not any(path.parent.iterdir() if path.parent.is_dir() else ()):
+                path.parent.rmdir()
+
+    def commit(self, change: Change, staging: Iterable[Path]) -> None:
+        """Make a change part of the ledger; its files lie below one of the staging folders."""
+        folders = list(staging)
+        names = [kept.name for kept in change.files]
+        try:
+            self.journal.begin(names)
+            places = set()
+            for name in names:
+                target = self._place(name)
+                source = next(f / name for f in folders if (f / name).exists())
+                source.replace(target)
+                places |= {target.parent, target.parent.parent}
+            for place in sorted(places):
+                sync_folder(place)
+            sync_folder(self.folder)
+            self.journal.commit(change)
+        except (OSError, LedgerError) as error:
+            self._undo(names)
+            if isinstance(error, LedgerError):
+                raise
+            raise no_room(self.folder, error) from None
+        self.sweep()
+
+    def _place(self, name: str) -> Path:
+        """Return where a file of the ledger lies; its folder is made."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(self.folder.resolve()):
+            raise LedgerError(f"{target.parent}: leads out of the ledger")
+        return target
+
+    def _undo(self, names: list[str]) -> None:
+        try:
+            named = {kept.name for kept in self.journal.files()}
+            for name in names:
+                if name not in named:
+                    self._delete(name)
+            self.journal.cleared(names)
+        except (OSError, LedgerError):
+            return  # who writes next does it
+
+
+def no_room(folder: Path, error: OSError) -> LedgerError:
+    """Return what to say where files cannot be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return LedgerError(f"{folder}: the disk is full; the ledger is as it was before")
+    told = error.strerror or str(error)
+    return LedgerError(f"{folder}: cannot be written: {told}; the ledger is as it was before")

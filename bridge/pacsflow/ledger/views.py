@@ -1,0 +1,170 @@
+"""Shows a ledger's files as one table each, in which what several saw counts once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pacsflow.ledger.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from pacsflow.ledger.records import Kept
+    from pacsflow.pseudonyms import Pseudonyms
+
+OF_FORMAT_1 = re.compile(r"[0-9a-f]{32}\.parquet")
+"""Names of files that an earlier pacsflow made: of one source, whose mark the name begins with."""
+SAME_START = 10_000
+"""Microseconds within which two tools may say that one association began."""
+FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
+TELLING = f'uid, ts, "end", duration, sensor, file, {FLOW}'
+"""Columns that tell which rows of dicom.log are of one association."""
+ONCE_EACH = f"""
+    WITH last AS (
+        SELECT {{what}} FROM {{table}} QUALIFY uid IS NULL OR row_number() OVER (
+            PARTITION BY uid, ts ORDER BY "end" IS NULL, duration DESC NULLS LAST) = 1
+    ), near AS (
+        SELECT *, epoch_us(ts) - lag(epoch_us(ts)) OVER (
+            PARTITION BY {FLOW} ORDER BY ts, uid) < {SAME_START} AS goes_on
+        FROM last
+    ), runs AS (
+        SELECT * EXCLUDE (goes_on), sum((NOT coalesce(goes_on, FALSE))::INTEGER) OVER (
+            PARTITION BY {FLOW} ORDER BY ts, uid ROWS UNBOUNDED PRECEDING) AS run
+        FROM near
+    ), shares AS (
+        SELECT *, count(*) OVER (PARTITION BY {FLOW}, run, sensor, file) AS told FROM runs
+    )
+    SELECT * EXCLUDE (run, told) FROM shares
+    QUALIFY dense_rank() OVER (
+        PARTITION BY {FLOW}, run ORDER BY told DESC, sensor NULLS FIRST, file) = 1
+"""
+"""Of a long association dicom.log has a row every few minutes; the last one tells it all. What two
+sensors or tools saw has rows in the files of both; those of the one that tells more are enough. Two
+rows of one file are two associations, however close."""
+FAMILY = "CASE service WHEN 'dicom?' THEN 'dicom' ELSE service END"
+"""A service and what a sensor that cannot look into it calls it."""
+_BEST = f"""
+    WITH seen AS (
+        SELECT hour, source, destination, service, origin, sensor,
+               sum(communications)::BIGINT AS communications, sum(packets)::BIGINT AS packets,
+               sum(bytes)::BIGINT AS bytes, sum(samples)::BIGINT AS samples,
+               sum(missed_bytes)::BIGINT AS missed_bytes, sum(weight_squares) AS weight_squares,
+               any_value(file) AS file
+        FROM {{table}} GROUP BY ALL
+    ), ranked AS (
+        SELECT *, sum(bytes) OVER view AS most, sum(packets) OVER view AS packets_seen FROM seen
+        WINDOW view AS (PARTITION BY hour, source, destination, origin, sensor, {FAMILY})
+    )
+    SELECT * EXCLUDE (most, packets_seen) FROM ranked
+    QUALIFY dense_rank() OVER (
+        PARTITION BY hour, source, destination, origin, {FAMILY}
+        ORDER BY most DESC, packets_seen DESC, sensor NULLS FIRST) = 1
+"""
+"""Of what several sensors saw, the rows of the one that saw most."""
+_OF_ONE_CONNECTION = (
+    "SELECT * FROM {table} QUALIFY uid IS NULL OR row_number() OVER ("
+    "PARTITION BY uid, ts ORDER BY bytes DESC) = 1"
+)
+_NO_TWINS = "SELECT DISTINCT * EXCLUDE (file), NULL::VARCHAR AS file FROM {table}"
+ONCE = {
+    "connections": _OF_ONE_CONNECTION,
+    "notices": _NO_TWINS,
+    "tls": _NO_TWINS,
+    "endpoints": _NO_TWINS,
+}
+"""How rows that several files tell are shown once, for tables other than the two above."""
+
+
+def show(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    files: Sequence[Kept],
+    sensors: Iterable[str],
+    pseudonyms: Pseudonyms | None,
+) -> None:
+    """Make a view of every table, and `every` of all rows of dicom.log.
+
+    Parameters
+    ----------
+    files
+        Of which the ledger consists at this moment.
+    sensors
+        Whose rows they have: with more than one, what they both saw is chosen from.
+    pseudonyms
+        Stand in the place of names, where there are any.
+    """
+    several = len(set(sensors)) > 0
+    for table, schema in TABLES.items():
+        mine = [kept for kept in files if kept.table == table]
+        rows = connection.sql(select(connection, folder, table, mine)) if mine else None
+        if rows is None:
+            rows = connection.sql(empty(schema))
+        if pseudonyms is not None:
+            rows = connection.from_arrow(pseudonyms.table(rows.to_arrow_table()))
+        if table == "associations":
+            rows.create_view("every")
+            rows = connection.sql(ONCE_EACH.format(what="*", table="every"))
+        elif table == "traffic":
+            rows.create_view("seen_traffic")
+            if several:
+                rows = connection.sql(_BEST.format(table="seen_traffic"))
+        elif table in ONCE and mine:
+            rows.create_view(f"all_{table}")
+            rows = connection.sql(ONCE[table].format(table=f"all_{table}"))
+        rows.create_view(table)
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, folder: Path, table: str, files: Iterable[Kept]
+) -> str:
+    """Return SQL for the rows of some files of a table, in its columns."""
+    old: list[str] = []
+    new: list[str] = []
+    for kept in files:
+        name = kept.name.rsplit("/", 1)[1]
+        (old if OF_FORMAT_1.fullmatch(name) else new).append(str(folder / kept.name))
+    parts = [_read(connection, paths, table) for paths in (new, old) if paths]
+    return " UNION ALL ".join(parts) if parts else empty(TABLES[table])
+
+
+def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -> str:
+    """Return SQL for files of one format; columns that came later than they are null."""
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+    options = "hive_partitioning = false"
+    there = set(TABLES[table].names)
+    of_format_1 = bool(OF_FORMAT_1.search(files[0]))
+    if table not in FIXED or of_format_1:
+        options += ", union_by_name = true"
+        there = set(connection.sql(f"FROM read_parquet([{listed}], {options}) LIMIT 0").columns)
+    columns = [
+        f'"{f.name}"' if f.name in there else f'{_null(f)} AS "{f.name}"' for f in TABLES[table]
+    ]
+    if of_format_1:
+        options += ", filename = true"
+        columns[-1] = f"regexp_extract(filename, '{MARK_OF_FORMAT_1}', 1) AS file"
+    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {options})"
+
+
+FIXED = {"traffic", "coverage", "connections", "keys", "lasting", "tunnels"}
+"""Tables whose columns are the ledger's own: all files of a format have the same."""
+MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"
+_KINDS = {
+    "string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "int8": "TINYINT",
+    "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+    "date32[day]": "DATE",
+}  # fmt: skip
+
+
+def _null(field: pa.Field) -> str:
+    return f"NULL::{_KINDS.get(str(field.type), 'VARCHAR[]')}"
+
+
+def empty(schema: pa.Schema) -> str:
+    """Return SQL for a table without rows; DuckDB would import pandas to take it from Arrow."""
+    columns = [f'{_null(field)} AS "{field.name}"' for field in schema]
+    return f"SELECT {', '.join(columns)} WHERE FALSE"

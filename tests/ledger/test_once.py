@@ -1,0 +1,179 @@
+"""A connection counts once, whichever log, run or sensor tells it; the sums are counted by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest import CONN_FIELDS, json_log, tsv
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+T0 = 1772438400
+ONE = 1820
+"""Bytes of `conftest.CONN_ROW`, both ways."""
+TUNNELLED = {**CONN_FIELDS, "tunnel_parents": "set[string]"}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger", create=True)
+
+
+def sums(ledger: Ledger) -> tuple[int, int]:
+    with ledger.connect() as connection:
+        found = connection.sql(
+            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
+            " FROM traffic"
+        ).fetchall()
+    return found[0]
+
+
+def add(ledger: Ledger, *paths: Path, sensor: str = "") -> None:
+    added = ledger.add(find(paths).sources, sensor=sensor)
+    assert not added.problems
+
+
+def rows(count: int, **change: Any) -> list[dict[str, Any]]:
+    return [
+        {"uid": f"C{n}", "ts": f"{T0 + n}.000001", "id.orig_p": str(40000 + n), **change}
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_twin_in_json_and_a_half_copy_add_nothing(
+    ledger: Ledger, write: Write, together: bool
+) -> None:
+    whole = tsv(rows(20))
+    paths = [
+        write("a/conn.log", whole),
+        write("b/conn.json.log", json_log([{**r, "ts": float(r["ts"])} for r in rows(20)])),
+        write("c/conn.log", tsv(rows(20)[:7], close=False)),
+    ]
+    if together:
+        add(ledger, *paths)
+    else:
+        for path in reversed(paths):
+            add(ledger, path)
+    assert sums(ledger) == (20 * ONE, 20)
+
+
+def long_row(duration: int, packets: int, octets: int) -> dict[str, Any]:
+    return {
+        "uid": "L", "duration": str(duration), "orig_pkts": str(packets), "resp_pkts": "0",
+        "orig_ip_bytes": str(octets), "resp_ip_bytes": "0",
+    }  # fmt: skip
+
+
+def test_the_last_word_on_a_long_connection_counts(ledger: Ledger, write: Write) -> None:
+    """conn_long.log tells it every ten minutes, conn.log at its end: in runs of their own."""
+    add(ledger, write("1/conn_long.log", tsv([long_row(600, 5, 500), long_row(1200, 9, 900)])))
+    assert sums(ledger) == (900, 1)
+    add(ledger, write("2/conn_long.log", tsv([long_row(5400, 50, 5000)])))
+    assert sums(ledger) == (5000, 1)
+    add(ledger, write("3/conn.log", tsv([long_row(9000, 90, 9001)])))
+    assert sums(ledger) == (9001, 1)
+    add(ledger, write("4/conn_long.log", tsv([long_row(7200, 60, 6000)])))
+    assert sums(ledger) == (9001, 1)
+    ledger.compact()
+    assert sums(ledger) == (9001, 1)
+
+
+def test_a_log_of_which_a_part_was_taken_back_may_still_grow(ledger: Ledger, write: Write) -> None:
+    first = write("conn_long.log", tsv([long_row(600, 5, 500)], close=False))
+    add(ledger, first)
+    add(ledger, write("late/conn.log", tsv([long_row(900, 8, 800)])))
+    first.write_text(tsv([long_row(600, 5, 500), rows(1)[0]], close=False))
+    add(ledger, first)
+    assert sums(ledger) == (800 + ONE, 2)
+
+
+def test_one_row_told_by_ten_workers_counts_once_and_is_said(ledger: Ledger, write: Write) -> None:
+    add(ledger, write("conn.log", tsv([{"uid": f"W{n}"} for n in range(10)])))
+    assert sums(ledger) == (ONE, 1)
+    (entry,) = ledger.entries()
+    assert "9 rows tell connections that other rows tell" in entry.notes[0]
+
+
+def test_a_port_used_again_is_another_connection(ledger: Ledger, write: Write) -> None:
+    add(ledger, write("conn.log", tsv([{"uid": f"R{n}", "ts": f"{T0 + n}.5"} for n in range(3)])))
+    assert sums(ledger) == (3 * ONE, 3)
+
+
+OUTER = {
+    "uid": "OUT", "id.orig_h": "172.30.0.1", "id.resp_h": "172.30.0.2", "id.resp_p": "4789",
+    "proto": "udp", "service": "vxlan", "duration": "60",
+}  # fmt: skip
+INNER = {"uid": "IN", "tunnel_parents": "OUT"}
+
+
+@pytest.mark.parametrize("order", [(OUTER, INNER), (INNER, OUTER)])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_tunnel_is_no_traffic_of_its_own(
+    ledger: Ledger, write: Write, order: tuple[dict[str, Any], ...], runs: int
+) -> None:
+    if runs == 1:
+        add(ledger, write("conn.log", tsv(order, fields=TUNNELLED)))
+    else:
+        for number, row in enumerate(order):
+            add(ledger, write(f"{number}/conn.log", tsv([row], fields=TUNNELLED)))
+    assert sums(ledger) == (ONE, 1)
+
+
+def test_two_sensors_without_names_are_met_by_start(ledger: Ledger, write: Write) -> None:
+    """Their starts differ by microseconds, their uids altogether."""
+    a = write("A/conn.log", tsv([{"ts": f"{T0}.572229"}]))
+    b = write("B/conn.log", tsv([{"ts": f"{T0}.572301", "uid": "other"}]))
+    add(ledger, a, b)
+    assert sums(ledger) == (ONE, 1)
+
+
+def test_of_what_two_sensors_saw_the_one_that_saw_most_counts(ledger: Ledger, write: Write) -> None:
+    """`north` loses packets, and cannot look into DICOM; each sees something alone."""
+    north = [{"orig_ip_bytes": "1000", "service": "-"}, {**rows(2)[1], "id.resp_h": "10.0.0.8"}]
+    south = [{"uid": "S", "ts": f"{T0}.9"}, {**rows(3)[2], "id.resp_h": "10.0.0.9"}]
+    add(ledger, write("n/conn.log", tsv(north)), sensor="north")
+    add(ledger, write("s/conn.log", tsv(south)), sensor="south")
+    assert sums(ledger) == (3 * ONE, 3)
+    with ledger.connect() as connection:
+        seen = connection.sql(
+            "SELECT sensor, sum(bytes)::BIGINT FROM seen_traffic GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert seen == [("north", 1420 + ONE), ("south", 2 * ONE)]
+
+
+def test_sensors_are_named_by_columns_and_parts_of_a_cluster_are_not_sensors(
+    ledger: Ledger, write: Write
+) -> None:
+    fields = {**CONN_FIELDS, "_system_name": "string"}
+    there = [{**r, "_system_name": f"east-worker-{n % 2}"} for n, r in enumerate(rows(4))]
+    add(ledger, write("conn.log", tsv(there, fields=fields)))
+    assert sums(ledger) == (4 * ONE, 4)
+    assert ledger.journal.sensors() == {"east"}
+
+
+def test_associations_of_one_file_are_never_each_others_twins(ledger: Ledger, write: Write) -> None:
+    fields = {
+        "ts": "time", "uid": "string", "id.orig_h": "addr", "id.orig_p": "port",
+        "id.resp_h": "addr", "id.resp_p": "port", "end": "string",
+    }  # fmt: skip
+    flow = "10.0.0.1\t4000\t10.0.0.2\t104\treleased"
+
+    def log(name: str, *told: tuple[str, str]) -> Path:
+        return write(
+            name,
+            tsv([f"{T0}.{ts}\t{uid}\t{flow}" for ts, uid in told], path="dicom", fields=fields),
+        )
+
+    add(ledger, log("a/dicom.log", ("001", "A1"), ("004", "A2")))
+    add(ledger, log("b/dicom.log", ("0012", "B1"), ("0041", "B2")), sensor="other")
+    with ledger.connect() as connection:
+        uids = connection.sql("SELECT uid FROM associations ORDER BY uid").fetchall()
+    assert uids == [("A1",), ("A2",)]
