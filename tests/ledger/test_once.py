@@ -90,7 +90,7 @@ def test_a_log_of_which_a_part_was_taken_back_may_still_grow(ledger: Ledger, wri
     first = write("conn_long.log", tsv([long_row(600, 5, 500)], close=False))
     add(ledger, first)
     add(ledger, write("late/conn.log", tsv([long_row(900, 8, 800)])))
-    first.write_text(tsv([long_row(600, 5, 500), rows(1)[0]], close=False))
+    first.write_text(tsv([long_row(600, 5, 500), rows(2)[1]], close=False))
     add(ledger, first)
     assert sums(ledger) == (800 + ONE, 2)
 

@@ -155,7 +155,7 @@ class Store:
         path = self.folder / name
         if path.parent.resolve().is_relative_to(self.folder.resolve()):
             path.unlink(missing_ok=True)
-            if not any(path.parent.iterdir() if path.parent.is_dir() else ()):
+            if path.parent.is_dir() and not any(path.parent.iterdir()):
                 path.parent.rmdir()
 
     def commit(self, change: Change, staging: Iterable[Path]) -> None:
