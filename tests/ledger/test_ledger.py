@@ -73,7 +73,7 @@ def test_a_long_connection_is_spread_by_its_share_of_each_hour(
 
 
 def test_adding_again_changes_nothing(ledger: Ledger, write: Write) -> None:
-    text = tsv([{}, {"uid": "C2"}])
+    text = tsv([{}, {"uid": "C2", "id.orig_p": "40002"}])
     first = ledger.add(find([write("conn.log", text)]).sources)
     before = traffic(ledger)
     packed = write("old/conn.2026-03-02.log.gz", gzip.compress(text.encode()))
@@ -100,14 +100,14 @@ def test_late_rows_change_old_hours(ledger: Ledger, write: Write) -> None:
 
 
 def test_a_log_that_grew_replaces_its_earlier_self(ledger: Ledger, write: Write) -> None:
-    text = tsv([{}, {"uid": "C2"}], close=False)
+    text = tsv([{}, {"uid": "C2", "id.orig_p": "40002"}], close=False)
     path = write("conn.log", tsv([{}], close=False))
     ledger.add(find([path]).sources)
     path.write_text(text)
     ledger.add(find([path]).sources)
     assert total(ledger, "communications") == 2
     assert len(ledger.entries()) == 1
-    path.write_text(tsv([{"uid": "C9", "orig_ip_bytes": "5"}]))
+    path.write_text(tsv([{"uid": "C9", "id.orig_p": "40009", "orig_ip_bytes": "5"}]))
     ledger.add(find([path]).sources)
     assert total(ledger, "communications") == 3, "a rotated log is another log"
 
@@ -120,10 +120,10 @@ def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
     """Zeek moves current/conn.log away when it is full, packs it, and begins another."""
     current = write("spool/conn.log", tsv([{}], close=False))
     ledger.add(find([current]).sources)
-    whole = tsv([{}, {"uid": "C2"}])
+    whole = tsv([{}, {"uid": "C2", "id.orig_p": "40002"}])
     name = "2026-03-02/conn.08:00:00-09:00:00.log"
     rotated = write(f"{name}.gz", gzip.compress(whole.encode())) if packed else write(name, whole)
-    current.write_text(tsv([{"uid": "C3"}], close=False))
+    current.write_text(tsv([{"uid": "C3", "id.orig_p": "40003"}], close=False))
     given = [current.parents[1]] if folder else [rotated, current]
     ledger.add(find(given).sources)
     assert total(ledger, "communications") == 3
@@ -137,7 +137,7 @@ def test_a_file_that_is_still_there_is_not_taken_for_the_start_of_another(
 ) -> None:
     kept = write("a/conn.log", tsv([{}], close=False))
     ledger.add(find([kept]).sources)
-    longer = write("b/conn.log", tsv([{}, {"uid": "C2"}]))
+    longer = write("b/conn.log", tsv([{}, {"uid": "C2", "id.orig_p": "40002"}]))
     ledger.add(find([longer]).sources)
     assert len(ledger.entries()) == 2, "nobody rotated it: that is another sensor's"
 

@@ -202,12 +202,14 @@ def _read(
         if staged.print.sha256 in seen:
             staged.known = True
             return
-        mark = staged.print.sha256[:16]
-        if source.log == "frames":
-            _read_frames(staged, rows, mark, duck)
-        else:
-            _read_log(staged, file, rows, known, learnt, duck)
-        file.check(by_name=source.format not in PLAIN)
+        try:
+            if source.log == "frames":
+                _read_frames(staged, rows, staged.print.sha256[:16], duck)
+            else:
+                _read_log(staged, file, rows, known, learnt, duck)
+        finally:
+            # What changed under the reader may look damaged to it: say what happened instead.
+            file.check(by_name=source.format not in PLAIN)
     if staged.quality.rows and staged.first is None:
         raise _no_times(staged)
     if not staged.quality.rows and staged.quality.unreadable:

@@ -1,0 +1,113 @@
+"""`ledger`: looks after a ledger that lasts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacsflow.cli import FOUND, app
+from pacsflow.cli.common import Format, FormatOption, emit
+from pacsflow.errors import UsageError
+from pacsflow.ledger import Ledger
+
+Folder = Annotated[Path, typer.Argument(help="The ledger's folder.")]
+PERIODS = {"d": 1, "w": 7, "m": 31, "y": 366}
+"""Days of a period that is kept: rather one more than one too few."""
+
+ledgers = typer.Typer(
+    name="ledger",
+    help="Look after a ledger: what is in it, whether it is whole, how long it is kept.",
+    no_args_is_help=True,
+)
+app.add_typer(ledgers, rich_help_panel="Main")
+
+
+@ledgers.command()
+def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.TABLE) -> None:
+    """Say what is in a ledger: sources, days, files and their sizes, by table.
+
+    Example: `pacsflow ledger info /srv/pacsflow`
+    """
+    book = Ledger(ledger)
+    rows = []
+    files = book.journal.files()
+    for table in dict.fromkeys(kept.table for kept in files):
+        mine = [kept for kept in files if kept.table == table]
+        first, last = min(k.period for k in mine), max(k.period for k in mine)
+        rows.append(
+            [table, len(mine), sum(k.rows for k in mine), sum(k.size for k in mine), first, last]
+        )
+    emit(
+        f"{ledger}: {len(book.entries()):,} sources, sensors: "
+        f"{', '.join(sorted(book.journal.sensors())) or 'none named'}",
+        ["table", "files", "rows", "bytes", "first", "last"],
+        rows,
+        how,
+    )
+
+
+@ledgers.command()
+def compact(ledger: Folder = Path("pacsflow-ledger")) -> None:
+    """Make one sorted file a table of each closed day, and of each closed month.
+
+    `ingest` and `watch` do it by themselves; this does it for what came late, too.
+    """
+    before, after = Ledger(ledger).compact()
+    sys.stdout.write(f"{ledger}: {before:,} files before, {after:,} now\n")
+
+
+@ledgers.command()
+def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.TABLE) -> int:
+    """Read every file of a ledger against its hash; exit code 1 where any is not as it was.
+
+    Names the files that are missing, changed, or lie beside it, and whose rows they have.
+    """
+    from pacsflow.ledger.upkeep import verify as verified
+
+    book = Ledger(ledger)
+    faults = verified(book)
+    rows = [[fault.name, fault.problem, list(fault.sources)] for fault in faults]
+    if faults or how is not Format.TABLE:
+        emit(f"{ledger}: {len(faults)} faults", ["file", "problem", "sources"], rows, how)
+        return FOUND if faults else 0
+    sys.stdout.write(f"{ledger}: {len(book.journal.files()):,} files, all as they were written\n")
+    return 0
+
+
+@ledgers.command()
+def prune(
+    ledger: Folder = Path("pacsflow-ledger"),
+    keep: Annotated[str, typer.Option(help="How long, such as 90d, 26w, 18m, 2y.")] = "2y",
+) -> None:
+    """Let go the days that are older than what is to be kept, counted from now.
+
+    Example: `pacsflow ledger prune /srv/pacsflow --keep 2y`
+    """
+    from pacsflow.ledger.upkeep import prune as pruned
+
+    told = re.fullmatch(r"(\d{1,5})([dwmy])", keep)
+    if not told or not int(told[1]):
+        raise UsageError(f"--keep {keep}: expected a number and d, w, m or y, such as 2y")
+    days = min(int(told[1]) * PERIODS[told[2]], 700_000)
+    before = (datetime.now(UTC) - timedelta(days=days)).date()
+    changed = pruned(Ledger(ledger), before)
+    sys.stdout.write(f"{ledger}: days before {before} are gone, {changed:,} files changed\n")
+
+
+@ledgers.command()
+def export(
+    ledger: Folder, to: Annotated[Path, typer.Argument(metavar="NEW", help="A new folder.")]
+) -> None:
+    """Copy a ledger as it is at this moment into a new folder.
+
+    Example: `pacsflow ledger export /srv/pacsflow /mnt/stick/pacsflow`
+    """
+    from pacsflow.ledger.upkeep import export as exported
+
+    count = exported(Ledger(ledger), to)
+    sys.stdout.write(f"{to}: {count:,} files\n")

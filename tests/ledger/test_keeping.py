@@ -1,0 +1,260 @@
+"""Years of service: compaction, retention, migration, and what strangers or full disks do to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import ROOT, tsv
+from pacsflow.errors import LedgerError
+from pacsflow.ledger import Ledger
+from pacsflow.ledger.upkeep import export, prune, verify
+from pacsflow.readers import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[[str, str | bytes], Path]
+HERE = Path(__file__).parent
+T0 = 1772438400
+DAY = 86400
+
+
+def sums(ledger: Ledger) -> tuple[int, int]:
+    with ledger.connect() as connection:
+        found = connection.sql(
+            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
+            " FROM traffic"
+        ).fetchall()
+    return found[0]
+
+
+def log(write: Write, day: int, count: int = 1, *, close: bool = True) -> Path:
+    rows = [
+        {"uid": f"C{day}_{n}", "ts": f"{T0 + day * DAY + n}.0", "duration": "4000"}
+        for n in range(count)
+    ]
+    return write(f"logs/conn.{day:03d}.log", tsv(rows, close=close))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger", create=True)
+
+
+def test_closed_months_are_one_file_a_table(ledger: Ledger, write: Write) -> None:
+    for day in range(90):
+        log(write, day, 2)
+    ledger.add(find([ledger.folder.parent / "logs"]).sources)
+    before = sums(ledger)
+    ledger.compact()
+    assert sums(ledger) == before == (90 * 2 * 1820, 180)
+    traffic = sorted(k.period for k in ledger.journal.files() if k.table == "traffic")
+    assert traffic[0] == "2026-03"
+    assert len([p for p in traffic if p.startswith("2026-03")]) == 1
+    on_disk = sorted(p.relative_to(ledger.folder).as_posix() for p in ledger.folder.glob("*/*/*"))
+    assert on_disk == sorted(k.name for k in ledger.journal.files())
+
+
+def test_a_log_that_grew_late_replaces_itself_in_a_month(ledger: Ledger, write: Write) -> None:
+    first = log(write, 0, 1, close=False)
+    others = [log(write, day) for day in (0, 1, 90)[1:]]
+    ledger.add(find([first, *others]).sources)
+    ledger.compact()
+    log(write, 0, 3)
+    ledger.add(find([first]).sources)
+    assert sums(ledger) == (5 * 1820, 5)
+    ledger.compact()
+    assert sums(ledger) == (5 * 1820, 5)
+    assert len(ledger.add(find([first]).sources).known) == 1
+
+
+def test_a_ledger_of_the_first_format_is_taken_on(tmp_path: Path, write: Write) -> None:
+    """Made by pacsflow 0.1: two conn.logs, of which one grew since, and a dicom.log."""
+    shutil.copytree(HERE / "format_1", tmp_path / "ledger")
+    ledger = Ledger(tmp_path / "ledger")
+    assert sums(ledger) == (3 * 1820, 3)
+    assert len(ledger.entries()) == 3
+    grown = (HERE / "format_1_logs" / "conn.log").read_text()
+    row = grown.splitlines()[-1].replace("C3", "C4").replace("40000", "40001")
+    ledger.add(find([write("conn.log", f"{grown}{row}\n")]).sources)
+    assert sums(ledger) == (4 * 1820, 4)
+    ledger.compact()
+    assert sums(ledger) == (4 * 1820, 4)
+    with ledger.connect() as connection:
+        assert connection.sql("SELECT store_rq FROM associations").fetchall() == [(3,)]
+    assert not verify(ledger)
+
+
+def test_a_newer_ledger_is_refused_in_one_line(ledger: Ledger) -> None:
+    with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerError, match=r"newer pacsflow \(format 99") as error:
+        Ledger(ledger.folder)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_missing_changed_or_foreign_is_named(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([log(write, 0), log(write, 5)]).sources)
+    assert not verify(ledger)
+    files = [k for k in ledger.journal.files() if k.table == "traffic"]
+    damaged, missing = (ledger.folder / k.name for k in files)
+    shutil.copy(damaged, damaged.with_name("copy.parquet"))
+    before = sums(ledger)
+    assert before == (2 * 1820, 2), "a copy that lies there counts for nothing"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    missing.unlink()
+    told = {fault.name: fault for fault in verify(ledger)}
+    assert told[files[0].name].problem == "is not what was written"
+    assert told[files[1].name].problem == "is missing"
+    assert "conn.005.log" in told[files[1].name].sources[0]
+    assert len(told) == 3
+    with pytest.raises(LedgerError, match="a file of the ledger is missing"), ledger.connect():
+        pass
+
+
+def test_a_hostile_journal_reaches_nothing_outside(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([log(write, 0)]).sources)
+    victim = ledger.folder.parent / "victim.txt"
+    victim.write_text("mine")
+    for table in ("begun", "garbage"):
+        with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
+            database.execute(f"INSERT INTO {table} VALUES ('../victim.txt')")
+        with pytest.raises(LedgerError, match="none of a ledger's"):
+            Ledger(ledger.folder)
+        with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
+            database.execute(f"DELETE FROM {table}")
+    assert victim.read_text() == "mine"
+
+
+def test_a_lost_journal_beside_kept_files_is_told(ledger: Ledger, write: Write) -> None:
+    ledger.add(find([log(write, 0)]).sources)
+    (ledger.folder / "journal.sqlite").unlink()
+    with pytest.raises(LedgerError, match="its journal is lost"):
+        Ledger(ledger.folder)
+
+
+def test_a_ledger_is_its_owners_alone(ledger: Ledger) -> None:
+    assert ledger.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_cannot_be_written_is_read(
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow.ledger import journal, store
+
+    path = log(write, 0)
+    ledger.add(find([path]).sources)
+    monkeypatch.setattr(store, "is_writable", lambda _: False)
+    monkeypatch.setattr(journal, "_is_writable", lambda _: False)
+    there = Ledger(ledger.folder)
+    assert sums(there) == (1820, 1)
+    with pytest.raises(LedgerError, match="read-only"):
+        there.add(find([path]).sources)
+
+
+def test_old_days_go_and_their_logs_stay_known(ledger: Ledger, write: Write) -> None:
+    paths = [log(write, day) for day in (0, 10, 90)]
+    ledger.add(find(paths).sources)
+    ledger.compact()
+    prune(ledger, date(2026, 3, 10))
+    assert sums(ledger) == (2 * 1820, 2)
+    assert len(ledger.add(find(paths).sources).known) == 3
+
+
+def test_an_exported_ledger_is_whole(ledger: Ledger, write: Write, tmp_path: Path) -> None:
+    ledger.add(find([log(write, 0), log(write, 3)]).sources)
+    export(ledger, tmp_path / "other")
+    copy = Ledger(tmp_path / "other")
+    assert sums(copy) == sums(ledger)
+    assert not verify(copy)
+
+
+def test_a_log_that_shrank_is_told(ledger: Ledger, write: Write) -> None:
+    path = log(write, 0, 5)
+    ledger.add(find([path]).sources)
+    log(write, 0, 2)
+    (entry,) = ledger.add(find([path]).sources).added
+    assert "bytes long when it was added before" in entry.notes[-1]
+    assert sums(ledger) == (5 * 1820, 5)
+
+
+@pytest.mark.parametrize("how", ["moved", "cut", "grown"])
+def test_a_log_that_changes_while_it_is_read_loses_and_doubles_nothing(
+    ledger: Ledger, write: Write, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the hash and the rows it is renamed and begun anew, cut to nothing, or goes on."""
+    from pacsflow.ledger.held import Held
+
+    path = log(write, 0, 4, close=False)
+    plain = Held.fingerprint
+    changes = [how]
+
+    def changed(held: Held, lengths: tuple[int, ...] = ()) -> object:
+        found = plain(held, lengths)
+        if changes.pop() if changes else "":
+            if how == "moved":
+                path.rename(path.with_name("conn.old.log"))
+                log(write, 0, 1)
+                path.write_text(tsv([{"uid": "new", "ts": f"{T0 + 999}.0"}], close=False))
+            elif how == "cut":
+                path.write_text("")
+            else:
+                with path.open("a") as file:
+                    row = tsv([{"uid": "more", "ts": f"{T0 + 999}.0"}], close=False)
+                    file.write(row.splitlines()[-1] + "\n")
+        return found
+
+    monkeypatch.setattr(Held, "fingerprint", changed)
+    added = ledger.add(find([path]).sources, workers=1)
+    monkeypatch.undo()
+    if how == "cut":
+        assert "changed while it was read" in str(added.problems[0])
+        assert sums(ledger) == (0, 0)
+        return
+    assert sums(ledger) == (4 * 1820, 4)
+    ledger.add(find([path.parent]).sources)
+    assert sums(ledger) == (5 * 1820, 5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_killed_compaction_leaves_it_before_or_after(
+    tmp_path: Path, write: Write, seed: int
+) -> None:
+    for day in range(40):
+        log(write, day)
+    ledger = Ledger(tmp_path / "ledger", create=True)
+    ledger.lasts = False
+    for start in range(0, 40, 10):
+        paths = [tmp_path / "logs" / f"conn.{day:03d}.log" for day in range(start, start + 10)]
+        ledger.add(find(paths).sources)
+    whole = sums(ledger)
+    assert whole == (40 * 1820, 40)
+    code = "from pathlib import Path; from pacsflow.ledger import Ledger; import sys;"
+    code += "Ledger(Path(sys.argv[1])).compact()"
+    run = [sys.executable, "-c", code, str(ledger.folder)]
+    process = subprocess.Popen(run, cwd=ROOT, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if (ledger.folder / ".staging" / "compact").is_dir():
+            break
+        time.sleep(0.002)
+    time.sleep(0.03 * seed)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    again = Ledger(ledger.folder)
+    assert sums(again) == whole
+    assert not verify(again)
+    again.compact()
+    assert sums(again) == whole
