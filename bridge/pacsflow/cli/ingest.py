@@ -32,6 +32,13 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default all cores.")
     ] = None,
+    sensor: Annotated[
+        str, typer.Option("--sensor", metavar="NAME", help="The sensor that saw all of it.")
+    ] = "",
+    sensor_folders: Annotated[
+        bool,
+        typer.Option(help="The folders right below the inputs are sensors, and name them."),
+    ] = False,
 ) -> None:
     """Add logs and captures to a ledger that lasts; what is in it already changes nothing.
 
@@ -45,10 +52,21 @@ def ingest(
     from pacsflow.cli.asking import name_losses, sources
     from pacsflow.ledger import Ledger
 
+    from pacsflow.ledger.sensors import sensor_of_folder
+
+    if sensor and sensor_folders:
+        raise UsageError("give either --sensor or --sensor-folders")
     found = sources(request)
+    roots = [Path(given) for given in request.inputs if Path(given).is_dir()]
     book = Ledger(ledger, create=True)
     with progress("reading") as update:
-        added = book.add(found.sources, simulated=found.simulated, workers=workers, progress=update)
+        added = book.add(
+            found.sources,
+            simulated=found.simulated,
+            sensor=(lambda path: sensor_of_folder(path, roots)) if sensor_folders else sensor,
+            workers=workers,
+            progress=update,
+        )
     problems = [*found.problems, *added.problems]
     _told(added, ledger)
     name_losses(added.added, found.summary())

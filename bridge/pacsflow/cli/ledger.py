@@ -24,7 +24,7 @@ ledgers = typer.Typer(
     help="Look after a ledger: what is in it, whether it is whole, how long it is kept.",
     no_args_is_help=True,
 )
-app.add_typer(ledgers, rich_help_panel="Main")
+app.add_typer(ledgers)
 
 
 @ledgers.command()
