@@ -51,7 +51,6 @@ def ingest(
         raise UsageError("nothing to add: name logs, captures or folders")
     from pacsflow.cli.asking import name_losses, sources
     from pacsflow.ledger import Ledger
-
     from pacsflow.ledger.sensors import sensor_of_folder
 
     if sensor and sensor_folders:

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import FOUND, app
-from pacsflow.cli.common import Format, FormatOption, emit
+from pacsflow.cli.options import FormatOption
+from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import UsageError
 from pacsflow.ledger import Ledger
 
@@ -24,7 +25,7 @@ ledgers = typer.Typer(
     help="Look after a ledger: what is in it, whether it is whole, how long it is kept.",
     no_args_is_help=True,
 )
-app.add_typer(ledgers)
+app.add_typer(ledgers, name="ledger")
 
 
 @ledgers.command()

@@ -73,12 +73,16 @@ def select(
         _choose("titled_hosts", connection, _of_title(connection, selection.ae))
     if selection.service:
         _known_service(connection, selection.service)
+    if selection.sensor:
+        _known_sensor(connection, selection.sensor)
     for table in (*HOURLY, *TIMED):
+        # What a sensor saw itself, also where another saw more of it.
+        seen = "seen_traffic" if table == "traffic" and selection.sensor else table
         columns = {row[0] for row in connection.sql(f"DESCRIBE {table}").fetchall()}
         where, values = _where(table, selection, columns)
         if where:
             connection.execute(
-                f"CREATE TEMP TABLE selected_{table} AS SELECT * FROM {table}"
+                f"CREATE TEMP TABLE selected_{table} AS SELECT * FROM {seen}"
                 f" WHERE {' AND '.join(where)}",
                 values,
             )
@@ -113,8 +117,6 @@ def _where(
     if selection.sensor and "sensor" in columns:
         where.append("sensor = ?")
         values.append(selection.sensor)
-    elif selection.sensor and table == "traffic":
-        raise UsageError("nothing in it says which sensor saw it: --sensor has no effect")
     return where, values
 
 
@@ -180,3 +182,12 @@ def _known_service(connection: duckdb.DuckDBPyConnection, service: str) -> None:
     if service not in known:
         there = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         raise UsageError(f"no service {service!r} in it; there is {there or 'none'}")
+
+
+def _known_sensor(connection: duckdb.DuckDBPyConnection, sensor: str) -> None:
+    rows = connection.execute("SELECT DISTINCT sensor FROM seen_traffic ORDER BY 1").fetchall()
+    known = [row[0] for row in rows if row[0]]
+    if not known:
+        raise UsageError("nothing in it says which sensor saw it: --sensor has no effect")
+    if sensor not in known:
+        raise UsageError(f"no sensor {sensor!r} in it; there is {', '.join(known[:12])}")

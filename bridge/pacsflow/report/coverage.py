@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from pacsflow.errors import PacsflowError
     from pacsflow.inventory import Inventory
-    from pacsflow.ledger import Ledger
-    from pacsflow.ledger.journal import Entry
+    from pacsflow.ledger import Entry, Ledger
     from pacsflow.terms.message import Message
     from pacsflow.week.period import Week
     from pacsflow.week.traffic import Slice
