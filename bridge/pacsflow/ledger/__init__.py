@@ -166,7 +166,7 @@ class Ledger:
             files = self.journal.files()
             missing = [k.name for k in files if not (self.folder / k.name).is_file()]
             if missing:
-                hint = "pacsflow ledger repair takes it in again, or says what is lost"
+                hint = "pacsflow ledger verify says whose rows it had"
                 raise LedgerError(
                     f"{self.folder / missing[0]}: a file of the ledger is missing; {hint}"
                 )
