@@ -10,6 +10,7 @@ import pytest
 
 from conftest import CAPTURES
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.records import Change
 from pacsflow.programs import located as tools
 from pacsflow.readers import find
 from pacsflow.report.build import build_report
@@ -79,7 +80,6 @@ def test_zeeks_letters_become_a_finding(tmp_path: Path) -> None:
 def test_a_ledger_from_before_says_what_it_lacks(
     tmp_path: Path, write: Callable[[str, str | bytes], Path]
 ) -> None:
-    import shutil
 
     from conftest import tsv
 
@@ -88,7 +88,9 @@ def test_a_ledger_from_before_says_what_it_lacks(
         message("no-connections")
         not in report_of(write("conn.log", tsv([{}])), book=book).coverage.notes
     )
-    shutil.rmtree(book / "connections")
+    old = Ledger(book)
+    gone = [kept.name for kept in old.journal.files() if kept.table == "connections"]
+    old.store.commit(Change(dropped=gone), [])
     made = build_report(Ledger(book), None, Options(forecasts=False))
     assert message("no-connections") in made.coverage.notes
     assert made.totals.imaging_communications.value == 1
