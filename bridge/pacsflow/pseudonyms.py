@@ -76,8 +76,10 @@ KINDS = (
         Kind.ADDRESS,
     )
     | dict.fromkeys(("calling_ae", "called_ae", "ae_title", "move_destinations"), Kind.TITLE)
-    | dict.fromkeys(("server_name",), Kind.NAME)
-    | dict.fromkeys(("uid", "evidence_uid", "community_id", "flow"), Kind.TOKEN)
+    | dict.fromkeys(("server_name", "sensor"), Kind.NAME)
+    | dict.fromkeys(
+        ("uid", "evidence_uid", "community_id", "flow", "tunnel_parents", "file"), Kind.TOKEN
+    )
     | dict.fromkeys(("msg", "sub", "info"), Kind.DROP)
 )  # fmt: skip
 """Every column of text that pacsflow reads. One that is not named here is left empty."""

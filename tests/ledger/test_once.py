@@ -8,6 +8,7 @@ import pytest
 
 from conftest import CONN_FIELDS, json_log, tsv
 from pacsflow.ledger import Ledger
+from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import find
 
 if TYPE_CHECKING:
@@ -142,6 +143,9 @@ def test_of_what_two_sensors_saw_the_one_that_saw_most_counts(ledger: Ledger, wr
     add(ledger, write("n/conn.log", tsv(north)), sensor="north")
     add(ledger, write("s/conn.log", tsv(south)), sensor="south")
     assert sums(ledger) == (3 * ONE, 3)
+    ledger.pseudonyms = Pseudonyms(b"0123456789abcdef")
+    assert sums(ledger) == (3 * ONE, 3), "under a key two sensors are still two"
+    ledger.pseudonyms = None
     with ledger.connect() as connection:
         seen = connection.sql(
             "SELECT sensor, sum(bytes)::BIGINT FROM seen_traffic GROUP BY 1 ORDER BY 1"
