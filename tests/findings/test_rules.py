@@ -125,7 +125,11 @@ def facts_of(
     limits = thresholds or Thresholds()
     return Facts(
         part, hosts, inventory, coverage, totals, dicom.associations(part, hosts),
-        dicom.equipment(part, hosts, at(min(hours)), limits), incidents, limits,
+        dicom.equipment(
+            part, hosts, at(min(hours)),
+            silent_days=limits.silent_days, learning_days=limits.learning_days,
+        ),
+        incidents, limits,
     )  # fmt: skip
 
 

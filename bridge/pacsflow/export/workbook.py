@@ -10,7 +10,7 @@ import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-    from pacsflow.cli.asking import Question
     from pacsflow.week.hosts import Hosts
 
 MOST_ROWS = 1_048_575
@@ -205,7 +204,23 @@ def write_table(
         book.sheet(name[:31], columns, rows)
 
 
-def write_workbook(question: Question, path: Path) -> None:
+class Rows(Protocol):
+    """What a workbook is made of: a ledger's tables, the origin whose rows count, who is who."""
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the tables."""
+
+    @property
+    def origin(self) -> str:
+        """zeek, capture or sflow."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """Who is who."""
+
+
+def write_workbook(question: Rows, path: Path) -> None:
     """Write senders, receivers, pairs, hours and associations of a ledger, with charts.
 
     Parameters

@@ -9,10 +9,10 @@ from pacsflow.ledger.schemas import (
     COVERAGE,
     DICOM,
     DICOM_BY_PORT,
-    DICOM_PORTS,
     LASTING,
     TRAFFIC,
 )
+from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.conn_hours import SERVICE
-from pacsflow.ledger.schemas import COVERAGE, DICOM_PORTS, TRAFFIC
+from pacsflow.ledger.schemas import COVERAGE, TRAFFIC
+from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
     import duckdb

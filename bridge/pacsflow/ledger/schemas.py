@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-DICOM_PORTS = (104, 11112, 2761, 2762, 4242)
-"""Ports of DICOM: IANA's acr-nema, dicom, dicom-iscl, dicom-tls, and Orthanc's default."""
-
 DICOM = "dicom"
 DICOM_BY_PORT = "dicom?"
 """Proven DICOM, and TCP or TLS connections on a DICOM port that nobody has looked into."""

@@ -16,11 +16,12 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.frame_hours import frame_hours
 from pacsflow.ledger.held import Fingerprint, Held, held
 from pacsflow.ledger.parquet import Writers
-from pacsflow.ledger.schemas import DICOM_PORTS, OF_CONN, OF_FRAMES
+from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.terms.log_fields import ZEEK_LOGS
+from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -112,7 +112,13 @@ def _build(
     )
     associations = dicom.associations(part, hosts)
     past = [hour for hour in covered if hour < week.end]
-    equipment = dicom.equipment(part, hosts, min(past) if past else None, options.thresholds)
+    equipment = dicom.equipment(
+        part,
+        hosts,
+        min(past) if past else None,
+        silent_days=options.thresholds.silent_days,
+        learning_days=options.thresholds.learning_days,
+    )
     unusual = incidents(part, hosts, made["imaging"])
     coverage = replace(coverage, notes=(*coverage.notes, *_left_out(made["imaging"])))
     facts = Facts(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pacsflow.findings.thresholds import Thresholds
 from pacsflow.week.facts import AePair, AssociationRow, Associations, Count, Equipment, Software
 from pacsflow.week.traffic import last_seen, percent
 
@@ -174,14 +173,15 @@ def equipment(
     part: Slice,
     hosts: Hosts,
     history_start: datetime | None,
-    thresholds: Thresholds | None = None,
+    *,
+    silent_days: float,
+    learning_days: float,
 ) -> tuple[Equipment, ...]:
     """Return every known endpoint with its state: active, new or silent this week.
 
     `new` needs `learning_days` of history before the week; `silent` a device that was seen on at
     least `silent_days` days of the four weeks before.
     """
-    limits = thresholds or Thresholds()
     seen = last_seen(part)
     week = part.week
     sums = {
@@ -209,7 +209,7 @@ def equipment(
                FROM endpoints GROUP BY host"""
         ).fetchall()
     }
-    learned = timedelta(days=min(limits.learning_days, 1e5))
+    learned = timedelta(days=min(learning_days, 1e5))
     long_enough = history_start is not None and week.start - history_start >= learned
     result = []
     for party in hosts.imaging():
@@ -223,7 +223,7 @@ def equipment(
             continue
         state = "active"
         if party.address not in sums:
-            state = "silent" if days.get(party.address, 0) >= max(1, limits.silent_days) else ""
+            state = "silent" if days.get(party.address, 0) >= max(1, silent_days) else ""
         elif long_enough and first is not None and first >= week.start:
             state = "new"
         if state:
