@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.ledger.schemas import DICOM_PORTS
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs
+from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -221,48 +221,78 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
 def _marker(
     associations: Sequence[tuple[Row | None, Row | None]], endpoints: Iterable[Row]
 ) -> Callable[[Row | None, Row | None], Row]:
-    """Return what adds to a row of either log the circumstances that reasons ask for.
-
-    What is known of an endpoint is the union over its associations: what holds for one of those
-    holds for it.
-    """
-    both = [(ours or {}, theirs or {}) for ours, theirs in associations]
-    cut = {end[0] for ours, _ in both if ours and _cut(ours) for end in _ends(ours)}
-    losses = [pair for pair in both if any(map(_lost, pair))]
-    lossy = {end[0] for pair in losses for row in pair if row for end in _ends(row)}
-    unsure = {
-        end for pair in losses if all(pair) and _unsure(*pair) for row in pair for end in _ends(row)
-    }
-    midstream = {
-        end[0]
-        for ours, _ in both
-        if ours and "midstream" in _set(ours.get("flags", ""))
-        for end in _ends(ours)
-    }
-    unwatched = [ours for ours, theirs in both if ours and not theirs and _unwatched(ours)]
-    uids_of_unwatched = {row["uid"] for row in unwatched}
-    ends_of_unwatched = {end for row in unwatched for end in _ends(row)}
-    hosts_of_unwatched = {end[0] for end in ends_of_unwatched}
-    inside_tls = {(r["host"], r["port_num"]) for r in endpoints if r.get("tls") == "T"}
+    """Return what adds to a row of either log the circumstances that reasons ask for."""
+    around = _Circumstances.of(associations, endpoints)
 
     def mark(ours: Row | None, theirs: Row | None) -> Row:
-        row = ours or theirs or {}
-        end, host = _end(row), row.get("host")
-        circumstances = {
-            "lost": any(map(_lost, (ours or {}, theirs or {}))) or host in lossy,
-            "unsure": end in unsure,
-            "unwatched": row.get("uid") in uids_of_unwatched or end in ends_of_unwatched,
-            "of_unwatched": host in hosts_of_unwatched,
-            "of_midstream": host in midstream,
-        }
-        marks = {name: "T" for name, holds in circumstances.items() if holds}
-        if host in cut:
-            marks["flags"] = "truncated"
-        if (row.get("id.resp_h"), row.get("id.resp_p")) in inside_tls:
-            marks["tls"] = "T"
-        return {**row, **marks}
+        return {**(ours or theirs or {}), **around.marks(ours or {}, theirs or {})}
 
     return mark
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """What is known of endpoints (see `_ends`) and of hosts: the union over associations.
+
+    What holds for one association of an endpoint holds for the endpoint.
+    """
+
+    cut: frozenset[str]
+    lossy: frozenset[str]
+    midstream: frozenset[str]
+    unsure: frozenset[tuple[str, ...]]
+    unwatched: frozenset[tuple[str, ...]]
+    uids_of_unwatched: frozenset[str]
+    inside_tls: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls, associations: Sequence[tuple[Row | None, Row | None]], endpoints: Iterable[Row]
+    ) -> _Circumstances:
+        """Gather them from the associations of both logs and from known_dicom.log."""
+        both = [(ours or {}, theirs or {}) for ours, theirs in associations]
+        losses = [pair for pair in both if any(map(_lost, pair))]
+        told_twice = [pair for pair in losses if all(pair) and _unsure(*pair)]
+        unwatched = [ours for ours, theirs in both if ours and not theirs and _unwatched(ours)]
+        return cls(
+            cut=_hosts(ours for ours, _ in both if ours and _cut(ours)),
+            lossy=_hosts(row for pair in losses for row in pair),
+            midstream=_hosts(
+                ours for ours, _ in both if "midstream" in _set(ours.get("flags", ""))
+            ),
+            unsure=_all_ends(row for pair in told_twice for row in pair),
+            unwatched=_all_ends(unwatched),
+            uids_of_unwatched=frozenset(row["uid"] for row in unwatched),
+            inside_tls=frozenset(
+                (r["host"], r["port_num"]) for r in endpoints if r.get("tls") == "T"
+            ),
+        )
+
+    def marks(self, ours: Row, theirs: Row) -> Row:
+        """Return the marks of a row, which either log or both have."""
+        row = ours or theirs
+        end, host = _end(row), row.get("host")
+        marks = {
+            name: "T"
+            for name, holds in (
+                ("lost", any(map(_lost, (ours, theirs))) or host in self.lossy),
+                ("unsure", end in self.unsure),
+                ("unwatched", row.get("uid") in self.uids_of_unwatched or end in self.unwatched),
+                ("of_unwatched", host in {end[0] for end in self.unwatched}),
+                ("of_midstream", host in self.midstream),
+                ("tls", (row.get("id.resp_h"), row.get("id.resp_p")) in self.inside_tls),
+            )
+            if holds
+        }
+        return marks | ({"flags": "truncated"} if host in self.cut else {})
+
+
+def _all_ends(rows: Iterable[Row]) -> frozenset[tuple[str, ...]]:
+    return frozenset(end for row in rows if row for end in _ends(row))
+
+
+def _hosts(rows: Iterable[Row]) -> frozenset[str]:
+    return frozenset(end[0] for end in _all_ends(rows))
 
 
 def read_log(path: Path) -> Log:

@@ -1,0 +1,72 @@
+"""A finding reads the same, letter for letter, on terminal and page, in each language."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import unescape
+
+import pytest
+
+from pacsflow.findings.finding import Finding, Severity
+from pacsflow.json_values import to_json_value
+from pacsflow.terms import message as told
+from pacsflow.terms.party import Party
+from pacsflow.words.catalogue import NOTICES, RULES
+from pacsflow.words.language import Language, languages
+from pacsflow.words.saying import finding_said, text_of
+from pacsflow_reports import render_html
+from pacsflow_reports.render import environment
+from reports.factory import hospital
+
+HOLE = re.compile(r"%\((\w+)\)s")
+CT = Party("10.0.0.1", "CT 1")
+FOUND = [*RULES, *(f"notice-{name}" for name in NOTICES), "notice-Of_Another_Version"]
+VALUES = {
+    "host": told.host(CT), "peer": told.host(Party("10.0.0.2")), "who": told.hosts([CT]),
+    "bytes": told.octets(10_024_000_000), "percent": told.percent(5.2),
+    "first": told.at(datetime(2026, 3, 2, 4, tzinfo=UTC)), "titles": told.texts(["A > B", "C"]),
+}  # fmt: skip
+
+
+def example(rule: str) -> Finding:
+    text = text_of(rule)
+    names = HOLE.findall(" ".join((text.title, *text.evidence, text.action)))
+    values = {name: VALUES.get(name, told.count(12_345)) for name in names}
+    return Finding(rule, Severity.HIGH, "security", told.values(**values), parties=(CT,), more=2)
+
+
+def plain(html: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
+
+
+@pytest.mark.parametrize("tag", languages())
+def test_page_and_terminal_say_every_rule_and_notice_alike(tag: str) -> None:
+    base = hospital(pacs=1, hosts=3)
+    language = Language(tag, base.zone)
+    found = [example(rule) for rule in FOUND]
+    for some in (found[:40], found[40:]):
+        page = plain(render_html(replace(base, findings=tuple(some), status=()), lang=tag))
+        for finding in some:
+            said = finding_said(finding, language)
+            for line in (said.title, *said.evidence, said.action):
+                assert plain(line) in page, finding.rule
+
+
+def test_json_has_the_rule_and_its_typed_values() -> None:
+    made = to_json_value(example("bulk-retrieval"))
+    assert made["rule"] == "bulk-retrieval"
+    values = {name: value["value"] for name, value in made["values"]}
+    assert values["bytes"] == 10_024_000_000
+
+
+def test_pages_in_turn_from_one_cache_keep_their_languages_words() -> None:
+    base = hospital(pacs=1, hosts=20)
+    pages = []
+    for tag in ("en", "pt-BR", "en", "pt-BR"):
+        environment.cache_clear()
+        pages.append(render_html(base, lang=tag))
+    assert pages[:2] == pages[2:]
+    assert ">novo<" not in pages[0]
+    assert ">new<" not in pages[1]
