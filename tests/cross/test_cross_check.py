@@ -306,6 +306,9 @@ def test_exit_codes(
     zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "aborted"),))
     results = {"same": checking.compare("same", plugin, plugin)}
     results["other"] = checking.compare("other", plugin, zeek)
+    monkeypatch.chdir(tmp_path)
+    for name in results:
+        (tmp_path / name).touch()
     monkeypatch.setattr(checking, "cross_check", lambda path, **_: results[path.name])
     assert main(["cross-check", "same"]) == 0
     capsys.readouterr()
