@@ -64,14 +64,14 @@ KINDS = (
             "sop_classes", "transfer_syntaxes", "services", "modalities", "orig_roles",
             "resp_roles", "orig_impl_uid", "orig_impl_version", "resp_impl_uid",
             "resp_impl_version", "impl_uid", "impl_version", "user_identity", "failure_codes",
-            "flags", "role", "category", "basis", "note", "actions", "version", "cipher",
+            "flags", "tunnel", "role", "category", "basis", "note", "actions", "version", "cipher",
         ),
         Kind.KEEP,
     )
     | dict.fromkeys(
         (
             "source", "destination", "id.orig_h", "id.resp_h", "host", "src", "dst", "agent",
-            "hw_source", "hw_destination",
+            "hw_source", "hw_destination", "proxied_for",
         ),
         Kind.ADDRESS,
     )

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from jinja2 import __version__ as jinja_version
 from markupsafe import Markup, escape
 
-from pacsflow.findings.finding import Severity
+from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import area_names, words
 from pacsflow.words.language import Language
 from pacsflow.words.saying import (

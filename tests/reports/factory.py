@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.report.weekly import AreaStatus, Provenance, Status, WeeklyReport
 from pacsflow.terms.message import (
     at,
@@ -23,6 +23,7 @@ from pacsflow.terms.message import (
     values,
 )
 from pacsflow.terms.party import Party
+from pacsflow.terms.severity import Severity
 from pacsflow.week.facts import (
     AePair,
     AssociationRow,

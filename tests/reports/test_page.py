@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.terms.message import host, octets, values
+from pacsflow.terms.severity import Severity
 from pacsflow_reports import WeekLinks, render_html
 from pacsflow_reports.render import asset, environment
 from reports import factory

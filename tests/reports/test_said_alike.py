@@ -9,10 +9,11 @@ from html import unescape
 
 import pytest
 
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.json_values import to_json_value
 from pacsflow.terms import message as told
 from pacsflow.terms.party import Party
+from pacsflow.terms.severity import Severity
 from pacsflow.words.catalogue import NOTICES, RULES
 from pacsflow.words.language import Language, languages
 from pacsflow.words.saying import finding_said, text_of

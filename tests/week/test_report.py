@@ -199,7 +199,7 @@ def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
     rows[3 * 168 + 60]["orig_ip_bytes"] = 10**9
     made = report_of(write("conn.log", json_log(rows)), forecasts=True)
     (finding,) = [f for f in made.findings if f.area == "traffic"]
-    assert finding.id == "traffic-above"
+    assert finding.rule == "traffic-above"
     assert finding.start == datetime(2026, 3, 25, 12, tzinfo=UTC)
     assert {s.area: s.status.value for s in made.status}["traffic"] == "look"
 

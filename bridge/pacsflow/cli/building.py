@@ -14,7 +14,7 @@ import typer
 from pacsflow.cli import FOUND, USABLE
 from pacsflow.cli.console import progress
 from pacsflow.cli.options import SOURCES, Request
-from pacsflow.findings.finding import Severity
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from pacsflow.report.options import Options

@@ -6,7 +6,7 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,9 @@ from pacsflow.cli import FOUND, app
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import Format, emit
 from pacsflow.errors import UsageError
-from pacsflow.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pacsflow.ledger import Ledger
 
 Folder = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 PERIODS = {"d": 1, "w": 7, "m": 31, "y": 366}
@@ -22,10 +24,17 @@ PERIODS = {"d": 1, "w": 7, "m": 31, "y": 366}
 
 ledgers = typer.Typer(
     name="ledger",
-    help="Look after a ledger: what is in it, whether it is whole, how long it is kept.",
+    help="Look after a ledger: what is in it, whether it is whole, how long it is kept.\n\n"
+    "Example: `pacsflow ledger info /srv/pacsflow`",
     no_args_is_help=True,
 )
 app.add_typer(ledgers, name="ledger")
+
+
+def _opened(folder: Path) -> Ledger:
+    from pacsflow.ledger import Ledger
+
+    return Ledger(folder)
 
 
 @ledgers.command()
@@ -34,7 +43,7 @@ def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.TA
 
     Example: `pacsflow ledger info /srv/pacsflow`
     """
-    book = Ledger(ledger)
+    book = _opened(ledger)
     rows = []
     files = book.journal.files()
     for table in dict.fromkeys(kept.table for kept in files):
@@ -58,7 +67,7 @@ def compact(ledger: Folder = Path("pacsflow-ledger")) -> None:
 
     `ingest` and `watch` do it by themselves; this does it for what came late, too.
     """
-    before, after = Ledger(ledger).compact()
+    before, after = _opened(ledger).compact()
     sys.stdout.write(f"{ledger}: {before:,} files before, {after:,} now\n")
 
 
@@ -70,7 +79,7 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.
     """
     from pacsflow.ledger.upkeep import verify as verified
 
-    book = Ledger(ledger)
+    book = _opened(ledger)
     faults = verified(book)
     rows = [[fault.name, fault.problem, list(fault.sources)] for fault in faults]
     if faults or how is not Format.TABLE:
@@ -96,7 +105,7 @@ def prune(
         raise UsageError(f"--keep {keep}: expected a number and d, w, m or y, such as 2y")
     days = min(int(told[1]) * PERIODS[told[2]], 700_000)
     before = (datetime.now(UTC) - timedelta(days=days)).date()
-    changed = pruned(Ledger(ledger), before)
+    changed = pruned(_opened(ledger), before)
     sys.stdout.write(f"{ledger}: days before {before} are gone, {changed:,} files changed\n")
 
 
@@ -110,5 +119,5 @@ def export(
     """
     from pacsflow.ledger.upkeep import export as exported
 
-    count = exported(Ledger(ledger), to)
+    count = exported(_opened(ledger), to)
     sys.stdout.write(f"{to}: {count:,} files\n")

@@ -22,9 +22,10 @@ from pacsflow.findings import (
     unusual,
 )
 from pacsflow.findings.facts import Facts
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.findings.thresholds import Thresholds
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,10 @@ from pacsflow.findings.asking import (
     raised,
     uids,
 )
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.ledger.series import IMAGING
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.findings.asking import ask, moment, uids
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.ledger.series import IMAGING
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,21 +10,7 @@ if TYPE_CHECKING:
 
     from pacsflow.terms.message import Value
     from pacsflow.terms.party import Party
-
-
-class Severity(StrEnum):
-    """How soon somebody should look; ordered by `rank`."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 for info to 4 for critical."""
-        return list(Severity).index(self)
+    from pacsflow.terms.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)

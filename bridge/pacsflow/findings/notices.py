@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts

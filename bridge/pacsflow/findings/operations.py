@@ -14,8 +14,9 @@ from pacsflow.findings.asking import (
     linked_to,
     uids,
 )
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts

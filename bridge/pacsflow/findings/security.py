@@ -16,8 +16,9 @@ from pacsflow.findings.asking import (
     raised,
     uids,
 )
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

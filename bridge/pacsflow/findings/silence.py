@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pacsflow.findings.asking import HISTORY_WEEKS, LATEST, linked_to
-from pacsflow.findings.finding import Finding, Severity
+from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
+from pacsflow.terms.severity import Severity
 from pacsflow.week.flows import active_hours
 
 if TYPE_CHECKING:

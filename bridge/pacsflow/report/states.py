@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.finding import Severity
 from pacsflow.report.weekly import AreaStatus, Status
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

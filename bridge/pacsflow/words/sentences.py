@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.finding import Severity
 from pacsflow.report.weekly import Status
+from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import area_names
 from pacsflow.words.language import N_
 from pacsflow.words.saying import finding_said, message_said, party_name
