@@ -31,7 +31,7 @@ DICOM_FIELDS = (
     "orig_impl_uid orig_impl_version resp_impl_uid resp_impl_version orig_max_pdu resp_max_pdu "
     "user_identity echo_rq store_rq find_rq get_rq move_rq cancel_rq n_rq rsp_success rsp_warning "
     "rsp_failure rsp_pending rsp_cancel failure_codes move_destinations data_pdus data_bytes_orig "
-    "data_bytes_resp missed_bytes flags"
+    "data_bytes_resp missed_bytes flags vlan tunnel proxied_for"
 )
 KNOWN_FIELDS = (
     "ts host port_num ae_title role category basis services modalities impl_uid impl_version tls "
@@ -122,7 +122,7 @@ def record_fields(script: str, name: str) -> list[str]:
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
-    assert record_fields("main.zeek", "Info") == DICOM_FIELDS.split()
+    assert record_fields("log.zeek", "Info") == DICOM_FIELDS.split()
     renamed = ["local" if f == "is_local" else f for f in record_fields("known.zeek", "KnownInfo")]
     assert renamed == KNOWN_FIELDS.split()
 

@@ -49,6 +49,7 @@ public:
     void Take(uint64_t size, bool first_next);
     void Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what, bool is_end);
     bool IsFirst(bool otherwise);
+    void Renew();
     void Expire(double t);
 
 private:
@@ -141,6 +142,15 @@ bool Taker::IsFirst(bool otherwise) {
     auto known = knows_first;
     knows_first = false;
     return known ? is_first : otherwise;
+}
+
+// Another association begins on the connection.
+void Taker::Renew() {
+    untold = true;
+    Tell();
+    part10 = cut_off = false;
+    remarks = 0;
+    last.clear();
 }
 
 // A PDU has ended.
@@ -457,6 +467,13 @@ void saw(const hilti::rt::Bool& is_orig, const Count& pdus, const Count& bytes, 
          const hilti::rt::Bool& ended) {
     if ( auto* taker = of(is_orig) )
         taker->Saw(pdus, bytes, remarks, ended);
+}
+
+// Tells at once what was counted in both directions: another association begins.
+void renew() {
+    for ( auto* taker : {of(true), of(false)} )
+        if ( taker )
+            taker->Renew();
 }
 
 } // namespace pacsflow

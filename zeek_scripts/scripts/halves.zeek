@@ -83,6 +83,8 @@ function take_up(c: connection): bool
 	s$swapped = turned != s$swapped;
 	s$taken_orig = Taken(); # the row has what there was
 	s$taken_resp = Taken();
+	s$base_orig = Taken();
+	s$base_resp = Taken();
 	s$pdus_before = c$dicom$data_pdus;
 	s$orig_before = c$dicom$data_bytes_orig;
 	s$resp_before = c$dicom$data_bytes_resp;

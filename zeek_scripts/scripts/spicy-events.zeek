@@ -98,6 +98,13 @@ export {
 	global taken: event(c: connection, is_orig: bool, t: Taken);
 }
 
+## Generated for a PROXY header in front of a connection that names a client.
+##
+## c: The connection.
+##
+## client: Where the connection came from before the load balancer.
+global DICOM::proxied: event(c: connection, client: addr);
+
 ## Generated for an A-ASSOCIATE-RQ or A-ASSOCIATE-AC with the DICOM application context.
 ##
 ## c: The connection.

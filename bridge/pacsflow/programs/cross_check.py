@@ -210,9 +210,7 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
         fields += len(types[log]) - 1
         for field, kind in types[log].items():
             one, other = ours.get(field, ""), theirs.get(field, "")
-            if field in NOT_COMPARED or (log == "dicom" and field not in theirs):
-                continue
-            if not same(kind, one, other):
+            if field not in NOT_COMPARED and not same(kind, one, other):
                 reason = _reason(log, field, row)
                 found.append(Difference(capture, log, where, field, one, other, reason))
     return Comparison(capture, len(associations), len(keys), fields, tuple(found))

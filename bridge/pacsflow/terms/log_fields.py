@@ -92,6 +92,9 @@ DICOM = pa.schema(
         ("data_bytes_resp", pa.int64()),
         ("missed_bytes", pa.int64()),
         ("flags", TEXTS),
+        ("vlan", pa.int64()),
+        ("tunnel", TEXTS),
+        ("proxied_for", pa.string()),
         SENSOR,
     ]
 )

@@ -617,6 +617,66 @@ def two_requests() -> list[Conversation]:
     return [released(c)]
 
 
+def stores(conversation: Conversation, number: int) -> Conversation:
+    """Store objects, each answered."""
+    for _ in range(number):
+        conversation.send(0, t.store(PIXELS)).send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    return conversation
+
+
+@scenario
+def two_associations() -> list[Conversation]:
+    """Three associations, one after the other, on one connection; the second was rejected."""
+    c = stores(associated(), 2).send(0, t.RELEASE_RQ).send(1, t.RELEASE_RP)
+    c.send(0, t.associate_rq([t.CT_STORAGE], calling=b"SECOND")).send(1, t.associate_rj())
+    c.send(0, t.associate_rq([t.CT_STORAGE], calling=b"THIRD")).send(1, t.associate_ac())
+    return [released(stores(c, 3))]
+
+
+PROXY_TEXT = b"PROXY TCP4 192.0.2.7 10.0.0.2 40000 104\r\n"
+PROXY_BINARY = b"\r\n\r\n\x00\r\nQUIT\n"
+
+
+def proxied_by(header: bytes, number: int) -> Conversation:
+    """Return a conversation on a port of its own that a load balancer's header begins."""
+    c = Conversation(orig_port=41000 + number, resp_port=31337).wait(number).open()
+    c.send(0, header + t.associate_rq([t.CT_STORAGE])).send(1, t.associate_ac())
+    return released(stores(c, 1))
+
+
+@scenario
+def proxied() -> list[Conversation]:
+    """PROXY headers of both versions, with IPv4, IPv6, an extension, and of a health check."""
+    ipv4 = bytes([192, 0, 2, 7, 10, 0, 0, 2]) + struct.pack(">HH", 40000, 104)
+    ipv6 = bytes.fromhex("20010db8") + bytes(11) + b"\x07" + bytes(16) + bytes(4)
+    tlv = b"\x04\x00\x05hello"
+    headers = [
+        PROXY_TEXT,
+        b"PROXY UNKNOWN\r\n",
+        PROXY_BINARY + struct.pack(">BBH", 0x21, 0x11, len(ipv4)) + ipv4,
+        PROXY_BINARY + struct.pack(">BBH", 0x21, 0x21, len(ipv6 + tlv)) + ipv6 + tlv,
+        PROXY_BINARY + struct.pack(">BBH", 0x20, 0x00, 0),
+    ]
+    return [proxied_by(header, number) for number, header in enumerate(headers)]
+
+
+@scenario
+def proxied_others() -> list[Conversation]:
+    """PROXY headers with another protocol behind, that lie, and that never end."""
+    web = b"GET / HTTP/1.1\r\nHost: pacs\r\n\r\n"
+    starts = [
+        PROXY_TEXT + web,
+        b"PROXY TCP4 " + b"9" * 400,
+        PROXY_BINARY + struct.pack(">BBH", 0x21, 0x11, 3) + web,
+        PROXY_BINARY + struct.pack(">BBH", 0x21, 0x11, 65535) + web,
+    ]
+    found = []
+    for number, start in enumerate(starts):
+        c = Conversation(orig_port=50000 + number).open()
+        found.append(c.send(0, start).send(1, b"HTTP/1.1 200 OK\r\n\r\n").close())
+    return found
+
+
 @scenario
 def wrong_context() -> list[Conversation]:
     """A request with another application context is no DICOM."""
