@@ -13,7 +13,10 @@ for suite in "$@"; do
     command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
     mkdir -p "$folder" && chmod 755 "$folder"
     script=/usr/share/debootstrap/scripts/$suite; [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-    debootstrap --variant=minbase --include=tshark "$suite" "$root" "$MIRROR" "$script" \
+    # the mirror that this machine's own apt uses
+    mirror=${MIRROR:-$(sed -nE 's/^URIs: *//p; s/^deb +(\[[^]]*\] +)?([^ ]+).*/\2/p' \
+        /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)}
+    debootstrap --variant=minbase --include=tshark "$suite" "$root" "$mirror" "$script" \
       >"$folder/$suite.log" 2>&1 || { echo "$suite: $(tail -n 1 "$folder/$suite.log")" >&2; exit 2; }
     libraries=$root/usr/lib/$(uname -m)-linux-gnu
     cat >"$root/tshark" <<END
