@@ -11,18 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pacsflow.findings.facts import Facts
-    from pacsflow.terms.party import Party
 
 ROWS = 10
 """So many log rows a finding names at most."""
-NAMED = 5
-"""So many names (AE titles, hosts) a line of evidence lists at most."""
 HISTORY_WEEKS = 4
 """A host's own history: so many weeks before the one that is looked at."""
 ALL_WEEKS = -KEPT_WEEKS
 """The first of the weeks that a report keeps of the past, for `ask`."""
-UNKNOWN = "-"
-"""A value that is not known, in evidence."""
 
 CLEAR = """
     NOT coalesce(uid IN (SELECT uid FROM tls WHERE uid IS NOT NULL)
@@ -33,12 +28,6 @@ CLEAR = """
 """
 """Associations of which nothing says that they are inside TLS: neither ssl.log nor known_dicom.log
 by connection, nor known_dicom.log by the endpoint that was called."""
-
-
-def label(party: Party) -> str:
-    """Return a host as a sentence names it: its name, else its first AE title, with address."""
-    known = party.name or (party.ae_titles[0] if party.ae_titles else "")
-    return f"{known} ({party.address})" if known else party.address
 
 
 def ask(
@@ -137,17 +126,6 @@ def moment(seconds: float) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
-
-
-def iso(when: datetime) -> str:
-    """Return a time as evidence gives it."""
-    return when.isoformat(timespec="minutes")
-
-
-def listed(names: Iterable[object], most: int = NAMED) -> str:
-    """Return names as a line lists them, the first few of many."""
-    texts = [str(name)[:64] for name in names if name]
-    return ", ".join(texts[:most]) + (" ..." if len(texts) > most else "")
 
 
 def uids(values: Iterable[object]) -> tuple[str, ...]:
