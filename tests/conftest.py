@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pacsflow.errors import ToolError
-from pacsflow.programs import located
+from pacsflow.programs import tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def tshark() -> str:
     try:
-        return str(located.tshark().path)
+        return str(tools.tshark().path)
     except ToolError as error:
         pytest.skip(str(error))
 

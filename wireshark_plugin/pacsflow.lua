@@ -2145,8 +2145,6 @@ function dimse.command(s, cut)
       out.field = field
     elseif length == 2 and (element == 0x0110 or element == 0x0120) then
       out.message_id = le16(s, from)
-    elseif length == 2 and element == 0x0800 then
-      out.no_data_set = le16(s, from) == 0x0101
     elseif length == 2 and element == 0x0900 then
       out.status = le16(s, from)
     elseif element == 0x0600 then
@@ -4016,11 +4014,6 @@ function endpoints:presume(d, dicom_port)
   return nil
 end
 
-function endpoints:is_tls(d)
-  local listener = self.listeners[d.host .. d.port_raw]
-  return listener and listener.tls
-end
-
 -- Tag, name and basis of the host that direction d sends from, as known after `frame`.
 function endpoints:tag(d, title, frame)
   if self.inventory then
@@ -5757,18 +5750,18 @@ end
 return lookahead
 end
 
-modules.resolved = function(...)
+modules.dissected = function(...)
 -- What Wireshark's own dissectors found in a frame that the plugin's parser does not see through:
 -- links and tunnels without number, and packets put together out of fragments.
 local link = require("link")
 local packet = require("packet")
 
-local resolved = {}
+local dissected = {}
 
 local extract = nil
 
 -- Asks Wireshark for the fields; only while a script is loaded, and they cost.
-function resolved.prepare()
+function dissected.prepare()
   if not extract then
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
@@ -5777,7 +5770,7 @@ function resolved.prepare()
   end
 end
 
-function resolved.ready()
+function dissected.ready()
   return extract ~= nil
 end
 
@@ -5824,7 +5817,7 @@ end
 
 -- Fills `out` as packet.parse does; returns whether more was found than stands in it.
 -- out.source: where the payload's bytes are, if not in the frame.
-function resolved.find(out, room)
+function dissected.find(out, room)
   local protocols = extract.protocols()
   if not protocols then
     return false
@@ -5865,21 +5858,21 @@ function resolved.find(out, room)
 end
 
 -- Whether the plugin's parser left something for Wireshark's dissectors to say.
-function resolved.is_needed(out)
+function dissected.is_needed(out)
   return out.reason == "link type" or out.elsewhere
     or (out.fragment or out.first_fragment) and (out.proto == 6 or out.proto == 47 or out.proto == 17
       or out.proto == 4 or out.proto == 41)
     or (not out.l3 and not out.reason and out.kind ~= 0 and not link.WITHOUT_HOST[out.kind])
 end
 
-return resolved
+return dissected
 end
 
-modules.wanted = function(...)
+modules.command_line = function(...)
 -- Which of the plugin's fields this run can show. `tshark -T fields` builds every field that a
 -- plugin adds, asked for or not, and most of the plugin's cost would be that. Where the operating
 -- system tells the command line (Linux), fields that it does not name are left out.
-local wanted = {}
+local command_line = {}
 
 -- Columns of Wireshark itself: they show none of our fields.
 local PLAIN_COLUMN = {
@@ -5889,7 +5882,7 @@ local PLAIN_COLUMN = {
 
 -- arguments: the command line as a list. Returns a function (abbreviation) -> boolean, or nil
 -- where every field may be needed.
-function wanted.fields(arguments)
+function command_line.fields(arguments)
   local fields_mode = false
   for i, argument in ipairs(arguments) do
     if argument == "-Tfields" or (argument == "-T" and arguments[i + 1] == "fields") then
@@ -5914,7 +5907,7 @@ function wanted.fields(arguments)
 end
 
 -- The capture that is read, or nil for a live one.
-function wanted.capture(arguments)
+function command_line.capture(arguments)
   for i, argument in ipairs(arguments) do
     if argument == "-r" or argument == "--read-file" then
       return arguments[i + 1]
@@ -5941,7 +5934,7 @@ local function asking(arguments)
 end
 
 -- Whether anything but the script's own arguments names the plugin: a filter or a field.
-function wanted.names_plugin(arguments)
+function command_line.names_plugin(arguments)
   for argument in asking(arguments) do
     if argument:find("pacsflow", 1, true) then
       return true
@@ -5951,7 +5944,7 @@ function wanted.names_plugin(arguments)
 end
 
 -- Whether anything names the protocol itself and not only fields of it.
-function wanted.names_protocol(arguments)
+function command_line.names_protocol(arguments)
   for argument in asking(arguments) do
     if (argument .. " "):find("pacsflow[^.]") then
       return true
@@ -5961,7 +5954,7 @@ function wanted.names_protocol(arguments)
 end
 
 -- Whether every frame is dissected once, and only to print its fields.
-function wanted.one_pass(arguments)
+function command_line.one_pass(arguments)
   for _, argument in ipairs(arguments) do
     if argument:find("^%-[2RYzw]") or argument:find("^%-%-r") then
       return false
@@ -5971,7 +5964,7 @@ function wanted.one_pass(arguments)
 end
 
 -- The command line of this process, or nil where the system does not tell it.
-function wanted.command_line()
+function command_line.read()
   local file = io.open("/proc/self/cmdline", "rb")
   local text = file and file:read(131072)
   if file then
@@ -5987,7 +5980,7 @@ function wanted.command_line()
   return arguments
 end
 
-return wanted
+return command_line
 end
 
 modules.opener = function(...)
@@ -5995,8 +5988,8 @@ modules.opener = function(...)
 local capturefile = require("capturefile")
 local lookahead = require("lookahead")
 local packet = require("packet")
-local resolved = require("resolved")
-local wanted = require("wanted")
+local dissected = require("dissected")
+local command_line = require("command_line")
 
 local opener = {}
 
@@ -6006,8 +5999,8 @@ local GLANCE = 5000
 -- The capture of tshark's command line, opened, where it is a file that can be read again, and what
 -- leaves it as it was. A pipe can be read once only, and a live one would have to be waited for.
 local function named_file()
-  local line = wanted.command_line()
-  local path = line and wanted.capture(line)
+  local line = command_line.read()
+  local path = line and command_line.capture(line)
   if path == "-" then
     -- A file that was opened for tshark has a place where it is read; a pipe has none.
     -- Without a buffer that place is where tshark goes on.
@@ -6050,7 +6043,7 @@ function opener.asks_dissectors()
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
     seen = seen + 1
     packet.parse(s, wire, out, kind)
-    asks = asks or resolved.is_needed(out)
+    asks = asks or dissected.is_needed(out)
     return seen < GLANCE and not asks
   end, function() end)
   leave()
@@ -6086,18 +6079,18 @@ end
 return opener
 end
 
-modules.shown = function(...)
+modules.tagging = function(...)
 -- Adds the tags of an association to a frame's tree.
 local fields = require("fields")
 
-local shown = {}
+local tagging = {}
 
 local F = fields.F
 -- Wireshark looks up each method by its name on every use; this one is looked up once.
 local add = TreeItem.add
 -- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
 -- can show or match it, it is left out.
-shown.item_wanted = true
+tagging.item_wanted = true
 
 local function add_all(item, tags)
   for i = 1, #tags, 2 do
@@ -6106,7 +6099,7 @@ local function add_all(item, tags)
 end
 
 -- What is known of the two ends of a frame in direction d, as of the tags `snap`.
-function shown.ends_of(which, a, snap, d, frame, first_time)
+function tagging.ends_of(which, a, snap, d, frame, first_time)
   local name = d == a.c.a and "ends_a" or "ends_b"
   if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
     return snap[name]
@@ -6136,11 +6129,11 @@ function shown.ends_of(which, a, snap, d, frame, first_time)
 end
 
 -- Returns the item that further fields go below.
-function shown.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
-  local item = shown.item_wanted and add(tree, proto) or tree
+function tagging.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
+  local item = tagging.item_wanted and add(tree, proto) or tree
   add_all(item, fields.of(a, snap, d))
   if fields.ends_wanted then
-    add_all(item, shown.ends_of(which, a, snap, d, frame, first_time).tags)
+    add_all(item, tagging.ends_of(which, a, snap, d, frame, first_time).tags)
   end
   if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
@@ -6148,13 +6141,13 @@ function shown.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
   return item
 end
 
-function shown.sampling(item, rate, wire)
+function tagging.sampling(item, rate, wire)
   item:add(F.rate, rate)
   item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
 end
 
 -- What a packet came through, and that it is a copy of another.
-function shown.way(item, tunnel, copy)
+function tagging.way(item, tunnel, copy)
   if tunnel and not fields.skip.tunnel then
     item:add(F.tunnel, tunnel)
   end
@@ -6163,7 +6156,7 @@ function shown.way(item, tunnel, copy)
   end
 end
 
-return shown
+return tagging
 end
 
 modules.sampled = function(...)
@@ -6172,7 +6165,7 @@ local bytes = require("bytes")
 local fields = require("fields")
 local packet = require("packet")
 local sflow = require("sflow")
-local shown = require("shown")
+local tagging = require("tagging")
 
 local sampled = {}
 
@@ -6226,7 +6219,7 @@ local function believe(sample, h, log, ts)
 end
 
 -- Reads the datagram s of `room` bytes in a frame of `wire` bytes. samples: the tracker of samples;
--- places: which samples count; log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
+-- places: which samples count; log: where rows go, or nil; visible: whether tags are tagging. Returns how many samples there are,
 -- or nil where it is no sFlow.
 function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible, frame, fresh, wire)
   local ts = pinfo.abs_ts
@@ -6254,8 +6247,8 @@ function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible
       -- A sample of another protocol shows its rate, but is no DICOM.
       local item = tree
       if tagged then
-        item = shown.tag(proto, tree, samples, a, snap, d, frame, fresh, truncated)
-        shown.way(item, out.tunnel)
+        item = tagging.tag(proto, tree, samples, a, snap, d, frame, fresh, truncated)
+        tagging.way(item, out.tunnel)
       end
       item:add(F.sample, sample.index)
       item:add(F.agent, bytes.address(sample.agent))
@@ -6263,14 +6256,14 @@ function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible
         item:add(F.sample_src, fields.address(d))
         item:add(F.sample_dst, fields.address(d.peer))
       end
-      shown.sampling(item, sample.rate, out.wire)
+      tagging.sampling(item, sample.rate, out.wire)
     end
     if records and again then
       return
     elseif records and d and not tagged then
       log:sample(ts, h, out, out.wire, sample.rate, sample.agent, d)
     elseif records then
-      local e = tagged and not log.brief and shown.ends_of(samples, a, snap, d, frame, true)
+      local e = tagged and not log.brief and tagging.ends_of(samples, a, snap, d, frame, true)
       log:frame(ts, tagged and "DICOM" or protocol(), h, out, out.wire, nil, sample.rate,
         sample.agent, tagged and a, snap, e, truncated, d)
     end
@@ -6809,15 +6802,15 @@ local link = require("link")
 local lookahead = require("lookahead")
 local opener = require("opener")
 local packet = require("packet")
-local resolved = require("resolved")
+local dissected = require("dissected")
 local sampled = require("sampled")
 local settings = require("settings")
 local sflow = require("sflow")
-local shown = require("shown")
+local tagging = require("tagging")
 local tls = require("tls")
 local tracker = require("tracker")
 local vantage = require("vantage")
-local wanted_fields = require("wanted")
+local command_line = require("command_line")
 local windows = require("windows")
 
 local main = {}
@@ -6998,15 +6991,15 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
     packet.parse(s, wire, out, link_type)
   end
   local copy = out.l3 and copy_in(s, pinfo, fresh)
-  if resolved.is_needed(out) then
+  if dissected.is_needed(out) then
     local known = out.l3
-    if resolved.ready() and resolved.find(out, wire) then
+    if dissected.ready() and dissected.find(out, wire) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
       elsewhere.source, elsewhere.base = out.source, out.base
       return out.bytes, elsewhere, out.source:len() - out.base, copy
-    elseif log and not resolved.ready() then
+    elseif log and not dissected.ready() then
       log:unresolved()
     end
   end
@@ -7097,7 +7090,7 @@ local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
   log:arrived(ts, wire, out, copy, told, unset)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
-    local e = snap and not log.brief and shown.ends_of(state, a, snap, d, frame, true)
+    local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
     log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
       not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
       cut, d)
@@ -7128,10 +7121,10 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     snap = nil
   end
   if snap and showing and wanted(tree) then
-    local item = shown.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
-    shown.way(item, out.tunnel, copy)
+    local item = tagging.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
+    tagging.way(item, out.tunnel, copy)
     if state.rate > 1 then
-      shown.sampling(item, state.rate, wire)
+      tagging.sampling(item, state.rate, wire)
     end
   end
   local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
@@ -7179,7 +7172,7 @@ function proto.dissector(tvb, pinfo, tree)
             size) then
           if showing and wanted(tree) then
             local a = d.c.assoc
-            shown.tag(proto, tree, state, a, a.snap, d, frame, true, false)
+            tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)
           end
           return
         end
@@ -7227,20 +7220,20 @@ end)
 -- Nothing can come of following the connections: no filter, field, table or log asks for it.
 local idle = false
 if not gui_enabled() then
-  local line = wanted_fields.command_line()
-  local is_wanted = line and wanted_fields.fields(line)
+  local line = command_line.read()
+  local is_wanted = line and command_line.fields(line)
   if is_wanted then
     fields.limit(is_wanted)
-    showing = wanted_fields.names_plugin(line)
-    always_wanted = wanted_fields.one_pass(line)
-    shown.item_wanted = wanted_fields.names_protocol(line)
+    showing = command_line.names_plugin(line)
+    always_wanted = command_line.one_pass(line)
+    tagging.item_wanted = command_line.names_protocol(line)
     idle = not showing and not export_to and not settings.get("always")
   end
 end
 
 if not idle then
   if settings.get("deep") or opener.asks_dissectors() then
-    resolved.prepare()
+    dissected.prepare()
   end
   register_filehandler(handler)
   register_postdissector(proto)

@@ -12,14 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import ArrayLike
 
 Z = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -62,11 +54,6 @@ class Total:
         return self.samples is not None and self.error > WIDEST
 
 
-def exact(value: float) -> Total:
-    """Return a total of which everything was seen."""
-    return Total(value, value, value)
-
-
 def from_sums(weights: float, squares: float, samples: int) -> Total:
     """Return a total from sums that a ledger keeps; sums of several sources add up.
 
@@ -92,26 +79,6 @@ def estimated(weights: float | None, squares: float | None, samples: float | Non
     return from_sums(float(weights), float(squares or 0.0), int(samples))
 
 
-def packets(rates: ArrayLike) -> Total:
-    """Return the total of packets from the sampling rate of each sample, shape (samples,)."""
-    weights = np.asarray(rates, dtype=np.float64)
-    return from_sums(float(weights.sum()), float((weights**2).sum()), weights.size)
-
-
-def octets(rates: ArrayLike, lengths: ArrayLike) -> Total:
-    """Return the total of bytes on the wire.
-
-    Parameters
-    ----------
-    rates
-        Sampling rate of each sample (one in how many), shape (samples,).
-    lengths
-        Its original frame length in bytes, not what was captured of it, shape (samples,).
-    """
-    weights = np.asarray(rates, dtype=np.float64) * np.asarray(lengths, dtype=np.float64)
-    return from_sums(float(weights.sum()), float((weights**2).sum()), weights.size)
-
-
 def nothing_seen(rate: float, length: float = 1.0) -> Total:
     """Return what no sample at a known rate means: zero, but perhaps up to three times the rate.
 
@@ -123,24 +90,3 @@ def nothing_seen(rate: float, length: float = 1.0) -> Total:
         The longest frame in bytes for a total of bytes, 1 for packets.
     """
     return Total(0.0, 0.0, UNSEEN * rate * length, 0)
-
-
-def summed(totals: Iterable[Total]) -> Total:
-    """Return the sum of independent totals, exact ones among them.
-
-    The relative error of the sum is that of its parts, weighted: their widths add up in squares.
-    """
-    parts = list(totals)
-    value = sum(part.value for part in parts)
-    widths = [
-        part.value * math.log(part.upper / part.value)
-        for part in parts
-        if part.samples and part.value
-    ]
-    unseen = sum(part.upper for part in parts if part.samples == 0)
-    counted = [part.samples for part in parts if part.samples is not None]
-    samples = sum(counted) if counted else None
-    if value == 0:
-        return Total(0.0, 0.0, unseen, samples)
-    factor = math.exp(math.hypot(*widths) / value)
-    return Total(value, value / factor, value * factor + unseen, samples)

@@ -505,7 +505,7 @@ def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
 
 
 def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pacsflow.cli.building import command_given
+    from pacsflow.cli.week_report import command_given
 
     given = ["report", "/home/ana/logs", "--site-tz", "America/Sao_Paulo", "--site", "St. Ann",
              "--out=/tmp/ana/w.html", "--site-tz=Europe/Berlin"]  # fmt: skip

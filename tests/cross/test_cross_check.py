@@ -12,7 +12,7 @@ from tests.conftest import CAPTURES, ROOT
 from pacsflow.cli import main
 from pacsflow.errors import ToolError
 from pacsflow.programs import cross_check as checking
-from pacsflow.programs import located as tools
+from pacsflow.programs import tools
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import CAPTURES, ROOT
 
 from pacsflow.ledger import Ledger
-from pacsflow.programs import located as tools
+from pacsflow.programs import tools
 from pacsflow.programs.zeek import export_zeek_logs
 from pacsflow.readers import find
 

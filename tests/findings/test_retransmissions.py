@@ -11,7 +11,7 @@ import pytest
 from conftest import CAPTURES
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.records import Change
-from pacsflow.programs import located as tools
+from pacsflow.programs import tools
 from pacsflow.readers import find
 from pacsflow.report.build import build_report
 from pacsflow.report.options import Options

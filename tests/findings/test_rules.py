@@ -19,8 +19,8 @@ from pacsflow.errors import InputError
 from pacsflow.findings import MOST, RULES, findings
 from pacsflow.findings.clocks import shift
 from pacsflow.findings.facts import Facts
-from pacsflow.findings.silence import Week as Activity
-from pacsflow.findings.silence import longest_run, unusual_run
+from pacsflow.findings.interruptions import Week as Activity
+from pacsflow.findings.interruptions import longest_run, unusual_run
 from pacsflow.findings.thresholds import Thresholds, read_thresholds
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
@@ -28,7 +28,7 @@ from pacsflow.week import dicom, traffic
 from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.period import parse_week
-from pacsflow.week.weeks import sum_imaging
+from pacsflow.week.snapshot import sum_imaging
 from pacsflow.words.language import Language, languages
 from pacsflow.words.saying import finding_said
 
@@ -117,16 +117,16 @@ def facts_of(
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
     inventory = inventory or Inventory()
     sum_imaging(connection, "zeek", WEEK)
-    part = traffic.Slice(connection, "zeek", WEEK)
+    scope = traffic.Scope(connection, "zeek", WEEK)
     hosts = Hosts(inventory, connection)
-    totals = traffic.totals(part)
-    missed = part.ask("SELECT coalesce(sum(missed_bytes), 0)::BIGINT FROM rows")[0][0]
+    totals = traffic.totals(scope)
+    missed = scope.ask("SELECT coalesce(sum(missed_bytes), 0)::BIGINT FROM rows")[0][0]
     coverage = Coverage(168, 168, gaps, 1, 0, missed, origins, sampled=False)
     limits = thresholds or Thresholds()
     return Facts(
-        part, hosts, inventory, coverage, totals, dicom.associations(part, hosts),
+        scope, hosts, inventory, coverage, totals, dicom.associations(scope, hosts),
         dicom.equipment(
-            part, hosts, at(min(hours)),
+            scope, hosts, at(min(hours)),
             silent_days=limits.silent_days, learning_days=limits.learning_days,
         ),
         incidents, limits,
@@ -584,8 +584,8 @@ def test_runs_of_silence() -> None:
     assert longest_run([True, False, None, False], [busy, busy]) == (2, 1, 3, True)
     nights: Activity = [True, False] * 5
     assert longest_run([False] * 10, [nights, busy]).length == 5, "unusual parts do not count"
-    holiday: Activity = [part < 4 for part in range(10)]
-    now: Activity = [part < 7 for part in range(10)]
+    holiday: Activity = [scope < 4 for scope in range(10)]
+    now: Activity = [scope < 7 for scope in range(10)]
     silent: Activity = [False] * 10
     assert unusual_run([silent, busy], 2) is None, "one week is no history"
     assert unusual_run([now, busy, busy], 3) is not None
@@ -614,7 +614,7 @@ def test_nothing_and_odd_values_make_no_rule_fail() -> None:
 
 
 def test_a_rule_that_fails_is_a_finding_and_no_rule_floods_the_page() -> None:
-    broken = replace(facts_of([assoc()]), part=cast("Any", SimpleNamespace()))
+    broken = replace(facts_of([assoc()]), scope=cast("Any", SimpleNamespace()))
     failed = [f for f in findings(broken) if f.rule == "rule-failed"]
     assert failed
     many = [assoc(2, i, id__orig_h=f"10.1.{i // 250}.{i % 250}", flags=["malformed"])

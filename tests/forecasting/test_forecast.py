@@ -310,8 +310,8 @@ def test_many_are_forecast_in_order_with_progress_and_as_one_alone() -> None:
      (-3.0, False, "3 % worse")],
 )  # fmt: skip
 def test_a_gain_of_nothing_is_no_gain(gain: float, suits: bool, told: str) -> None:
+    from pacsflow.forecasting.results import Verdict
     from pacsflow.forecasting.selection import DEFAULT, Rolling, Trial
-    from pacsflow.forecasting.values import Verdict
     from pacsflow.forecasting.verdict import _state
 
     none = np.empty((0, 1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conftest import CAPTURES, ROOT
 
-from pacsflow.programs import located as tools
+from pacsflow.programs import tools
 from pacsflow.programs.cross_check import Log, last_rows, read_log
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs

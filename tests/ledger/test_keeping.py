@@ -194,7 +194,7 @@ def test_a_log_that_changes_while_it_is_read_loses_and_doubles_nothing(
     ledger: Ledger, write: Write, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the hash and the rows it is renamed and begun anew, cut to nothing, or goes on."""
-    from pacsflow.ledger.held import Held
+    from pacsflow.ledger.fingerprints import Held
 
     path = log(write, 0, 4, close=False)
     plain = Held.fingerprint

@@ -15,7 +15,7 @@ from tests.conftest import CAPTURES
 from pacsflow.errors import ToolError
 from pacsflow.programs import unprivileged
 from pacsflow.programs.dissection import dissecting, without_plugin
-from pacsflow.programs.located import Tool, tshark
+from pacsflow.programs.tools import Tool, tshark
 from pacsflow.programs.tshark import export_logs
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from pacsflow.errors import InputError, UsageError
 from pacsflow.readers import CaptureOptions, Format, Quality, find, read, recognise
-from pacsflow.readers.names import log_of_name
+from pacsflow.readers.log_kinds import log_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

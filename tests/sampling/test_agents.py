@@ -15,7 +15,7 @@ from pacsflow.agents import Sampling, read_sampling
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.readers import CaptureOptions, find
-from pacsflow.sampling import octets
+from pacsflow.sampling import from_sums
 from pacsflow.words.language import english
 from pacsflow.words.saying import message_said
 
@@ -292,7 +292,7 @@ def test_hours_of_too_few_samples_are_marked(
     assert main(["top", path, "--by", "length", "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(",estimated_bytes,lower_bytes,upper_bytes,few_samples")
-    total = octets([RATE] * 45, [1518] * 45)
+    total = from_sums(45 * RATE * 1518, 45 * (RATE * 1518) ** 2, 45)
     told = [45 * 1518, int(total.value), round(total.lower), round(total.upper), total.few]
     assert lines[1].split(",")[4:] == [str(cell) for cell in told]
 

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pacsflow.programs import located
+from pacsflow.programs import tools
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.wireshark import tagging
@@ -67,7 +67,7 @@ def main() -> int:
     wanted = captures()
     different = [path for path in GOLDEN.glob("*.tsv") if path.stem not in wanted]
     for name, capture in wanted.items():
-        path, text = GOLDEN / f"{name}.tsv", tell(capture, str(located.tshark().path))
+        path, text = GOLDEN / f"{name}.tsv", tell(capture, str(tools.tshark().path))
         if not path.is_file() or path.read_text() != text:
             different.append(path)
             if write:

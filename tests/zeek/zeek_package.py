@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from pacsflow.programs.install_zeek import GRAMMARS, MODULE
-from pacsflow.programs.located import ZEEK_FOLDERS, locate
+from pacsflow.programs.tools import ZEEK_FOLDERS, locate
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "zeek_scripts"

@@ -209,11 +209,6 @@ function endpoints:presume(d, dicom_port)
   return nil
 end
 
-function endpoints:is_tls(d)
-  local listener = self.listeners[d.host .. d.port_raw]
-  return listener and listener.tls
-end
-
 -- Tag, name and basis of the host that direction d sends from, as known after `frame`.
 function endpoints:tag(d, title, frame)
   if self.inventory then

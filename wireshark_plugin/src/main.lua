@@ -8,15 +8,15 @@ local link = require("link")
 local lookahead = require("lookahead")
 local opener = require("opener")
 local packet = require("packet")
-local resolved = require("resolved")
+local dissected = require("dissected")
 local sampled = require("sampled")
 local settings = require("settings")
 local sflow = require("sflow")
-local shown = require("shown")
+local tagging = require("tagging")
 local tls = require("tls")
 local tracker = require("tracker")
 local vantage = require("vantage")
-local wanted_fields = require("wanted")
+local command_line = require("command_line")
 local windows = require("windows")
 
 local main = {}
@@ -197,15 +197,15 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
     packet.parse(s, wire, out, link_type)
   end
   local copy = out.l3 and copy_in(s, pinfo, fresh)
-  if resolved.is_needed(out) then
+  if dissected.is_needed(out) then
     local known = out.l3
-    if resolved.ready() and resolved.find(out, wire) then
+    if dissected.ready() and dissected.find(out, wire) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
       elsewhere.source, elsewhere.base = out.source, out.base
       return out.bytes, elsewhere, out.source:len() - out.base, copy
-    elseif log and not resolved.ready() then
+    elseif log and not dissected.ready() then
       log:unresolved()
     end
   end
@@ -296,7 +296,7 @@ local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
   log:arrived(ts, wire, out, copy, told, unset)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
-    local e = snap and not log.brief and shown.ends_of(state, a, snap, d, frame, true)
+    local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
     log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
       not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
       cut, d)
@@ -327,10 +327,10 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     snap = nil
   end
   if snap and showing and wanted(tree) then
-    local item = shown.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
-    shown.way(item, out.tunnel, copy)
+    local item = tagging.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
+    tagging.way(item, out.tunnel, copy)
     if state.rate > 1 then
-      shown.sampling(item, state.rate, wire)
+      tagging.sampling(item, state.rate, wire)
     end
   end
   local told = samples_in(pinfo, tree, source, there, frame, fresh, wire)
@@ -378,7 +378,7 @@ function proto.dissector(tvb, pinfo, tree)
             size) then
           if showing and wanted(tree) then
             local a = d.c.assoc
-            shown.tag(proto, tree, state, a, a.snap, d, frame, true, false)
+            tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)
           end
           return
         end
@@ -426,20 +426,20 @@ end)
 -- Nothing can come of following the connections: no filter, field, table or log asks for it.
 local idle = false
 if not gui_enabled() then
-  local line = wanted_fields.command_line()
-  local is_wanted = line and wanted_fields.fields(line)
+  local line = command_line.read()
+  local is_wanted = line and command_line.fields(line)
   if is_wanted then
     fields.limit(is_wanted)
-    showing = wanted_fields.names_plugin(line)
-    always_wanted = wanted_fields.one_pass(line)
-    shown.item_wanted = wanted_fields.names_protocol(line)
+    showing = command_line.names_plugin(line)
+    always_wanted = command_line.one_pass(line)
+    tagging.item_wanted = command_line.names_protocol(line)
     idle = not showing and not export_to and not settings.get("always")
   end
 end
 
 if not idle then
   if settings.get("deep") or opener.asks_dissectors() then
-    resolved.prepare()
+    dissected.prepare()
   end
   register_filehandler(handler)
   register_postdissector(proto)

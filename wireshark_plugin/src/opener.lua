@@ -2,8 +2,8 @@
 local capturefile = require("capturefile")
 local lookahead = require("lookahead")
 local packet = require("packet")
-local resolved = require("resolved")
-local wanted = require("wanted")
+local dissected = require("dissected")
+local command_line = require("command_line")
 
 local opener = {}
 
@@ -13,8 +13,8 @@ local GLANCE = 5000
 -- The capture of tshark's command line, opened, where it is a file that can be read again, and what
 -- leaves it as it was. A pipe can be read once only, and a live one would have to be waited for.
 local function named_file()
-  local line = wanted.command_line()
-  local path = line and wanted.capture(line)
+  local line = command_line.read()
+  local path = line and command_line.capture(line)
   if path == "-" then
     -- A file that was opened for tshark has a place where it is read; a pipe has none.
     -- Without a buffer that place is where tshark goes on.
@@ -57,7 +57,7 @@ function opener.asks_dissectors()
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
     seen = seen + 1
     packet.parse(s, wire, out, kind)
-    asks = asks or resolved.is_needed(out)
+    asks = asks or dissected.is_needed(out)
     return seen < GLANCE and not asks
   end, function() end)
   leave()

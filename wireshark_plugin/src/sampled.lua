@@ -3,7 +3,7 @@ local bytes = require("bytes")
 local fields = require("fields")
 local packet = require("packet")
 local sflow = require("sflow")
-local shown = require("shown")
+local tagging = require("tagging")
 
 local sampled = {}
 
@@ -57,7 +57,7 @@ local function believe(sample, h, log, ts)
 end
 
 -- Reads the datagram s of `room` bytes in a frame of `wire` bytes. samples: the tracker of samples;
--- places: which samples count; log: where rows go, or nil; visible: whether tags are shown. Returns how many samples there are,
+-- places: which samples count; log: where rows go, or nil; visible: whether tags are tagging. Returns how many samples there are,
 -- or nil where it is no sFlow.
 function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible, frame, fresh, wire)
   local ts = pinfo.abs_ts
@@ -85,8 +85,8 @@ function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible
       -- A sample of another protocol shows its rate, but is no DICOM.
       local item = tree
       if tagged then
-        item = shown.tag(proto, tree, samples, a, snap, d, frame, fresh, truncated)
-        shown.way(item, out.tunnel)
+        item = tagging.tag(proto, tree, samples, a, snap, d, frame, fresh, truncated)
+        tagging.way(item, out.tunnel)
       end
       item:add(F.sample, sample.index)
       item:add(F.agent, bytes.address(sample.agent))
@@ -94,14 +94,14 @@ function sampled.read(proto, samples, places, log, tree, pinfo, s, room, visible
         item:add(F.sample_src, fields.address(d))
         item:add(F.sample_dst, fields.address(d.peer))
       end
-      shown.sampling(item, sample.rate, out.wire)
+      tagging.sampling(item, sample.rate, out.wire)
     end
     if records and again then
       return
     elseif records and d and not tagged then
       log:sample(ts, h, out, out.wire, sample.rate, sample.agent, d)
     elseif records then
-      local e = tagged and not log.brief and shown.ends_of(samples, a, snap, d, frame, true)
+      local e = tagged and not log.brief and tagging.ends_of(samples, a, snap, d, frame, true)
       log:frame(ts, tagged and "DICOM" or protocol(), h, out, out.wire, nil, sample.rate,
         sample.agent, tagged and a, snap, e, truncated, d)
     end

@@ -10,7 +10,7 @@ import typer
 from pacsflow.cli import FOUND, USABLE, app
 from pacsflow.cli.console import progress, say
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
 
 COLUMNS = ("capture", "log", "where", "field", "plugin", "zeek", "reason")
@@ -24,7 +24,7 @@ def cross_check(
     inventory: Annotated[
         Path | None, typer.Option("--inventory", "-i", help="Which host is which: Zeek TSV.")
     ] = None,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> int:
     """Read captures with the Wireshark plugin and with Zeek, and list where the two differ.
 

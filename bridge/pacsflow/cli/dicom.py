@@ -18,11 +18,11 @@ from pacsflow.cli.options import (
     Request,
     reading,
 )
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from pacsflow.cli.asking import Question
+    from pacsflow.cli.inputs import Question
 
 NO_DICOM_LOG = (
     "no dicom.log in it: the associations come from the Zeek package, or from captures through "
@@ -58,13 +58,13 @@ def associations(
     request: Request,
     result: Annotated[Outcome | None, typer.Option(help="How the request was answered.")] = None,
     number: NumberOption = 50,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """List DICOM associations, the latest first: who called whom, what was done, how it ended.
 
     Example: `pacsflow associations logs/ --result rejected`
     """
-    from pacsflow.cli.asking import asked
+    from pacsflow.cli.inputs import asked
 
     with asked(request) as question:
         if not question.connection.execute("SELECT 1 FROM main.associations LIMIT 1").fetchall():
@@ -89,7 +89,7 @@ def associations(
 def endpoints(
     request: Request,
     role: Annotated[Role | None, typer.Option(help="Only of this role.")] = None,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """List PACS, modalities, workstations and the rest, with where each role is known from.
 
@@ -98,7 +98,7 @@ def endpoints(
 
     Example: `pacsflow endpoints logs/ --role pacs`
     """
-    from pacsflow.cli.asking import asked
+    from pacsflow.cli.inputs import asked
     from pacsflow.ledger.selection import Selection
     from pacsflow.ledger.series import IMAGING
 

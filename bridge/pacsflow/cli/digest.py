@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.building import (
+from pacsflow.cli.options import LanguageCode, LanguageOption, Request, reading
+from pacsflow.cli.week_report import (
     REPORTED,
     ConfigOption,
     FailOption,
@@ -17,7 +18,6 @@ from pacsflow.cli.building import (
     build,
     exit_code,
 )
-from pacsflow.cli.options import Language, LanguageOption, Request, reading
 
 
 @app.command()
@@ -26,7 +26,7 @@ def digest(
     request: Request,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a chat.")] = False,
     site: SiteOption = "",
-    lang: LanguageOption = Language.EN,
+    lang: LanguageOption = LanguageCode.EN,
     no_forecast: ForecastOption = False,
     config: ConfigOption = None,
     fail_on: FailOption = None,

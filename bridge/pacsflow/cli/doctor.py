@@ -13,16 +13,16 @@ from typing import Any
 from pacsflow import __version__
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import ToolError
-from pacsflow.programs import located as tools
+from pacsflow.programs import tools
 
 LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "jinja2")
 WIRESHARK_FOLDER = Path.home() / ".local/lib/wireshark/plugins"
 
 
 @app.command()
-def doctor(how: FormatOption = Format.TABLE) -> int:
+def doctor(how: FormatOption = OutputFormat.TABLE) -> int:
     """Say what is installed, in which version, what is missing, what for, and how to get it."""
     rows = [["pacsflow", "ok", __version__, "", ""]]
     rows.append(["python", "ok", platform.python_version(), "", ""])

@@ -16,7 +16,7 @@ from pacsflow.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pacsflow.cli.asking import Question
+    from pacsflow.cli.inputs import Question
 
 ORDER = {"traffic": "hour, source, destination, service, origin", "endpoints": "ts, host"}
 
@@ -58,7 +58,7 @@ def export(
         raise UsageError(f"{out.parent}: there is no such folder")
     if ending == ".xlsx" and what:
         raise UsageError("--what has no effect on .xlsx, which holds all tables")
-    from pacsflow.cli.asking import asked
+    from pacsflow.cli.inputs import asked
 
     with asked(request) as question:
         if ending == ".xlsx":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pacsflow.cli import app
-from pacsflow.cli.building import (
+from pacsflow.cli.options import FormatOption, LanguageCode, LanguageOption, Request, reading
+from pacsflow.cli.tables import OutputFormat, emit
+from pacsflow.cli.week_report import (
     REPORTED,
     ConfigOption,
     FailOption,
@@ -11,8 +13,6 @@ from pacsflow.cli.building import (
     build,
     exit_code,
 )
-from pacsflow.cli.options import FormatOption, Language, LanguageOption, Request, reading
-from pacsflow.cli.tables import Format, emit
 from pacsflow.json_values import to_json_value
 
 
@@ -23,8 +23,8 @@ def findings(
     config: ConfigOption = None,
     fail_on: FailOption = None,
     no_forecast: ForecastOption = False,
-    lang: LanguageOption = Language.EN,
-    how: FormatOption = Format.TABLE,
+    lang: LanguageOption = LanguageCode.EN,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> int:
     """List what somebody should know of a week, the most severe first, with what to do.
 
@@ -39,7 +39,7 @@ def findings(
         "severity", "area", "title", "evidence", "action", "count", "rule", "hosts", "ae_titles",
         "start_utc", "end_utc", "uids",
     ]  # fmt: skip
-    if how is Format.JSON:
+    if how is OutputFormat.JSON:
         columns.append("values")
     rows: list[list[object]] = []
     for finding in made.findings:
@@ -49,7 +49,7 @@ def findings(
         row: list[object] = [finding.severity.value, finding.area, said.title, list(said.evidence)]
         row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
         row += [finding.end, list(finding.rows)]
-        if how is Format.JSON:
+        if how is OutputFormat.JSON:
             row.append({name: to_json_value(value) for name, value in finding.values})
         rows.append(row)
     emit(f"Findings of {made.week}", columns, rows, how)

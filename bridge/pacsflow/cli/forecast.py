@@ -20,16 +20,16 @@ from pacsflow.cli.options import (
     Request,
     reading,
 )
-from pacsflow.cli.tables import Format, emit, quantity
+from pacsflow.cli.tables import OutputFormat, emit, quantity
 from pacsflow.errors import UsageError
 from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.cli.asking import Question
+    from pacsflow.cli.inputs import Question
     from pacsflow.forecasting import Backtest, Forecast, Incident, NotEnoughHistory
-    from pacsflow.forecasting.values import CapacityOutlook
+    from pacsflow.forecasting.results import CapacityOutlook
     from pacsflow.series import HourlySeries
 
 _BUSY, _SENDERS = 10, 30
@@ -72,7 +72,7 @@ def forecast(
         Combine | None,
         typer.Option(help="Of a csv: rows less than an hour apart are ...; sum by default."),
     ] = None,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Forecast the coming week by the hour, and say how far to trust it.
 
@@ -98,7 +98,7 @@ def forecast(
             raise UsageError("--each has no effect on a csv of a series")
         gathered = _from_csv(files, request.zone, column, combine or Combine.SUM)
     else:
-        from pacsflow.cli.asking import asked
+        from pacsflow.cli.inputs import asked
 
         if column or combine:
             raise UsageError("--column and --combine have an effect on a csv of a series alone")
@@ -263,11 +263,11 @@ def _json(value: object) -> None:
 def _emit_forecasts(
     made: Sequence[Forecast | NotEnoughHistory],
     outlooks: Sequence[CapacityOutlook | None],
-    how: Format,
+    how: OutputFormat,
 ) -> None:
     from pacsflow.forecasting import Forecast
 
-    if how is Format.JSON:
+    if how is OutputFormat.JSON:
         _json(
             [
                 {
@@ -278,7 +278,7 @@ def _emit_forecasts(
                 for f, outlook in zip(made, outlooks, strict=True)
             ]
         )
-    elif how is Format.CSV:
+    elif how is OutputFormat.CSV:
         columns = ["series", "hour_utc", "mean", "lower80", "upper80", "lower95", "upper95"]
         emit("", columns, [row for f in made if isinstance(f, Forecast) for row in _hours(f)], how)
     else:
@@ -333,14 +333,14 @@ def _details(made: Forecast) -> None:
             [s.model, s.mase, s.smape, None if s.coverage95 is None else 100 * s.coverage95]
             for s in made.scores
         ],
-        Format.TABLE,
+        OutputFormat.TABLE,
     )
     for sentence in (*made.diagnostics.sentences(), *made.notes):
         _say(sentence)
 
 
-def _emit_backtests(tests: Sequence[Backtest], how: Format) -> None:
-    if how is Format.JSON:
+def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat) -> None:
+    if how is OutputFormat.JSON:
         _json(list(tests))
         return
     columns = ["series", "origin_utc", "model", "hours", "MASE", "MASE naive 168", "MASE naive 24"]
@@ -361,16 +361,16 @@ def _emit_backtests(tests: Sequence[Backtest], how: Format) -> None:
         for row in t.rows
     ]
     emit("Forecasts of the past", columns, rows, how)
-    if how is Format.TABLE:
+    if how is OutputFormat.TABLE:
         for t in tests:
             _say(f"{t.series}: {t.sentence}")
 
 
-def _emit_incidents(found: Sequence[Incident], how: Format) -> None:
-    if how is Format.JSON:
+def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
+    if how is OutputFormat.JSON:
         _json(list(found))
         return
-    people = how is Format.TABLE
+    people = how is OutputFormat.TABLE
     columns = ["series", "unit", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
     columns += ["standard deviations", "endpoints"]
     rows = [

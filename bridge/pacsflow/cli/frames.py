@@ -20,7 +20,7 @@ from pacsflow.cli.options import (
     Request,
     reading,
 )
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError, PacsflowError, UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _refuse(sources: list[Source], unread: list[PacsflowError], ranked: Ranked) 
 
 def frame_sources(request: Request, otherwise: str) -> list[Source]:
     """Return the inputs that hold frames; `otherwise` is said where there are none of them."""
-    from pacsflow.cli.asking import sources
+    from pacsflow.cli.inputs import sources
 
     found = sources(request)
     name_unread(found.problems)
@@ -108,7 +108,7 @@ def frame_sources(request: Request, otherwise: str) -> list[Source]:
     return frames
 
 
-def top_frames(request: Request, by: str, number: int, dicom: bool, how: Format) -> None:
+def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputFormat) -> None:
     """Rank frames by one of their own columns."""
     from pacsflow.explore import COLUMNS, rank_stream
 
@@ -136,7 +136,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: Format)
     _refuse(sources, unread, ranked)
     # six decimals for people, all there are for programs
     rows = [
-        [rank, value, frames, f"{percent:.6f}" if how is Format.TABLE else percent, *octets]
+        [rank, value, frames, f"{percent:.6f}" if how is OutputFormat.TABLE else percent, *octets]
         for rank, (value, frames, percent, *octets) in enumerate(ranked.rows, 1)
     ]
     if key:
@@ -160,7 +160,7 @@ def show(
     ],
     dicom: Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")] = False,
     number: NumberOption = 100,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Show the rows that concern one host, AE title or connection, from every input.
 
@@ -200,7 +200,7 @@ def _kept(request: Request, wanted: str, number: int, *, dicom: bool) -> dict[st
     """Return the first rows of each log that have what is wanted, in the period asked for."""
     import pyarrow as pa
 
-    from pacsflow.cli.asking import sources
+    from pacsflow.cli.inputs import sources
 
     request.refuse_idle_zone()
     period, found = request.period(), sources(request)

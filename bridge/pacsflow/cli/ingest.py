@@ -49,7 +49,7 @@ def ingest(
     """
     if not request.inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
-    from pacsflow.cli.asking import name_losses, sources
+    from pacsflow.cli.inputs import name_losses, sources
     from pacsflow.ledger import Ledger
     from pacsflow.ledger.sensors import sensor_of_folder
 

@@ -25,7 +25,7 @@ def infer(
 
     Example: `pacsflow inventory infer logs/ -o inventory.tsv`
     """
-    from pacsflow.cli.asking import asked
+    from pacsflow.cli.inputs import asked
     from pacsflow.inventory import Item, format_inventory
     from pacsflow.outputs import write_text
 

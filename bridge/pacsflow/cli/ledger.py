@@ -12,7 +12,7 @@ import typer
 
 from pacsflow.cli import FOUND, app
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _opened(folder: Path) -> Ledger:
 
 
 @ledgers.command()
-def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.TABLE) -> None:
+def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputFormat.TABLE) -> None:
     """Say what is in a ledger: sources, days, files and their sizes, by table.
 
     Example: `pacsflow ledger info /srv/pacsflow`
@@ -72,7 +72,7 @@ def compact(ledger: Folder = Path("pacsflow-ledger")) -> None:
 
 
 @ledgers.command()
-def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.TABLE) -> int:
+def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputFormat.TABLE) -> int:
     """Read every file of a ledger against its hash; exit code 1 where any is not as it was.
 
     Names the files that are missing, changed, or lie beside it, and whose rows they have.
@@ -82,7 +82,7 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = Format.
     book = _opened(ledger)
     faults = verified(book)
     rows = [[fault.name, fault.problem, list(fault.sources)] for fault in faults]
-    if faults or how is not Format.TABLE:
+    if faults or how is not OutputFormat.TABLE:
         emit(f"{ledger}: {len(faults)} faults", ["file", "problem", "sources"], rows, how)
         return FOUND if faults else 0
     sys.stdout.write(f"{ledger}: {len(book.journal.files()):,} files, all as they were written\n")

@@ -12,7 +12,7 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import warn
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
 
@@ -42,7 +42,7 @@ def live(
     every_frame: Annotated[
         bool, typer.Option("--every-frame", help="Also frames that tell nothing new.")
     ] = False,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Show associations on an interface as they happen, until interrupted (Ctrl-C).
 
@@ -51,16 +51,16 @@ def live(
 
     Example: `pacsflow live eth0`
     """
-    if how is Format.CSV:
+    if how is OutputFormat.CSV:
         raise UsageError("live writes a table, or --format json: one object a line")
     sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
-    if how is Format.TABLE:
+    if how is OutputFormat.TABLE:
         _write(_aligned([heading for heading, _ in SHOWN.values()]))
     lines, associations = 0, set()
     try:
         frames = live_frames(interface)
         for frame in frames if every_frame else news(frames):
-            _write(_json(frame) if how is Format.JSON else _line(frame))
+            _write(_json(frame) if how is OutputFormat.JSON else _line(frame))
             lines += 1
             associations.add(frame.tags.get("assoc.id"))
             if lines == count:
@@ -92,7 +92,7 @@ def _json(frame: FrameView) -> str:
     return orjson.dumps(dict(zip(COLUMNS, frame.row(), strict=True))).decode()
 
 
-def show_association(capture: Path, association: int, number: int, how: Format) -> None:
+def show_association(capture: Path, association: int, number: int, how: OutputFormat) -> None:
     """Show the frames of one association of a capture."""
     rows = []
     for frame in association_frames(capture, association, warn=warn):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from pacsflow.cli.console import QUIET, TALKATIVE, set_level
-from pacsflow.cli.tables import Format
+from pacsflow.cli.tables import OutputFormat
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "mdy"
 
 
-class Language(StrEnum):
+class LanguageCode(StrEnum):
     """Languages of the page."""
 
     EN = "en"
@@ -55,10 +55,10 @@ def _zones(incomplete: str) -> list[str]:
 
 
 FormatOption = Annotated[
-    Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
+    OutputFormat, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
 ]
 NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
-LanguageOption = Annotated[Language, typer.Option("--lang", help="Of the page.")]
+LanguageOption = Annotated[LanguageCode, typer.Option("--lang", help="Of the page.")]
 HolidaysOption = Annotated[
     str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
 ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.building import (
+from pacsflow.cli.options import LanguageCode, Request, reading
+from pacsflow.cli.week_report import (
     REPORTED,
     ConfigOption,
     FailOption,
@@ -19,7 +20,6 @@ from pacsflow.cli.building import (
     build,
     exit_code,
 )
-from pacsflow.cli.options import Language, Request, reading
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def report(
     ] = None,
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
     site: SiteOption = "",
-    lang: Annotated[Language | None, typer.Option(help="Of the page; en by default.")] = None,
+    lang: Annotated[LanguageCode | None, typer.Option(help="Of the page; en by default.")] = None,
     logo: Annotated[Path | None, typer.Option(help="PNG or SVG for the page's head.")] = None,
     archive: Annotated[
         Path | None,
@@ -78,7 +78,7 @@ def report(
     if how is ReportFormat.JSON:
         _write_json(made, out)
     else:
-        _write_pages(made, lang or Language.EN, out, archive, logo, pdf=pdf)
+        _write_pages(made, lang or LanguageCode.EN, out, archive, logo, pdf=pdf)
     return exit_code(made, fail_on)
 
 
@@ -98,7 +98,7 @@ def _write_json(made: WeeklyReport, out: Path | None) -> None:
 
 def _write_pages(
     made: WeeklyReport,
-    lang: Language,
+    lang: LanguageCode,
     out: Path | None,
     archive: Path | None,
     logo: Path | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pacsflow.cli import app
 from pacsflow.cli.console import warn
 from pacsflow.cli.options import FormatOption, Request, reading
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ KINDS = {0: "", 1: "VLAN ", 2: "entity "}
 @reading(("inputs", "ledger", "capture_start", "date_order", "pseudonymise"))
 def sampling(
     request: Request,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Say how far sFlow estimates can be trusted: losses, true rates, counters of interfaces.
 
@@ -47,7 +47,7 @@ def sampling(
     Example: `pacsflow sampling sflow.pcap`
     """
     from pacsflow.agents import read_sampling
-    from pacsflow.cli.asking import opened
+    from pacsflow.cli.inputs import opened
 
     with opened(request) as found, found.ledger.connect() as connection:
         told = read_sampling(connection)
@@ -59,11 +59,11 @@ def sampling(
         ("Sources", SOURCES, [_source(s) for s in told.sources]),
         ("Interfaces", INTERFACES, [_interface(i) for i in told.interfaces]),
     ]
-    if how is Format.JSON:
+    if how is OutputFormat.JSON:
         sys.stdout.write(_json(told, tables))
         return
     for title, columns, rows in tables:
-        if how is Format.CSV:
+        if how is OutputFormat.CSV:
             sys.stdout.write(f"# {title.lower()}\n")
         if rows:
             emit(title, columns, rows, how)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How a result is written to standard output."""
 
     TABLE = "table"
@@ -37,7 +37,7 @@ def emit(
     title: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
-    how: Format,
+    how: OutputFormat,
     *,
     spare: Collection[str] = (),
 ) -> None:
@@ -56,13 +56,13 @@ def emit(
     spare
         Columns that a narrow terminal leaves out before others.
     """
-    if how is Format.TABLE:
+    if how is OutputFormat.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         sys.stdout.write(table(title, columns, rows, width, spare=spare))
         return
     from pacsflow.export.rows import to_csv, to_objects
 
-    sys.stdout.write((to_objects if how is Format.JSON else to_csv)(columns, rows))
+    sys.stdout.write((to_objects if how is OutputFormat.JSON else to_csv)(columns, rows))
 
 
 @dataclass(slots=True)

@@ -12,13 +12,13 @@ import typer
 
 from pacsflow.cli import app
 from pacsflow.cli.options import FormatOption, NumberOption, Request, reading
-from pacsflow.cli.tables import Format, emit
+from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.cli.asking import Question
+    from pacsflow.cli.inputs import Question
     from pacsflow.terms.party import Party
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]
@@ -72,7 +72,7 @@ def top(
     by: Annotated[By, typer.Option("--by", help="What to rank.")] = By.SOURCE,
     number: NumberOption = 10,
     dicom: DicomOption = False,
-    how: FormatOption = Format.TABLE,
+    how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
 
@@ -91,7 +91,7 @@ def top(
             raise UsageError(f"--by {by.value} ranks frames, which a ledger does not keep")
         top_frames(request, by.value, number, dicom, how)
         return
-    from pacsflow.cli.asking import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_samples
 
     with asked(request) as question:
         columns, rows = _ranked(question, by, number, dicom)
@@ -189,7 +189,7 @@ def series(
     dicom: DicomOption = False,
     source: Annotated[str, typer.Option(help="Only from this host.")] = "",
     destination: Annotated[str, typer.Option(help="Only to this host.")] = "",
-    how: FormatOption = Format.CSV,
+    how: FormatOption = OutputFormat.CSV,
 ) -> None:
     """Print an hourly series on a regular UTC grid.
 
@@ -199,7 +199,7 @@ def series(
 
     Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
     """
-    from pacsflow.cli.asking import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_samples
     from pacsflow.ledger.series import IMAGING, estimates, read_series
 
     where, values, key = [IMAGING if dicom else "TRUE"], [], request.key()
@@ -259,7 +259,7 @@ def flow_map(
 
     Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
     """
-    from pacsflow.cli.asking import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_samples
     from pacsflow.ledger.series import IMAGING
 
     with asked(request) as question:
@@ -313,4 +313,4 @@ def flow_map(
         ]
         for e in edges
     ]
-    emit("Connections", columns, rows, Format(how.value), spare=SPARE)
+    emit("Connections", columns, rows, OutputFormat(how.value), spare=SPARE)

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.building import ConfigOption, SiteOption, build
 from pacsflow.cli.console import name_unread
 from pacsflow.cli.ingest import ADDED, DEFAULT, IntoOption, count_added
-from pacsflow.cli.options import Language, Request, reading
+from pacsflow.cli.options import LanguageCode, Request, reading
+from pacsflow.cli.week_report import ConfigOption, SiteOption, build
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pacsflow.readers import CaptureOptions, Found
+    from pacsflow.readers import CaptureOptions, Inputs
 
 SETTLED = 10.0
 """Seconds for which a capture or sheet must not have changed before it is read: it cannot be read
 again as it grows, as a log can."""
 
 
-def ready(found: Found, now: float) -> Found:
+def ready(found: Inputs, now: float) -> Inputs:
     """Leave out the captures and sheets that somebody is still writing."""
     from pacsflow.readers import Format
 
@@ -75,7 +75,7 @@ def watch(
         typer.Option(help="Also keep the latest week's page, and an index, in this folder."),
     ] = None,
     site: SiteOption = "",
-    lang: Annotated[Language | None, typer.Option(help="Of the pages; en by default.")] = None,
+    lang: Annotated[LanguageCode | None, typer.Option(help="Of the pages; en by default.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Keep a ledger up to date while logs and captures arrive, until interrupted.
@@ -107,7 +107,7 @@ def watch(
             from pacsflow_reports import write_archive
 
             made = build(asked, config, site=site)
-            page = write_archive(made, archive, lang=(lang or Language.EN).value).page
+            page = write_archive(made, archive, lang=(lang or LanguageCode.EN).value).page
             sys.stdout.write(f"{page}\n")
             sys.stdout.flush()
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from pacsflow.findings import (
     access,
     clocks,
+    interruptions,
     links,
     notices,
     operations,
     retransmissions,
     security,
-    silence,
     unusual,
 )
 from pacsflow.findings.facts import Facts
@@ -37,9 +37,9 @@ MOST = 25
 
 RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     operations.pacs_silent,
-    silence.pacs_interrupted,
+    interruptions.pacs_interrupted,
     operations.device_silent,
-    silence.modality_stopped,
+    interruptions.modality_stopped,
     operations.device_new,
     operations.rejects_high,
     operations.rejects_rising,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import (
+from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import (
     ALL_WEEKS,
     HISTORY_WEEKS,
     LARGEST,
@@ -17,7 +18,6 @@ from pacsflow.findings.asking import (
     raised,
     uids,
 )
-from pacsflow.findings.finding import Finding
 from pacsflow.ledger.series import IMAGING
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
@@ -184,8 +184,8 @@ def _days(
     facts: Facts, pacs: list[str], least: float
 ) -> list[tuple[str, float, float, float | None]]:
     """Return hosts' busiest 24 hours of bytes from PACS: how much, its last hour, and before."""
-    week = facts.part.week
-    return facts.part.connection.execute(
+    week = facts.scope.week
+    return facts.scope.connection.execute(
         f"""WITH much AS (
                 SELECT host FROM host_hours
                 WHERE way = 'in' AND hour > $start - INTERVAL 1 DAY AND hour < $end
@@ -207,7 +207,7 @@ def _days(
                    max(day) FILTER (NOT now)
             FROM days GROUP BY host HAVING max(day) FILTER (now) >= $least ORDER BY 2 DESC, 1""",
         {
-            "origin": facts.part.origin,
+            "origin": facts.scope.origin,
             "pacs": pacs,
             "first": week.shifted(-HISTORY_WEEKS).start,
             "start": week.start,
@@ -240,9 +240,9 @@ def bulk_bytes(facts: Facts) -> list[Finding]:
     pacs = [party.address for party in facts.hosts.of_role("pacs")]
     if not limit or not pacs:
         return []
-    learned = facts.part.week.start - timedelta(days=facts.thresholds.learning_days)
+    learned = facts.scope.week.start - timedelta(days=facts.thresholds.learning_days)
     oldest = "SELECT 1 FROM traffic WHERE origin = ? AND hour <= ? LIMIT 1"
-    if not facts.part.connection.execute(oldest, [facts.part.origin, learned]).fetchall():
+    if not facts.scope.connection.execute(oldest, [facts.scope.origin, learned]).fetchall():
         return []
     rows = _days(facts, pacs, limit)
     notices = raised(facts, "Bulk_Retrieval")
@@ -282,8 +282,8 @@ def move_to_unknown(facts: Facts) -> list[Finding]:
     least = facts.thresholds.move_requests
     if not least or not has_learned(facts):
         return []
-    week = facts.part.week
-    rows = facts.part.connection.execute(
+    week = facts.scope.week
+    rows = facts.scope.connection.execute(
         """WITH moves AS (
                SELECT *, unnest(move_destinations) AS title FROM associations
                WHERE ts < $end AND move_rq > 0
@@ -341,8 +341,8 @@ def new_peer(facts: Facts) -> list[Finding]:
     pacs = {party.address for party in facts.hosts.of_role("pacs")}
     if not least or not pacs or not has_learned(facts):
         return []
-    week, new = facts.part.week, {e.party.address for e in facts.equipment if e.state == "new"}
-    rows = facts.part.connection.execute(
+    week, new = facts.scope.week, {e.party.address for e in facts.equipment if e.state == "new"}
+    rows = facts.scope.connection.execute(
         """WITH accepted AS (
                SELECT least("id.orig_h", "id.resp_h") AS a, greatest("id.orig_h", "id.resp_h") AS b,
                       ts, uid
@@ -466,7 +466,7 @@ def echo_scan(facts: Facts) -> list[Finding]:
         return []
     where = "(echo_rq > 0 OR result IN ('rejected', 'no_reply'))"
     end = """ "id.resp_h" || ' ' || coalesce("id.resp_p", 0)"""
-    week = facts.part.week
+    week = facts.scope.week
     events = f"""
         SELECT "id.orig_h" AS host, t, {end} AS endpoint FROM rows WHERE {where}
         AND "id.orig_h" || ' ' || {end} NOT IN (

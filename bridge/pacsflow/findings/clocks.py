@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.findings.asking import ask, moment, uids
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import ask, moment, uids
 from pacsflow.ledger.series import IMAGING
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
@@ -39,7 +39,7 @@ def future_rows(facts: Facts) -> list[Finding]:
     if not ahead:
         return []
     until = datetime.now(UTC) + timedelta(hours=min(ahead, 1e5))
-    count, last = facts.part.connection.execute(
+    count, last = facts.scope.connection.execute(
         """SELECT sum(n)::DOUBLE, max(t) FROM (
                SELECT sum(rows) AS n, epoch(max(hour)) AS t FROM coverage WHERE hour > ?
                UNION ALL SELECT count(*), epoch(max(ts)) FROM endpoints WHERE ts > ?)""",
@@ -47,7 +47,7 @@ def future_rows(facts: Facts) -> list[Finding]:
     ).fetchall()[0]
     if not count:
         return []
-    which = facts.part.connection.execute(
+    which = facts.scope.connection.execute(
         """SELECT uid FROM (
                SELECT uid, ts FROM connections UNION ALL SELECT uid, ts FROM associations
                UNION ALL SELECT evidence_uid, ts FROM endpoints)
@@ -117,10 +117,10 @@ def shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
 
 def _hourly(facts: Facts, query: str, values: Sequence[object]) -> NDArray[np.float64]:
     """Return hourly sums of the week; hours outside the first and last with any are missing."""
-    week = facts.part.week
+    week = facts.scope.week
     hours = int((week.end - week.start) / timedelta(hours=1))
     grid = np.full(hours, np.nan)
-    rows = facts.part.connection.execute(query, [*values, week.start, week.end]).fetchall()
+    rows = facts.scope.connection.execute(query, [*values, week.start, week.end]).fetchall()
     places = [(int((s - week.start.timestamp()) // 3600), v) for s, v in rows]
     places = [(p, v) for p, v in places if 0 <= p < hours]
     if places:
@@ -136,11 +136,11 @@ def hours_disagree(facts: Facts) -> list[Finding]:
         return []
     began = f"""SELECT epoch(hour)::DOUBLE, sum(communications)::DOUBLE FROM traffic
                 WHERE origin = ? AND {IMAGING} AND hour >= ? AND hour < ? GROUP BY 1"""
-    own = _hourly(facts, began, [facts.part.origin])
+    own = _hourly(facts, began, [facts.scope.origin])
     others = {
         origin: _hourly(facts, began, [origin])
         for origin in facts.coverage.origins
-        if origin != facts.part.origin
+        if origin != facts.scope.origin
     }
     others["dicom.log"] = _hourly(
         facts,
@@ -161,7 +161,7 @@ def hours_disagree(facts: Facts) -> list[Finding]:
                     rows=uids(row[0] for row in first),
                     values=message.values(
                         name=message.text(name),
-                        other=message.text(facts.part.origin),
+                        other=message.text(facts.scope.origin),
                         shift=message.text(f"{hours:+d}"),
                     ),
                 )

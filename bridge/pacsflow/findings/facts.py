@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from pacsflow.inventory import Inventory
     from pacsflow.week.facts import Associations, Coverage, Equipment, Incident, Totals
     from pacsflow.week.hosts import Hosts
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """One week's facts, computed; rules only look."""
 
-    part: Slice
+    scope: Scope
     hosts: Hosts
     inventory: Inventory
     coverage: Coverage

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import (
+from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import (
     GAPS,
     ask,
     linked_to,
     moment,
     uids,
 )
-from pacsflow.findings.finding import Finding
 from pacsflow.ledger.series import IMAGING
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
@@ -43,7 +43,7 @@ def loss_on_path(facts: Facts) -> list[Finding]:
     missed, seen = facts.coverage.missed_bytes, facts.totals.bytes.value
     if not limit or 100.0 * missed >= limit * (missed + seen):
         return []
-    rows = facts.part.ask(
+    rows = facts.scope.ask(
         f"""SELECT least(source, destination), greatest(source, destination),
                    sum(missed_bytes)::DOUBLE AS missed, sum(bytes)::DOUBLE AS seen
             FROM rows WHERE {IMAGING} GROUP BY 1, 2
@@ -54,7 +54,7 @@ def loss_on_path(facts: Facts) -> list[Finding]:
     found = []
     for a, b, lost, octets in rows:
         share = 100 * lost / (lost + octets)
-        week = facts.part.week
+        week = facts.scope.week
         which = linked_to(facts, week.start, week.end, a, b, where="missed > 0", order=GAPS)
         parties = facts.hosts.party(a), facts.hosts.party(b)
         found.append(
@@ -133,16 +133,16 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
     if not least or not pacs or not NIGHT.stop <= until < DAY.start:
         return []
     days: dict[tuple[str, str], dict[date, dict[int, tuple[float, float]]]] = {}
-    for a, b, second, octets in facts.part.ask(
+    for a, b, second, octets in facts.scope.ask(
         f"""SELECT source, destination, epoch(hour)::BIGINT, sum(bytes)::DOUBLE
             FROM rows SEMI JOIN (
                 SELECT source, destination FROM pair_weeks
                 WHERE hour = ? AND bytes >= ? AND list_contains(?, source)
             ) USING (source, destination)
             WHERE {IMAGING} GROUP BY 1, 2, 3""",
-        [facts.part.week.start, least, pacs],
+        [facts.scope.week.start, least, pacs],
     ):
-        local = moment(second).astimezone(facts.part.week.zone)
+        local = moment(second).astimezone(facts.scope.week.zone)
         hours = days.setdefault((a, b), {}).setdefault(local.date(), {})
         hours[local.hour] = (hours.get(local.hour, (0.0, 0.0))[0] + octets, float(second))
     found = []

@@ -27,8 +27,8 @@ def from_zeek(facts: Facts) -> list[Finding]:
 
     Of the notices' own texts, which anybody may have written, nothing is kept.
     """
-    week = facts.part.week
-    rows = facts.part.connection.execute(
+    week = facts.scope.week
+    rows = facts.scope.connection.execute(
         """SELECT note, coalesce(src, "id.orig_h", ''), count(*), epoch_us(min(ts)),
                   epoch_us(max(ts)), list(DISTINCT coalesce(dst, "id.resp_h")),
                   list(uid ORDER BY ts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import (
+from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import (
     GAPS,
     HISTORY_WEEKS,
     LATEST,
@@ -14,7 +15,6 @@ from pacsflow.findings.asking import (
     linked_to,
     uids,
 )
-from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 
@@ -56,7 +56,7 @@ def device_silent(facts: Facts) -> list[Finding]:
 
 
 def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severity) -> Finding:
-    week = facts.part.week
+    week = facts.scope.week
     before = week.shifted(-HISTORY_WEEKS).start
     return Finding(
         rule=rule,
@@ -78,7 +78,7 @@ def device_new(facts: Facts) -> list[Finding]:
             area="security",
             start=e.first_seen,
             parties=(e.party,),
-            rows=linked_to(facts, facts.part.week.start, facts.part.week.end, e.party.address),
+            rows=linked_to(facts, facts.scope.week.start, facts.scope.week.end, e.party.address),
             values=message.values(
                 host=message.host(e.party),
                 first=message.at(e.first_seen),
@@ -202,7 +202,7 @@ def loss_high(facts: Facts) -> list[Finding]:
             severity=Severity.MEDIUM,
             area="data",
             rows=linked(
-                facts, facts.part.week.start, facts.part.week.end, "missed > 0", order=GAPS
+                facts, facts.scope.week.start, facts.scope.week.end, "missed > 0", order=GAPS
             ),
             values=message.values(percent=message.percent(share), missed=message.octets(missed)),
         )
@@ -211,7 +211,7 @@ def loss_high(facts: Facts) -> list[Finding]:
 
 def sensor_gap(facts: Facts) -> list[Finding]:
     """Return a finding for every gap in what the sensors saw, with the rows on either side."""
-    week = facts.part.week
+    week = facts.scope.week
     return [
         Finding(
             rule="sensor-gap",

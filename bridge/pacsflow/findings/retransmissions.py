@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import uids
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import uids
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 
@@ -57,10 +57,10 @@ def retransmissions_high(facts: Facts) -> list[Finding]:
     receiver, rather than the network, could not keep up. Captures have no history.
     """
     limit, least = facts.thresholds.retransmit_percent, facts.thresholds.retransmit_packets
-    week = facts.part.week
+    week = facts.scope.week
     if not limit:
         return []
-    rows = facts.part.connection.execute(
+    rows = facts.scope.connection.execute(
         _QUERY, [week.start, week.end, max(least, 1), limit]
     ).fetchall()
     found = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import (
+from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import (
     ALL_WEEKS,
     CLEAR,
     ask,
@@ -16,7 +17,6 @@ from pacsflow.findings.asking import (
     raised,
     uids,
 )
-from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 
@@ -69,12 +69,12 @@ def _clear_pairs(facts: Facts) -> Pairs:
         if count:
             seen[a, b] = _Clear(octets, count, found or [])
     encrypted = set(
-        facts.part.connection.execute(
+        facts.scope.connection.execute(
             """SELECT DISTINCT least("id.orig_h", "id.resp_h"), greatest("id.orig_h", "id.resp_h")
                FROM tls"""
         ).fetchall()
     )
-    for a, b, octets, began in facts.part.ask(
+    for a, b, octets, began in facts.scope.ask(
         """SELECT least(source, destination), greatest(source, destination), sum(bytes)::DOUBLE,
                   sum(communications)::BIGINT
            FROM rows WHERE service = 'dicom' GROUP BY 1, 2"""
@@ -88,7 +88,7 @@ def _clear_pairs(facts: Facts) -> Pairs:
 
 def _linked(facts: Facts, hosts: Sequence[str]) -> tuple[str, ...]:
     """Return connections of hosts of which dicom.log has no association."""
-    return linked_to(facts, facts.part.week.start, facts.part.week.end, *hosts)
+    return linked_to(facts, facts.scope.week.start, facts.scope.week.end, *hosts)
 
 
 def in_the_clear(facts: Facts) -> list[Finding]:

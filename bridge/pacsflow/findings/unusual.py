@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.findings.asking import LARGEST, linked
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import LARGEST, linked
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 

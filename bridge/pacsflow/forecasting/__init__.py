@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pacsflow.forecasting.calendar import HolidayCalendar
-from pacsflow.forecasting.values import (
+from pacsflow.forecasting.results import (
     Backtest,
     BacktestRow,
     CapacityOutlook,

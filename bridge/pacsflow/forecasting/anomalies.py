@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting.joint import LENGTHS, TOGETHER, week_probability, window_ratios
+from pacsflow.forecasting.results import WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.forecasting.silence import silences
-from pacsflow.forecasting.values import WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacsflow.forecasting.calendar import HolidayCalendar
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
     from pacsflow.series import HourlySeries
 
 JOIN_HOURS = 3

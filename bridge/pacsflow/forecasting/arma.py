@@ -18,7 +18,7 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 ORDERS = ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (3, 1))
 """(p, q) that are compared; more did not forecast better on traffic (docs/forecasting.md)."""

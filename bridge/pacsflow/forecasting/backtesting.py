@@ -8,7 +8,7 @@ import numpy as np
 
 from pacsflow.forecasting.engine import forecast
 from pacsflow.forecasting.models import repeat_last
-from pacsflow.forecasting.values import (
+from pacsflow.forecasting.results import (
     DAY,
     HOURS_NEEDED,
     WEEK,

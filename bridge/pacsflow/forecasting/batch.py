@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pacsflow.forecasting.backtesting import backtest
 from pacsflow.forecasting.engine import forecast
-from pacsflow.forecasting.values import WEEK
+from pacsflow.forecasting.results import WEEK
 from pacsflow.workers import cores, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pacsflow.forecasting.calendar import HolidayCalendar
-    from pacsflow.forecasting.values import Backtest, Forecast, NotEnoughHistory
+    from pacsflow.forecasting.results import Backtest, Forecast, NotEnoughHistory
     from pacsflow.series import HourlySeries
 
 Answer = TypeVar("Answer")
@@ -83,7 +83,7 @@ def _spread(
                 progress(len(done), len(series))
         return done
     # The server imports statsmodels once; its children are copies of it.
-    preload = ["pacsflow.forecasting.preload"]
+    preload = ["pacsflow.forecasting.batch"]
     with _one_thread(), pool(workers, preload) as executor:
         for answer in executor.map(one, series, chunksize=max(1, len(series) // (workers * 16))):
             done.append(answer)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.errors import UsageError
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 _MONDAY = date(1970, 1, 5).toordinal()
 _LEAST_HOURS = 12

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import t as student
 
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 _CAUTION = 1.2
 """Widening where no week could be held back (measured: docs/forecasting.md)."""

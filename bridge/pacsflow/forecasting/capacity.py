@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.values import WEEK, CapacityOutlook
+from pacsflow.forecasting.results import WEEK, CapacityOutlook
 from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
-    from pacsflow.forecasting.values import Floats, Forecast
+    from pacsflow.forecasting.results import Floats, Forecast
     from pacsflow.series import HourlySeries
 
 _LEAST_WEEKS = 6

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.values import HOURS_NEEDED, WEEK
+from pacsflow.forecasting.results import HOURS_NEEDED, WEEK
 
 if TYPE_CHECKING:
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class HistoryCondition:
     """A history made ready, and what is special about it.
 
     Parameters
@@ -41,34 +41,36 @@ class Condition:
     notes: tuple[str, ...] = ()
 
 
-def examine(y: Floats, first: int) -> Condition:
+def examine(y: Floats, first: int) -> HistoryCondition:
     """Return the history made ready for models, gaps left as they are."""
     notes: list[str] = []
     there = int(np.isfinite(y).sum())
     if there < HOURS_NEEDED:
-        return Condition(y, first, too_short=True)
+        return HistoryCondition(y, first, too_short=True)
     gaps = len(y) - there
     if gaps:
         notes.append(f"{gaps} of {len(y)} hours are without data; they count as missing, not zero.")
     alive = np.flatnonzero(np.nan_to_num(y) != 0)
     if not alive.size:
-        return Condition(y, first, 0.0, notes=(*notes, "Every hour with data is zero."))
+        return HistoryCondition(y, first, 0.0, notes=(*notes, "Every hour with data is zero."))
     seen = y[np.isfinite(y)]
     if np.ptp(seen) == 0:
-        return Condition(y, first, float(seen[0]), notes=(*notes, "All hours have one value."))
+        return HistoryCondition(
+            y, first, float(seen[0]), notes=(*notes, "All hours have one value.")
+        )
     silent = int(np.isfinite(y[alive[-1] + 1 :]).sum())
     if silent >= WEEK and silent > 2 * _longest_silence(y[: alive[-1] + 1]):
         notes.append(
             f"The series has been zero for its last {silent} hours: it is taken to have stopped."
         )
-        return Condition(y, first, 0.0, notes=tuple(notes))
+        return HistoryCondition(y, first, 0.0, notes=tuple(notes))
     if alive.size == 1:
         notes.append("One hour alone is not zero; it is not expected again.")
-        return Condition(y, first, 0.0, notes=tuple(notes))
+        return HistoryCondition(y, first, 0.0, notes=tuple(notes))
     y, first = _from_beginning(y, first, int(alive[0]), notes)
     if np.isfinite(y).sum() < HOURS_NEEDED:
-        return Condition(y, first, too_short=True, began=len(y))
-    return Condition(y, first, notes=tuple(notes))
+        return HistoryCondition(y, first, too_short=True, began=len(y))
+    return HistoryCondition(y, first, notes=tuple(notes))
 
 
 def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 _PERIODS = (DAY, WEEK)
 _WINDOWS = (11, 15)

@@ -18,12 +18,12 @@ from pacsflow.forecasting.models import (
     seasonal_difference,
 )
 from pacsflow.forecasting.profiles import FittedRegression
+from pacsflow.forecasting.results import DAY, WEEK, Diagnostics, UnitRoot
 from pacsflow.forecasting.transform import fill
-from pacsflow.forecasting.values import DAY, WEEK, Diagnostics, UnitRoot
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.models import Fitted
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 _LAGS = WEEK + DAY
 

@@ -15,8 +15,7 @@ from pacsflow.forecasting.condition import examine
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.joint import joint_error
 from pacsflow.forecasting.outliers import without_outliers
-from pacsflow.forecasting.transform import to_wall
-from pacsflow.forecasting.values import (
+from pacsflow.forecasting.results import (
     HOURS_NEEDED,
     WEEK,
     Diagnostics,
@@ -25,15 +24,16 @@ from pacsflow.forecasting.values import (
     NotEnoughHistory,
     Verdict,
 )
+from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.verdict import judge, scores
 from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.calendar import HolidayCalendar
-    from pacsflow.forecasting.condition import Condition
+    from pacsflow.forecasting.condition import HistoryCondition
     from pacsflow.forecasting.outliers import Excluded
+    from pacsflow.forecasting.results import Floats
     from pacsflow.forecasting.transform import Wall
-    from pacsflow.forecasting.values import Floats
     from pacsflow.series import HourlySeries
 
 _TOLD_EACH = 3
@@ -176,7 +176,7 @@ def _holiday_note(effect: HolidayEffect) -> str:
 
 
 def _level(
-    series: HourlySeries, found: Condition, horizon: int, left_out: tuple[LeftOut, ...] = ()
+    series: HourlySeries, found: HistoryCondition, horizon: int, left_out: tuple[LeftOut, ...] = ()
 ) -> Forecast:
     """Return the forecast of a series that has but one value, or has stopped."""
     level = found.level or 0.0

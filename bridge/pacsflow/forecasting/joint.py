@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.values import WEEK, JointError
+from pacsflow.forecasting.results import WEEK, JointError
 
 if TYPE_CHECKING:
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 18, 24)
 """Hours of a window."""

@@ -9,13 +9,13 @@ import numpy as np
 
 from pacsflow.forecasting.arma import Arma, fit_arma, rolling
 from pacsflow.forecasting.decompose import decompose
+from pacsflow.forecasting.results import DAY, WEEK
 from pacsflow.forecasting.transform import fill
-from pacsflow.forecasting.values import DAY, WEEK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
     Ints = NDArray[np.int64]
 

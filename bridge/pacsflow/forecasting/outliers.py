@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
     Ints = NDArray[np.int64]
 

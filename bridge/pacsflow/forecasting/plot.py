@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from pacsflow.forecasting.values import Floats, Forecast
+    from pacsflow.forecasting.results import Floats, Forecast
     from pacsflow.series import HourlySeries
 
 _WIDTH, _HEIGHT = 1000, 560

@@ -16,17 +16,16 @@ import numpy as np
 
 from pacsflow.forecasting.models import Decomposition, SeasonalDifference, SeasonalNaive
 from pacsflow.forecasting.profiles import Plain, Regression, SmoothedWeek, Terms
-from pacsflow.forecasting.values import DAY, WEEK, combined_name
+from pacsflow.forecasting.results import DAY, WEEK, combined_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacsflow.forecasting.models import Fitted, Model
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
     Ints = NDArray[np.int64]
 
-NAIVE = ("naive168", "naive24")
 DEFAULT = "arima168+mstl1"
 _COMBINATIONS = (
     DEFAULT,

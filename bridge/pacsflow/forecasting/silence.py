@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.values import WEEK
+from pacsflow.forecasting.results import WEEK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
 
 _DEAD = 0.02
 """Share of the expected at or below which an hour is dead."""

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from pacsflow.errors import UsageError
-from pacsflow.forecasting.values import DAY, WEEK
+from pacsflow.forecasting.results import DAY, WEEK
 from pacsflow.series import HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pacsflow.forecasting.values import Floats
+    from pacsflow.forecasting.results import Floats
     from pacsflow.series import HourlySeries
 
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.stats import t as student
 
 from pacsflow.forecasting.calibration import held_back_coverage
+from pacsflow.forecasting.results import DAY, Score, Verdict
 from pacsflow.forecasting.selection import DEFAULT
-from pacsflow.forecasting.values import DAY, Score, Verdict
 
 if TYPE_CHECKING:
+    from pacsflow.forecasting.results import Floats
     from pacsflow.forecasting.selection import Rolling
-    from pacsflow.forecasting.values import Floats
 
 
 def scaling(y: Floats) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from pacsflow.errors import InputError, PacsflowError
 from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
-from pacsflow.ledger.held import stamp
+from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage

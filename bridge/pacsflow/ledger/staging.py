@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from pacsflow.errors import InputError, PacsflowError
 from pacsflow.ledger.connections import Connections, Learnt
 from pacsflow.ledger.engine import engine
+from pacsflow.ledger.fingerprints import Fingerprint, Held, held
 from pacsflow.ledger.frame_hours import frame_hours
-from pacsflow.ledger.held import Fingerprint, Held, held
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
 from pacsflow.ledger.sensors import sensor_column

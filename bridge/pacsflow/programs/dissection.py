@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from pacsflow.errors import InputError, ToolError
 from pacsflow.programs import unprivileged
-from pacsflow.programs.located import BUNDLE, Tool, plugin_folder
+from pacsflow.programs.tools import BUNDLE, Tool, plugin_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def dissecting(
     Parameters
     ----------
     tool
-        tshark (`pacsflow.programs.located.tshark`).
+        tshark (`pacsflow.programs.tools.tshark`).
     source
         The capture, or an opened file or pipe (its descriptor) that gives one.
     arguments

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pacsflow.errors import ToolError
-from pacsflow.programs.located import BUNDLE, plugin_folder
+from pacsflow.programs.tools import BUNDLE, plugin_folder
 
 PROFILE = "PACS flow"
 

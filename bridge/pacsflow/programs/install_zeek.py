@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pacsflow.errors import ToolError
-from pacsflow.programs.located import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
+from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 MODULE = "pacsflow.hlto"
 GRAMMARS = (

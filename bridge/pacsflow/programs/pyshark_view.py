@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.programs import located
+from pacsflow.programs import tools
 from pacsflow.programs.dissection import dissecting
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def association_frames(
         tshark is missing, or loads no plugin for whoever this is.
     """
     arguments = [*EK, "-Y", f"{LAYER}.assoc.id == {association:d}"]
-    tool = located.tshark(tshark)
+    tool = tools.tshark(tshark)
     with (
         tempfile.TemporaryFile() as errors,
         dissecting(tool, capture, arguments, keylog=keylog, stderr=errors) as running,
@@ -140,7 +140,7 @@ def live_frames(
     ToolError
         tshark or dumpcap is missing or may not capture there.
     """
-    tool = located.tshark(tshark)
+    tool = tools.tshark(tshark)
     with ExitStack() as stack:
         errors = stack.enter_context(tempfile.TemporaryFile())
         capturing = stack.enter_context(_capturing(tool, interface, errors))
@@ -159,8 +159,8 @@ def live_frames(
             raise _refused(tool, interface, _last_line(running, errors))
 
 
-def _dumpcap(tool: located.Tool) -> str:
-    found = located.beside(tool, "dumpcap")
+def _dumpcap(tool: tools.Tool) -> str:
+    found = tools.beside(tool, "dumpcap")
     if found is None:
         raise ToolError("dumpcap, which captures for tshark, is not there: apt-get install tshark")
     return str(found)
@@ -168,7 +168,7 @@ def _dumpcap(tool: located.Tool) -> str:
 
 @contextmanager
 def _capturing(
-    tool: located.Tool, interface: str, errors: IO[bytes]
+    tool: tools.Tool, interface: str, errors: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start what captures: it writes pcapng to a pipe and reads nothing of it."""
     try:
@@ -196,7 +196,7 @@ def _descriptor(process: subprocess.Popen[bytes]) -> int:
     return process.stdout.fileno()
 
 
-def _refused(tool: located.Tool, interface: str, said: str) -> ToolError:
+def _refused(tool: tools.Tool, interface: str, said: str) -> ToolError:
     """Return the error that says why nothing can be captured on an interface."""
     listed = subprocess.run(
         [_dumpcap(tool), "-D"], stdin=subprocess.DEVNULL, capture_output=True, check=False

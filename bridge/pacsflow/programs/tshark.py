@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from pacsflow.errors import InputError, ToolError
-from pacsflow.programs import located
+from pacsflow.programs import tools
 from pacsflow.programs.dissection import Dissection, as_root, dissecting
 from pacsflow.programs.unprivileged import NAME, take
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pacsflow.programs.located import Tool
+    from pacsflow.programs.tools import Tool
 
 LOGS = ("dicom", "known_dicom", "frames", "capture")
 PROGRESS_EVERY = 10_000
-WRITTEN = re.compile(r"pacsflow: wrote (\d+) dicom, (\d+) known_dicom, (\d+) frames")
+WRITTEN = re.compile(r"pacsflow: wrote \d+ dicom, \d+ known_dicom, \d+ frames")
 PROGRESS = re.compile(r"pacsflow: frame (\d+)")
 # The two columns that the plugin copies; any others would only cost time.
 COLUMNS = 'gui.column.format:"Protocol","%p","Info","%i"'
@@ -38,8 +38,6 @@ class ExportedLogs:
     ----------
     dicom, known_dicom, frames
         Paths of the three logs (Zeek TSV).
-    dicom_rows, known_dicom_rows, frame_rows
-        Rows in each.
     warnings
         What tshark and the plugin had to say, one line each: a capture that was cut short, an
         inventory line that could not be used.
@@ -52,9 +50,6 @@ class ExportedLogs:
     dicom: Path
     known_dicom: Path
     frames: Path
-    dicom_rows: int
-    known_dicom_rows: int
-    frame_rows: int
     warnings: tuple[str, ...]
     capture: Path
     sflow: Path | None = None
@@ -99,19 +94,19 @@ def export_logs(
     ToolError
         tshark is missing, or does not run the plugin.
     """
-    tool = located.tshark(tshark)
+    tool = tools.tshark(tshark)
     settings = {"PACSFLOW_PROGRESS": str(PROGRESS_EVERY)}
     if brief:
         settings["PACSFLOW_BRIEF"] = "1"
     if sampling_rate is not None and sampling_rate > 1:
         settings["PACSFLOW_SAMPLING_RATE"] = str(sampling_rate)
-    counts, warnings, logs = _run(
+    warnings, logs = _run(
         tool, capture, out_dir, settings, progress, inventory=inventory, keylog=keylog
     )
     if UNRESOLVED in logs["capture"].read_bytes():
         # Its beginning did not show that Wireshark's own dissectors are needed.
         settings["PACSFLOW_DEEP"] = "1"
-        counts, warnings, logs = _run(
+        warnings, logs = _run(
             tool, capture, out_dir, settings, progress, inventory=inventory, keylog=keylog
         )
     if as_root(tool):
@@ -120,9 +115,6 @@ def export_logs(
         logs["dicom"],
         logs["known_dicom"],
         logs["frames"],
-        dicom_rows=counts[0],
-        known_dicom_rows=counts[1],
-        frame_rows=counts[2],
         warnings=tuple(warnings),
         capture=logs["capture"],
         sflow=logs.get("sflow"),
@@ -138,8 +130,8 @@ def _run(
     *,
     inventory: Path | None,
     keylog: Path | None,
-) -> tuple[tuple[int, int, int], list[str], dict[str, Path]]:
-    """Return rows of the logs, what tshark said, and the logs by name."""
+) -> tuple[list[str], dict[str, Path]]:
+    """Return what tshark said, and the logs by name."""
     with dissecting(
         tool,
         capture,
@@ -150,10 +142,10 @@ def _run(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as running:
-        counts, warnings = _listen(running, progress)
-        if counts is None:
+        written, warnings = _listen(running, progress)
+        if not written:
             _explain(capture, running.process.returncode, warnings)
-        return counts, warnings, _taken(running, out_dir)
+        return warnings, _taken(running, out_dir)
 
 
 def _taken(running: Dissection, out_dir: Path) -> dict[str, Path]:
@@ -170,22 +162,20 @@ def _taken(running: Dissection, out_dir: Path) -> dict[str, Path]:
     return taken
 
 
-def _listen(
-    running: Dissection, progress: Callable[[int], None] | None
-) -> tuple[tuple[int, int, int] | None, list[str]]:
-    """Follow tshark's standard error to its end."""
-    counts: tuple[int, int, int] | None = None
+def _listen(running: Dissection, progress: Callable[[int], None] | None) -> tuple[bool, list[str]]:
+    """Follow tshark's standard error to its end; also return whether the plugin wrote its logs."""
+    written = False
     warnings: list[str] = []
     for line in map(running.said, running.process.stderr or ()):
-        if written := WRITTEN.match(line):
-            counts = (int(written[1]), int(written[2]), int(written[3]))
+        if WRITTEN.match(line):
+            written = True
         elif (at := PROGRESS.match(line)) is not None:
             if progress is not None:
                 progress(int(at[1]))
         elif line and not line.startswith("Running as user") and len(warnings) < MAX_WARNINGS:
             warnings.append(line)
     running.process.wait()
-    return counts, warnings
+    return written, warnings
 
 
 def _explain(capture: Path, code: int, warnings: list[str]) -> NoReturn:

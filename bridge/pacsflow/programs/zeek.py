@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pacsflow.errors import InputError, ToolError
 from pacsflow.programs.install_zeek import GRAMMARS, MODULE, compile_module, package_source
-from pacsflow.programs.located import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
+from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers.finding import Found, find
+from pacsflow.readers.discovery import Inputs, find
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["CaptureOptions", "Format", "Found", "Quality", "Source", "find", "read", "recognise"]
+__all__ = ["CaptureOptions", "Format", "Inputs", "Quality", "Source", "find", "read", "recognise"]
 
 
 def read(

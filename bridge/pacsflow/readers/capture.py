@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.agents import remarks
-from pacsflow.programs import located, unprivileged
+from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
-from pacsflow.readers import capture_plain, capture_told, zeek_tsv
+from pacsflow.readers import capture_log, capture_plain, zeek_tsv
 from pacsflow.readers.quality import Quality
-from pacsflow.readers.values import EARLIEST
+from pacsflow.readers.zeek_values import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from pacsflow.programs.located import Tool
-    from pacsflow.readers.capture_told import Told
+    from pacsflow.programs.tools import Tool
+    from pacsflow.readers.capture_log import Told
     from pacsflow.readers.sniff import CaptureOptions
 
 NOT_BRIEF = frozenset({"hw_source", "hw_destination", "vlan", "info"})
@@ -46,7 +46,7 @@ def read(
     made the capture was not set, its times count from ``options.start``, and are null without one.
     Raises `InputError` where tshark cannot open the capture, `ToolError` without a tshark.
     """
-    tshark = located.tshark()
+    tshark = tools.tshark()
     if (reason := without_plugin(tshark)) is not None:
         quality.note(f"read without tags: {reason}")
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
@@ -92,14 +92,14 @@ def _exported(
     They do not where its clock was not set at any time of it.
     """
     logs = _export(path, folder, tshark, options, brief=brief)
-    told = capture_told.read(logs.capture)
+    told = capture_log.read(logs.capture)
     if told.span is None or told.span[1] >= EARLIEST:
         return logs, told, False
     start = options.start.timestamp() if options.start else int(EARLIEST)
     moved = _moved(path, folder / "moved", Decimal(start) - told.span[0], tshark)
     if moved is not None:
         logs = _export(moved, folder, tshark, options, brief=brief)
-        told = capture_told.read(logs.capture)
+        told = capture_log.read(logs.capture)
     return logs, told, options.start is None
 
 
@@ -119,7 +119,7 @@ def _export(
 
 def _moved(path: Path, target: Path, seconds: Decimal, tshark: Tool) -> Path | None:
     """Write the capture with its times moved by `seconds`; None where that cannot be done."""
-    editcap = located.beside(tshark, "editcap")
+    editcap = tools.beside(tshark, "editcap")
     if editcap is None:
         return None
     account = unprivileged.account_for(editcap)

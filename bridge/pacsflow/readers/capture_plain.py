@@ -6,10 +6,10 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError
-from pacsflow.programs import located
+from pacsflow.programs import tools
 from pacsflow.programs.dissection import dissecting
 from pacsflow.readers.frame_rows import batch_of
-from pacsflow.readers.values import to_address, to_text, to_time
+from pacsflow.readers.zeek_values import to_address, to_text, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def read(path: Path, quality: Quality, *, tshark: str | None = None) -> Iterator
     asked = ["-T", "fields", "-E", f"separator={UNIT}", "-E", "occurrence=f"]
     for field in FIELDS:
         asked += ["-e", field]
-    tool = located.tshark(tshark)
+    tool = tools.tshark(tshark)
     rows: list[tuple[Any, ...]] = []
     with (
         tempfile.TemporaryFile() as errors,

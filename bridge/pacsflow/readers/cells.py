@@ -13,7 +13,7 @@ from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.time_cells import TimeCells
-from pacsflow.readers.values import to_address
+from pacsflow.readers.zeek_values import to_address
 from pacsflow.terms.log_fields import FRAMES
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from pacsflow.readers.values import latest, to_time
+from pacsflow.readers.zeek_values import latest, to_time
 
 MONTHS = {
     name: month

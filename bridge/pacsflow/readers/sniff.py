@@ -12,7 +12,7 @@ import orjson
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import BOM, head, is_utf_16, opened, packing
 from pacsflow.readers.dialects import plain_row
-from pacsflow.readers.names import judged, log_of_name
+from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:

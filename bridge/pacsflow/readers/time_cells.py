@@ -14,7 +14,7 @@ from pacsflow.errors import InputError
 from pacsflow.readers.arrays import integers
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.number_cells import NumberCells
-from pacsflow.readers.values import EARLIEST, SCALES, latest
+from pacsflow.readers.zeek_values import EARLIEST, SCALES, latest
 from pacsflow.terms.log_fields import TIME
 
 if TYPE_CHECKING:

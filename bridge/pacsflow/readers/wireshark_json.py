@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pacsflow.errors import InputError
 from pacsflow.readers.frame_rows import batch_of
 from pacsflow.readers.json_packets import objects
-from pacsflow.readers.values import to_address, to_text, to_time
+from pacsflow.readers.zeek_values import to_address, to_text, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

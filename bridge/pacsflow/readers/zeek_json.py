@@ -10,9 +10,9 @@ import pyarrow as pa
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import blocks
 from pacsflow.readers.dialects import plain_row
-from pacsflow.readers.names import judged, log_of_name
-from pacsflow.readers.values import converter, to_json_time
+from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.zeek_tsv import is_wanted
+from pacsflow.readers.zeek_values import converter, to_json_time
 from pacsflow.terms.log_fields import REQUIRED, TIME, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from pacsflow.errors import InputError
 from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import Block, blocks
 from pacsflow.readers.limits import exceeded, limits
-from pacsflow.readers.names import judged
-from pacsflow.readers.values import (
+from pacsflow.readers.log_kinds import judged
+from pacsflow.readers.zeek_values import (
     COUNT_MAX,
     EARLIEST,
     LONGEST,

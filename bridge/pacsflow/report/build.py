@@ -19,12 +19,12 @@ from pacsflow.report.states import states
 from pacsflow.report.weekly import Provenance, WeeklyReport
 from pacsflow.terms import message
 from pacsflow.week import capacity, dicom, flows, traffic
-from pacsflow.week.curves import HISTORY_WEEKS, Made, Request, curves
+from pacsflow.week.curves import HISTORY_WEEKS, CurveRequest, Made, curves
 from pacsflow.week.facts import ModalityFlow, PacsFlow
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
-from pacsflow.week.weeks import cut
+from pacsflow.week.snapshot import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,13 +84,13 @@ def build_report(
         else:
             week = latest_week(covered, zone) or week_of(datetime.now(UTC), zone)
         cut(connection, origin, week)
-        part = traffic.Slice(connection, origin, week)
-        return _build(ledger, part, covered, there, inventory, options, problems, progress)
+        scope = traffic.Scope(connection, origin, week)
+        return _build(ledger, scope, covered, there, inventory, options, problems, progress)
 
 
 def _build(
     ledger: Ledger,
-    part: traffic.Slice,
+    scope: traffic.Scope,
     covered: set[datetime],
     there: list[str],
     inventory: Inventory,
@@ -98,31 +98,31 @@ def _build(
     problems: Sequence[PacsflowError],
     progress: Callable[[int, int], None] | None,
 ) -> WeeklyReport:
-    week, hosts = part.week, Hosts(inventory, part.connection)
-    coverage = coverage_of(ledger, part, covered, there, inventory, problems)
-    totals = traffic.totals(part)
-    pacs_sums, modality_sums = _pacs_sums(part, hosts), _modality_sums(part, hosts)
-    linked = _linked_equipment(part, hosts, inventory) if options.forecasts else []
+    week, hosts = scope.week, Hosts(inventory, scope.connection)
+    coverage = coverage_of(ledger, scope, covered, there, inventory, problems)
+    totals = traffic.totals(scope)
+    pacs_sums, modality_sums = _pacs_sums(scope, hosts), _modality_sums(scope, hosts)
+    linked = _linked_equipment(scope, hosts, inventory) if options.forecasts else []
     made = curves(
-        _requests(part, covered, pacs_sums, modality_sums, linked),
+        _requests(scope, covered, pacs_sums, modality_sums, linked),
         week,
         forecasts=options.forecasts,
         folder=ledger.folder,
         progress=progress,
     )
-    associations = dicom.associations(part, hosts)
+    associations = dicom.associations(scope, hosts)
     past = [hour for hour in covered if hour < week.end]
     equipment = dicom.equipment(
-        part,
+        scope,
         hosts,
         min(past) if past else None,
         silent_days=options.thresholds.silent_days,
         learning_days=options.thresholds.learning_days,
     )
-    unusual = incidents(part, hosts, made["imaging"])
+    unusual = incidents(scope, hosts, made["imaging"])
     coverage = replace(coverage, notes=(*coverage.notes, *_left_out(made["imaging"])))
     facts = Facts(
-        part, hosts, inventory, coverage, totals, associations, equipment, unusual,
+        scope, hosts, inventory, coverage, totals, associations, equipment, unusual,
         options.thresholds,
     )  # fmt: skip
     found = findings(facts)
@@ -141,22 +141,22 @@ def _build(
         traffic=made["traffic"].curve,
         communications=made["communications"].curve,
         imaging=made["imaging"].curve,
-        pacs=_pacs(part, hosts, pacs_sums, made),
-        modalities=_modalities(part, modality_sums, made),
-        senders=traffic.ranking(part, hosts, "source", limit=options.top),
-        receivers=traffic.ranking(part, hosts, "destination", limit=options.top),
+        pacs=_pacs(scope, hosts, pacs_sums, made),
+        modalities=_modalities(scope, modality_sums, made),
+        senders=traffic.ranking(scope, hosts, "source", limit=options.top),
+        receivers=traffic.ranking(scope, hosts, "destination", limit=options.top),
         imaging_senders=traffic.ranking(
-            part, hosts, "source", table="pair_weeks", limit=options.top
+            scope, hosts, "source", table="pair_weeks", limit=options.top
         ),
         imaging_receivers=traffic.ranking(
-            part, hosts, "destination", table="pair_weeks", limit=options.top
+            scope, hosts, "destination", table="pair_weeks", limit=options.top
         ),
-        pairs=traffic.pair_ranking(part, hosts),
-        flow_map=traffic.flow_map(part, hosts),
+        pairs=traffic.pair_ranking(scope, hosts),
+        flow_map=traffic.flow_map(scope, hosts),
         heat_map=traffic.heat_map(imaging, week),
         associations=associations,
         equipment=equipment,
-        software=dicom.software(part, hosts),
+        software=dicom.software(scope, hosts),
         findings=found,
         incidents=unusual,
         status=states(
@@ -177,9 +177,9 @@ def _left_out(imaging: Made) -> Iterator[Message]:
         )
 
 
-def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, Flow]]:
+def _pacs_sums(scope: traffic.Scope, hosts: Hosts) -> list[tuple[Party, Flow]]:
     parties = hosts.of_role("pacs")
-    found = flows.sums(part, {party.address: (party.address,) for party in parties})
+    found = flows.sums(scope, {party.address: (party.address,) for party in parties})
     sums = [
         (party, flow)
         for party in parties
@@ -191,39 +191,41 @@ def _pacs_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[Party, Flow]]:
     return sums[:PACS_LIMIT]
 
 
-def _modality_sums(part: traffic.Slice, hosts: Hosts) -> list[tuple[str, list[str], Flow]]:
+def _modality_sums(scope: traffic.Scope, hosts: Hosts) -> list[tuple[str, list[str], Flow]]:
     groups: dict[str, list[str]] = {}
     for party in hosts.of_role("modality"):
         groups.setdefault(party.modality or "not known", []).append(party.address)
-    found = flows.sums(part, groups)
+    found = flows.sums(scope, groups)
     sums = [(name, devices, found[name]) for name, devices in groups.items()]
     sums.sort(key=lambda row: (-row[2].sent.value, row[0]))
     return sums[:MODALITY_LIMIT]
 
 
 def _requests(
-    part: traffic.Slice,
+    scope: traffic.Scope,
     covered: set[datetime],
     pacs: list[tuple[Party, Flow]],
     modalities: list[tuple[str, list[str], Flow]],
     linked: list[Party],
-) -> list[Request]:
-    week = part.week
+) -> list[CurveRequest]:
+    week = scope.week
     past = [hour for hour in covered if week.shifted(-HISTORY_WEEKS).start <= hour < week.end]
     grid = flows.Grid(min(past) if past else week.start, week.end, covered)
-    found = [Request(key, series.name, series) for key, series in flows.whole(part, grid).items()]
+    found = [
+        CurveRequest(key, series.name, series) for key, series in flows.whole(scope, grid).items()
+    ]
     parties = [*(party for party, _ in pacs), *linked]
     groups = {party.address: [party.address] for party in parties}
     groups |= {f"modality {name}": devices for name, devices, _ in modalities}
-    series = flows.hourly(part, groups, grid)
+    series = flows.hourly(scope, groups, grid)
     for party in parties:
         for way in flows.WAYS:
             title = f"{_name(party)}, {way}"
             one = replace(series[party.address, way], name=title)
-            found.append(Request(f"{party.address} {way}", title, one))
+            found.append(CurveRequest(f"{party.address} {way}", title, one))
     for name, _, _ in modalities:
         one = replace(series[f"modality {name}", "out"], name=name)
-        found.append(Request(f"modality {name}", name, one))
+        found.append(CurveRequest(f"modality {name}", name, one))
     return found
 
 
@@ -231,11 +233,11 @@ def _name(party: Party) -> str:
     return party.name or (party.ae_titles[0] if party.ae_titles else party.address)
 
 
-def _linked_equipment(part: traffic.Slice, hosts: Hosts, inventory: Inventory) -> list[Party]:
+def _linked_equipment(scope: traffic.Scope, hosts: Hosts, inventory: Inventory) -> list[Party]:
     """Return equipment other than PACS with a capacity in the inventory, the busiest of it."""
     if not any(item.capacity for item in inventory.items):
         return []
-    rows = part.ask(
+    rows = scope.ask(
         """SELECT h, sum(bytes) FROM (
                SELECT source h, bytes FROM rows UNION ALL SELECT destination, bytes FROM rows)
            GROUP BY 1 ORDER BY 2 DESC, 1""",
@@ -265,9 +267,9 @@ def _links(
 
 
 def _pacs(
-    part: traffic.Slice, hosts: Hosts, sums: list[tuple[Party, Flow]], made: dict[str, Made]
+    scope: traffic.Scope, hosts: Hosts, sums: list[tuple[Party, Flow]], made: dict[str, Made]
 ) -> tuple[PacsFlow, ...]:
-    peers = flows.peers(part, hosts, [party.address for party, _ in sums], PEERS)
+    peers = flows.peers(scope, hosts, [party.address for party, _ in sums], PEERS)
     return tuple(
         PacsFlow(
             party=party,
@@ -285,9 +287,9 @@ def _pacs(
 
 
 def _modalities(
-    part: traffic.Slice, sums: list[tuple[str, list[str], Flow]], made: dict[str, Made]
+    scope: traffic.Scope, sums: list[tuple[str, list[str], Flow]], made: dict[str, Made]
 ) -> tuple[ModalityFlow, ...]:
-    total = part.ask("SELECT sum(bytes) FROM rows", table="pair_weeks")[0][0] or 0.0
+    total = scope.ask("SELECT sum(bytes) FROM rows", table="pair_weeks")[0][0] or 0.0
     return tuple(
         ModalityFlow(
             modality=name,

@@ -9,7 +9,7 @@ from pacsflow.errors import InputError
 from pacsflow.ledger.series import IMAGING
 from pacsflow.series import HOUR
 from pacsflow.terms import message
-from pacsflow.week import sampled
+from pacsflow.week import sample_notes
 from pacsflow.week.facts import Coverage, Gap, SourceFile
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pacsflow.ledger import Entry, Ledger
     from pacsflow.terms.message import Message
     from pacsflow.week.period import Week
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 FILES_NAMED = 400
 NOT_READ = "not read"
@@ -29,7 +29,7 @@ NOT_READ = "not read"
 
 def coverage_of(
     ledger: Ledger,
-    part: Slice,
+    scope: Scope,
     covered: set[datetime],
     there: Sequence[str],
     inventory: Inventory,
@@ -46,12 +46,12 @@ def coverage_of(
     problems
         Inputs that could not be read just now; else those that the ledger remembers.
     """
-    week = part.week
+    week = scope.week
     hours = [week.start + i * HOUR for i in range(int((week.end - week.start) / HOUR))]
     entries = [entry for entry in ledger.entries() if _within(entry, week)]
     files = [*map(_read, entries), *map(_not_read, problems or ledger.problems())]
     files.sort(key=lambda f: (f.kind != NOT_READ, not f.problem, not f.unreadable_rows))
-    missed, samples, by_port, imaging = part.ask(
+    missed, samples, by_port, imaging = scope.ask(
         "SELECT coalesce(sum(missed_bytes), 0)::BIGINT, coalesce(sum(samples), 0)::BIGINT,"
         f" count(*) FILTER ({IMAGING} AND service = 'dicom?'), count(*) FILTER ({IMAGING})"
         " FROM rows"
@@ -64,11 +64,11 @@ def coverage_of(
         unreadable_rows=sum(e.unreadable for e in entries),
         missed_bytes=missed,
         origins=tuple(there),
-        sampled=part.origin == "sflow",
+        sampled=scope.origin == "sflow",
         samples=samples,
-        origin=part.origin,
+        origin=scope.origin,
         files=tuple(files[:FILES_NAMED]),
-        notes=tuple(_notes(part, there, inventory, len(files), by_port, imaging)),
+        notes=tuple(_notes(scope, there, inventory, len(files), by_port, imaging)),
     )
 
 
@@ -107,7 +107,7 @@ def _not_read(error: PacsflowError) -> SourceFile:
 
 
 def _notes(
-    part: Slice,
+    scope: Scope,
     there: Sequence[str],
     inventory: Inventory,
     files: int,
@@ -117,23 +117,23 @@ def _notes(
     """Yield what a reader of the numbers has to know."""
     for problem in inventory.problems:
         yield message.message("inventory", problem=message.text(problem))
-    others = [origin for origin in there if origin != part.origin]
+    others = [origin for origin in there if origin != scope.origin]
     if others:
         yield message.message(
-            "other-origins", origin=message.code(part.origin), others=message.texts(others)
+            "other-origins", origin=message.code(scope.origin), others=message.texts(others)
         )
     if files > FILES_NAMED:
         yield message.message("more-files", more=message.count(files - FILES_NAMED))
-    if part.origin == "zeek" and imaging and not _has_connections(part):
+    if scope.origin == "zeek" and imaging and not _has_connections(scope):
         yield message.message("no-connections")
-    yield from sampled.notes(part)
+    yield from sample_notes.notes(scope)
     if by_port:
         yield message.message("by-port-alone")
 
 
-def _has_connections(part: Slice) -> bool:
+def _has_connections(scope: Scope) -> bool:
     query = "SELECT 1 FROM connections WHERE ts >= ? AND ts < ? LIMIT 1"
-    return bool(part.connection.execute(query, [part.week.start, part.week.end]).fetchall())
+    return bool(scope.connection.execute(query, [scope.week.start, scope.week.end]).fetchall())
 
 
 def _gaps(hours: list[datetime], covered: set[datetime]) -> list[Gap]:

@@ -16,7 +16,7 @@ from pacsflow.simulator.encode import Field, Format, encode, footer, header
 from pacsflow.simulator.endpoints import Memory, inventory_columns
 from pacsflow.simulator.notices import notices
 from pacsflow.simulator.rhythm import HOUR_US
-from pacsflow.simulator.span import Span, Week, span, weeks_of
+from pacsflow.simulator.span import SimulatedWeek, Span, span, weeks_of
 from pacsflow.simulator.tables import SERVICES, STATES, end_of
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def write_logs(
     return written
 
 
-def _write_day(writer: _Writer, memory: Memory, week: Week, start_us: int) -> None:
+def _write_day(writer: _Writer, memory: Memory, week: SimulatedWeek, start_us: int) -> None:
     hospital = writer.what.hospital
     connections, associations = (
         table[(end_of(table) >= start_us) & (end_of(table) < start_us + _DAY_US)]

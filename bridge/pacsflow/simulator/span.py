@@ -87,7 +87,7 @@ def span(hospital: Hospital, *, weeks: int, start: datetime | None) -> Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Week:
+class SimulatedWeek:
     """Rows that ended in one week, sorted by their end: connections and their associations."""
 
     number: int
@@ -96,7 +96,7 @@ class Week:
     associations: Rows
 
 
-def weeks_of(what: Span) -> Iterator[Week]:
+def weeks_of(what: Span) -> Iterator[SimulatedWeek]:
     """Yield each week of a span; what is open at the end of the last is not logged.
 
     The rows of a week depend on seed, scale and start alone, not on the number of weeks, except
@@ -127,7 +127,7 @@ def weeks_of(what: Span) -> Iterator[Week]:
         limit = start_us + HOURS_A_WEEK * HOUR_US
         connections, open_connections = _split(connections, limit)
         associations, open_associations = _split(associations, limit)
-        yield Week(number, start_us, connections, associations)
+        yield SimulatedWeek(number, start_us, connections, associations)
 
 
 def _split(table: Rows, limit_us: int) -> tuple[Rows, Rows]:

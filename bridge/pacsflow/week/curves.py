@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting import Forecast, NotEnoughHistory
-from pacsflow.forecasting.kept import forecast_many_kept
+from pacsflow.forecasting.cache import forecast_many_kept
 from pacsflow.week.facts import Band, Curve, Hours
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ HISTORY_WEEKS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CurveRequest:
     """One curve to make; `series` reaches as far back as the ledger does."""
 
     key: str
@@ -47,7 +47,7 @@ class Made:
 
 
 def curves(
-    requests: Sequence[Request],
+    requests: Sequence[CurveRequest],
     week: Week,
     *,
     forecasts: bool = True,
@@ -89,7 +89,7 @@ def curves(
 
 
 def _curve(
-    request: Request,
+    request: CurveRequest,
     week: Week,
     expected: Forecast | NotEnoughHistory | None,
     coming: Forecast | NotEnoughHistory | None,

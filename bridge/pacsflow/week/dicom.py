@@ -10,7 +10,7 @@ from pacsflow.week.traffic import last_seen, percent
 
 if TYPE_CHECKING:
     from pacsflow.week.hosts import Hosts
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 OPERATIONS = {
     "C-ECHO": "echo_rq",
@@ -26,41 +26,43 @@ NOTABLE = 20
 SLOW_SECONDS = 600.0
 
 
-def _week(part: Slice, query: str, values: tuple[object, ...] = (), *, weeks: int = 0) -> list[Any]:
-    week = part.week.shifted(weeks)
+def _week(
+    scope: Scope, query: str, values: tuple[object, ...] = (), *, weeks: int = 0
+) -> list[Any]:
+    week = scope.week.shifted(weeks)
     head = "WITH rows AS (SELECT * FROM associations WHERE ts >= ? AND ts < ?) "
-    return part.connection.execute(head + query, [week.start, week.end, *values]).fetchall()
+    return scope.connection.execute(head + query, [week.start, week.end, *values]).fetchall()
 
 
-def associations(part: Slice, hosts: Hosts) -> Associations | None:
+def associations(scope: Scope, hosts: Hosts) -> Associations | None:
     """Return what dicom.log says of the week; None where the ledger has no dicom.log at all."""
-    if not part.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
+    if not scope.connection.execute("SELECT 1 FROM associations LIMIT 1").fetchall():
         return None
     sums = f"count(*), {', '.join(f'sum({c})' for c in OPERATIONS.values())}"
-    total, *operations = _week(part, f"SELECT {sums} FROM rows")[0]
-    before, *operations_before = _week(part, f"SELECT {sums} FROM rows", weeks=-1)[0]
+    total, *operations = _week(scope, f"SELECT {sums} FROM rows")[0]
+    before, *operations_before = _week(scope, f"SELECT {sums} FROM rows", weeks=-1)[0]
     *responses, median, high = _week(
-        part,
+        scope,
         f"""SELECT {", ".join(f"sum(rsp_{r})" for r in RESPONSES)},
                   median(duration) FILTER (result = 'accepted'),
                   quantile_cont(duration, 0.95) FILTER (result = 'accepted') FROM rows""",
     )[0]
     return Associations(
         total=total,
-        results=_counts(part, "coalesce(result, 'unknown')"),
-        ends=_counts(part, """coalesce("end", 'incomplete')"""),
+        results=_counts(scope, "coalesce(result, 'unknown')"),
+        ends=_counts(scope, """coalesce("end", 'incomplete')"""),
         operations=_listed(
             [name if name != "N-" else "DIMSE-N" for name in OPERATIONS],
             operations,
             operations_before if before else None,
         ),
         responses=_listed(list(RESPONSES), responses, None),
-        failure_codes=_unnested(part, "failure_codes", total),
-        services=_unnested(part, "services", total),
-        transfer_syntaxes=_unnested(part, "transfer_syntaxes", total),
-        flags=_unnested(part, "flags", total),
-        pairs=_pairs(part, hosts),
-        notable=_notable(part, hosts),
+        failure_codes=_unnested(scope, "failure_codes", total),
+        services=_unnested(scope, "services", total),
+        transfer_syntaxes=_unnested(scope, "transfer_syntaxes", total),
+        flags=_unnested(scope, "flags", total),
+        pairs=_pairs(scope, hosts),
+        notable=_notable(scope, hosts),
         seconds_median=median,
         seconds_p95=high,
         objects=int(operations[1] or 0),
@@ -68,21 +70,21 @@ def associations(part: Slice, hosts: Hosts) -> Associations | None:
     )
 
 
-def _counts(part: Slice, expression: str) -> tuple[Count, ...]:
+def _counts(scope: Scope, expression: str) -> tuple[Count, ...]:
     query = f"SELECT {expression}, count(*) FROM rows GROUP BY 1 ORDER BY 2 DESC, 1"
-    rows = _week(part, query)
-    before = dict(_week(part, query, weeks=-1))
+    rows = _week(scope, query)
+    before = dict(_week(scope, query, weeks=-1))
     whole = sum(row[1] for row in rows)
     return tuple(
         Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None) for n, c in rows
     )
 
 
-def _unnested(part: Slice, column: str, whole: int, limit: int = 15) -> tuple[Count, ...]:
+def _unnested(scope: Scope, column: str, whole: int, limit: int = 15) -> tuple[Count, ...]:
     """Count associations by each element of a set; shares are of all associations, `whole`."""
     query = f"SELECT v, count(*) FROM (SELECT unnest({column}) v FROM rows) GROUP BY 1"
-    rows = _week(part, query + " ORDER BY 2 DESC, 1")
-    before = dict(_week(part, query, weeks=-1))
+    rows = _week(scope, query + " ORDER BY 2 DESC, 1")
+    before = dict(_week(scope, query, weeks=-1))
     return tuple(
         Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None)
         for n, c in rows[:limit]
@@ -98,9 +100,9 @@ def _listed(names: list[str], values: Any, before: Any) -> tuple[Count, ...]:  #
     )
 
 
-def _pairs(part: Slice, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
+def _pairs(scope: Scope, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
     rows = _week(
-        part,
+        scope,
         """SELECT coalesce(calling_ae, ''), coalesce(called_ae, ''), mode("id.orig_h"),
                   mode("id.resp_h"), count(*), count(*) FILTER (result = 'rejected'),
                   count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::DOUBLE,
@@ -128,10 +130,10 @@ def _pairs(part: Slice, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
     )
 
 
-def _notable(part: Slice, hosts: Hosts) -> tuple[AssociationRow, ...]:
+def _notable(scope: Scope, hosts: Hosts) -> tuple[AssociationRow, ...]:
     """Return the associations worth a look: what went wrong, the worst and latest first."""
     rows = _week(
-        part,
+        scope,
         """SELECT epoch_us(ts), coalesce(uid, ''), "id.orig_h", "id.resp_h",
                   coalesce(calling_ae, ''), coalesce(called_ae, ''), coalesce(result, 'unknown'),
                   coalesce("end", 'incomplete'), duration,
@@ -170,7 +172,7 @@ def _notable(part: Slice, hosts: Hosts) -> tuple[AssociationRow, ...]:
 
 
 def equipment(
-    part: Slice,
+    scope: Scope,
     hosts: Hosts,
     history_start: datetime | None,
     *,
@@ -182,11 +184,11 @@ def equipment(
     `new` needs `learning_days` of history before the week; `silent` a device that was seen on at
     least `silent_days` days of the four weeks before.
     """
-    seen = last_seen(part)
-    week = part.week
+    seen = last_seen(scope)
+    week = scope.week
     sums = {
         row[0]: row[1:]
-        for row in part.ask(
+        for row in scope.ask(
             """SELECT h, sum(i), sum(o), sum(c)::BIGINT, count(DISTINCT p) FROM (
                    SELECT source h, 0 i, bytes o, communications c, destination p FROM rows
                    UNION ALL SELECT destination, bytes, 0, communications, source FROM rows)
@@ -195,7 +197,7 @@ def equipment(
         )
     }
     days = dict(
-        part.connection.execute(
+        scope.connection.execute(
             """SELECT host, count(DISTINCT hour::DATE) FROM host_hours
                WHERE hour >= ? AND hour < ? GROUP BY host""",
             [week.shifted(-4).start, week.start],
@@ -203,7 +205,7 @@ def equipment(
     )
     known = {
         row[0]: row[1:]
-        for row in part.connection.execute(
+        for row in scope.connection.execute(
             """SELECT host, epoch_us(min(ts)), list_distinct(flatten(list(coalesce(services, [])))),
                       list_distinct(flatten(list(coalesce(modalities, []))))
                FROM endpoints GROUP BY host"""
@@ -246,9 +248,9 @@ def equipment(
     return tuple(result)
 
 
-def software(part: Slice, hosts: Hosts) -> tuple[Software, ...]:
+def software(scope: Scope, hosts: Hosts) -> tuple[Software, ...]:
     """Return the implementation fingerprints of the week and who runs them."""
-    rows = part.connection.execute(
+    rows = scope.connection.execute(
         """
         WITH sides AS (
             SELECT ts, "id.orig_h" AS h, orig_impl_uid AS impl_uid,
@@ -264,7 +266,7 @@ def software(part: Slice, hosts: Hosts) -> tuple[Software, ...]:
                min(first) >= $start AND $start > (SELECT min(ts) FROM associations)
         FROM runs GROUP BY 1, 2 HAVING max(last) >= $start ORDER BY count(*) DESC, 1, 2
         """,
-        {"start": part.week.start, "end": part.week.end},
+        {"start": scope.week.start, "end": scope.week.end},
     ).fetchall()
     return tuple(
         Software(uid, version, tuple(hosts.party(h) for h in who), bool(new))

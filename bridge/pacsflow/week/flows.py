@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pacsflow.week.facts import Estimate, Ranked
     from pacsflow.week.hosts import Hosts
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 WAYS = ("in", "out")
 
@@ -36,22 +36,22 @@ class Flow:
     previous_sent: float | None
 
 
-def _hold(part: Slice, groups: Mapping[str, Sequence[str]]) -> None:
+def _hold(scope: Scope, groups: Mapping[str, Sequence[str]]) -> None:
     """Write down which host belongs to which group, by the group's place."""
     pairs = [(place, host) for place, hosts in enumerate(groups.values()) for host in hosts]
     # Lists, not Arrow: DuckDB would import pandas to take a table from it.
-    part.connection.execute(
+    scope.connection.execute(
         """CREATE OR REPLACE TEMP TABLE members AS
            SELECT unnest(?::INTEGER[]) AS place, unnest(?::VARCHAR[]) AS host""",
         [[place for place, _ in pairs], [host for _, host in pairs]],
     )
 
 
-def sums(part: Slice, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
+def sums(scope: Scope, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
     """Return what each group of hosts received and sent of imaging traffic, by its name."""
-    _hold(part, groups)
-    week, before = part.week, part.week.shifted(-1).start
-    rows = part.connection.execute(
+    _hold(scope, groups)
+    week, before = scope.week, scope.week.shifted(-1).start
+    rows = scope.connection.execute(
         f"""SELECT place, way, coalesce(sum(bytes) FILTER (hour >= $start), 0),
                    coalesce(sum(samples) FILTER (hour >= $start), 0),
                    coalesce(sum(weight_squares) FILTER (hour >= $start), 0),
@@ -60,7 +60,7 @@ def sums(part: Slice, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
             {_MEMBERS} GROUP BY ALL""",
         {"first": before, "start": week.start, "end": week.end},
     ).fetchall()
-    had = bool(part.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1)) and compares(part)
+    had = bool(scope.ask("SELECT 1 FROM rows LIMIT 1", weeks=-1)) and compares(scope)
     found = {(place, way): values for place, way, *values in rows}
     nothing = (0.0, 0.0, 0.0, 0, 0.0)
     made = {}
@@ -102,12 +102,12 @@ class Grid:
 
 
 def hourly(
-    part: Slice, groups: Mapping[str, Sequence[str]], grid: Grid
+    scope: Scope, groups: Mapping[str, Sequence[str]], grid: Grid
 ) -> dict[tuple[str, str], HourlySeries]:
     """Return the hourly imaging bytes into and out of each group, by its name and way."""
-    _hold(part, groups)
+    _hold(scope, groups)
     place, inward, hours, octets = _columns(
-        part,
+        scope,
         f"""SELECT place, way = 'in' AS inward, epoch(hour)::BIGINT // 3600 AS hours,
                    sum(bytes) AS octets {_MEMBERS} GROUP BY ALL""",
         {"first": grid.start, "end": grid.end},
@@ -121,12 +121,12 @@ def hourly(
 
 
 def active_hours(
-    part: Slice, hosts: Sequence[str], ways: Sequence[str], start: datetime, end: datetime
+    scope: Scope, hosts: Sequence[str], ways: Sequence[str], start: datetime, end: datetime
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when hosts had imaging traffic: places in `hosts`, and hours since the epoch."""
-    _hold(part, {host: (host,) for host in hosts})
+    _hold(scope, {host: (host,) for host in hosts})
     places, hours = _columns(
-        part,
+        scope,
         f"""SELECT place, epoch(hour)::BIGINT // 3600 {_MEMBERS}
             AND bytes > 0 AND list_contains($ways, way)""",
         {"first": start, "end": end, "ways": list(ways)},
@@ -134,10 +134,10 @@ def active_hours(
     return places, hours
 
 
-def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
+def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
     """Return the hours of everything: bytes, communications, imaging bytes."""
     hours, *columns = _columns(
-        part,
+        scope,
         """SELECT epoch(hour)::BIGINT // 3600, octets, communications, coalesce(imaging, 0)
            FROM hours LEFT JOIN (
                SELECT hour, sum(bytes) AS imaging FROM host_hours WHERE way = 'out' GROUP BY hour
@@ -156,19 +156,19 @@ def whole(part: Slice, grid: Grid) -> dict[str, HourlySeries]:
     }
 
 
-def _columns(part: Slice, query: str, values: Mapping[str, object]) -> list[NDArray[Any]]:
+def _columns(scope: Scope, query: str, values: Mapping[str, object]) -> list[NDArray[Any]]:
     """Return the columns of a query; each must be of numbers or truths, and have no NULL."""
     # For other types, or through Arrow, DuckDB would import pandas.
-    found = part.connection.execute(query, dict(values)).fetchnumpy()
+    found = scope.connection.execute(query, dict(values)).fetchnumpy()
     return [np.asarray(column) for column in found.values()]
 
 
 def peers(
-    part: Slice, hosts: Hosts, addresses: Sequence[str], limit: int
+    scope: Scope, hosts: Hosts, addresses: Sequence[str], limit: int
 ) -> dict[tuple[str, str], tuple[Ranked, ...]]:
     """Return who sent most to each host, and received most from it, by address and way."""
-    _hold(part, {address: (address,) for address in addresses})
-    rows = part.connection.execute(
+    _hold(scope, {address: (address,) for address in addresses})
+    rows = scope.connection.execute(
         """WITH sides AS (
                SELECT place, 'in' AS way, source AS peer, pair_weeks.* FROM pair_weeks
                JOIN members ON destination = host
@@ -183,9 +183,9 @@ def peers(
                   sum(weight_squares) FILTER (hour >= $start),
                   sum(bytes) FILTER (hour < $start)
            FROM sides GROUP BY ALL ORDER BY 1, 2, octets DESC NULLS LAST, 4 DESC, 3""",
-        {"start": part.week.start},
+        {"start": scope.week.start},
     ).fetchall()
-    had = compares(part)
+    had = compares(scope)
     of_each: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
     for place, way, *row in rows:
         of_each.setdefault((place, way), []).append(tuple(row))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pacsflow.terms.party import Party
     from pacsflow.week.curves import Made
     from pacsflow.week.hosts import Hosts
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 NAMED = 3
 LIMIT = 20
@@ -22,7 +22,7 @@ LEAST_SHARE = 0.005
 interval in any week; what moves less than this nobody would act on."""
 
 
-def incidents(part: Slice, hosts: Hosts, imaging: Made) -> tuple[Incident, ...]:
+def incidents(scope: Scope, hosts: Hosts, imaging: Made) -> tuple[Incident, ...]:
     """Return the hours of imaging traffic outside the 95 % interval, joined, the gravest first.
 
     Only a forecast made from what was known before the week counts.
@@ -39,26 +39,26 @@ def incidents(part: Slice, hosts: Hosts, imaging: Made) -> tuple[Incident, ...]:
             bytes_seen=incident.seen,
             bytes_expected=incident.expected,
             unlikely=incident.unlikely,
-            parties=_movers(part, hosts, incident),
+            parties=_movers(scope, hosts, incident),
         )
         for incident in forecasting.incidents(imaging.series, imaging.expected)
         if abs(incident.seen - incident.expected) >= LEAST_SHARE * whole
-        and incident.start < part.week.end
+        and incident.start < scope.week.end
     ]
     return tuple(found[:LIMIT])
 
 
-def _movers(part: Slice, hosts: Hosts, incident: forecasting.Incident) -> tuple[Party, ...]:
+def _movers(scope: Scope, hosts: Hosts, incident: forecasting.Incident) -> tuple[Party, ...]:
     """Return the senders whose bytes differ most from the same hours of the week before."""
     week = 7 * 24 * HOUR
     sign = "DESC" if incident.direction == "more" else "ASC"
-    rows = part.connection.execute(
+    rows = scope.connection.execute(
         f"""SELECT source, sum(CASE WHEN hour >= $start THEN bytes ELSE -bytes END) AS change
             FROM traffic WHERE origin = $origin AND {IMAGING}
                  AND (hour >= $start AND hour < $end OR hour >= $before AND hour < $until)
             GROUP BY 1 ORDER BY change {sign} LIMIT {NAMED}""",
         {
-            "origin": part.origin,
+            "origin": scope.origin,
             "start": incident.start,
             "end": incident.end,
             "before": incident.start - week,

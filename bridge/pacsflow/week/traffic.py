@@ -36,7 +36,7 @@ SIDES = ("source", "destination")
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Scope:
     """What a query is about: one origin's rows of one week."""
 
     connection: duckdb.DuckDBPyConnection
@@ -73,7 +73,7 @@ def estimate(value: float, samples: float = 0, squares: float = 0) -> Estimate:
 _SUMS = "sum(bytes)::DOUBLE, sum(samples)::DOUBLE, sum(weight_squares)"
 
 
-def totals(part: Slice) -> Totals:
+def totals(scope: Scope) -> Totals:
     """Return the week's totals beside those of the week before."""
     query = f"""
         SELECT {_SUMS}, sum(communications)::DOUBLE, sum(packets)::DOUBLE,
@@ -81,11 +81,11 @@ def totals(part: Slice) -> Totals:
                sum(bytes) FILTER ({IMAGING})::DOUBLE, sum(samples) FILTER ({IMAGING})::DOUBLE,
                sum(weight_squares) FILTER ({IMAGING}), count(*)
         FROM rows"""
-    now, before = part.ask(query)[0], part.ask(query, weeks=-1)[0]
+    now, before = scope.ask(query)[0], scope.ask(query, weeks=-1)[0]
     sides = " UNION ALL ".join(f"SELECT {side} h, {IMAGING} i FROM rows" for side in SIDES)
     hosts = f"SELECT h, bool_or(i) i FROM ({sides}) GROUP BY h"
-    everyone, imaging = part.ask(f"SELECT count(h), count(h) FILTER (i) FROM ({hosts})")[0]
-    had = bool(before[9]) and compares(part)
+    everyone, imaging = scope.ask(f"SELECT count(h), count(h) FILTER (i) FROM ({hosts})")[0]
+    had = bool(before[9]) and compares(scope)
     packets, samples = now[4] or 0.0, now[1] or 0
     return Totals(
         communications=Estimate(now[3] or 0.0, samples=int(now[1] or 0) or None),
@@ -103,17 +103,17 @@ def totals(part: Slice) -> Totals:
     )
 
 
-def compares(part: Slice) -> bool:
+def compares(scope: Scope) -> bool:
     """Say whether the week before was seen at least half as long as this one.
 
     What moved in a few hours of it is nothing to measure a whole week by.
     """
-    week, before = part.week, part.week.shifted(-1)
-    now, then = part.connection.execute(
+    week, before = scope.week, scope.week.shifted(-1)
+    now, then = scope.connection.execute(
         """SELECT count(DISTINCT hour) FILTER (hour >= $start),
                   count(DISTINCT hour) FILTER (hour < $start)
            FROM coverage WHERE origin = $origin AND hour >= $before AND hour < $end""",
-        {"origin": part.origin, "before": before.start, "start": week.start, "end": week.end},
+        {"origin": scope.origin, "before": before.start, "start": week.start, "end": week.end},
     ).fetchall()[0]
     return bool(then) and 2 * then >= now
 
@@ -124,7 +124,7 @@ def percent(part: float, whole: float) -> float:
 
 
 def ranking(
-    part: Slice,
+    scope: Scope,
     hosts: Hosts,
     side: str,
     *,
@@ -133,15 +133,15 @@ def ranking(
 ) -> Ranking:
     """Return the hosts that sent (`side` source) or received (destination) most.
 
-    Ranked by bytes; `table` as for `Slice.ask`. A communication is counted for its source side as
+    Ranked by bytes; `table` as for `Scope.ask`. A communication is counted for its source side as
     begun, for its destination side as answered.
     """
     query = f"""
         SELECT {side}, sum(communications)::BIGINT, {_SUMS} FROM rows
         GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"""
-    past = part.ask(query, weeks=-1, table=table) if compares(part) else []
+    past = scope.ask(query, weeks=-1, table=table) if compares(scope) else []
     before = {row[0]: row[2] for row in past}
-    return ranked(hosts, part.ask(query, table=table), before, limit)
+    return ranked(hosts, scope.ask(query, table=table), before, limit)
 
 
 def ranked(hosts: Hosts, rows: Sequence[Any], before: dict[str, float], limit: int) -> Ranking:
@@ -161,9 +161,9 @@ def ranked(hosts: Hosts, rows: Sequence[Any], before: dict[str, float], limit: i
     return Ranking(best, communications, octets, max(0, len(rows) - limit))
 
 
-def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
+def pair_ranking(scope: Scope, hosts: Hosts, limit: int = 15) -> PairRanking:
     """Return the directions that carried most bytes."""
-    rows = part.ask(
+    rows = scope.ask(
         """SELECT *, sum(began) OVER ()::BIGINT, sum(octets) OVER (), count(*) OVER () FROM (
                 SELECT source, destination, arg_max(service, bytes),
                        sum(communications)::BIGINT AS began, sum(bytes)::DOUBLE AS octets,
@@ -188,9 +188,9 @@ def pair_ranking(part: Slice, hosts: Hosts, limit: int = 15) -> PairRanking:
     return PairRanking(best, communications, octets, max(0, number - limit))
 
 
-def flow_map(part: Slice, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
+def flow_map(scope: Scope, hosts: Hosts, limit: int = MAP_NODES) -> FlowMap:
     """Return the imaging equipment and its connections: the largest, of `limit` hosts at most."""
-    rows = part.ask(
+    rows = scope.ask(
         "SELECT source, destination, bytes, communications FROM rows ORDER BY 3 DESC, 1, 2",
         table="pair_weeks",
     )
@@ -250,12 +250,12 @@ def heat_map(series: HourlySeries, week: Week) -> HeatMap:
     return HeatMap(zone=week.zone.key, unit="bytes", cells=cells)
 
 
-def last_seen(part: Slice) -> dict[str, tuple[datetime, datetime]]:
+def last_seen(scope: Scope) -> dict[str, tuple[datetime, datetime]]:
     """Return for every host of imaging traffic the first and last hour of it, in all the ledger."""
-    rows = part.connection.execute(
+    rows = scope.connection.execute(
         """SELECT host, epoch(min(hour))::BIGINT, epoch(max(hour))::BIGINT FROM host_hours
            WHERE hour < ? GROUP BY host""",
-        [part.week.end],
+        [scope.week.end],
     ).fetchall()
     return {
         row[0]: (datetime.fromtimestamp(row[1], UTC), datetime.fromtimestamp(row[2], UTC))

@@ -104,7 +104,6 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "sflow-no-rate": N_("%(number)s samples with a rate of zero, which say nothing of a total."),
     "sflow-no-header": N_("%(number)s samples without a sampled header, which name no address."),
-    "samples": N_("estimated from %(samples)s samples"),
     # why an area has the state that it has, where no finding says it
     "no-data": N_("No data this week"),
     "no-dicom-log": N_("No DICOM log was given"),

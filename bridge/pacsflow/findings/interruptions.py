@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pacsflow.findings.asking import HISTORY_WEEKS, LATEST, linked_to
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import HISTORY_WEEKS, LATEST, linked_to
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 from pacsflow.week.flows import active_hours
@@ -77,8 +77,8 @@ def _weeks(
     facts: Facts, addresses: list[str], ways: Sequence[str], hours: int
 ) -> dict[str, list[Week]]:
     """Return for each host the activity of this week and the weeks before, `hours` a part."""
-    starts = [facts.part.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
-    span = starts[-1], facts.part.week.end
+    starts = [facts.scope.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
+    span = starts[-1], facts.scope.week.end
 
     def by_part(
         rows: int, places: NDArray[np.int64], moments: NDArray[np.int64]
@@ -92,14 +92,14 @@ def _weeks(
         counts: NDArray[np.int64] = grid.reshape(rows, len(starts), -1, hours).sum(axis=3)
         return counts
 
-    covered = facts.part.connection.execute(
+    covered = facts.scope.connection.execute(
         "SELECT epoch(hour)::BIGINT // 3600 FROM coverage"
         " WHERE origin = ? AND hour >= ? AND hour < ?",
-        [facts.part.origin, *span],
+        [facts.scope.origin, *span],
     ).fetchall()
     watched = np.array([row[0] for row in covered], np.int64)
     seen = (2 * by_part(1, np.zeros_like(watched), watched)[0] > hours).tolist()
-    active = by_part(len(addresses), *active_hours(facts.part, addresses, ways, *span)) > 0
+    active = by_part(len(addresses), *active_hours(facts.scope, addresses, ways, *span)) > 0
     return {
         address: [
             [True if was else False if could else None for was, could in zip(*week, strict=True)]
@@ -117,7 +117,7 @@ def _heard(facts: Facts, role: str) -> list[str]:
 
 def _around(facts: Facts, address: str, start: datetime, end: datetime) -> tuple[str, ...]:
     """Return the last connections of a host before a silence, and the first after it."""
-    week = facts.part.week
+    week = facts.scope.week
     before = linked_to(facts, week.shifted(-HISTORY_WEEKS).start, start, address, order=LATEST)
     return (*before[:5], *linked_to(facts, end, week.end, address)[:5])
 
@@ -133,8 +133,8 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
         run = unusual_run(weeks, least)
         if run is None:
             continue
-        start = facts.part.week.start + timedelta(hours=run.first)
-        end = facts.part.week.start + timedelta(hours=run.last + 1)
+        start = facts.scope.week.start + timedelta(hours=run.first)
+        end = facts.scope.week.start + timedelta(hours=run.last + 1)
         party = facts.hosts.party(address)
         found.append(
             Finding(
@@ -176,7 +176,7 @@ def modality_stopped(facts: Facts) -> list[Finding]:
                 area="modalities",
                 start=last,
                 parties=(party,),
-                rows=_around(facts, address, facts.part.week.end, facts.part.week.end),
+                rows=_around(facts, address, facts.scope.week.end, facts.scope.week.end),
                 values=message.values(
                     host=message.host(party), days=message.count(run.length), last=message.at(last)
                 ),

@@ -3,12 +3,12 @@
 local link = require("link")
 local packet = require("packet")
 
-local resolved = {}
+local dissected = {}
 
 local extract = nil
 
 -- Asks Wireshark for the fields; only while a script is loaded, and they cost.
-function resolved.prepare()
+function dissected.prepare()
   if not extract then
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
@@ -17,7 +17,7 @@ function resolved.prepare()
   end
 end
 
-function resolved.ready()
+function dissected.ready()
   return extract ~= nil
 end
 
@@ -64,7 +64,7 @@ end
 
 -- Fills `out` as packet.parse does; returns whether more was found than stands in it.
 -- out.source: where the payload's bytes are, if not in the frame.
-function resolved.find(out, room)
+function dissected.find(out, room)
   local protocols = extract.protocols()
   if not protocols then
     return false
@@ -105,11 +105,11 @@ function resolved.find(out, room)
 end
 
 -- Whether the plugin's parser left something for Wireshark's dissectors to say.
-function resolved.is_needed(out)
+function dissected.is_needed(out)
   return out.reason == "link type" or out.elsewhere
     or (out.fragment or out.first_fragment) and (out.proto == 6 or out.proto == 47 or out.proto == 17
       or out.proto == 4 or out.proto == 41)
     or (not out.l3 and not out.reason and out.kind ~= 0 and not link.WITHOUT_HOST[out.kind])
 end
 
-return resolved
+return dissected

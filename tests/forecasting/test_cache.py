@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pacsflow.forecasting import Forecast, NotEnoughHistory, batch
-from pacsflow.forecasting.kept import BANDS, FILE, forecast_many_kept
+from pacsflow.forecasting.cache import BANDS, FILE, forecast_many_kept
 from pacsflow.series import HourlySeries
 
 HOURS = np.arange(24 * 9)

@@ -1,14 +1,14 @@
 -- Adds the tags of an association to a frame's tree.
 local fields = require("fields")
 
-local shown = {}
+local tagging = {}
 
 local F = fields.F
 -- Wireshark looks up each method by its name on every use; this one is looked up once.
 local add = TreeItem.add
 -- Whether our fields stand below an item of ours. It costs as much as a field, and where nothing
 -- can show or match it, it is left out.
-shown.item_wanted = true
+tagging.item_wanted = true
 
 local function add_all(item, tags)
   for i = 1, #tags, 2 do
@@ -17,7 +17,7 @@ local function add_all(item, tags)
 end
 
 -- What is known of the two ends of a frame in direction d, as of the tags `snap`.
-function shown.ends_of(which, a, snap, d, frame, first_time)
+function tagging.ends_of(which, a, snap, d, frame, first_time)
   local name = d == a.c.a and "ends_a" or "ends_b"
   if first_time and snap[name] and snap[name].stamp == which.endpoints.stamp then
     return snap[name]
@@ -47,11 +47,11 @@ function shown.ends_of(which, a, snap, d, frame, first_time)
 end
 
 -- Returns the item that further fields go below.
-function shown.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
-  local item = shown.item_wanted and add(tree, proto) or tree
+function tagging.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
+  local item = tagging.item_wanted and add(tree, proto) or tree
   add_all(item, fields.of(a, snap, d))
   if fields.ends_wanted then
-    add_all(item, shown.ends_of(which, a, snap, d, frame, first_time).tags)
+    add_all(item, tagging.ends_of(which, a, snap, d, frame, first_time).tags)
   end
   if truncated and not fields.skip.truncated then
     item:add(F.truncated, true)
@@ -59,13 +59,13 @@ function shown.tag(proto, tree, which, a, snap, d, frame, first_time, truncated)
   return item
 end
 
-function shown.sampling(item, rate, wire)
+function tagging.sampling(item, rate, wire)
   item:add(F.rate, rate)
   item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
 end
 
 -- What a packet came through, and that it is a copy of another.
-function shown.way(item, tunnel, copy)
+function tagging.way(item, tunnel, copy)
   if tunnel and not fields.skip.tunnel then
     item:add(F.tunnel, tunnel)
   end
@@ -74,4 +74,4 @@ function shown.way(item, tunnel, copy)
   end
 end
 
-return shown
+return tagging

@@ -1,7 +1,7 @@
 -- Which of the plugin's fields this run can show. `tshark -T fields` builds every field that a
 -- plugin adds, asked for or not, and most of the plugin's cost would be that. Where the operating
 -- system tells the command line (Linux), fields that it does not name are left out.
-local wanted = {}
+local command_line = {}
 
 -- Columns of Wireshark itself: they show none of our fields.
 local PLAIN_COLUMN = {
@@ -11,7 +11,7 @@ local PLAIN_COLUMN = {
 
 -- arguments: the command line as a list. Returns a function (abbreviation) -> boolean, or nil
 -- where every field may be needed.
-function wanted.fields(arguments)
+function command_line.fields(arguments)
   local fields_mode = false
   for i, argument in ipairs(arguments) do
     if argument == "-Tfields" or (argument == "-T" and arguments[i + 1] == "fields") then
@@ -36,7 +36,7 @@ function wanted.fields(arguments)
 end
 
 -- The capture that is read, or nil for a live one.
-function wanted.capture(arguments)
+function command_line.capture(arguments)
   for i, argument in ipairs(arguments) do
     if argument == "-r" or argument == "--read-file" then
       return arguments[i + 1]
@@ -63,7 +63,7 @@ local function asking(arguments)
 end
 
 -- Whether anything but the script's own arguments names the plugin: a filter or a field.
-function wanted.names_plugin(arguments)
+function command_line.names_plugin(arguments)
   for argument in asking(arguments) do
     if argument:find("pacsflow", 1, true) then
       return true
@@ -73,7 +73,7 @@ function wanted.names_plugin(arguments)
 end
 
 -- Whether anything names the protocol itself and not only fields of it.
-function wanted.names_protocol(arguments)
+function command_line.names_protocol(arguments)
   for argument in asking(arguments) do
     if (argument .. " "):find("pacsflow[^.]") then
       return true
@@ -83,7 +83,7 @@ function wanted.names_protocol(arguments)
 end
 
 -- Whether every frame is dissected once, and only to print its fields.
-function wanted.one_pass(arguments)
+function command_line.one_pass(arguments)
   for _, argument in ipairs(arguments) do
     if argument:find("^%-[2RYzw]") or argument:find("^%-%-r") then
       return false
@@ -93,7 +93,7 @@ function wanted.one_pass(arguments)
 end
 
 -- The command line of this process, or nil where the system does not tell it.
-function wanted.command_line()
+function command_line.read()
   local file = io.open("/proc/self/cmdline", "rb")
   local text = file and file:read(131072)
   if file then
@@ -109,4 +109,4 @@ function wanted.command_line()
   return arguments
 end
 
-return wanted
+return command_line

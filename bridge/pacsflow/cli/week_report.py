@@ -39,7 +39,7 @@ def build(request: Request, config: Path | None = None, **chosen: object) -> Wee
 
     `chosen` are further fields of `Options`.
     """
-    from pacsflow.cli.asking import inventory_of, opened
+    from pacsflow.cli.inputs import inventory_of, opened
     from pacsflow.report.build import build_report
 
     options = _options(request, config, **chosen)

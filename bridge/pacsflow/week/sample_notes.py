@@ -10,18 +10,18 @@ from pacsflow.terms import message
 
 if TYPE_CHECKING:
     from pacsflow.terms.message import Message
-    from pacsflow.week.traffic import Slice
+    from pacsflow.week.traffic import Scope
 
 
-def notes(part: Slice) -> list[Message]:
+def notes(scope: Scope) -> list[Message]:
     """Return a message for each thing that a reader of the week's estimates has to know."""
-    if part.origin != "sflow":
+    if scope.origin != "sflow":
         return []
-    week = part.week
-    found = estimates(part.connection, "bytes", origin=part.origin)
+    week = scope.week
+    found = estimates(scope.connection, "bytes", origin=scope.origin)
     hours = [total for hour, total in found.items() if week.start <= hour < week.end]
     few = sum(total.few for total in hours)
-    told = read_sampling(part.connection, week.start, week.end).notes()
+    told = read_sampling(scope.connection, week.start, week.end).notes()
     if few:
         hours_seen = message.count(len(hours))
         told.insert(0, message.message("few-samples", few=message.count(few), hours=hours_seen))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pacsflow.cli.options import Request
     from pacsflow.ledger import Entry
     from pacsflow.pseudonyms import Pseudonyms
-    from pacsflow.readers import Found
+    from pacsflow.readers import Inputs
 
 LOSSES = 10
 """So many sources are named of which rows were lost, and so many remarks said."""
@@ -47,7 +47,7 @@ class Opened:
     pseudonyms: Pseudonyms | None = None
 
 
-def sources(request: Request) -> Found:
+def sources(request: Request) -> Inputs:
     """Return what the inputs are; the options about captures must have one to be about.
 
     Raises

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COPY, NO_ADDRESS, THROUGH = "copy, ", "no address, ", "through "
-BROKEN = ("cut or broken IP", "cut", "nested too deeply", "link type")
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class FateCount:
     """Frames that one thing holds for: see docs/tag-logs.md, capture.log."""
 
     ts: Decimal
@@ -37,7 +36,7 @@ class Told:
         Its rows.
     """
 
-    counts: tuple[Count, ...]
+    counts: tuple[FateCount, ...]
 
     def frames(self, what: str) -> int:
         """Return the frames of rows whose `what` begins so."""
@@ -142,5 +141,7 @@ def read(path: Path) -> Told:
         cells = line.split("\t")
         if not line.startswith("#") and len(cells) == 6:
             ts, last, what, frames, size, detail = cells
-            counts.append(Count(Decimal(ts), Decimal(last), what, int(frames), int(size), detail))
+            counts.append(
+                FateCount(Decimal(ts), Decimal(last), what, int(frames), int(size), detail)
+            )
     return Told(tuple(counts))

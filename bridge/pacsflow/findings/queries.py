@@ -38,11 +38,11 @@ def ask(
     Weeks count from the report's own, 0; -1 is the one before. `t` is the start of an association
     and `until` its end, seconds since the epoch.
     """
-    start, end = facts.part.week.shifted(first).start, facts.part.week.shifted(last).end
+    start, end = facts.scope.week.shifted(first).start, facts.scope.week.shifted(last).end
     head = """WITH rows AS (
         SELECT *, epoch_us(ts) / 1e6 AS t, epoch_us(ts) / 1e6 + coalesce(duration, 0) AS until
         FROM associations WHERE ts >= ? AND ts < ?) """
-    return facts.part.connection.execute(head + query, [start, end, *values]).fetchall()
+    return facts.scope.connection.execute(head + query, [start, end, *values]).fetchall()
 
 
 LATEST, FIRST, LARGEST, GAPS = "max(ts) DESC", "min(ts)", "max(bytes) DESC", "max(missed) DESC"
@@ -73,7 +73,7 @@ def linked(
     `where` may ask for ts, source (the originator), destination, bytes and missed.
     """
     query = _LINKED.format(where=where, order=order, most=ROWS)
-    rows = facts.part.connection.execute(query, [start, end, *values]).fetchall()
+    rows = facts.scope.connection.execute(query, [start, end, *values]).fetchall()
     return uids(row[0] for row in rows)
 
 
@@ -92,8 +92,8 @@ def linked_to(
 
 def raised(facts: Facts, *names: str) -> list[set[str]]:
     """Return, for each DICOM notice of these names in the week, the hosts that it names."""
-    week = facts.part.week
-    rows = facts.part.connection.execute(
+    week = facts.scope.week
+    rows = facts.scope.connection.execute(
         """SELECT DISTINCT src, dst, "id.orig_h", "id.resp_h" FROM notices
            WHERE ts >= ? AND ts < ? AND list_contains(?, note)""",
         [week.start, week.end, [f"DICOM::{name}" for name in names]],
@@ -108,8 +108,8 @@ def covered(notices: Iterable[set[str]], *hosts: str) -> bool:
 
 def history_days(facts: Facts) -> float:
     """Return how many days before the week associations reach back, 0 where none is older."""
-    week = facts.part.week
-    row = facts.part.connection.execute(
+    week = facts.scope.week
+    row = facts.scope.connection.execute(
         "SELECT epoch_us(min(ts)) FROM associations WHERE ts < ?", [week.start]
     ).fetchall()[0]
     return (week.start.timestamp() - row[0] / 1e6) / 86400 if row[0] is not None else 0.0

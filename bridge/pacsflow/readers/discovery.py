@@ -31,7 +31,7 @@ CAPTURES = (".pcap", ".pcapng", ".cap")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Inputs:
     """The inputs that can be read, and those that cannot, each with its reason.
 
     `unused` are Zeek logs that pacsflow has no use for, such as dns.log, or whose rows stand in
@@ -62,7 +62,7 @@ class Found:
         return f"passed over: {', '.join(parts)}" if parts else ""
 
 
-def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) -> Found:
+def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) -> Inputs:
     """Recognise files, folders (with what is below them), globs, and ``-`` for standard input.
 
     A file named by the user that is nothing pacsflow reads is a problem; one met inside a folder
@@ -102,7 +102,7 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
     kept, twins = _without_twins(list(sources.values()))
     if capture:
         kept = _with_options(kept, capture)
-    return Found(tuple(kept), tuple(problems), (*unused, *twins), simulated, dict(passed))
+    return Inputs(tuple(kept), tuple(problems), (*unused, *twins), simulated, dict(passed))
 
 
 def _without_twins(sources: list[Source]) -> tuple[list[Source], list[Source]]:

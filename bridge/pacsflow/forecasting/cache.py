@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pacsflow.forecasting.values import (
+from pacsflow.forecasting.results import (
     Diagnostics,
     Forecast,
     JointError,
