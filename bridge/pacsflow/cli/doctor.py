@@ -29,7 +29,7 @@ def doctor(how: FormatOption = OutputFormat.TABLE) -> int:
     rows += [_library(name) for name in LIBRARIES]
     rows += [_tshark(), _zeek(), _analyzer(), _plugin(), _chromium(), _graphviz()]
     columns = ["what", "state", "version", "used_for", "how_to_get_it"]
-    emit("", columns, rows, how)
+    emit("", columns, rows, how, spare={"used_for"})
     return USABLE if all(row[1] != "broken" for row in rows) else 2
 
 

@@ -15,6 +15,9 @@ from pacsflow.cli.week_report import (
 )
 from pacsflow.json_values import to_json_value
 
+SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", "uids"}
+"""What a narrow terminal has no room for first."""
+
 
 @app.command()
 @reading(REPORTED)
@@ -30,11 +33,15 @@ def findings(
 
     Example: `pacsflow findings --ledger /srv/pacsflow --fail-on high || mail -s pacsflow it@...`
     """
+    from pacsflow.words.codes import area_names, words
     from pacsflow.words.language import Language as Words
     from pacsflow.words.saying import finding_said
+    from pacsflow.words.tables import FINDINGS
 
     made = build(request, config, forecasts=not no_forecast)
-    words = Words(lang.value, made.zone)
+    language = Words(lang.value, made.zone)
+    word, areas = words(language), area_names(language)
+    people = how is OutputFormat.TABLE
     columns = [
         "severity", "area", "title", "evidence", "action", "count", "rule", "hosts", "ae_titles",
         "start_utc", "end_utc", "uids",
@@ -43,14 +50,17 @@ def findings(
         columns.append("values")
     rows: list[list[object]] = []
     for finding in made.findings:
-        said = finding_said(finding, words)
+        said = finding_said(finding, language)
         hosts = [party.address for party in finding.parties]
         titles = sorted({title for party in finding.parties for title in party.ae_titles})
-        row: list[object] = [finding.severity.value, finding.area, said.title, list(said.evidence)]
+        severity, area = finding.severity.value, finding.area
+        row: list[object] = [word(severity).lower(), areas[area]] if people else [severity, area]
+        row += [said.title, "; ".join(said.evidence) if people else list(said.evidence)]
         row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
         row += [finding.end, list(finding.rows)]
         if how is OutputFormat.JSON:
             row.append({name: to_json_value(value) for name, value in finding.values})
         rows.append(row)
-    emit(f"Findings of {made.week}", columns, rows, how)
+    title = language.gettext(FINDINGS) % {"week": made.week, "zone": made.zone}
+    emit(title, columns, rows, how, spare=SPARE, say=language.gettext)
     return exit_code(made, fail_on)

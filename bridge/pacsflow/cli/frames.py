@@ -252,5 +252,5 @@ def _matches(
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - a cell is of any type
     if hasattr(value, "isoformat"):
-        return value.isoformat(sep=" ", timespec="microseconds").replace("+00:00", "")
+        return value.isoformat(sep=" ", timespec="microseconds").replace("+00:00", "Z")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -12,22 +13,27 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import warn
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import OutputFormat, emit
+from pacsflow.cli.tables import OutputFormat, cell_width, emit
 from pacsflow.errors import UsageError
+from pacsflow.printable import escape_controls
 from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
+from pacsflow.words.tables import LEFT_OUT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pacsflow.programs.pyshark_view import FrameView
 
 SHOWN = {
-    "ts": ("Time (UTC)", 15), "source": ("From", 22), "destination": ("To", 22),
+    "ts": ("Time (UTC)", 15), "source": ("From", 21), "destination": ("To", 21),
     "association": ("Id", 4), "calling_ae": ("Calling AE", 16), "called_ae": ("Called AE", 16),
     "state": ("State", 9), "operation": ("Operation", 9), "modality": ("Modality", 8),
     "status": ("Status", 24),
 }  # fmt: skip
-"""What a line of the table shows: heading and width of the columns that are in it."""
+"""What a line of the table shows: heading and usual width of the columns that are in it."""
+NEEDED = ("ts", "association", "operation", "state", "status", "calling_ae", "called_ae", "source")
+"""What a narrow terminal shows rather than the rest, the first before the later."""
 
 
 @app.command()
@@ -54,13 +60,17 @@ def live(
     if how is OutputFormat.CSV:
         raise UsageError("live writes a table, or --format json: one object a line")
     sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
+    names = fitting(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     if how is OutputFormat.TABLE:
-        _write(_aligned([heading for heading, _ in SHOWN.values()]))
+        if left := [heading for name, (heading, _) in SHOWN.items() if name not in names]:
+            told = LEFT_OUT.replace("csv", "json") % {"columns": ", ".join(left)}
+            sys.stderr.write(f"{told}\n")
+        _write(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
     lines, associations = 0, set()
     try:
         frames = live_frames(interface)
         for frame in frames if every_frame else news(frames):
-            _write(_json(frame) if how is OutputFormat.JSON else _line(frame))
+            _write(_json(frame) if how is OutputFormat.JSON else aligned(_cells(frame), names))
             lines += 1
             associations.add(frame.tags.get("assoc.id"))
             if lines == count:
@@ -75,17 +85,30 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _aligned(cells: list[str]) -> str:
-    widths = (width for _, width in SHOWN.values())
-    return " ".join(
-        cell[:width].ljust(width) for cell, width in zip(cells, widths, strict=True)
-    ).rstrip()
+def fitting(width: int | None) -> list[str]:
+    """Return the columns that a terminal of `width` columns has room for; None has it for all."""
+    if width is None:
+        return list(SHOWN)
+    taken, room = set[str](), width + 1
+    for name in (*NEEDED, *SHOWN):
+        if name not in taken and SHOWN[name][1] < room:
+            taken.add(name)
+            room -= SHOWN[name][1] + 1
+    return [name for name in SHOWN if name in taken]
 
 
-def _line(frame: FrameView) -> str:
+def aligned(cells: dict[str, str], names: Sequence[str]) -> str:
+    """Return a line; what is wider than its column is whole, and moves what follows it."""
+    padded = (
+        cells[name] + " " * (SHOWN[name][1] - cell_width(cells[name])) for name in names
+    )  # fmt: skip
+    return " ".join(padded).rstrip()
+
+
+def _cells(frame: FrameView) -> dict[str, str]:
     row = dict(zip(COLUMNS, frame.row(), strict=True))
     row["ts"] = datetime.fromtimestamp(frame.ts, UTC).strftime("%H:%M:%S.%f")
-    return _aligned([str(row[name]) for name in SHOWN])
+    return {name: escape_controls(str(row[name])) for name in SHOWN}
 
 
 def _json(frame: FrameView) -> str:
@@ -97,7 +120,7 @@ def show_association(capture: Path, association: int, number: int, how: OutputFo
     rows = []
     for frame in association_frames(capture, association, warn=warn):
         row = frame.row()
-        row[1] = datetime.fromtimestamp(frame.ts, UTC).isoformat(sep=" ", timespec="microseconds")
+        row[1] = datetime.fromtimestamp(frame.ts, UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ")
         rows.append(row)
         if len(rows) >= number:
             break

@@ -6,15 +6,17 @@ import math
 import re
 import shutil
 import sys
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.printable import escape_controls
+from pacsflow.words.tables import LEFT_OUT, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    Say = Callable[[str], str]
 
 
 class OutputFormat(StrEnum):
@@ -30,6 +32,8 @@ GAP = 2
 """Blanks between columns."""
 LONG = 24
 """Columns of a terminal that a text keeps at least before it is folded further."""
+WHOLE = 64
+"""A word up to so wide (a UID, an address) is never broken; its column is left out before."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
 
 
@@ -40,6 +44,7 @@ def emit(
     how: OutputFormat,
     *,
     spare: Collection[str] = (),
+    say: Say = str,
 ) -> None:
     """Write a result to standard output as a table, JSON objects or CSV.
 
@@ -55,10 +60,12 @@ def emit(
         For people or for programs.
     spare
         Columns that a narrow terminal leaves out before others.
+    say
+        Says headings in the reader's language; programs get the names as they are.
     """
     if how is OutputFormat.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(table(title, columns, rows, width, spare=spare))
+        sys.stdout.write(table(title, columns, rows, width, spare=spare, say=say))
         return
     from pacsflow.export.rows import to_csv, to_objects
 
@@ -85,39 +92,45 @@ def table(
     width: int | None,
     *,
     spare: Collection[str] = (),
+    say: Say = str,
 ) -> str:
     """Return a table of at most `width` columns of a terminal; None is as wide as it takes.
 
     Numbers, times and words are never broken. Texts are folded between words; what is still too
     wide for the terminal is left out by whole columns, and a line below names them. A column in
-    which no row has anything is not shown.
+    which no row has anything is not shown on a terminal; a program that reads a pipe gets it.
     """
     head = [f"{escape_controls(title)}\n"] if title else []
     if not rows:
-        return "".join([*head, "nothing\n"])
-    kept = [i for i in range(len(columns)) if any(row[i] not in NOTHING for row in rows)] or [0]
-    made = [_column(columns[i], [row[i] for row in rows]) for i in kept]
-    fitting = made if width is None else _fit(made, width, spare)
-    for column in fitting if width is None else ():
-        column.width = column.wide
+        return "".join([*head, f"{say(NONE)}\n"])
+    made = [_column(name, [row[i] for row in rows], say) for i, name in enumerate(columns)]
+    if width is None:
+        for column in made:
+            column.width = column.wide
+        return "".join([*head, *_lines(made)])
+    filled = [
+        column
+        for i, column in enumerate(made)
+        if any(row[i] not in NOTHING for row in rows)
+    ]  # fmt: skip
+    made = filled or made[:1]
+    fitting = _fit(made, width, spare)
     lines = [*head, *_lines(fitting)]
-    left = [column.head for column in made if column not in fitting]
-    if left:
-        told = f"left out, for the terminal is too narrow: {', '.join(left)}"
-        lines += [f"{line}\n" for line in fold(f"{told} (--format csv has all)", width or 80)]
+    if left := [column.head for column in made if column not in fitting]:
+        lines += [f"{line}\n" for line in fold(say(LEFT_OUT) % {"columns": ", ".join(left)}, width)]
     return "".join(lines)
 
 
-def _column(name: str, cells: Sequence[Any]) -> _Column:
+def _column(name: str, cells: Sequence[Any], say: Say) -> _Column:
     numeric = any(isinstance(cell, (int, float)) for cell in cells)
     texts = [shown(cell, name) for cell in cells]
-    head = name.replace("_", " ")
+    head = say(name.replace("_", " "))
     wide = max(map(cell_width, [head, *texts]))
     if numeric:
         least = max(map(cell_width, [*head.split(), *texts]))
     else:
         longest = max(map(cell_width, _words(" ".join([head, *texts]))), default=1)
-        least = longest if longest <= LONG or _is_time(texts) else LONG
+        least = longest if longest <= WHOLE or _is_time(texts) else WHOLE
         least = max(least, min(LONG, max(map(cell_width, texts))))
     return _Column(name, head, texts, numeric, min(least, wide), wide)
 
@@ -136,10 +149,16 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def _fit(columns: list[_Column], width: int, spare: Collection[str]) -> list[_Column]:
-    """Set the widths of as many columns as fit, the first ones before the later ones."""
+    """Set the widths of as many columns as fit, the first ones before the later ones.
+
+    Spare ones stand only where all others do.
+    """
     fitting: list[_Column] = []
     room = width + GAP
-    for column in sorted(columns, key=lambda c: c.name in spare):  # stable: the rest as they stand
+    others = [column for column in columns if column.name not in spare]
+    for column in [*others, *(column for column in columns if column.name in spare)]:
+        if column.name in spare and len(fitting) < len(others):
+            break
         if not fitting:
             column.least = min(column.least, width)
         if column.least + GAP <= room:
@@ -213,10 +232,9 @@ def cell_width(text: str) -> int:
     """Return how many columns of a terminal a text takes: wide letters two, marks none."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+    from wcwidth import wcswidth
+
+    return max(0, wcswidth(text))
 
 
 def shown(cell: Any, column: str = "") -> str:  # noqa: ANN401 - a cell is of any type
@@ -269,4 +287,4 @@ def quantity(value: float, unit: str) -> str:
     if unit == "bytes":
         return octets(value)
     whole = abs(value) >= 1000 or float(value).is_integer()
-    return f"{round(value) if whole else value:{',' if whole else ',.4g'}} {unit}".strip()
+    return f"{figure(round(value) if whole else value)} {unit}".strip()

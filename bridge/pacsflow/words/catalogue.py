@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pacsflow.words.language import N_
+from pacsflow.words.marks import N_
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,6 @@ BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def N_(message: str) -> str:  # noqa: N802 - gettext's name for "translate later"
-    """Mark `message` for the catalogues."""
-    return message
-
-
 def languages() -> tuple[str, ...]:
     """Return the languages there are, as BCP 47 tags: English and one for each catalogue."""
     found = (item.name for item in files(__package__).joinpath("locale").iterdir() if item.is_dir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacsflow.words.language import N_
+from pacsflow.words.marks import N_
 
 NOTES: dict[str, str | tuple[str, str, str]] = {
     # forecasts: where two forms are given, the first name decides between one and several

@@ -10,7 +10,8 @@ from pacsflow.terms.message import Kind, Message, Value
 from pacsflow.terms.party import Party
 from pacsflow.words.catalogue import NOTICE, NOTICES, RULES, Text
 from pacsflow.words.codes import words
-from pacsflow.words.language import N_, NOTHING, Language
+from pacsflow.words.language import NOTHING, Language
+from pacsflow.words.marks import N_
 from pacsflow.words.notes import NOTES
 from pacsflow.words.text import neutralise, shorten
 

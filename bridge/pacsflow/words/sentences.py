@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pacsflow.report.weekly import Status
 from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import area_names
-from pacsflow.words.language import N_
+from pacsflow.words.marks import N_
 from pacsflow.words.saying import finding_said, message_said, party_name
 from pacsflow.words.text import prose, shorten
 

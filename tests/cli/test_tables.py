@@ -1,0 +1,269 @@
+"""Every table of every command: each value is whole, or its column is named below it.
+
+Looked at from outside: what is printed is measured by wcwidth and held against the cells.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+import sys
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from wcwidth import wcwidth
+
+from conftest import CAPTURES, json_log
+from pacsflow.cli import COMMANDS, commands, live, main, tables
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
+import sflow_encoder as sflow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T0 = 1772438400
+WIDTHS = (60, 80, 100, 160)
+WIDE, RIGHT, MARKS = "放射科工作站読影端末超音波", "قسم الأشعة رقم", "e\u0301" * 8
+LONG = ".".join(["radiology-" + "x" * 40] * 5)[:253]
+HUGE = 10**12
+HOSTS = ["10.0.0.1", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", "10.0.0.3", "203.0.113.250"]
+TITLES = [WIDE, RIGHT, MARKS, "=CMD|' /C calc'!A"]
+
+
+class Shown(NamedTuple):
+    """What a command asked to be shown."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[list[Any]]
+    more: dict[str, Any]
+
+
+def dicom(number: int) -> dict[str, object]:
+    who, other = number % 4, (number + 1) % 4
+    return {
+        "ts": T0 + number * 3600.0, "uid": f"C{number}x1Zf2mQ8sVb7", "id.orig_h": HOSTS[who],
+        "id.orig_p": 40000 + number, "id.resp_h": HOSTS[other], "id.resp_p": 104,
+        "calling_ae": TITLES[who], "called_ae": TITLES[other],
+        "result": "rejected" if number % 2 else "accepted", "end": "released",
+        "duration": 1e-5 * 10 ** (number % 9), "store_rq": HUGE + number, "rsp_failure": HUGE,
+        "data_bytes_orig": HUGE * number, "data_bytes_resp": 7391904,
+        "services": ["storage", "query", "retrieve", "verification", "mpps", "commitment"],
+        "modalities": ["CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA"],
+        "orig_impl_uid": "1.2." + "3" * 60, "flags": ["midstream", "truncated"],
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with hostile logs, what they are, a ledger of them, sFlow and a damaged ledger."""
+    folder = tmp_path_factory.mktemp("tables")
+    (folder / "logs").mkdir()
+    hours = [
+        {"ts": T0 + h * 3600.0, "uid": f"D{h}_{n}", "id.orig_h": HOSTS[n],
+         "id.resp_h": HOSTS[(n + 1) % 4], "orig_ip_bytes": HUGE * (n + 1), "resp_ip_bytes": n,
+         "orig_pkts": HUGE, "service": "dicom" if n else "a-service-of-a-long-name"}
+        for h in range(40) for n in range(4)
+    ]  # fmt: skip
+    (folder / "logs/conn.log").write_text(json_log(hours))
+    rows = [dicom(n) for n in range(40)]
+    (folder / "logs/dicom.log").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    head = "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n#types"
+    named = zip(HOSTS, (LONG, WIDE, RIGHT), strict=False)
+    lines = "".join(f"{host}\t{name}\tmodality\tCT\t{LONG}\n" for host, name in named)
+    (folder / "inv.tsv").write_text(head + "\tstring" * 5 + "\n" + lines)
+    for name in ("ledger", "broken"):
+        assert main(["ingest", str(folder / "logs"), "--ledger", str(folder / name)]) == 0
+    next((folder / "broken").rglob("*.parquet")).write_bytes(b"no")
+    head = sflow.raw_header(
+        sflow.tcp(HOSTS[0], 40000, HOSTS[2], 104, length=1480, payload=b"\x04\0"), 1500
+    )
+    samples = [sflow.flow_sample(n, 3, 512, 512 * n, [head]) for n in range(1, 30)]
+    counts = [
+        sflow.counter_sample(n, 3, [sflow.interface_counters(3, HUGE * n, 10**6 * n)])
+        for n in range(1, 30)
+    ]
+    frames = [
+        (n * 30.0, sflow.udp(sflow.datagram("192.0.2.1", n, n * 30000, [sample, count])))
+        for n, (sample, count) in enumerate(zip(samples, counts, strict=True), 1)
+    ]
+    sflow.write_pcap(folder / "sflow.pcap", frames)
+    week = "".join(
+        f"2026-03-{2 + h // 24:02d} {h % 24:02d}:00,{1e-6 * (h % 24 + h % 7) + (h == 480)}\n"
+        for h in range(24 * 21)
+    )
+    (folder / f"{'series' * 8}.csv").write_text(f"time,{'value' * 20}\n{week}")
+    return folder
+
+
+def cases(folder: Path) -> dict[str, list[object]]:
+    """Return a command line for every table that there is."""
+    logs, ledger, inventory = folder / "logs", folder / "ledger", folder / "inv.tsv"
+    asked, series = ["-l", ledger, "-i", inventory], folder / f"{'series' * 8}.csv"
+    tops = {
+        f"top {by}": ["top", *asked, "--by", by]
+        for by in ("source", "destination", "pair", "service", "time")
+    }
+    frames = CAPTURES / "store_ct_mr.pcapng"
+    return tops | {
+        "top protocol": ["top", frames, "--by", "protocol"],
+        "top sflow": ["top", folder / "sflow.pcap"],
+        "associations": ["associations", *asked],
+        "endpoints": ["endpoints", *asked],
+        "endpoints sflow": ["endpoints", CAPTURES / "sampled_1in10_snap128.pcap",
+                            "--sampling-rate", 10],
+        "series": ["series", "-l", ledger],
+        "series sflow": ["series", folder / "sflow.pcap"],
+        "map": ["map", *asked],
+        "show": ["show", HOSTS[1], logs],
+        "show frames": ["show", "127.0.0.1", frames, "-n", 5],
+        "show association": ["show", "association:1", frames],
+        "findings": ["findings", *asked, "--no-forecast"],
+        "findings pt-BR": ["findings", *asked, "--no-forecast", "--lang", "pt-BR"],
+        "forecast": ["forecast", series],
+        "forecast backtest": ["forecast", series, "--backtest"],
+        "forecast anomalies": ["forecast", series, "--anomalies"],
+        "sampling": ["sampling", folder / "sflow.pcap"],
+        "ledger info": ["ledger", "info", ledger],
+        "ledger verify": ["ledger", "verify", folder / "broken"],
+        "doctor": ["doctor"],
+    }  # fmt: skip
+
+
+ELSEWHERE = {"live", "cross-check"}
+"""Tables of what takes an interface or Zeek: tests of their own hold those against this."""
+
+
+@pytest.fixture(scope="module")
+def shown(there: Path) -> dict[str, list[Shown]]:
+    """Every table that the command lines show, before it is one."""
+    found: dict[str, list[Shown]] = {}
+    now: list[Shown] = []
+    real = tables.table
+
+    def spy(title: str, columns: Any, rows: Any, width: int | None, **more: Any) -> str:
+        now.append(Shown(title, columns, rows, more))
+        return real(title, columns, rows, width, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "table", spy)
+        for name, line in cases(there).items():
+            now = found.setdefault(name, [])
+            main([str(word) for word in line] + ["-f", "table"])
+    return found
+
+
+@pytest.mark.parametrize("name", cases(Path()))
+def test_each_value_is_whole_or_its_column_is_named(
+    shown: dict[str, list[Shown]], name: str
+) -> None:
+    assert any(table.rows for table in shown[name]), "no table was shown"
+    for table, width in itertools.product(shown[name], (*WIDTHS, None)):
+        text = tables.table(table.title, table.columns, table.rows, width, **table.more)
+        if not table.rows:
+            assert text == f"{table.title}\nnothing\n"
+            continue
+        check(text, table, width)
+
+
+def test_no_command_has_a_table_that_is_not_here() -> None:
+    there = {line[0] for line in cases(Path()).values()} | ELSEWHERE
+    for name in COMMANDS:
+        command = commands._imported(name)
+        parts = getattr(command, "commands", {name: command})
+        for part in parts.values():
+            formats = [p.type.choices for p in part.params if "--format" in p.opts]
+            if any("table" in choices for choices in formats):
+                assert name in there, f"{name} {part.name}"
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, None])
+def test_a_line_of_live_is_whole_and_its_columns_fit(width: int | None) -> None:
+    usual = {name: heading.ljust(room, "x") for name, (heading, room) in live.SHOWN.items()}
+    wide = {name: f"{name} {WIDE}" * 3 for name in usual}
+    names = live.fitting(width)
+    assert width is None or len(live.aligned(usual, names)) <= width
+    assert {"ts", "operation", "state"} <= {*names}
+    for cells in (usual, wide):
+        assert live.aligned(cells, names).split() == " ".join(cells[n] for n in names).split()
+
+
+def check(text: str, table: Shown, width: int | None) -> None:
+    """Hold a printed table against its cells."""
+    say = table.more.get("say", str)
+    lines = text.splitlines()[bool(table.title) :]
+    if width is not None:
+        assert max(wcswidth(line) for line in lines) <= width, (width, lines)
+    rule = next(i for i, line in enumerate(lines) if line and not line.strip("\u2500- "))
+    spans = [m.span() for m in re.finditer(r"[\u2500-]+", lines[rule])]
+    left = next((i for i, line in enumerate(lines) if line.startswith((LEFT, LEFT_PT))), len(lines))
+    head = printed(lines[:rule], spans)
+    body = printed(lines[rule + 1 : left], spans)
+    named = squeezed("".join(lines[left:]))
+    for place, column in enumerate(table.columns):
+        cells = [row[place] for row in table.rows]
+        heading = squeezed(say(column.replace("_", " ")))
+        expected = "".join(squeezed(expect(cell, column)) for cell in cells)
+        if (heading, expected) in zip(head, body, strict=True):
+            continue
+        empty = all(cell in (None, "", [], ()) for cell in cells)
+        assert width is not None, f"{column} is not whole in a pipe"
+        assert empty or heading in named, f"{column} is cut at {width}: {expected[:99]} {body}"
+
+
+LEFT, LEFT_PT = "left out, for the terminal", "fora, pois o terminal"
+
+
+def wcswidth(text: str) -> int:
+    return sum(max(0, wcwidth(letter)) for letter in text)
+
+
+def printed(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[str]:
+    """Return what stands in each span of terminal columns, line after line, without blanks."""
+    found = [""] * len(spans)
+    for line in lines:
+        at = 0
+        for letter in line:
+            for place, (start, end) in enumerate(spans):
+                if start <= max(0, at - (wcwidth(letter) <= 0)) < end:
+                    found[place] += letter
+            at += max(0, wcwidth(letter))
+    return [squeezed(text) for text in found]
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def expect(cell: Any, column: str) -> str:
+    """Return a cell as people should read it, worked out anew."""
+    match cell:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if cell else "no"
+        case list() | tuple():
+            return ", ".join(expect(item, "") for item in cell)
+        case int() | float() if "bytes" in column and "percent" not in column:
+            size, unit = float(cell), 0
+            while abs(size) >= 999.995 and unit < 5:
+                size, unit = size / 1000, unit + 1
+            name = ("B", "kB", "MB", "GB", "TB", "PB")[unit]
+            return f"{size:,.2f} {name}" if unit else f"{cell:,.0f} B"
+        case int():
+            return f"{cell:,}"
+        case float():
+            if not math.isfinite(cell):
+                return "-"
+            small = f"{Decimal(cell):.1e}" if 0 < abs(cell) < 0.1 else ""
+            return f"{Decimal(small):f}" if small else f"{cell:,.2f}"
+        case datetime():
+            return f"{cell:%Y-%m-%d %H:%M:%S}" + (f".{cell:%f}" if cell.microsecond else "") + "Z"
+        case _:
+            return str(cell)
