@@ -18,6 +18,8 @@ from pacsflow.forecasting import (
 )
 from pacsflow.forecasting.capacity import growth_a_month, student_975
 from pacsflow.series import HOUR
+from pacsflow.words.language import english
+from pacsflow.words.saying import message_said
 
 
 def test_a_night_of_copying_is_one_incident_with_its_endpoint() -> None:
@@ -105,13 +107,14 @@ def test_backtest_counts_by_hand() -> None:
     naive = np.mean(np.abs(y[3 * WEEK :] - y[2 * WEEK : 3 * WEEK])) / scale
     assert last.mase_naive168 == pytest.approx(naive)
     assert found.mase == pytest.approx(np.mean([row.mase for row in found.rows]))
-    assert "2 forecasts of the past" in found.sentence
+    said = message_said(found.outcome, english())
+    assert "2 forecasts of the past" in said
 
 
 def test_backtest_of_a_short_series_says_what_is_needed() -> None:
     found = backtest(series(working_week(1.5)))
     assert not found.rows
-    assert "too few" in found.sentence
+    assert found.outcome.key == "backtest-short"
 
 
 def test_capacity_is_reached_when_the_upper_bound_reaches_it() -> None:
@@ -121,10 +124,10 @@ def test_capacity_is_reached_when_the_upper_bound_reaches_it() -> None:
     hour = int(np.argmax(made.upper95 >= 60))
     found = capacity_outlook(past, made, 60.0)
     assert found.reached == made.start + hour * HOUR
-    assert "reaches the capacity" in found.sentence
+    assert [note.key for note in found.notes] == ["capacity-reached", "growth"]
     far = capacity_outlook(past, made, 1e6)
     assert far.reached is None
-    assert "stays below" in far.sentence
+    assert far.notes[0].key == "capacity-kept"
 
 
 def test_growth_a_month_with_its_interval() -> None:

@@ -13,7 +13,6 @@ from pacsflow.cli.week_report import (
     build,
     exit_code,
 )
-from pacsflow.json_values import to_json_value
 
 SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", "uids"}
 """What a narrow terminal has no room for first."""
@@ -59,7 +58,7 @@ def findings(
         row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
         row += [finding.end, list(finding.rows)]
         if how is OutputFormat.JSON:
-            row.append({name: to_json_value(value) for name, value in finding.values})
+            row.append(dict(finding.values))
         rows.append(row)
     title = language.gettext(FINDINGS) % {"week": made.week, "zone": made.zone}
     emit(title, columns, rows, how, spare=SPARE, say=language.gettext)

@@ -17,6 +17,8 @@ from pacsflow.cli.options import (
     SOURCES,
     FormatOption,
     HolidaysOption,
+    LanguageCode,
+    LanguageOption,
     Request,
     reading,
 )
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from pacsflow.forecasting import Backtest, Forecast, Incident, NotEnoughHistory
     from pacsflow.forecasting.results import CapacityOutlook
     from pacsflow.series import HourlySeries
+    from pacsflow.terms.message import Message
+    from pacsflow.words.language import Language
 
 _BUSY, _SENDERS = 10, 30
 _MEGABIT = 125_000
@@ -62,7 +66,7 @@ def forecast(
         float, typer.Option(min=0, help="Capacity an hour, in the unit of the series.")
     ] = 0.0,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Write the first series' plot (.svg or .png).")
+        Path | None, typer.Option("--plot", help="Write the first series' plot (.svg).")
     ] = None,
     everything: Annotated[
         bool, typer.Option("--each", help="Each PACS in and out, modality and busy device, too.")
@@ -72,6 +76,7 @@ def forecast(
         Combine | None,
         typer.Option(help="Of a csv: rows less than an hour apart are ...; sum by default."),
     ] = None,
+    lang: LanguageOption = LanguageCode.EN,
     how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Forecast the coming week by the hour, and say how far to trust it.
@@ -81,12 +86,13 @@ def forecast(
 
     Example: `pacsflow forecast traffic.csv --zone Europe/Lisbon --plot next-week.svg`
     """
-    if plot and plot.suffix.lower() not in {".svg", ".png"}:
-        raise UsageError(f"{plot.name}: a plot is written as .svg or .png")
+    if plot and plot.suffix.lower() != ".svg":
+        raise UsageError(f"{plot.name}: a plot is written as .svg")
     _refuse(backtest, unexpected, {"--plot": plot, "--capacity": capacity, "--horizon": horizon})
     from pacsflow import forecasting
     from pacsflow.forecasting import Forecast, HolidayCalendar
     from pacsflow.forecasting.csv_input import is_series_csv
+    from pacsflow.words.language import Language
 
     calendar = HolidayCalendar.parse(holidays) if holidays else None
     files = [Path(given) for given in request.inputs or ()]
@@ -105,6 +111,7 @@ def forecast(
         with asked(request, by_clock=True) as question:
             gathered = _from_ledger(question, each=everything, senders=unexpected)
     series, notes, zone = gathered.series, gathered.notes, request.zone
+    language = Language(lang.value, zone)
     for note in notes:
         warn(note)
     if backtest:
@@ -112,7 +119,7 @@ def forecast(
             tests = forecasting.backtest_many(
                 series, horizon=horizon or WEEK, holidays=calendar, zone=zone, progress=update
             )
-        _emit_backtests(tests, how)
+        _emit_backtests(tests, how, language)
         return
     if unexpected:
         found = [
@@ -135,8 +142,8 @@ def forecast(
         for s, f in zip(series, made, strict=True)
     ]
     if plot:
-        _plot(plot, series, made, zone)
-    _emit_forecasts(made, outlooks, how)
+        _plot(plot, series, made, zone, lang)
+    _emit_forecasts(made, outlooks, how, language)
 
 
 def _refuse(backtest: bool, unexpected: bool, options: dict[str, object]) -> None:
@@ -238,16 +245,31 @@ def _plot(
     series: Sequence[HourlySeries],
     made: Sequence[Forecast | NotEnoughHistory],
     zone: str,
+    lang: LanguageCode,
 ) -> None:
+    """Draw the first forecast there is, with two weeks of its history."""
     from pacsflow.forecasting import Forecast
-    from pacsflow.forecasting.plot import save
-    from pacsflow.words.language import english
-    from pacsflow.words.saying import message_said
+    from pacsflow.outputs import write_text
+    from pacsflow.series import HOUR
+    from pacsflow.week.curves import band, hours_of
+    from pacsflow.week.facts import Curve
+    from pacsflow_reports.plot import forecast_svg
 
     for history, found in zip(series, made, strict=True):
         if isinstance(found, Forecast):
-            verdict = message_said(found.verdict.message, english())
-            save(path, history, found, verdict, zone=zone)
+            begin = max(history.start, found.start - 2 * WEEK * HOUR)
+            curve = Curve(
+                found.series,
+                hours_of(history, begin, found.start),
+                forecast=band(found, found.start, found.horizon),
+                models=found.models,
+                verdict=found.verdict.message,
+            )
+            shown = found.diagnostics
+            drawn = forecast_svg(
+                curve, shown.acf, shown.pacf, shown.band, lang=lang.value, zone=zone
+            )
+            write_text(path, drawn)
             say(f"plot: {found.series} in {path}")
             return
     warn("no plot: no series has enough history")
@@ -255,15 +277,15 @@ def _plot(
 
 def _json(value: object) -> None:
     from pacsflow.export.rows import to_json
-    from pacsflow.json_values import to_json_value
 
-    sys.stdout.write(to_json(to_json_value(value)))
+    sys.stdout.write(to_json(value))
 
 
 def _emit_forecasts(
     made: Sequence[Forecast | NotEnoughHistory],
     outlooks: Sequence[CapacityOutlook | None],
     how: OutputFormat,
+    language: Language,
 ) -> None:
     from pacsflow.forecasting import Forecast
 
@@ -282,10 +304,15 @@ def _emit_forecasts(
         columns = ["series", "hour_utc", "mean", "lower80", "upper80", "lower95", "upper95"]
         emit("", columns, [row for f in made if isinstance(f, Forecast) for row in _hours(f)], how)
     else:
-        emit("Forecast", ["series", "coming", "95 %", "verdict"], [_row(f) for f in made], how)
+        emit(
+            "Forecast",
+            ["series", "coming", "95 %", "verdict"],
+            [_row(f, language) for f in made],
+            how,
+        )
         for f, outlook in zip(made, outlooks, strict=True):
             if isinstance(f, Forecast) and outlook:
-                _more(f, outlook, alone=len(made) == 1)
+                _more(f, outlook, language, alone=len(made) == 1)
 
 
 def _hours(made: Forecast) -> list[list[Any]]:
@@ -296,32 +323,35 @@ def _hours(made: Forecast) -> list[list[Any]]:
     ]
 
 
-def _row(made: Forecast | NotEnoughHistory) -> list[Any]:
+def _row(made: Forecast | NotEnoughHistory, language: Language) -> list[Any]:
     from pacsflow.forecasting import NotEnoughHistory
-    from pacsflow.words.language import english
     from pacsflow.words.saying import message_said
 
     if isinstance(made, NotEnoughHistory):
-        return [made.series, None, None, message_said(made.reason, english())]
+        return [made.series, None, None, message_said(made.reason, language)]
     low, high = (quantity(bound, made.unit) for bound in made.total95)
     total = quantity(float(made.mean.sum()), made.unit)
-    return [made.series, total, f"{low} to {high}", message_said(made.verdict.message, english())]
+    return [made.series, total, f"{low} to {high}", message_said(made.verdict.message, language)]
 
 
-def _more(made: Forecast, outlook: CapacityOutlook, *, alone: bool) -> None:
+def _more(made: Forecast, outlook: CapacityOutlook, language: Language, *, alone: bool) -> None:
     """Say what else is known of one forecast; of a lone one, everything."""
     if alone:
         _details(made)
-        _say(outlook.sentence)
+        _say((*made.diagnostics.messages(), *made.notes), language)
+        _say(outlook.notes, language)
         return
     if outlook.capacity:
-        _say(f"{made.series}: {outlook.sentence}")
-    for note in made.notes:
-        _say(f"{made.series}: {note}")
+        _say(outlook.notes, language, made.series)
+    _say(made.notes, language, made.series)
 
 
-def _say(sentence: str) -> None:
-    typer.echo(escape_controls(sentence))
+def _say(messages: Sequence[Message], language: Language, series: str = "") -> None:
+    from pacsflow.words.saying import message_said
+
+    name = f"{escape_controls(series)}: " if series else ""
+    for message in messages:
+        typer.echo(name + message_said(message, language))
 
 
 def _details(made: Forecast) -> None:
@@ -335,11 +365,9 @@ def _details(made: Forecast) -> None:
         ],
         OutputFormat.TABLE,
     )
-    for sentence in (*made.diagnostics.sentences(), *made.notes):
-        _say(sentence)
 
 
-def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat) -> None:
+def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat, language: Language) -> None:
     if how is OutputFormat.JSON:
         _json(list(tests))
         return
@@ -363,7 +391,7 @@ def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat) -> None:
     emit("Forecasts of the past", columns, rows, how)
     if how is OutputFormat.TABLE:
         for t in tests:
-            _say(f"{t.series}: {t.sentence}")
+            _say([t.outcome], language, t.series)
 
 
 def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:

@@ -85,10 +85,9 @@ def report(
 def _write_json(made: WeeklyReport, out: Path | None) -> None:
     import orjson
 
-    from pacsflow.json_values import to_json_value
     from pacsflow.outputs import write_text
 
-    text = orjson.dumps(to_json_value(made), option=orjson.OPT_INDENT_2).decode() + "\n"
+    text = orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
     if out:
         write_text(out, text)
         sys.stdout.write(f"{out.resolve()}\n")

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def to_json(value: object) -> str:
-    """Return JSON text of lists, dictionaries and cells; numbers that are none are null."""
+    """Return JSON text of lists, dictionaries, dataclasses and cells; what is no number is null."""
     return orjson.dumps(_json(value), option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
@@ -63,6 +64,8 @@ def to_objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401 - likewise
+    if is_dataclass(value):
+        return _json(orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)))
     if isinstance(value, str):
         return escape_controls(str(value))
     if isinstance(value, dict):

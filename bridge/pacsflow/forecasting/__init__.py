@@ -18,7 +18,6 @@ from pacsflow.forecasting.results import (
     UnitRoot,
     Verdict,
 )
-from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.anomalies import anomalies, incidents
@@ -56,7 +55,6 @@ __all__ = [
     "forecast",
     "forecast_many",
     "incidents",
-    "to_json_value",
 ]
 
 

@@ -18,6 +18,7 @@ from pacsflow.forecasting.results import (
 )
 from pacsflow.forecasting.verdict import scaling, smape
 from pacsflow.series import HOUR
+from pacsflow.terms.message import Message, count, message, percent
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.calendar import HolidayCalendar
@@ -59,7 +60,7 @@ def backtest(
             series.unit,
             horizon,
             (),
-            f"{len(series)} hours are too few to test on: {first + horizon} are needed.",
+            message("backtest-short", there=count(len(series)), needed=count(first + horizon)),
         )
     if step:
         points = np.arange(last, first - 1, -step)[:origins][::-1]
@@ -96,15 +97,16 @@ def backtest(
             )
         )
     if not rows:
-        return Backtest(series.name, series.unit, horizon, (), "No hour could be compared.")
+        return Backtest(series.name, series.unit, horizon, (), Message("backtest-none"))
     mean = {
         name: float(np.mean([getattr(row, name) for row in rows]))
         for name in ("mase", "mase_naive168", "mase_naive24", "smape", "coverage95")
     }
     gain = 100 * (1 - mean["mase"] / mean["mase_naive168"]) if mean["mase_naive168"] else 0.0
-    word = "better" if gain >= 0 else "worse"
-    sentence = (
-        f"{len(rows)} forecasts of the past: {abs(gain):.0f} % {word} than last week's values, "
-        f"{100 * mean['coverage95']:.0f} % of the hours inside the 95 % interval."
+    outcome = message(
+        "backtest-better" if gain >= 0 else "backtest-worse",
+        forecasts=count(len(rows)),
+        percent=percent(round(abs(gain))),
+        inside=percent(round(100 * mean["coverage95"])),
     )
-    return Backtest(series.name, series.unit, horizon, tuple(rows), sentence, **mean)
+    return Backtest(series.name, series.unit, horizon, tuple(rows), outcome, **mean)

@@ -2,17 +2,16 @@
 
 A forecast is known by the hash of what it was made from: values, their first hour, horizon, zone,
 the code and the versions of what made it. Kept are the curve, its bands and its verdict, not the
-identification and the other candidates' scores. A file that cannot be read or written costs time,
-no answer.
+identification, the other candidates' scores and the notes. A file that cannot be read or written
+costs time, no answer.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from pacsflow.forecasting.results import (
     Diagnostics,
@@ -29,7 +29,6 @@ from pacsflow.forecasting.results import (
     NotEnoughHistory,
     Verdict,
 )
-from pacsflow.json_values import to_json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +39,7 @@ FILE = "forecasts.sqlite"
 MOST = 3000
 """So many forecasts are kept, about 7 kB each; the oldest go."""
 BANDS = ("mean", "lower80", "upper80", "lower95", "upper95")
+NOT_KEPT = {*BANDS, "diagnostics", "scores", "notes"}
 _TABLE = """
 CREATE TABLE IF NOT EXISTS forecasts (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, told TEXT NOT NULL, bands BLOB NOT NULL
@@ -59,8 +59,8 @@ def _made_by() -> tuple[str, ...]:
 
 def key_of(series: HourlySeries, horizon: int, zone: str) -> str:
     """Return what a forecast is known by."""
-    head = json.dumps([*_made_by(), series.unit, series.start.isoformat(), horizon, zone])
-    return hashlib.sha256(head.encode() + series.values.astype("<f8").tobytes()).hexdigest()
+    head = orjson.dumps([*_made_by(), series.unit, series.start, horizon, zone])
+    return hashlib.sha256(head + series.values.astype("<f8").tobytes()).hexdigest()
 
 
 def forecast_many_kept(
@@ -121,7 +121,7 @@ def _read(folder: Path | None, keys: Sequence[str]) -> dict[str, Answer]:
 
 def _restored(told: str, bands: bytes) -> Answer | None:
     try:
-        values: dict[str, Any] = json.loads(told)
+        values: dict[str, Any] = orjson.loads(told)
         if not bands:
             return NotEnoughHistory(**values)
         curves = np.frombuffer(bands, dtype="<f8").reshape(len(BANDS), -1)
@@ -134,7 +134,6 @@ def _restored(told: str, bands: bytes) -> Answer | None:
             total95=(float(low), float(high)),
             verdict=_verdict(**values.pop("verdict")),
             models=tuple(values.pop("models")),
-            notes=tuple(values.pop("notes")),
             left_out=tuple(
                 LeftOut(datetime.fromisoformat(one["start"]), one["hours"], one["direction"])
                 for one in values.pop("left_out")
@@ -162,15 +161,13 @@ def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:
         return
     rows = []
     for key, answer in fresh.items():
-        told, bands = to_json_value(answer), b""
+        told: object = answer
+        bands = b""
         if isinstance(answer, Forecast):
-            told = {
-                name: value
-                for name, value in told.items()
-                if name not in {*BANDS, "diagnostics", "scores"}
-            }
+            names = [one.name for one in fields(answer) if one.name not in NOT_KEPT]
+            told = {name: getattr(answer, name) for name in names}
             bands = b"".join(np.asarray(getattr(answer, n), "<f8").tobytes() for n in BANDS)
-        rows.append((key, json.dumps(told), bands))
+        rows.append((key, orjson.dumps(told).decode(), bands))
     try:
         with closing(sqlite3.connect(folder / FILE, timeout=10)) as database, database:
             database.execute(_TABLE)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pacsflow.forecasting.results import WEEK, CapacityOutlook
 from pacsflow.series import HOUR
+from pacsflow.terms.message import Message, at, change, count, message, months, percent
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.results import Floats, Forecast
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 _LEAST_WEEKS = 6
 _MOST_MISSING = 0.1
 _WEEKS_A_MONTH = 30 / 7
-FAR_MONTHS = 36
-"""What is farther away is told as more than this."""
 
 
 def capacity_outlook(
@@ -42,38 +41,25 @@ def capacity_outlook(
     peak = float(made.upper95.max(initial=0.0))
     growth = growth_a_month(series.values)
     reached = None
-    sentences = []
+    notes: list[Message] = []
     if capacity:
         over = np.flatnonzero(made.upper95 >= capacity)
         if over.size:
             reached = made.start + int(over[0]) * HOUR
-            sentences.append(
-                f"The upper 95 % bound reaches the capacity at {reached:%Y-%m-%d %H:%M} UTC, "
-                f"and in {over.size} of {made.horizon} hours."
-            )
+            hours = {"over": count(over.size), "hours": count(made.horizon)}
+            notes.append(message("capacity-reached", reached=at(reached), **hours))
         else:
-            sentences.append(
-                f"The upper 95 % bound stays below the capacity: {100 * peak / capacity:.0f} % of "
-                "it in the busiest hour."
-            )
+            notes.append(message("capacity-kept", share=percent(round(100 * peak / capacity))))
     if growth is None:
-        sentences.append(f"Growth is told from {_LEAST_WEEKS} whole weeks of history on.")
-        return CapacityOutlook(capacity, peak, reached, None, None, None, " ".join(sentences))
-    rate, low, high = growth
-    sentences.append(
-        f"Weekly totals change by {100 * rate:+.0f} % a month (95 % interval {100 * low:+.0f} to "
-        f"{100 * high:+.0f} %)."
-    )
+        notes.append(message("growth-later", weeks=count(_LEAST_WEEKS)))
+        return CapacityOutlook(capacity, peak, reached, None, None, None, tuple(notes))
+    rate, low, high = (100 * share for share in growth)
+    notes.append(message("growth", rate=change(rate), low=change(low), high=change(high)))
     soon = late = None
     if capacity and reached is None and low > 0:
-        soon, late = _months(peak, capacity, high), _months(peak, capacity, low)
-        sentences.append(
-            f"At this growth the capacity is reached in {_told(soon)} to {_told(late)} months."
-        )
-    told = " ".join(sentences)
-    return CapacityOutlook(
-        capacity, peak, reached, 100 * rate, 100 * low, 100 * high, told, soon, late
-    )
+        soon, late = _months(peak, capacity, high / 100), _months(peak, capacity, low / 100)
+        notes.append(message("capacity-months", months=months(soon, late)))
+    return CapacityOutlook(capacity, peak, reached, rate, low, high, tuple(notes), soon, late)
 
 
 def student_975(freedom: int) -> float:
@@ -118,7 +104,3 @@ def growth_a_month(values: Floats) -> tuple[float, float, float] | None:
 
 def _months(peak: float, capacity: float, rate: float) -> float:
     return math.log(capacity / max(peak, 1e-12)) / math.log1p(max(rate, 1e-9))
-
-
-def _told(months: float) -> str:
-    return f"{months:.0f}" if months <= FAR_MONTHS else f"more than {FAR_MONTHS}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting.results import HOURS_NEEDED, WEEK
+from pacsflow.terms.message import Message, count, message
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.results import Floats
@@ -30,7 +31,7 @@ class HistoryCondition:
     began
         Hours since the series began, where zeros before that are left out.
     notes
-        What was found, one sentence each.
+        What was found.
     """
 
     y: Floats
@@ -38,34 +39,31 @@ class HistoryCondition:
     level: float | None = None
     too_short: bool = False
     began: int | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def examine(y: Floats, first: int) -> HistoryCondition:
     """Return the history made ready for models, gaps left as they are."""
-    notes: list[str] = []
+    notes: list[Message] = []
     there = int(np.isfinite(y).sum())
     if there < HOURS_NEEDED:
         return HistoryCondition(y, first, too_short=True)
     gaps = len(y) - there
     if gaps:
-        notes.append(f"{gaps} of {len(y)} hours are without data; they count as missing, not zero.")
+        notes.append(message("history-gaps", gaps=count(gaps), hours=count(len(y))))
     alive = np.flatnonzero(np.nan_to_num(y) != 0)
     if not alive.size:
-        return HistoryCondition(y, first, 0.0, notes=(*notes, "Every hour with data is zero."))
+        return HistoryCondition(y, first, 0.0, notes=(*notes, Message("history-zero")))
     seen = y[np.isfinite(y)]
     if np.ptp(seen) == 0:
-        return HistoryCondition(
-            y, first, float(seen[0]), notes=(*notes, "All hours have one value.")
-        )
+        level = float(seen[0])
+        return HistoryCondition(y, first, level, notes=(*notes, Message("history-level")))
     silent = int(np.isfinite(y[alive[-1] + 1 :]).sum())
     if silent >= WEEK and silent > 2 * _longest_silence(y[: alive[-1] + 1]):
-        notes.append(
-            f"The series has been zero for its last {silent} hours: it is taken to have stopped."
-        )
+        notes.append(message("history-stopped", hours=count(silent)))
         return HistoryCondition(y, first, 0.0, notes=tuple(notes))
     if alive.size == 1:
-        notes.append("One hour alone is not zero; it is not expected again.")
+        notes.append(Message("history-one-hour"))
         return HistoryCondition(y, first, 0.0, notes=tuple(notes))
     y, first = _from_beginning(y, first, int(alive[0]), notes)
     if np.isfinite(y).sum() < HOURS_NEEDED:
@@ -73,12 +71,12 @@ def examine(y: Floats, first: int) -> HistoryCondition:
     return HistoryCondition(y, first, notes=tuple(notes))
 
 
-def _from_beginning(y: Floats, first: int, begin: int, notes: list[str]) -> tuple[Floats, int]:
+def _from_beginning(y: Floats, first: int, begin: int, notes: list[Message]) -> tuple[Floats, int]:
     """Leave out a week or more of zeros before the first traffic."""
     if np.isfinite(y[:begin]).sum() < WEEK:
         return y, first
     y, first = y[begin:], first + begin
-    notes.append(f"The series began {len(y)} hours ago; the zeros before are left out.")
+    notes.append(message("history-began", hours=count(len(y))))
     return y, first
 
 

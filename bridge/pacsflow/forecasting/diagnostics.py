@@ -20,6 +20,7 @@ from pacsflow.forecasting.models import (
 from pacsflow.forecasting.profiles import FittedRegression
 from pacsflow.forecasting.results import DAY, WEEK, Diagnostics, UnitRoot
 from pacsflow.forecasting.transform import fill
+from pacsflow.terms.message import Message, count, message, models, number, text
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.models import Fitted
@@ -71,7 +72,7 @@ def diagnose(y: Floats, parts: tuple[Fitted, ...], dm_p: float | None) -> Diagno
         return Diagnostics(
             adf=adf(level),
             kpss=kpss(level),
-            why="Every week repeats the one before: the weekly difference is zero throughout.",
+            why=(Message("weeks-repeat"),),
             dm_p=dm_p,
         )
     chosen = next((part for part in parts if isinstance(part, FittedSeasonalDifference)), None)
@@ -120,17 +121,15 @@ def _ljung_box(left: Floats, lag: int, used: int) -> float | None:
     return float(found["lb_pvalue"].iloc[0])
 
 
-def _why(model: FittedSeasonalDifference, rest: str) -> str:
+def _why(model: FittedSeasonalDifference, rest: str) -> tuple[Message, ...]:
     compared = model.arma.compared
     if not compared:
-        return f"{model.name}: too few hours to compare orders."
-    p, q, best = compared[0]
-    told = (
-        f"{model.name}: p = {p}, q = {q} has the smallest AICc of {len(compared)} orders on the "
-        "weekly difference"
-    )
+        return (message("order-given", model=models([model.name])),)
+    told = {"model": models([model.name]), "orders": count(len(compared))}
     if len(compared) > 1:
-        told += f", {compared[1][2] - best:.1f} below ({compared[1][0]},0,{compared[1][1]})"
-    if rest != model.name:
-        told += f"; the residuals are those of {rest}"
-    return told + "."
+        (_, _, best), (p, q, next_best) = compared[:2]
+        told |= {"below": number(next_best - best), "next": text(f"({p},0,{q})")}
+    why = message("order-chosen" if len(compared) > 1 else "order-alone", **told)
+    if rest == model.name:
+        return (why,)
+    return (why, message("residuals-of", model=models([rest])))

@@ -27,6 +27,7 @@ from pacsflow.forecasting.results import (
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.verdict import judge, scores
 from pacsflow.series import HOUR
+from pacsflow.terms.message import Message, at, count, message, number, percent
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.calendar import HolidayCalendar
@@ -124,8 +125,8 @@ def forecast(
         joint=joint_error(errors, width.half95(first + held_back.origins, WEEK)),
     )
     if capacity:
-        sentence = capacity_outlook(series, made, capacity).sentence
-        made = replace(made, notes=(*made.notes, sentence))
+        outlook = capacity_outlook(series, made, capacity)
+        made = replace(made, notes=(*made.notes, *outlook.notes))
     return made
 
 
@@ -143,36 +144,25 @@ def _dated(
     )
 
 
-def _left_out_notes(events: tuple[LeftOut, ...]) -> list[str]:
-    """Return what was left out in words: each, or where there are many, how many."""
+def _left_out_notes(events: tuple[LeftOut, ...]) -> list[Message]:
+    """Return what was left out: each, or where there are many, how many and the last."""
     if len(events) > _TOLD_EACH:
-        hours = sum(event.hours for event in events)
-        last = f"{events[-1].start:%Y-%m-%d %H:%M} UTC"
-        told = (
-            f"{len(events)} times, {hours} hours in all, the last from {last} on: far from the "
-            "same hours of other weeks, and it did not come again. The forecast leaves this out."
-        )
-        return [told]
+        hours = count(sum(event.hours for event in events))
+        last = at(events[-1].start)
+        return [message("left-out-many", times=count(len(events)), hours=hours, last=last)]
     return [
-        f"{event.hours} hour{'s' * (event.hours != 1)} from {event.start:%Y-%m-%d %H:%M} UTC on: "
-        f"far {event.direction} than the same hours of other weeks, and it did not come again. "
-        "The forecast leaves this out."
+        message(f"left-out-{event.direction}", start=at(event.start), hours=count(event.hours))
         for event in events
     ]
 
 
-def _holiday_note(effect: HolidayEffect) -> str:
+def _holiday_note(effect: HolidayEffect) -> Message:
     if not effect.days:
-        return "No holiday in the history: the coming ones are forecast as ordinary days."
+        return Message("holidays-none")
+    days, t = count(effect.days), number(effect.t)
     if not effect.shows:
-        return (
-            f"{effect.days} holidays in the history do not show (t {effect.t:.1f}): the coming "
-            "ones are forecast as ordinary days."
-        )
-    return (
-        f"{effect.days} holidays in the history lie {100 * effect.share:.0f} % of the way from "
-        f"ordinary days to Sundays (t {effect.t:.1f}), and so do the coming ones."
-    )
+        return message("holidays-hidden", days=days, t=t)
+    return message("holidays", days=days, share=percent(round(100 * effect.share)), t=t)
 
 
 def _level(

@@ -1,4 +1,4 @@
-"""The values that forecasting hands on: all frozen, all JSON-serialisable with `to_json_value`."""
+"""The values that forecasting hands on: all frozen; orjson writes them (OPT_SERIALIZE_NUMPY)."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class UnitRoot:
-    """A test for stationarity: statistic, p value, and what they say in words."""
+    """A test for stationarity: statistic, p value, and what they say, a word of `words.codes`."""
 
     statistic: float
     p: float
@@ -183,7 +183,7 @@ class Diagnostics:
     band
         95 % limits of `acf` and `pacf` of white noise, plus and minus.
     order, why
-        The chosen order and the reason, in words.
+        The chosen order, and the reason.
     aicc
         AICc of the orders that were compared (on one and the same difference), best first.
     ljung_box_24, ljung_box_168
@@ -203,42 +203,40 @@ class Diagnostics:
     pacf: tuple[float, ...] = ()
     band: float = math.nan
     order: str = ""
-    why: str = ""
+    why: tuple[Message, ...] = ()
     aicc: tuple[tuple[str, float], ...] = ()
     ljung_box_24: float | None = None
     ljung_box_168: float | None = None
     normality: float | None = None
     dm_p: float | None = None
 
-    def sentences(self) -> list[str]:
-        """Return the identification in words, one step a sentence."""
+    def messages(self) -> list[Message]:
+        """Return the identification to be said, one step a message."""
         told = []
         for what, adf, kpss in (
-            ("The series", self.adf, self.kpss),
-            ("Its weekly difference", self.adf_difference, self.kpss_difference),
+            ("", self.adf, self.kpss),
+            ("-difference", self.adf_difference, self.kpss_difference),
         ):
             if adf and kpss:
                 told.append(
-                    f"{what}: ADF {adf.statistic:.2f} (p {_p(adf.p)}): {adf.says}; "
-                    f"KPSS {kpss.statistic:.2f} (p {_p(kpss.p)}): {kpss.says}."
+                    message.message(
+                        f"unit-roots{what}",
+                        adf=message.number(adf.statistic),
+                        adf_p=message.probability(adf.p),
+                        adf_says=message.code(adf.says),
+                        kpss=message.number(kpss.statistic),
+                        kpss_p=message.probability(kpss.p),
+                        kpss_says=message.code(kpss.says),
+                    )
                 )
-        if self.why:
-            told.append(self.why)
-        box = [
-            f"p {_p(p)} at lag {lag}"
-            for lag, p in ((DAY, self.ljung_box_24), (WEEK, self.ljung_box_168))
-            if p is not None
-        ]
-        if box:
-            rest = "" if self.normality is None else f"; Jarque-Bera p {_p(self.normality)}"
-            told.append(f"Residuals: Ljung-Box {' and '.join(box)}{rest}.")
+        told += self.why
+        box = {"day": self.ljung_box_24, "week": self.ljung_box_168, "normality": self.normality}
+        if self.ljung_box_24 is not None or self.ljung_box_168 is not None:
+            shown = {name: message.probability(p) for name, p in box.items()}
+            told.append(message.message("residuals", **shown))
         if self.dm_p is not None:
-            told.append(f"Diebold-Mariano against last week's values: p {_p(self.dm_p)}.")
+            told.append(message.message("diebold-mariano", p=message.probability(self.dm_p)))
         return told
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +297,7 @@ class Forecast:
     scores
         Rolling-origin results of every candidate, best first.
     notes
-        What else a reader should know, one sentence each.
+        What else a reader should know.
     left_out
         Hours that the forecast did not learn from, in the order of time; `notes` tells of them.
     joint
@@ -319,7 +317,7 @@ class Forecast:
     verdict: Verdict
     diagnostics: Diagnostics
     scores: tuple[Score, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     joint: JointError | None = None
 
@@ -407,7 +405,7 @@ class Backtest:
     unit: str
     horizon: int
     rows: tuple[BacktestRow, ...]
-    sentence: str
+    outcome: Message
     mase: float | None = None
     mase_naive168: float | None = None
     mase_naive24: float | None = None
@@ -430,8 +428,8 @@ class CapacityOutlook:
     growth_percent_month
         Growth of a weekly total over 30 days, percent, with its 95 % interval; None before
         six whole weeks of history.
-    sentence
-        The same in words.
+    notes
+        The same, to be said.
     """
 
     capacity: float | None
@@ -440,7 +438,7 @@ class CapacityOutlook:
     growth_percent_month: float | None
     growth_lower: float | None
     growth_upper: float | None
-    sentence: str
+    notes: tuple[Message, ...]
     months_soon: float | None = None
     months_late: float | None = None
     """After so many months the growth, at its bounds, brings the peak to the capacity; None where

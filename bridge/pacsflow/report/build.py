@@ -171,7 +171,7 @@ def _left_out(imaging: Made) -> Iterator[Message]:
     """Yield a note on the last events that the coming week's forecast did not learn from."""
     for event in imaging.coming.left_out[-_LEFT_OUT_NAMED:] if imaging.coming else ():
         yield message.message(
-            f"left-out-{event.direction}",
+            f"imaging-left-out-{event.direction}",
             start=message.at(event.start),
             hours=message.count(event.hours),
         )

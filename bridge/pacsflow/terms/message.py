@@ -26,6 +26,12 @@ class Kind(StrEnum):
     NUMBER = "number"
     """With up to two decimals."""
     PERCENT = "percent"
+    CHANGE = "change"
+    """Percent, said with its sign."""
+    PROBABILITY = "probability"
+    """From 0 to 1, said with three decimals."""
+    MONTHS = "months"
+    """From now, as the first and the last."""
     BYTES = "bytes"
     SECONDS = "seconds"
     MOMENT = "moment"
@@ -51,7 +57,7 @@ class Value:
     """
 
     kind: Kind
-    value: Scalar | datetime | tuple[str, ...] | tuple[Party, ...]
+    value: Scalar | datetime | tuple[str, ...] | tuple[Party, ...] | tuple[float, float]
     beyond: int = 0
 
 
@@ -86,6 +92,21 @@ def number(value: float | None) -> Value:
 def percent(share: float | None) -> Value:
     """Return a share or a change, in percent; an `int` is said without decimals."""
     return Value(Kind.PERCENT, share)
+
+
+def change(share: float | None) -> Value:
+    """Return a change in percent, its sign said."""
+    return Value(Kind.CHANGE, share)
+
+
+def probability(p: float | None) -> Value:
+    """Return a probability, 0 to 1."""
+    return Value(Kind.PROBABILITY, p)
+
+
+def months(soon: float, late: float) -> Value:
+    """Return a span of months from now."""
+    return Value(Kind.MONTHS, (soon, late))
 
 
 def octets(amount: float | None) -> Value:

@@ -85,6 +85,11 @@ def words(language: Language) -> Callable[[str], str]:
         "Imaging traffic": _("Imaging traffic"),
         "more": _("more"),
         "less": _("less"),
+        # what tests for stationarity say
+        "no unit root": _("no unit root"),
+        "a unit root is not ruled out": _("a unit root is not ruled out"),
+        "not stationary": _("not stationary"),
+        "stationarity is not ruled out": _("stationarity is not ruled out"),
     }
     return lambda code: said.get(code, code)
 

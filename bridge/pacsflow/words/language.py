@@ -162,6 +162,10 @@ class Language:
         """Return a change in percent with its sign: ``+3.2 %``."""
         return ("+" if percent > 0 else "") + self.percent(percent)
 
+    def probability(self, p: float) -> str:
+        """Return a p value with three decimals, ``< 0.001`` below that."""
+        return "<" + NBSP + self.number(0.001, 3) if p < 0.001 else self.number(p, 3)
+
     def months(self, soon: float, late: float) -> str:
         """Return a span of months from now: ``in 5 to 9 months``."""
         _ = self.gettext

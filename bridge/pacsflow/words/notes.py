@@ -40,15 +40,108 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(model)s does not suit: the report shows yesterday's values instead, which are "
         "%(percent)s better than last week's."
     ),
-    "left-out-more": N_(
+    "left-out-more": (
+        "hours",
+        N_(
+            "From %(start)s on, %(hours)s hour was far more than the same hour of other weeks, and "
+            "did not come again: the forecast leaves it out."
+        ),
+        N_(
+            "From %(start)s on, %(hours)s hours were far more than the same hours of other weeks, "
+            "and did not come again: the forecast leaves them out."
+        ),
+    ),
+    "left-out-less": (
+        "hours",
+        N_(
+            "From %(start)s on, %(hours)s hour was far less than the same hour of other weeks, and "
+            "did not come again: the forecast leaves it out."
+        ),
+        N_(
+            "From %(start)s on, %(hours)s hours were far less than the same hours of other weeks, "
+            "and did not come again: the forecast leaves them out."
+        ),
+    ),
+    "left-out-many": N_(
+        "%(times)s times, %(hours)s hours in all, the last from %(last)s on, were far from the "
+        "same hours of other weeks, and did not come again: the forecast leaves them out."
+    ),
+    "history-gaps": N_(
+        "%(gaps)s of %(hours)s hours are without data; they count as missing, not zero."
+    ),
+    "history-zero": N_("Every hour with data is zero."),
+    "history-level": N_("All hours have one value."),
+    "history-stopped": N_(
+        "The series has been zero for its last %(hours)s hours: it is taken to have stopped."
+    ),
+    "history-one-hour": N_("One hour alone is not zero; it is not expected again."),
+    "history-began": N_("The series began %(hours)s hours ago; the zeros before are left out."),
+    "holidays-none": N_(
+        "No holiday in the history: the coming ones are forecast as ordinary days."
+    ),
+    "holidays-hidden": N_(
+        "%(days)s holidays in the history do not show (t %(t)s): the coming ones are forecast as "
+        "ordinary days."
+    ),
+    "holidays": N_(
+        "%(days)s holidays in the history lie %(share)s of the way from ordinary days to Sundays "
+        "(t %(t)s), and so do the coming ones."
+    ),
+    "capacity-reached": N_(
+        "The upper 95 %% bound reaches the capacity at %(reached)s, and in %(over)s of %(hours)s "
+        "hours."
+    ),
+    "capacity-kept": N_(
+        "The upper 95 %% bound stays below the capacity: %(share)s of it in the busiest hour."
+    ),
+    "capacity-months": N_("At this growth the capacity is reached %(months)s."),
+    "growth-later": N_("Growth is told from %(weeks)s whole weeks of history on."),
+    "growth": N_("Weekly totals change by %(rate)s a month (95 %% interval %(low)s to %(high)s)."),
+    "backtest-short": N_("%(there)s hours are too few to test on: %(needed)s are needed."),
+    "backtest-none": N_("No hour could be compared."),
+    "backtest-better": N_(
+        "%(forecasts)s forecasts of the past: %(percent)s better than last week's values, "
+        "%(inside)s of the hours inside the 95 %% interval."
+    ),
+    "backtest-worse": N_(
+        "%(forecasts)s forecasts of the past: %(percent)s worse than last week's values, "
+        "%(inside)s of the hours inside the 95 %% interval."
+    ),
+    # how a model was identified
+    "unit-roots": N_(
+        "The series: ADF %(adf)s (p %(adf_p)s): %(adf_says)s; KPSS %(kpss)s (p %(kpss_p)s): "
+        "%(kpss_says)s."
+    ),
+    "unit-roots-difference": N_(
+        "Its weekly difference: ADF %(adf)s (p %(adf_p)s): %(adf_says)s; KPSS %(kpss)s "
+        "(p %(kpss_p)s): %(kpss_says)s."
+    ),
+    "weeks-repeat": N_(
+        "Every week repeats the one before: the weekly difference is zero throughout."
+    ),
+    "order-given": N_("%(model)s: too few hours to compare orders."),
+    "order-alone": N_(
+        "%(model)s has the smallest AICc of %(orders)s orders on the weekly difference."
+    ),
+    "order-chosen": N_(
+        "%(model)s has the smallest AICc of %(orders)s orders on the weekly difference, %(below)s "
+        "below %(next)s."
+    ),
+    "residuals-of": N_("The residuals are those of %(model)s."),
+    "residuals": N_(
+        "Residuals: Ljung-Box p %(day)s at lag 24 and %(week)s at lag 168; Jarque-Bera p "
+        "%(normality)s."
+    ),
+    "diebold-mariano": N_("Diebold-Mariano against last week's values: p %(p)s."),
+    # what totals rest on
+    "imaging-left-out-more": N_(
         "From %(start)s on, %(hours)s hours of imaging traffic were far more than the same hours "
         "of other weeks, and did not come again: the forecast leaves them out."
     ),
-    "left-out-less": N_(
+    "imaging-left-out-less": N_(
         "From %(start)s on, %(hours)s hours of imaging traffic were far less than the same hours "
         "of other weeks, and did not come again: the forecast leaves them out."
     ),
-    # what totals rest on
     "other-origins": N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
         "them, so that nothing is counted twice."

@@ -65,12 +65,16 @@ _NUMBERS: dict[Kind, Callable[[Language, float], str]] = {
     Kind.PERCENT: lambda language, number: language.percent(
         number, 0 if isinstance(number, int) else None
     ),
+    Kind.CHANGE: lambda language, number: language.signed(number),
+    Kind.PROBABILITY: lambda language, number: language.probability(number),
     Kind.BYTES: lambda language, number: language.bytes(number),
     Kind.SECONDS: lambda language, number: language.duration(number),
 }
 
 
 def _several(value: Value, language: Language) -> str:
+    if value.kind is Kind.MONTHS:
+        return language.months(*cast("tuple[float, float]", value.value))
     items = cast("tuple[str, ...] | tuple[Party, ...]", value.value)
     if not items:
         return NOTHING
