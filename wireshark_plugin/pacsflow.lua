@@ -609,11 +609,533 @@ end
 return networks
 end
 
+modules.dimse = function(...)
+-- DIMSE command sets (DICOM PS3.7): implicit VR little endian, group 0000, ascending.
+local bytes = require("bytes")
+
+local dimse = {}
+
+local find, sub = string.find, string.sub
+local le16, le32 = bytes.le16, bytes.le32
+
+dimse.OPERATION = {
+  [0x0001] = "C-STORE", [0x0010] = "C-GET", [0x0020] = "C-FIND", [0x0021] = "C-MOVE",
+  [0x0030] = "C-ECHO", [0x0FFF] = "C-CANCEL", [0x0100] = "N-EVENT-REPORT", [0x0110] = "N-GET",
+  [0x0120] = "N-SET", [0x0130] = "N-ACTION", [0x0140] = "N-CREATE", [0x0150] = "N-DELETE",
+}
+local COMMAND_FIELD = {}
+for field in pairs(dimse.OPERATION) do
+  COMMAND_FIELD[field] = true
+  if field ~= 0x0FFF then
+    COMMAND_FIELD[field + 0x8000] = true
+  end
+end
+
+-- What a stream of this service does where its command cannot be read.
+local BY_SERVICE = {
+  verification = "C-ECHO", storage = "C-STORE", query = "C-FIND", worklist = "C-FIND",
+  mpps = "N-CREATE", commitment = "N-ACTION", print = "N-SET",
+}
+
+function dimse.infer(sop_name, service)
+  if service == "retrieve" then
+    return find(sop_name, "Get$") and "C-GET" or "C-MOVE"
+  end
+  return BY_SERVICE[service]
+end
+
+-- Status classes of PS3.7 Annex C.
+function dimse.status_class(status)
+  if status == 0x0000 then
+    return "success"
+  elseif status == 0xFF00 or status == 0xFF01 then
+    return "pending"
+  elseif status == 0xFE00 then
+    return "cancel"
+  elseif status == 0x0001 or status == 0x0107 or status == 0x0116
+    or (status >= 0xB000 and status <= 0xBFFF) then
+    return "warning"
+  end
+  return "failure"
+end
+
+local STATUS_NAME = {
+  [0x0000] = "Success", [0x0105] = "No such attribute", [0x0106] = "Invalid attribute value",
+  [0x0107] = "Attribute list error", [0x0110] = "Processing failure",
+  [0x0111] = "Duplicate SOP instance", [0x0112] = "No such SOP instance",
+  [0x0113] = "No such event type", [0x0114] = "No such argument",
+  [0x0115] = "Invalid argument value", [0x0116] = "Attribute value out of range",
+  [0x0117] = "Invalid SOP instance", [0x0118] = "No such SOP class",
+  [0x0119] = "Class-instance conflict", [0x0120] = "Missing attribute",
+  [0x0121] = "Missing attribute value", [0x0122] = "SOP class not supported",
+  [0x0123] = "No such action type", [0x0124] = "Not authorized",
+  [0x0210] = "Duplicate invocation", [0x0211] = "Unrecognized operation",
+  [0x0212] = "Mistyped argument", [0x0213] = "Resource limitation",
+  [0xA801] = "Move destination unknown", [0xA900] = "Data set does not match SOP class",
+  [0xFE00] = "Cancel", [0xFF00] = "Pending", [0xFF01] = "Pending, optional keys not supported",
+}
+
+function dimse.status_name(status)
+  local name = STATUS_NAME[status]
+  if name then
+    return name
+  elseif status >= 0xA700 and status <= 0xA7FF then
+    return "Out of resources"
+  elseif status >= 0xC000 and status <= 0xCFFF then
+    return "Unable to process"
+  end
+  local class = dimse.status_class(status)
+  return class == "warning" and "Warning" or "Failure"
+end
+
+-- A command set out of its bytes. `cut`: its end is missing. Returns nil where the bytes are no
+-- command set; otherwise a table with field, sop, message_id, status, destination where present,
+-- `malformed` where a whole set violates PS3.7, `broken` where it cannot be read to its end.
+-- Instance UIDs and comments are not read.
+function dimse.command(s, cut)
+  local size = #s
+  if size < 12 or le32(s, 1) ~= 0 or le32(s, 5) ~= 4 then
+    return nil
+  end
+  local group_length = le32(s, 9)
+  if group_length < 10 or group_length > 65536 then
+    return nil
+  end
+  local out, last, i = { group_length = group_length }, 0, 13
+  while i + 7 <= size do
+    local element, length = le16(s, i + 2), le32(s, i + 4)
+    if le16(s, i) ~= 0 or element <= last then
+      if last == 0 then
+        return nil
+      end
+      out.malformed, out.broken = true, true
+      return out
+    end
+    local from, to = i + 8, i + 7 + length
+    if to > size then
+      if last == 0 and element ~= 2 and element ~= 3 then
+        return nil
+      end
+      out.malformed, out.broken = not cut or nil, not cut or nil
+      return out
+    end
+    if element == 0x0002 or element == 0x0003 then
+      local uid = bytes.uid(sub(s, from, to))
+      if not uid then
+        return nil
+      end
+      out.sop = uid
+    elseif element == 0x0100 then
+      local field = length == 2 and le16(s, from)
+      if not field or not COMMAND_FIELD[field] then
+        return nil
+      end
+      out.field = field
+    elseif length == 2 and (element == 0x0110 or element == 0x0120) then
+      out.message_id = le16(s, from)
+    elseif length == 2 and element == 0x0900 then
+      out.status = le16(s, from)
+    elseif element == 0x0600 then
+      out.destination = bytes.trim(sub(s, from, to))
+    end
+    last, i = element, to + 1
+  end
+  local silent = out.field and out.field >= 0x8000 and not out.status
+  if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
+    out.malformed = true
+  end
+  out.broken = not cut and i ~= size + 1 or nil
+  return out
+end
+
+return dimse
+end
+
+modules.times = function(...)
+-- Keeps the time of an association's operations: from request to response, of data sets that flow, of
+-- pauses. docs/tag-logs.md has the rules. What was not seen stays nil; no interval is negative.
+local dimse = require("dimse")
+
+local times = {}
+
+local floor = math.floor
+
+-- Seconds: a sender that says nothing for so long is silent; what it waited for has come so shortly
+-- before; no operation takes longer; a clock that stepped back by more was set.
+times.SILENCE = 0.02
+local SLACK, LONGEST = 0.005, 86400
+-- Requests of one side that are timed at once.
+local MAX_OPEN = 1024
+-- Frames of which a measurement is remembered.
+local MAX_MEASURED = 262144
+local BUCKETS = 32
+
+times.OPERATIONS = { "echo", "store", "find", "get", "move", "n" }
+local KIND = { [1] = "store", [0x10] = "get", [0x20] = "find", [0x21] = "move", [0x30] = "echo" }
+local CANCEL = 0x0FFF
+-- Those whose first response is not their last.
+local RESPONDS_OFTEN = { find = true, get = true, move = true }
+
+-- Microseconds between two moments; nil where no time passes so.
+local function between(from, to)
+  local seconds = to - from
+  if seconds < 0 or seconds > LONGEST then
+    return nil
+  end
+  return floor(seconds * 1e6 + 0.5)
+end
+times.between = between
+
+-- The element of a histogram that counts so many microseconds.
+function times.bucket(us)
+  local k, limit = 1, 1000
+  while us >= limit and k < BUCKETS do
+    k, limit = k + 1, limit * 2
+  end
+  return k
+end
+
+-- What is known of the requests of direction d.
+local function side_of(a, d)
+  local sides = a.times
+  if not sides then
+    sides = {}
+    a.times = sides
+  end
+  local side = sides[d]
+  if not side then
+    side = { rows = {}, pending = {}, size = 0, open = 0, untracked = 0 }
+    sides[d] = side
+  end
+  return side
+end
+
+local function row_of(side, kind)
+  local row = side.rows[kind]
+  if not row then
+    row = {
+      count = 0, failed = 0, data_sets = 0, data_pdvs = 0, data_bytes = 0, data_us = 0,
+      silent_us = 0, ack_us = 0, pause_us = 0, n = 0, sum = 0, hist = {}, fine = {}, first_n = 0,
+      first_sum = 0, outstanding = 0,
+    }
+    side.rows[kind] = row
+  end
+  return row
+end
+
+-- Remembers a measurement for the frame in hand: key of fields.lua, value.
+local function show(t, key, value)
+  local measured = t.measured
+  if not measured or not value then
+    return
+  end
+  local of_frame = measured[t.frame]
+  if not of_frame then
+    t.measured_size = (t.measured_size or 0) + 1
+    if t.measured_size > MAX_MEASURED then
+      return
+    end
+    of_frame = {}
+    measured[t.frame] = of_frame
+  end
+  of_frame[#of_frame + 1], of_frame[#of_frame + 2] = key, value
+end
+
+-- The time passed since an operation's request ended; nil where that says nothing.
+local function passed(t, d, entry)
+  if not entry.asked or entry.skew ~= t.skew or entry.again or d.late then
+    return nil
+  end
+  return between(entry.asked, t.now)
+end
+
+-- One eighth of a power of two: for tables, whose percentiles are then off by 5 % at most.
+local function fine(us)
+  return us > 0 and floor(math.log(us) / math.log(2) * 8) or -1
+end
+times.fine = fine
+
+local function measure(row, us)
+  row.n, row.sum = row.n + 1, row.sum + us
+  row.min = row.min and row.min < us and row.min or us
+  row.max = row.max and row.max > us and row.max or us
+  local k, f = times.bucket(us), fine(us)
+  row.hist[k] = (row.hist[k] or 0) + 1
+  row.fine[f] = (row.fine[f] or 0) + 1
+end
+
+local function requested(t, d, side, kind, command)
+  local row = row_of(side, kind)
+  row.count = row.count + 1
+  if side.open == 0 and side.idle and side.skew == t.skew then
+    row.pause_us = row.pause_us + (between(side.idle, t.now) or 0)
+  end
+  side.open = side.open + 1
+  row.open = (row.open or 0) + 1
+  row.outstanding = row.open > row.outstanding and row.open or row.outstanding
+  local id, entry = command.message_id, nil
+  local before = id and side.pending[id]
+  if before then
+    before.again, before.n = true, before.n + 1
+  elseif id and side.size < MAX_OPEN then
+    entry = { row = row, kind = kind, n = 1, began = t.now, skew = t.skew }
+    entry.asked = command.no_data_set ~= false and t.now or nil
+    side.pending[id], side.size = entry, side.size + 1
+  else
+    side.untracked = side.untracked + 1
+  end
+  return row, entry
+end
+
+-- An operation is over.
+local function close(t, side, row)
+  side.open = side.open > 0 and side.open - 1 or 0
+  row.open = (row.open or 0) > 0 and row.open - 1 or 0
+  if side.open == 0 then
+    side.idle, side.skew = t.now, t.skew
+  end
+end
+
+-- The entry of an operation that gets its final response, or nil.
+local function take(side, entry, id)
+  entry.n = entry.n - 1
+  if entry.n == 0 then
+    side.pending[id], side.size = nil, side.size - 1
+  end
+end
+
+local function show_operation(t, d, entry, us)
+  show(t, "response_time", us)
+  if not d.late and entry.skew == t.skew then
+    show(t, "operation_time", between(entry.began, t.now))
+  end
+  if entry.transfer and entry.transfer > 0 then
+    show(t, "transfer_rate", entry.bytes * 8 / entry.transfer)
+  end
+end
+
+local function responded(t, d, side, kind, command)
+  local row = side.rows[kind]
+  if not row or not command.status then
+    return row
+  end
+  local class = dimse.status_class(command.status)
+  local id = command.message_id
+  local entry = id and side.pending[id]
+  if entry and entry.kind ~= kind then
+    entry = nil
+  end
+  local us = entry and passed(t, d, entry)
+  if entry and not entry.answered and RESPONDS_OFTEN[kind] then
+    entry.answered = true
+    if us then
+      row.first_n, row.first_sum = row.first_n + 1, row.first_sum + us
+      row.first_max = row.first_max and row.first_max > us and row.first_max or us
+      show(t, "first_response_time", us)
+    end
+  end
+  if class == "pending" then
+    return row
+  end
+  if class == "failure" then
+    row.failed = row.failed + 1
+  end
+  if entry then
+    take(side, entry, id)
+    if us and class ~= "cancel" then
+      measure(row, us)
+      show_operation(t, d, entry, us)
+    end
+    close(t, side, row)
+  elseif side.untracked > 0 then
+    side.untracked = side.untracked - 1
+    close(t, side, row)
+  end
+  return row
+end
+
+-- A whole command set of direction d, which counts.
+function times.command(t, a, d, command)
+  local field = command.field
+  d.message, d.ending = nil, nil
+  if not field or field == CANCEL or field - CANCEL == 0x8000 then
+    return
+  end
+  local kind, row, entry = KIND[field % 0x8000] or "n", nil, nil
+  if field < 0x8000 then
+    row, entry = requested(t, d, side_of(a, d), kind, command)
+  else
+    row = responded(t, d, side_of(a, d.peer), kind, command)
+  end
+  if row and command.no_data_set == false then
+    d.message = { row = row, entry = entry, began = t.now, skew = t.skew, pdvs = 0, bytes = 0,
+                  silent = 0, ack = 0 }
+  end
+end
+
+-- The data set of the message in hand of direction d has ended.
+function times.data_done(t, d)
+  local m = d.message
+  d.message, d.ending = nil, nil
+  local us = m and m.skew == t.skew and between(m.began, t.now)
+  if m and m.entry then
+    m.entry.asked, m.entry.bytes, m.entry.transfer = t.now, m.bytes, us
+  end
+  if us then
+    local row = m.row
+    row.data_sets, row.data_pdvs = row.data_sets + 1, row.data_pdvs + m.pdvs
+    row.data_bytes, row.data_us = row.data_bytes + m.bytes, row.data_us + us
+    row.silent_us, row.ack_us = row.silent_us + m.silent, row.ack_us + m.ack
+  end
+end
+
+-- New bytes of direction d came after a silence, from `before` to `now`.
+function times.silence(d, before, now)
+  local m = d.message
+  if not m then
+    return
+  end
+  local us = between(before > m.began and before or m.began, now)
+  if not us or us < times.SILENCE * 1e6 then
+    return
+  end
+  m.silent = m.silent + us
+  local acked = d.peer.acked
+  if acked and acked >= before and now - acked <= SLACK + 1.5e-6 * (d.c.round_trip or 0) then
+    m.ack = m.ack + us
+  end
+end
+
+-- Bytes are missing: nothing that is under way has a time.
+function times.gap(c)
+  local a = c.assoc
+  for _, d in ipairs({ c.a, c.b }) do
+    d.message, d.ending = nil, nil
+    local side = a and a.times and a.times[d]
+    if side then
+      side.pending, side.size, side.open, side.untracked, side.idle = {}, 0, 0, 0, nil
+      for _, row in pairs(side.rows) do
+        row.open = 0
+      end
+    end
+  end
+  if a and not a.setup_us then
+    a.setup_from = nil
+  end
+end
+
+-- A whole A-ASSOCIATE-RQ (is_request), or an answer to it, of direction d.
+function times.negotiated(t, a, d, is_request)
+  if is_request then
+    if not a.setup_from and not a.ac and not a.rejected then
+      a.setup_from, a.setup_skew = t.now, t.skew
+    end
+  elseif a.setup_from and not a.setup_us and a.setup_skew == t.skew and not d.late then
+    a.setup_us = between(a.setup_from, t.now)
+    if a.setup_us then
+      show(t, "setup_time", a.setup_us)
+    end
+  end
+end
+
+-- A SYN or SYN-ACK of direction d.
+function times.syn(t, c, acknowledges)
+  if acknowledges then
+    c.syn_again = c.syn_again or c.syn_ack_at ~= nil or not c.syn_at or t.skew ~= c.syn_skew
+    c.syn_ack_at = t.now
+  else
+    c.syn_again = c.syn_again or c.syn_at ~= nil
+    c.syn_at, c.syn_skew = t.now, t.skew
+  end
+end
+
+-- The first acknowledgment of the SYN-ACK.
+function times.shaken(t, c)
+  if not c.syn_again and t.skew == c.syn_skew and not c.round_trip then
+    c.round_trip = between(c.syn_at, t.now)
+    if c.round_trip then
+      show(t, "round_trip", c.round_trip)
+    end
+  end
+  c.syn_ack_at, c.syn_again = nil, true
+end
+
+-- A packet of direction d with this window; over: it ends the connection.
+function times.window(t, d, window, over)
+  local now = t.now
+  if over then
+    for _, one in ipairs({ d, d.peer }) do
+      if one.closed_at then
+        one.closed_us = (one.closed_us or 0) + (between(one.closed_at, now) or 0)
+        one.closed_at = nil
+      end
+    end
+    d.c.over = true
+  elseif window == 0 then
+    d.closed_at = d.closed_at or now
+  elseif d.closed_at then
+    d.closed_us = (d.closed_us or 0) + (between(d.closed_at, now) or 0)
+    d.closed_at = nil
+  end
+end
+
+-- One association on the connection is over, and another begins.
+function times.split(t, c)
+  for _, d in ipairs({ c.a, c.b }) do
+    d.message, d.ending = nil, nil
+    if d.closed_at then
+      d.closed_us = (d.closed_us or 0) + (between(d.closed_at, t.now) or 0)
+      d.closed_at = t.now
+    end
+  end
+end
+
+return times
+end
+
+modules.times_fields = function(...)
+-- Generated by `python -m pacsflow.terms` from the fields of dicom_times.log.
+return {
+  { "ts", "time" },
+  { "uid", "string" },
+  { "id.orig_h", "addr" },
+  { "id.orig_p", "port" },
+  { "id.resp_h", "addr" },
+  { "id.resp_p", "port" },
+  { "community_id", "string" },
+  { "operation", "string" },
+  { "requestor", "string" },
+  { "count", "count" },
+  { "failed", "count" },
+  { "data_sets", "count" },
+  { "data_pdvs", "count" },
+  { "data_bytes", "count" },
+  { "data_time", "interval" },
+  { "silent_time", "interval" },
+  { "ack_wait_time", "interval" },
+  { "pause_time", "interval" },
+  { "response_min", "interval" },
+  { "response_mean", "interval" },
+  { "response_max", "interval" },
+  { "response_times", "vector[count]" },
+  { "first_response_mean", "interval" },
+  { "first_response_max", "interval" },
+  { "outstanding", "count" },
+  { "ops_window", "count" },
+  { "setup_time", "interval" },
+  { "round_trip", "interval" },
+  { "orig_closed_time", "interval" },
+  { "resp_closed_time", "interval" },
+  { "tls", "bool" },
+}
+end
+
 modules.rows = function(...)
 -- Associations and endpoints as the rows of dicom.log and known_dicom.log.
 local bytes = require("bytes")
 local communityid = require("communityid")
 local networks = require("networks")
+local times = require("times")
 
 local rows = {}
 
@@ -638,6 +1160,8 @@ rows.DICOM = {
   { "missed_bytes", "count" }, { "flags", "set[string]" }, { "vlan", "count" },
   { "tunnel", "set[string]" }, { "proxied_for", "addr" },
 }
+
+rows.TIMES = require("times_fields")
 
 rows.KNOWN = {
   { "ts", "time" }, { "host", "addr" }, { "port_num", "port" }, { "ae_title", "string" },
@@ -740,6 +1264,66 @@ function rows.dicom(a)
     flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
     proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
+end
+
+local function seconds(us)
+  return us and us / 1e6
+end
+
+-- Counts by element, without trailing zeros.
+local function histogram(hist)
+  local out, last = {}, 0
+  for k in pairs(hist) do
+    last = k > last and k or last
+  end
+  for k = 1, last do
+    out[k] = hist[k] or 0
+  end
+  return out
+end
+
+-- What one side asked of one kind, as a row without what all rows of the association have.
+local function of_operation(a, row, kind, requestor)
+  local moved, timed = row.data_sets > 0, row.n > 0
+  return {
+    operation = kind, requestor = requestor, count = row.count, failed = row.failed,
+    data_sets = row.data_sets, data_pdvs = row.data_pdvs, data_bytes = row.data_bytes,
+    data_time = moved and seconds(row.data_us) or nil,
+    silent_time = moved and seconds(row.silent_us) or nil,
+    ack_wait_time = moved and seconds(row.ack_us) or nil, pause_time = seconds(row.pause_us),
+    response_min = seconds(row.min), response_max = seconds(row.max),
+    response_mean = timed and seconds(row.sum / row.n) or nil,
+    response_times = timed and histogram(row.hist) or nil,
+    first_response_mean = row.first_n > 0 and seconds(row.first_sum / row.first_n) or nil,
+    first_response_max = seconds(row.first_max), outstanding = row.outstanding,
+    ops_window = a.ops_window and a.ops_window[requestor],
+  }
+end
+
+-- The rows of dicom_times.log; none where the beginning or one side was not seen.
+function rows.times(a)
+  local out, orig = {}, a.orig
+  if not a.times or not (a.rq or a.ac) or is_partial(a) then
+    return out
+  end
+  rows.identify(a)
+  local resp = orig.peer
+  for _, kind in ipairs(times.OPERATIONS) do
+    for _, d in ipairs({ orig, resp }) do
+      local side = a.times[d]
+      if side and side.rows[kind] then
+        local row = of_operation(a, side.rows[kind], kind, d == orig and "orig" or "resp")
+        row.ts, row.uid, row.community_id = a.ts, a.uid, a.community_id
+        row["id.orig_h"], row["id.orig_p"] = bytes.address(orig.host), orig.port
+        row["id.resp_h"], row["id.resp_p"] = bytes.address(resp.host), resp.port
+        row.setup_time, row.round_trip = seconds(a.setup_us), seconds(a.c.round_trip)
+        row.orig_closed_time, row.resp_closed_time = a.orig_closed_us / 1e6, a.resp_closed_us / 1e6
+        row.tls = a.tls or false
+        out[#out + 1] = row
+      end
+    end
+  end
+  return out
 end
 
 -- ts is that of the first association that shows the endpoint.
@@ -1506,6 +2090,14 @@ local function set(values)
   return concat(out, ",")
 end
 
+local function vector(values)
+  local out = {}
+  for i, value in ipairs(values) do
+    out[i] = format("%d", value)
+  end
+  return concat(out, ",")
+end
+
 local WRITE = {
   time = function(v) return format("%.6f", v) end,
   interval = function(v) return format("%.6f", v) end,
@@ -1516,6 +2108,7 @@ local WRITE = {
   port = function(v) return format("%d", v) end,
   bool = function(v) return v and "T" or "F" end,
   ["set[string]"] = set,
+  ["vector[count]"] = vector,
 }
 
 -- out:write(text) takes the log. fields: { { name, type }, ... }
@@ -1659,6 +2252,7 @@ function export.open(directory, brief)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.times = self.log("dicom_times", rows.TIMES)
   self.tally = tally.new()
   self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
@@ -1753,6 +2347,9 @@ function export:association(a, hosts)
   end
   local row = rows.dicom(a)
   self.dicom:write(row)
+  for _, of_operation in ipairs(rows.times(a)) do
+    self.times:write(of_operation)
+  end
   for _, k in ipairs(hosts:rows(a)) do
     self:endpoint(k, hosts)
   end
@@ -1856,6 +2453,7 @@ function export:close(hosts)
   capture:close()
   self.dicom:close()
   self.known:close()
+  self.times:close()
   self.frames:close()
   if self.sflow then
     self.sflow:flush()
@@ -2021,148 +2619,6 @@ end
 return duplicates
 end
 
-modules.dimse = function(...)
--- DIMSE command sets (DICOM PS3.7): implicit VR little endian, group 0000, ascending.
-local bytes = require("bytes")
-
-local dimse = {}
-
-local find, sub = string.find, string.sub
-local le16, le32 = bytes.le16, bytes.le32
-
-dimse.OPERATION = {
-  [0x0001] = "C-STORE", [0x0010] = "C-GET", [0x0020] = "C-FIND", [0x0021] = "C-MOVE",
-  [0x0030] = "C-ECHO", [0x0FFF] = "C-CANCEL", [0x0100] = "N-EVENT-REPORT", [0x0110] = "N-GET",
-  [0x0120] = "N-SET", [0x0130] = "N-ACTION", [0x0140] = "N-CREATE", [0x0150] = "N-DELETE",
-}
-local COMMAND_FIELD = {}
-for field in pairs(dimse.OPERATION) do
-  COMMAND_FIELD[field] = true
-  if field ~= 0x0FFF then
-    COMMAND_FIELD[field + 0x8000] = true
-  end
-end
-
--- What a stream of this service does where its command cannot be read.
-local BY_SERVICE = {
-  verification = "C-ECHO", storage = "C-STORE", query = "C-FIND", worklist = "C-FIND",
-  mpps = "N-CREATE", commitment = "N-ACTION", print = "N-SET",
-}
-
-function dimse.infer(sop_name, service)
-  if service == "retrieve" then
-    return find(sop_name, "Get$") and "C-GET" or "C-MOVE"
-  end
-  return BY_SERVICE[service]
-end
-
--- Status classes of PS3.7 Annex C.
-function dimse.status_class(status)
-  if status == 0x0000 then
-    return "success"
-  elseif status == 0xFF00 or status == 0xFF01 then
-    return "pending"
-  elseif status == 0xFE00 then
-    return "cancel"
-  elseif status == 0x0001 or status == 0x0107 or status == 0x0116
-    or (status >= 0xB000 and status <= 0xBFFF) then
-    return "warning"
-  end
-  return "failure"
-end
-
-local STATUS_NAME = {
-  [0x0000] = "Success", [0x0105] = "No such attribute", [0x0106] = "Invalid attribute value",
-  [0x0107] = "Attribute list error", [0x0110] = "Processing failure",
-  [0x0111] = "Duplicate SOP instance", [0x0112] = "No such SOP instance",
-  [0x0113] = "No such event type", [0x0114] = "No such argument",
-  [0x0115] = "Invalid argument value", [0x0116] = "Attribute value out of range",
-  [0x0117] = "Invalid SOP instance", [0x0118] = "No such SOP class",
-  [0x0119] = "Class-instance conflict", [0x0120] = "Missing attribute",
-  [0x0121] = "Missing attribute value", [0x0122] = "SOP class not supported",
-  [0x0123] = "No such action type", [0x0124] = "Not authorized",
-  [0x0210] = "Duplicate invocation", [0x0211] = "Unrecognized operation",
-  [0x0212] = "Mistyped argument", [0x0213] = "Resource limitation",
-  [0xA801] = "Move destination unknown", [0xA900] = "Data set does not match SOP class",
-  [0xFE00] = "Cancel", [0xFF00] = "Pending", [0xFF01] = "Pending, optional keys not supported",
-}
-
-function dimse.status_name(status)
-  local name = STATUS_NAME[status]
-  if name then
-    return name
-  elseif status >= 0xA700 and status <= 0xA7FF then
-    return "Out of resources"
-  elseif status >= 0xC000 and status <= 0xCFFF then
-    return "Unable to process"
-  end
-  local class = dimse.status_class(status)
-  return class == "warning" and "Warning" or "Failure"
-end
-
--- A command set out of its bytes. `cut`: its end is missing. Returns nil where the bytes are no
--- command set; otherwise a table with field, sop, message_id, status, destination where present,
--- `malformed` where a whole set violates PS3.7, `broken` where it cannot be read to its end.
--- Instance UIDs and comments are not read.
-function dimse.command(s, cut)
-  local size = #s
-  if size < 12 or le32(s, 1) ~= 0 or le32(s, 5) ~= 4 then
-    return nil
-  end
-  local group_length = le32(s, 9)
-  if group_length < 10 or group_length > 65536 then
-    return nil
-  end
-  local out, last, i = { group_length = group_length }, 0, 13
-  while i + 7 <= size do
-    local element, length = le16(s, i + 2), le32(s, i + 4)
-    if le16(s, i) ~= 0 or element <= last then
-      if last == 0 then
-        return nil
-      end
-      out.malformed, out.broken = true, true
-      return out
-    end
-    local from, to = i + 8, i + 7 + length
-    if to > size then
-      if last == 0 and element ~= 2 and element ~= 3 then
-        return nil
-      end
-      out.malformed, out.broken = not cut or nil, not cut or nil
-      return out
-    end
-    if element == 0x0002 or element == 0x0003 then
-      local uid = bytes.uid(sub(s, from, to))
-      if not uid then
-        return nil
-      end
-      out.sop = uid
-    elseif element == 0x0100 then
-      local field = length == 2 and le16(s, from)
-      if not field or not COMMAND_FIELD[field] then
-        return nil
-      end
-      out.field = field
-    elseif length == 2 and (element == 0x0110 or element == 0x0120) then
-      out.message_id = le16(s, from)
-    elseif length == 2 and element == 0x0900 then
-      out.status = le16(s, from)
-    elseif element == 0x0600 then
-      out.destination = bytes.trim(sub(s, from, to))
-    end
-    last, i = element, to + 1
-  end
-  local silent = out.field and out.field >= 0x8000 and not out.status
-  if not cut and (i ~= size + 1 or not out.field or silent or group_length + 12 ~= size) then
-    out.malformed = true
-  end
-  out.broken = not cut and i ~= size + 1 or nil
-  return out
-end
-
-return dimse
-end
-
 modules.fields = function(...)
 -- The fields that the plugin adds to a frame, and how.
 local bytes = require("bytes")
@@ -2214,6 +2670,15 @@ local LIST = {
   { "impl_uid", "string", "impl.uid", "Implementation class UID", "Of the sender" },
   { "impl_version", "string", "impl.version", "Implementation version", "Of the sender" },
   { "tunnel", "string", "tunnel", "Tunnel", "What the packet came through, the outermost first" },
+  { "response_time", "time", "response_time", "Response time",
+    "From the end of the request, of a C-STORE the last byte of the object, to its final response" },
+  { "first_response_time", "time", "first_response_time", "Time to the first response",
+    "From the end of a C-FIND, C-GET or C-MOVE request" },
+  { "operation_time", "time", "operation_time", "Time of the operation",
+    "From the request's command, so with the object that came after it, to the final response" },
+  { "transfer_rate", "double", "transfer_rate", "Transfer rate", "Mbit/s of the object or query" },
+  { "setup_time", "time", "setup_time", "Set-up time", "A-ASSOCIATE-RQ to its answer" },
+  { "round_trip", "time", "round_trip", "TCP round trip", "SYN to the end of the handshake" },
   { "duplicate", "string", "duplicate", "Copy",
     "A copy of a packet before: same, or elsewhere (another hop, network or MAC address)" },
 }
@@ -2246,6 +2711,10 @@ function fields.register(proto)
       field = ProtoField.framenum(abbreviation, name, base.NONE, frametype.NONE)
     elseif kind == "bool" then
       field = ProtoField.bool(abbreviation, name, base.NONE, nil, nil, description)
+    elseif kind == "time" then
+      field = ProtoField.relative_time(abbreviation, name, description)
+    elseif kind == "double" then
+      field = ProtoField.double(abbreviation, name, description)
     elseif kind == "string" then
       field = ProtoField.string(abbreviation, name, base.ASCII, description)
     else
@@ -2859,8 +3328,8 @@ local function transport(s, at, total, proto, out)
       out.short = true
       return
     end
-    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, at + 4, at + 13)
-    out.short = false
+    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags, w1, w2 = byte(s, at + 4, at + 15)
+    out.short, out.window = false, w2 and w1 * 256 + w2
     out.key = out.hosts .. sub(s, at, at + 3)
     out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
     out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
@@ -3386,6 +3855,9 @@ local function user_information(out, body, first, last)
       sound = sound and length == 4
     elseif kind == 0x52 then
       out.impl_uid = bytes.uid(sub(body, a, b))
+    elseif kind == 0x53 then
+      -- The operations that the requestor may have under way, and the acceptor.
+      out.ops_orig, out.ops_resp = u16(body, a), length == 4 and u16(body, a + 2) or nil
     elseif kind == 0x55 then
       out.impl_version = bytes.trim(sub(body, a, b))
     elseif kind == 0x54 then
@@ -3580,6 +4052,7 @@ local function join(a)
   end
   if ac.whole and not ac.malformed then
     a.ctx_accepted = accepted
+    a.ops_window = { orig = ac.ops_orig or 1, resp = ac.ops_resp or 1 }
   end
   a.roles_known, a.orig_services, a.learnt = known or false, {}, nil
   local orig, resp = {}, {}
@@ -4274,7 +4747,7 @@ local function pass_over(a, d, length)
     return false
   end
   a.flags.malformed = true
-  d.pdu_left, d.command, d.command_size = 0, nil, nil
+  d.pdu_left, d.command, d.command_size, d.message, d.ending = 0, nil, nil, nil, nil
   if length == 0 then
     stream.start(d, "H", 6)
   else
@@ -4365,12 +4838,18 @@ function steps.B(h, c, a, d, s)
   if not body(c, a, d, s, false) then
     return false
   end
+  if d.pdu_type <= pdu.ASSOCIATE_RJ then
+    h.negotiated(c.assoc, d)
+  end
   h.pdu_done(c, c.assoc, d)
   stream.start(d, "H", 6)
   return true
 end
 
 local function fragment_done(h, c, a, d)
+  if d.ending then
+    h.data_done(d)
+  end
   if d.pdu_left == 0 then
     h.pdu_done(c, a, d)
   end
@@ -4399,6 +4878,11 @@ function steps.V(h, c, a, d, s)
   end
   if h.counts(a, d) then
     d.data_bytes = (d.data_bytes or 0) + content
+  end
+  local message = d.message
+  if message then
+    message.pdvs, message.bytes = message.pdvs + 1, message.bytes + content
+    d.ending = d.last_fragment
   end
   if a.confirmed then
     association.infer(a, d.context)
@@ -4437,6 +4921,7 @@ local function command_done(h, c, a, d, s, cut)
     end
     association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)
+    h.timed(a, d, command)
   end
   return true
 end
@@ -4746,6 +5231,7 @@ local hunting = require("hunting")
 local pdu = require("pdu")
 local proxy = require("proxy")
 local stream = require("stream")
+local times = require("times")
 
 local segments = {}
 
@@ -4860,6 +5346,7 @@ end
 -- The bytes before the first waiting segment will not come.
 local function give_up(t, c, d, gap)
   add_hole(d, d.next, gap)
+  times.gap(c)
   d.next = (d.next + gap) % MODULUS
   d.begins = nil
   if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
@@ -4948,6 +5435,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   elseif ahead > 0 then
     give_up(t, c, d, ahead)
   end
+  d.late = d.waiting ~= nil
+  local before = d.before
+  if before and t.now - before >= times.SILENCE then
+    times.silence(d, before, t.now)
+  end
   in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
   if d.waiting then
     drain(t, c, d)
@@ -4966,6 +5458,7 @@ local paths = require("paths")
 local pdu = require("pdu")
 local segments = require("segments")
 local stream = require("stream")
+local times = require("times")
 
 local tracker = {}
 tracker.__index = tracker
@@ -4986,6 +5479,7 @@ local TWIN_TIME = 1
 local JUMP, DISORDER = 86400, 1
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
+local SILENCE = times.SILENCE
 
 local DICOM_PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
 tracker.DICOM_PORT = DICOM_PORT
@@ -5014,6 +5508,13 @@ function tracker.new(options)
     again = function(c, d) return t:again(c, d) end,
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
+    timed = function(a, d, command)
+      if not t.sampled and not a.frozen and not d.frozen then
+        times.command(t, a, d, command)
+      end
+    end,
+    data_done = function(d) times.data_done(t, d) end,
+    negotiated = function(a, d) times.negotiated(t, a, d, d.pdu_type == pdu.ASSOCIATE_RQ) end,
   }
   return t
 end
@@ -5099,11 +5600,13 @@ end
 -- The association ended on this connection and another begins.
 function tracker:again(c, d)
   local before = c.assoc
+  times.split(self, c)
   self:finish(before)
   c.first_frame, c.first_ts = self.frame, self.now
   local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
+  c.a.closed_us, c.b.closed_us = nil, nil
   return a
 end
 
@@ -5120,6 +5623,7 @@ end
 -- The parser cannot go on in direction d.
 function tracker:lost(c, d)
   local a = c.assoc
+  times.gap(c)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
     if a.id then
@@ -5214,10 +5718,11 @@ local function presume(t, c, d)
   end
 end
 
--- Whether a whole packet of direction d without SYN, FIN or RST, is but an acknowledgment or
--- the inside of a data set; then it is counted here and nothing else is to do.
-function tracker:inside(d, seq, flags, length, wire)
-  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 then
+-- Whether a whole packet of direction d at the time `now`, without SYN, FIN or RST and with an open
+-- window, is but an acknowledgment or the inside of a data set; then it is counted here and nothing
+-- else is to do.
+function tracker:inside(d, seq, flags, length, wire, now)
+  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 or d.closed_at then
     return false
   end
   if length > 0 then
@@ -5230,11 +5735,18 @@ function tracker:inside(d, seq, flags, length, wire)
       return false
     end
     d.skip, d.next = skip - length, (seq + length) % MODULUS
+    local seen = d.seen
+    d.seen = now
+    if seen and now - seen >= SILENCE then
+      times.silence(d, seen, now)
+    end
   else
-    local a = d.c.assoc
-    if not a or not a.snap or a.snap.untagged then
+    local c = d.c
+    local a = c.assoc
+    if not a or not a.snap or a.snap.untagged or c.syn_ack_at then
       return false
     end
+    d.acked = now
   end
   d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire
   return true
@@ -5242,8 +5754,9 @@ end
 
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
+-- window: as the packet has it; nil: unknown.
 function tracker:packet(frame, info, key, seq, ack, flags, source, offset, length, captured, wire,
-                        rate)
+                        rate, window)
   local d = self.kept[key] or self:direction(key)
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
@@ -5278,9 +5791,16 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       d.begins = true
     end
     c.tcp_orig = flags % 32 < 16 and d or d.peer
+    times.syn(self, c, flags % 32 >= 16)
     if length > 0 then
       seq = (seq + 1) % MODULUS
     end
+  end
+  if c.syn_ack_at and d == c.tcp_orig and flags % 32 >= 16 then
+    times.shaken(self, c)
+  end
+  if window and not c.over and not syn and (window == 0 or fin or reset or d.closed_at) then
+    times.window(self, d, window, fin or reset)
   end
   if not c.assoc and not c.foreign then
     presume(self, c, d)
@@ -5296,7 +5816,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     if c.assoc then
       c.assoc.payload_seen = true
     end
-    d.payload = true
+    d.payload, d.before, d.seen = true, d.seen, self.now
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
@@ -5305,6 +5825,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
         a.flags.truncated = true
       end
     end
+  end
+  if length == 0 then
+    d.acked = self.now
   end
   local p = d.peer
   if p.waiting and flags % 32 >= 16 and (ack - p.waiting[1].seq + HALF) % MODULUS >= HALF then
@@ -5458,6 +5981,7 @@ function tracker:finish(a)
   local orig = a.orig
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
+  a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0
@@ -6146,6 +6670,19 @@ function tagging.sampling(item, rate, wire)
   item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
 end
 
+-- What times.lua measured at a frame: keys and values, of times microseconds.
+function tagging.measured(item, values)
+  for i = 1, values and #values or 0, 2 do
+    local key, value = values[i], values[i + 1]
+    if not fields.skip[key] then
+      if key ~= "transfer_rate" then
+        value = NSTime.new(math.floor(value / 1000000), value % 1000000 * 1000)
+      end
+      item:add(F[key], value)
+    end
+  end
+end
+
 -- What a packet came through, and that it is a copy of another.
 function tagging.way(item, tunnel, copy)
   if tunnel and not fields.skip.tunnel then
@@ -6400,11 +6937,111 @@ end
 return tls
 end
 
+modules.times_table = function(...)
+-- The table "Response times": what times.lua measured, by operation and pair of hosts.
+local bytes = require("bytes")
+local times = require("times")
+
+local times_table = {}
+
+local format = string.format
+
+local OPERATION = {
+  echo = "C-ECHO", store = "C-STORE", find = "C-FIND", get = "C-GET", move = "C-MOVE", n = "N-*",
+}
+
+local function filter_of(kind, one, other)
+  local field = #one == 16 and "ipv6.addr" or "ip.addr"
+  local operation = kind == "n" and "pacsflow.operation contains \"N-\""
+    or "pacsflow.operation == \"" .. OPERATION[kind] .. "\""
+  return format("pacsflow.response_time && %s && %s == %s && %s == %s", operation, field,
+    bytes.address(one), field, bytes.address(other))
+end
+
+local function add(to, row)
+  for _, name in ipairs({ "count", "n", "sum", "first_n", "first_sum", "data_bytes", "data_us" }) do
+    to[name] = to[name] + row[name]
+  end
+  to.min = row.min and (not to.min or row.min < to.min) and row.min or to.min
+  to.max = row.max and (not to.max or row.max > to.max) and row.max or to.max
+  for k, n in pairs(row.fine) do
+    to.fine[k] = (to.fine[k] or 0) + n
+  end
+end
+
+-- Microseconds that a share of the response times do not exceed, to 5 %.
+local function percentile(to, share)
+  local steps, seen = {}, 0
+  for k in pairs(to.fine) do
+    steps[#steps + 1] = k
+  end
+  table.sort(steps)
+  for _, k in ipairs(steps) do
+    seen = seen + to.fine[k]
+    if seen >= share * to.n then
+      return math.max(to.min, math.min(to.max, 2 ^ ((k + 0.5) / 8)))
+    end
+  end
+  return nil
+end
+
+local function milliseconds(us)
+  return us and format("%.3f", us / 1000) or "-"
+end
+
+local function line(to)
+  return {
+    OPERATION[to.kind], bytes.address(to.client), bytes.address(to.server), format("%d", to.count),
+    format("%d", to.n), milliseconds(to.min), milliseconds(percentile(to, 0.5)),
+    milliseconds(percentile(to, 0.95)), milliseconds(to.max),
+    milliseconds(to.first_n > 0 and to.first_sum / to.first_n or nil),
+    to.data_us > 0 and format("%.2f", to.data_bytes * 8 / to.data_us) or "-",
+    filter = filter_of(to.kind, to.client, to.server),
+  }
+end
+
+-- each(visit): calls visit(association).
+function times_table.build(each)
+  local known, list = {}, {}
+  each(function(a)
+    for d, side in pairs(a.times or {}) do
+      for kind, row in pairs(side.rows) do
+        local key = kind .. d.host .. d.peer.host
+        local to = known[key]
+        if not to then
+          to = { kind = kind, client = d.host, server = d.peer.host, count = 0, n = 0, sum = 0,
+                 first_n = 0, first_sum = 0, data_bytes = 0, data_us = 0, fine = {} }
+          known[key], list[#list + 1] = to, to
+        end
+        add(to, row)
+      end
+    end
+  end)
+  local out = {}
+  for i, to in ipairs(list) do
+    out[i] = line(to)
+  end
+  return {
+    title = "Response times",
+    columns = {
+      "Operation", "Asked by", "Of", "Requests", "Timed", "Min ms", "Median ms", "95 % ms", "Max ms",
+      "First ms", "Mbit/s",
+    },
+    numeric = { [4] = true, [5] = true, [6] = true, [7] = true, [8] = true, [9] = true, [10] = true,
+                [11] = true },
+    rows = out, sort = 8,
+  }
+end
+
+return times_table
+end
+
 modules.stats = function(...)
 -- Tables over everything that was tagged: associations, endpoints, input/output, talkers,
--- operations. Each is { title, columns, numeric columns, rows }; a row's `filter` shows its frames.
+-- operations, response times. Each is { title, columns, numeric columns, rows }; a row's `filter` shows its frames.
 local bytes = require("bytes")
 local rows = require("rows")
+local times_table = require("times_table")
 
 local stats = {}
 
@@ -6639,7 +7276,11 @@ function stats.operations(trackers)
   }
 end
 
-stats.NAMES = { "associations", "endpoints", "io", "talkers", "operations" }
+function stats.times(trackers)
+  return times_table.build(function(visit) each(trackers, visit) end)
+end
+
+stats.NAMES = { "associations", "endpoints", "io", "talkers", "operations", "times" }
 
 -- Sorts by a column: numbers from the largest (but identifiers from the first), texts from A.
 function stats.sort(tab, column, ascending)
@@ -6709,7 +7350,7 @@ local windows = {}
 -- A slash would open a submenu: the division slash looks the same.
 local MENU = {
   associations = "Associations", endpoints = "PACS endpoints", io = "Input\226\136\149output per PACS",
-  talkers = "Top talkers", operations = "Operations",
+  talkers = "Top talkers", operations = "Operations", times = "Response times",
 }
 
 local function build(name, trackers)
@@ -6884,6 +7525,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  state.measured = {}
   places = vantage.new(ahead and ahead.places)
   copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
@@ -7016,7 +7658,7 @@ local function follow(pinfo, frame, source, size, s)
   end
   local key = state:key(out)
   local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
-    out.length, there, out.wire, state.rate)
+    out.length, there, out.wire, state.rate, out.window)
   d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
   for i = 1, #pending do
     state:plaintext(frame, clock_of(pinfo), key, pending[i])
@@ -7123,6 +7765,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   if snap and showing and wanted(tree) then
     local item = tagging.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
     tagging.way(item, out.tunnel, copy)
+    tagging.measured(item, state.measured[frame])
     if state.rate > 1 then
       tagging.sampling(item, state.rate, wire)
     end
@@ -7143,10 +7786,10 @@ local inside = tracker.inside
 local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
 
 -- Whether it was there before.
-local function repeats(s, pinfo, h, flags, id, ttl)
+local function repeats(s, pinfo, h, flags, id, ttl, now)
   plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
   plain.id, plain.ttl = id, ttl
-  return copies and copies:check(s, plain, time_of(pinfo), number_of(pinfo))
+  return copies and copies:check(s, plain, now, number_of(pinfo))
 end
 
 function proto.dissector(tvb, pinfo, tree)
@@ -7165,11 +7808,13 @@ function proto.dissector(tvb, pinfo, tree)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
-        local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
+        local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
         local total = l1 * 256 + l2
-        if flags and size - 14 >= total and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl)
+        local now = time_of(pinfo)
+        if w2 and w1 + w2 > 0 and size - 14 >= total
+          and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl, now)
           and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
-            size) then
+            size, now) then
           if showing and wanted(tree) then
             local a = d.c.assoc
             tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)

@@ -64,7 +64,8 @@ KINDS = (
             "sop_classes", "transfer_syntaxes", "services", "modalities", "orig_roles",
             "resp_roles", "orig_impl_uid", "orig_impl_version", "resp_impl_uid",
             "resp_impl_version", "impl_uid", "impl_version", "user_identity", "failure_codes",
-            "flags", "tunnel", "role", "category", "basis", "note", "actions", "version", "cipher",
+            "flags", "tunnel", "operation", "requestor", "role", "category", "basis", "note",
+            "actions", "version", "cipher",
         ),
         Kind.KEEP,
     )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 PROGRAMS = ("Xvfb", "wireshark", "xdotool", "import")
 # As the menu sorts them.
 WINDOWS = (
-    "Associations", "Input/output per PACS", "Operations", "PACS endpoints", "Top talkers",
+    "Associations", "Input/output per PACS", "Operations", "PACS endpoints", "Response times",
+    "Top talkers",
 )  # fmt: skip
 PATIENCE = 60.0
 

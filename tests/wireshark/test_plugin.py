@@ -317,7 +317,9 @@ def test_inventory_by_mac(run: Run, tmp_path: Path) -> None:
     assert {row[1] for row in unknown} == {"CT1", "PACS1"}
 
 
-@pytest.mark.parametrize("name", ["associations", "endpoints", "io", "talkers", "operations"])
+@pytest.mark.parametrize(
+    "name", ["associations", "endpoints", "io", "talkers", "operations", "times"]
+)
 def test_tables(run: Run, name: str) -> None:
     table = run(own("qr_move_3party"), "-q", "-z", f"pacsflow,{name}")
     assert len(table.splitlines()) > 3

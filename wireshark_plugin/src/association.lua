@@ -96,6 +96,7 @@ local function join(a)
   end
   if ac.whole and not ac.malformed then
     a.ctx_accepted = accepted
+    a.ops_window = { orig = ac.ops_orig or 1, resp = ac.ops_resp or 1 }
   end
   a.roles_known, a.orig_services, a.learnt = known or false, {}, nil
   local orig, resp = {}, {}

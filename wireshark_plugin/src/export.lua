@@ -103,6 +103,7 @@ function export.open(directory, brief)
     return zeeklog.new(out, name, fields)
   end
   self.dicom, self.known = self.log("dicom", rows.DICOM), self.log("known_dicom", rows.KNOWN)
+  self.times = self.log("dicom_times", rows.TIMES)
   self.tally = tally.new()
   self.frames = self.log("frames", brief and { unpack(FRAMES, 1, PLAIN) } or FRAMES)
   return self
@@ -197,6 +198,9 @@ function export:association(a, hosts)
   end
   local row = rows.dicom(a)
   self.dicom:write(row)
+  for _, of_operation in ipairs(rows.times(a)) do
+    self.times:write(of_operation)
+  end
   for _, k in ipairs(hosts:rows(a)) do
     self:endpoint(k, hosts)
   end
@@ -300,6 +304,7 @@ function export:close(hosts)
   capture:close()
   self.dicom:close()
   self.known:close()
+  self.times:close()
   self.frames:close()
   if self.sflow then
     self.sflow:flush()

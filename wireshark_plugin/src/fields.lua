@@ -48,6 +48,15 @@ local LIST = {
   { "impl_uid", "string", "impl.uid", "Implementation class UID", "Of the sender" },
   { "impl_version", "string", "impl.version", "Implementation version", "Of the sender" },
   { "tunnel", "string", "tunnel", "Tunnel", "What the packet came through, the outermost first" },
+  { "response_time", "time", "response_time", "Response time",
+    "From the end of the request, of a C-STORE the last byte of the object, to its final response" },
+  { "first_response_time", "time", "first_response_time", "Time to the first response",
+    "From the end of a C-FIND, C-GET or C-MOVE request" },
+  { "operation_time", "time", "operation_time", "Time of the operation",
+    "From the request's command, so with the object that came after it, to the final response" },
+  { "transfer_rate", "double", "transfer_rate", "Transfer rate", "Mbit/s of the object or query" },
+  { "setup_time", "time", "setup_time", "Set-up time", "A-ASSOCIATE-RQ to its answer" },
+  { "round_trip", "time", "round_trip", "TCP round trip", "SYN to the end of the handshake" },
   { "duplicate", "string", "duplicate", "Copy",
     "A copy of a packet before: same, or elsewhere (another hop, network or MAC address)" },
 }
@@ -80,6 +89,10 @@ function fields.register(proto)
       field = ProtoField.framenum(abbreviation, name, base.NONE, frametype.NONE)
     elseif kind == "bool" then
       field = ProtoField.bool(abbreviation, name, base.NONE, nil, nil, description)
+    elseif kind == "time" then
+      field = ProtoField.relative_time(abbreviation, name, description)
+    elseif kind == "double" then
+      field = ProtoField.double(abbreviation, name, description)
     elseif kind == "string" then
       field = ProtoField.string(abbreviation, name, base.ASCII, description)
     else

@@ -90,6 +90,7 @@ local function reset()
     state.endpoints:seed(ahead.hosts)
   end
   state.rate = rate > 1 and rate or 1
+  state.measured = {}
   places = vantage.new(ahead and ahead.places)
   copies = state.rate == 1 and duplicates.new() or nil
   -- One hospital: what is known of a host is known of it everywhere.
@@ -222,7 +223,7 @@ local function follow(pinfo, frame, source, size, s)
   end
   local key = state:key(out)
   local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
-    out.length, there, out.wire, state.rate)
+    out.length, there, out.wire, state.rate, out.window)
   d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
   for i = 1, #pending do
     state:plaintext(frame, clock_of(pinfo), key, pending[i])
@@ -329,6 +330,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   if snap and showing and wanted(tree) then
     local item = tagging.tag(proto, tree, state, a, snap, d, frame, fresh, size < wire)
     tagging.way(item, out.tunnel, copy)
+    tagging.measured(item, state.measured[frame])
     if state.rate > 1 then
       tagging.sampling(item, state.rate, wire)
     end
@@ -349,10 +351,10 @@ local inside = tracker.inside
 local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
 
 -- Whether it was there before.
-local function repeats(s, pinfo, h, flags, id, ttl)
+local function repeats(s, pinfo, h, flags, id, ttl, now)
   plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
   plain.id, plain.ttl = id, ttl
-  return copies and copies:check(s, plain, time_of(pinfo), number_of(pinfo))
+  return copies and copies:check(s, plain, now, number_of(pinfo))
 end
 
 function proto.dissector(tvb, pinfo, tree)
@@ -371,11 +373,13 @@ function proto.dissector(tvb, pinfo, tree)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
-        local s1, s2, s3, s4, _, _, _, _, h, flags = byte(s, 39, 48)
+        local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
         local total = l1 * 256 + l2
-        if flags and size - 14 >= total and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl)
+        local now = time_of(pinfo)
+        if w2 and w1 + w2 > 0 and size - 14 >= total
+          and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl, now)
           and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
-            size) then
+            size, now) then
           if showing and wanted(tree) then
             local a = d.c.assoc
             tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)

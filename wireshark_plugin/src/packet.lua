@@ -21,8 +21,8 @@ local function transport(s, at, total, proto, out)
       out.short = true
       return
     end
-    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags = byte(s, at + 4, at + 13)
-    out.short = false
+    local s1, s2, s3, s4, a1, a2, a3, a4, size, flags, w1, w2 = byte(s, at + 4, at + 15)
+    out.short, out.window = false, w2 and w1 * 256 + w2
     out.key = out.hosts .. sub(s, at, at + 3)
     out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
     out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4

@@ -69,6 +69,9 @@ local function user_information(out, body, first, last)
       sound = sound and length == 4
     elseif kind == 0x52 then
       out.impl_uid = bytes.uid(sub(body, a, b))
+    elseif kind == 0x53 then
+      -- The operations that the requestor may have under way, and the acceptor.
+      out.ops_orig, out.ops_resp = u16(body, a), length == 4 and u16(body, a + 2) or nil
     elseif kind == 0x55 then
       out.impl_version = bytes.trim(sub(body, a, b))
     elseif kind == 0x54 then

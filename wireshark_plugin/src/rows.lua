@@ -2,6 +2,7 @@
 local bytes = require("bytes")
 local communityid = require("communityid")
 local networks = require("networks")
+local times = require("times")
 
 local rows = {}
 
@@ -26,6 +27,8 @@ rows.DICOM = {
   { "missed_bytes", "count" }, { "flags", "set[string]" }, { "vlan", "count" },
   { "tunnel", "set[string]" }, { "proxied_for", "addr" },
 }
+
+rows.TIMES = require("times_fields")
 
 rows.KNOWN = {
   { "ts", "time" }, { "host", "addr" }, { "port_num", "port" }, { "ae_title", "string" },
@@ -128,6 +131,66 @@ function rows.dicom(a)
     flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
     proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
+end
+
+local function seconds(us)
+  return us and us / 1e6
+end
+
+-- Counts by element, without trailing zeros.
+local function histogram(hist)
+  local out, last = {}, 0
+  for k in pairs(hist) do
+    last = k > last and k or last
+  end
+  for k = 1, last do
+    out[k] = hist[k] or 0
+  end
+  return out
+end
+
+-- What one side asked of one kind, as a row without what all rows of the association have.
+local function of_operation(a, row, kind, requestor)
+  local moved, timed = row.data_sets > 0, row.n > 0
+  return {
+    operation = kind, requestor = requestor, count = row.count, failed = row.failed,
+    data_sets = row.data_sets, data_pdvs = row.data_pdvs, data_bytes = row.data_bytes,
+    data_time = moved and seconds(row.data_us) or nil,
+    silent_time = moved and seconds(row.silent_us) or nil,
+    ack_wait_time = moved and seconds(row.ack_us) or nil, pause_time = seconds(row.pause_us),
+    response_min = seconds(row.min), response_max = seconds(row.max),
+    response_mean = timed and seconds(row.sum / row.n) or nil,
+    response_times = timed and histogram(row.hist) or nil,
+    first_response_mean = row.first_n > 0 and seconds(row.first_sum / row.first_n) or nil,
+    first_response_max = seconds(row.first_max), outstanding = row.outstanding,
+    ops_window = a.ops_window and a.ops_window[requestor],
+  }
+end
+
+-- The rows of dicom_times.log; none where the beginning or one side was not seen.
+function rows.times(a)
+  local out, orig = {}, a.orig
+  if not a.times or not (a.rq or a.ac) or is_partial(a) then
+    return out
+  end
+  rows.identify(a)
+  local resp = orig.peer
+  for _, kind in ipairs(times.OPERATIONS) do
+    for _, d in ipairs({ orig, resp }) do
+      local side = a.times[d]
+      if side and side.rows[kind] then
+        local row = of_operation(a, side.rows[kind], kind, d == orig and "orig" or "resp")
+        row.ts, row.uid, row.community_id = a.ts, a.uid, a.community_id
+        row["id.orig_h"], row["id.orig_p"] = bytes.address(orig.host), orig.port
+        row["id.resp_h"], row["id.resp_p"] = bytes.address(resp.host), resp.port
+        row.setup_time, row.round_trip = seconds(a.setup_us), seconds(a.c.round_trip)
+        row.orig_closed_time, row.resp_closed_time = a.orig_closed_us / 1e6, a.resp_closed_us / 1e6
+        row.tls = a.tls or false
+        out[#out + 1] = row
+      end
+    end
+  end
+  return out
 end
 
 -- ts is that of the first association that shows the endpoint.

@@ -3,6 +3,7 @@ local hunting = require("hunting")
 local pdu = require("pdu")
 local proxy = require("proxy")
 local stream = require("stream")
+local times = require("times")
 
 local segments = {}
 
@@ -117,6 +118,7 @@ end
 -- The bytes before the first waiting segment will not come.
 local function give_up(t, c, d, gap)
   add_hole(d, d.next, gap)
+  times.gap(c)
   d.next = (d.next + gap) % MODULUS
   d.begins = nil
   if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
@@ -204,6 +206,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
     end
   elseif ahead > 0 then
     give_up(t, c, d, ahead)
+  end
+  d.late = d.waiting ~= nil
+  local before = d.before
+  if before and t.now - before >= times.SILENCE then
+    times.silence(d, before, t.now)
   end
   in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
   if d.waiting then

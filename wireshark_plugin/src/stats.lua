@@ -1,7 +1,8 @@
 -- Tables over everything that was tagged: associations, endpoints, input/output, talkers,
--- operations. Each is { title, columns, numeric columns, rows }; a row's `filter` shows its frames.
+-- operations, response times. Each is { title, columns, numeric columns, rows }; a row's `filter` shows its frames.
 local bytes = require("bytes")
 local rows = require("rows")
+local times_table = require("times_table")
 
 local stats = {}
 
@@ -236,7 +237,11 @@ function stats.operations(trackers)
   }
 end
 
-stats.NAMES = { "associations", "endpoints", "io", "talkers", "operations" }
+function stats.times(trackers)
+  return times_table.build(function(visit) each(trackers, visit) end)
+end
+
+stats.NAMES = { "associations", "endpoints", "io", "talkers", "operations", "times" }
 
 -- Sorts by a column: numbers from the largest (but identifiers from the first), texts from A.
 function stats.sort(tab, column, ascending)

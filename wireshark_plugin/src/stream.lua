@@ -46,7 +46,7 @@ local function pass_over(a, d, length)
     return false
   end
   a.flags.malformed = true
-  d.pdu_left, d.command, d.command_size = 0, nil, nil
+  d.pdu_left, d.command, d.command_size, d.message, d.ending = 0, nil, nil, nil, nil
   if length == 0 then
     stream.start(d, "H", 6)
   else
@@ -137,12 +137,18 @@ function steps.B(h, c, a, d, s)
   if not body(c, a, d, s, false) then
     return false
   end
+  if d.pdu_type <= pdu.ASSOCIATE_RJ then
+    h.negotiated(c.assoc, d)
+  end
   h.pdu_done(c, c.assoc, d)
   stream.start(d, "H", 6)
   return true
 end
 
 local function fragment_done(h, c, a, d)
+  if d.ending then
+    h.data_done(d)
+  end
   if d.pdu_left == 0 then
     h.pdu_done(c, a, d)
   end
@@ -171,6 +177,11 @@ function steps.V(h, c, a, d, s)
   end
   if h.counts(a, d) then
     d.data_bytes = (d.data_bytes or 0) + content
+  end
+  local message = d.message
+  if message then
+    message.pdvs, message.bytes = message.pdvs + 1, message.bytes + content
+    d.ending = d.last_fragment
   end
   if a.confirmed then
     association.infer(a, d.context)
@@ -209,6 +220,7 @@ local function command_done(h, c, a, d, s, cut)
     end
     association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)
+    h.timed(a, d, command)
   end
   return true
 end

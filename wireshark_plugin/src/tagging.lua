@@ -64,6 +64,19 @@ function tagging.sampling(item, rate, wire)
   item:add(F.estimate, UInt64.new(rate * wire % 4294967296, math.floor(rate * wire / 4294967296)))
 end
 
+-- What times.lua measured at a frame: keys and values, of times microseconds.
+function tagging.measured(item, values)
+  for i = 1, values and #values or 0, 2 do
+    local key, value = values[i], values[i + 1]
+    if not fields.skip[key] then
+      if key ~= "transfer_rate" then
+        value = NSTime.new(math.floor(value / 1000000), value % 1000000 * 1000)
+      end
+      item:add(F[key], value)
+    end
+  end
+end
+
 -- What a packet came through, and that it is a copy of another.
 function tagging.way(item, tunnel, copy)
   if tunnel and not fields.skip.tunnel then

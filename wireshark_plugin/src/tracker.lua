@@ -6,6 +6,7 @@ local paths = require("paths")
 local pdu = require("pdu")
 local segments = require("segments")
 local stream = require("stream")
+local times = require("times")
 
 local tracker = {}
 tracker.__index = tracker
@@ -26,6 +27,7 @@ local TWIN_TIME = 1
 local JUMP, DISORDER = 86400, 1
 -- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
 local CLOSE_DELAY = 5.0
+local SILENCE = times.SILENCE
 
 local DICOM_PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
 tracker.DICOM_PORT = DICOM_PORT
@@ -54,6 +56,13 @@ function tracker.new(options)
     again = function(c, d) return t:again(c, d) end,
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
+    timed = function(a, d, command)
+      if not t.sampled and not a.frozen and not d.frozen then
+        times.command(t, a, d, command)
+      end
+    end,
+    data_done = function(d) times.data_done(t, d) end,
+    negotiated = function(a, d) times.negotiated(t, a, d, d.pdu_type == pdu.ASSOCIATE_RQ) end,
   }
   return t
 end
@@ -139,11 +148,13 @@ end
 -- The association ended on this connection and another begins.
 function tracker:again(c, d)
   local before = c.assoc
+  times.split(self, c)
   self:finish(before)
   c.first_frame, c.first_ts = self.frame, self.now
   local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
+  c.a.closed_us, c.b.closed_us = nil, nil
   return a
 end
 
@@ -160,6 +171,7 @@ end
 -- The parser cannot go on in direction d.
 function tracker:lost(c, d)
   local a = c.assoc
+  times.gap(c)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
     if a.id then
@@ -254,10 +266,11 @@ local function presume(t, c, d)
   end
 end
 
--- Whether a whole packet of direction d without SYN, FIN or RST, is but an acknowledgment or
--- the inside of a data set; then it is counted here and nothing else is to do.
-function tracker:inside(d, seq, flags, length, wire)
-  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 then
+-- Whether a whole packet of direction d at the time `now`, without SYN, FIN or RST and with an open
+-- window, is but an acknowledgment or the inside of a data set; then it is counted here and nothing
+-- else is to do.
+function tracker:inside(d, seq, flags, length, wire, now)
+  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 or d.closed_at then
     return false
   end
   if length > 0 then
@@ -270,11 +283,18 @@ function tracker:inside(d, seq, flags, length, wire)
       return false
     end
     d.skip, d.next = skip - length, (seq + length) % MODULUS
+    local seen = d.seen
+    d.seen = now
+    if seen and now - seen >= SILENCE then
+      times.silence(d, seen, now)
+    end
   else
-    local a = d.c.assoc
-    if not a or not a.snap or a.snap.untagged then
+    local c = d.c
+    local a = c.assoc
+    if not a or not a.snap or a.snap.untagged or c.syn_ack_at then
       return false
     end
+    d.acked = now
   end
   d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire
   return true
@@ -282,8 +302,9 @@ end
 
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
+-- window: as the packet has it; nil: unknown.
 function tracker:packet(frame, info, key, seq, ack, flags, source, offset, length, captured, wire,
-                        rate)
+                        rate, window)
   local d = self.kept[key] or self:direction(key)
   if d then
     d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire * rate
@@ -318,9 +339,16 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       d.begins = true
     end
     c.tcp_orig = flags % 32 < 16 and d or d.peer
+    times.syn(self, c, flags % 32 >= 16)
     if length > 0 then
       seq = (seq + 1) % MODULUS
     end
+  end
+  if c.syn_ack_at and d == c.tcp_orig and flags % 32 >= 16 then
+    times.shaken(self, c)
+  end
+  if window and not c.over and not syn and (window == 0 or fin or reset or d.closed_at) then
+    times.window(self, d, window, fin or reset)
   end
   if not c.assoc and not c.foreign then
     presume(self, c, d)
@@ -336,7 +364,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     if c.assoc then
       c.assoc.payload_seen = true
     end
-    d.payload = true
+    d.payload, d.before, d.seen = true, d.seen, self.now
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
@@ -345,6 +373,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
         a.flags.truncated = true
       end
     end
+  end
+  if length == 0 then
+    d.acked = self.now
   end
   local p = d.peer
   if p.waiting and flags % 32 >= 16 and (ack - p.waiting[1].seq + HALF) % MODULUS >= HALF then
@@ -498,6 +529,7 @@ function tracker:finish(a)
   local orig = a.orig
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
+  a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0

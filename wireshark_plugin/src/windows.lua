@@ -6,7 +6,7 @@ local windows = {}
 -- A slash would open a submenu: the division slash looks the same.
 local MENU = {
   associations = "Associations", endpoints = "PACS endpoints", io = "Input\226\136\149output per PACS",
-  talkers = "Top talkers", operations = "Operations",
+  talkers = "Top talkers", operations = "Operations", times = "Response times",
 }
 
 local function build(name, trackers)

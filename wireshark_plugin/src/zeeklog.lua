@@ -30,6 +30,14 @@ local function set(values)
   return concat(out, ",")
 end
 
+local function vector(values)
+  local out = {}
+  for i, value in ipairs(values) do
+    out[i] = format("%d", value)
+  end
+  return concat(out, ",")
+end
+
 local WRITE = {
   time = function(v) return format("%.6f", v) end,
   interval = function(v) return format("%.6f", v) end,
@@ -40,6 +48,7 @@ local WRITE = {
   port = function(v) return format("%d", v) end,
   bool = function(v) return v and "T" or "F" end,
   ["set[string]"] = set,
+  ["vector[count]"] = vector,
 }
 
 -- out:write(text) takes the log. fields: { { name, type }, ... }

@@ -50,6 +50,11 @@ SHOWN = {
         "ts", "host", "port_num", "ae_title", "role", "category", "basis", "services",
         "modalities", "impl_uid", "impl_version",
     ),
+    "dicom_times": (
+        "ts", "uid", "id.orig_h", "id.resp_h", "operation", "requestor", "count", "failed",
+        "data_bytes", "data_time", "response_min", "response_mean", "response_max",
+        "first_response_mean", "setup_time", "round_trip",
+    ),
     "notice": ("ts", "uid", "note", "msg", "src", "dst"),
     "ssl": ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "version", "cipher", "server_name"),
 }  # fmt: skip
@@ -58,6 +63,7 @@ TITLES = {
     "conn": "Connections",
     "dicom": "Associations",
     "known_dicom": "Endpoints",
+    "dicom_times": "Response times",
     "notice": "Notices",
     "ssl": "TLS connections",
 }

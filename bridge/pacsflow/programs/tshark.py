@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pacsflow.programs.tools import Tool
 
-LOGS = ("dicom", "known_dicom", "frames", "capture")
+LOGS = ("dicom", "known_dicom", "dicom_times", "frames", "capture")
 PROGRESS_EVERY = 10_000
 WRITTEN = re.compile(r"pacsflow: wrote \d+ dicom, \d+ known_dicom, \d+ frames")
 PROGRESS = re.compile(r"pacsflow: frame (\d+)")
@@ -43,6 +43,8 @@ class ExportedLogs:
         inventory line that could not be used.
     capture
         What became of the frames of the capture, and what its clock did (capture.log).
+    dicom_times
+        How fast the operations of each association were.
     sflow
         What the sFlow agents of the capture say of their sampling; None where there are none.
     """
@@ -52,6 +54,7 @@ class ExportedLogs:
     frames: Path
     warnings: tuple[str, ...]
     capture: Path
+    dicom_times: Path
     sflow: Path | None = None
 
 
@@ -66,7 +69,7 @@ def export_logs(
     brief: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ExportedLogs:
-    """Write dicom.log, known_dicom.log and frames.log of a capture.
+    """Write dicom.log, known_dicom.log, dicom_times.log and frames.log of a capture.
 
     Parameters
     ----------
@@ -117,6 +120,7 @@ def export_logs(
         logs["frames"],
         warnings=tuple(warnings),
         capture=logs["capture"],
+        dicom_times=logs["dicom_times"],
         sflow=logs.get("sflow"),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SIGNS = (
     ("dicom", {"calling_ae"}),
     ("dicom", {"called_ae"}),
+    ("dicom_times", {"response_times", "requestor"}),
     ("known_dicom", {"evidence_uid"}),
     ("known_dicom", {"host", "ae_title"}),
     ("notice", {"note"}),

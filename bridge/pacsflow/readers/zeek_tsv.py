@@ -30,10 +30,20 @@ from pacsflow.readers.zeek_values import (
     converter,
     latest,
     to_address,
+    to_counts,
     to_text,
     unescape,
 )
-from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS, sensor_field
+from pacsflow.terms.dicom_times import BUCKETS
+from pacsflow.terms.log_fields import (
+    COUNTS,
+    INTERVALS,
+    REQUIRED,
+    TEXTS,
+    TIME,
+    ZEEK_LOGS,
+    sensor_field,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -339,7 +349,7 @@ def _csv_type(kind: pa.DataType) -> pa.DataType:
     """Return the type in which Arrow's CSV reader takes a column before `_finish` has it."""
     if kind == TIME:
         return DECIMAL
-    return pa.string() if kind == TEXTS else kind
+    return pa.string() if kind in (TEXTS, COUNTS) else kind
 
 
 def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> pa.Array:
@@ -352,10 +362,10 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
         lists = _unescaped(pc.split_pattern(column, header.set_separator))
         empty = pc.fill_null(pc.equal(column, header.empty), fill_value=False)
         return pc.if_else(empty, pa.scalar([], TEXTS), lists) if pc.any(empty).as_py() else lists
+    if kind == COUNTS:
+        return _counts(pc.split_pattern(column, header.set_separator))
     if name in ADDRESSES:
-        encoded = column.dictionary_encode()
-        canonical = strings([to_address(value) for value in encoded.dictionary.to_pylist()])
-        return pc.take(canonical, encoded.indices)
+        return _addresses(column)
     if pa.types.is_string(kind):
         return _unescaped(column)
     if pa.types.is_int32(kind):
@@ -363,13 +373,32 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
     elif pa.types.is_int64(kind):
         _within(column, 0, COUNT_MAX)
     elif pa.types.is_floating(kind):
-        if not pc.all(pc.is_finite(column)).as_py() and column.null_count < len(column):
-            raise ValueError("not finite")
-        if name == "duration":
-            _within(column, -ROUNDING, LONGEST)
-            return pc.max_element_wise(column, 0.0, skip_nulls=False)
-        _within(column, 0, float("inf"))
+        return _finite(column, is_interval=name in INTERVALS)
     return column
+
+
+def _finite(column: pa.Array, *, is_interval: bool) -> pa.Array:
+    if not pc.all(pc.is_finite(column)).as_py() and column.null_count < len(column):
+        raise ValueError("not finite")
+    if is_interval:
+        _within(column, -ROUNDING, LONGEST)
+        return pc.max_element_wise(column, 0.0, skip_nulls=False)
+    _within(column, 0, float("inf"))
+    return column
+
+
+def _addresses(column: pa.Array) -> pa.Array:
+    encoded = column.dictionary_encode()
+    canonical = strings([to_address(value) for value in encoded.dictionary.to_pylist()])
+    return pc.take(canonical, encoded.indices)
+
+
+def _counts(column: pa.Array) -> pa.Array:
+    """Return histograms of lists of texts."""
+    made = column.cast(COUNTS)
+    _within(made.flatten(), 0, COUNT_MAX)
+    _within(pc.list_value_length(made), 1, BUCKETS)
+    return made
 
 
 def _microseconds(column: pa.Array) -> pa.Array:
@@ -448,6 +477,8 @@ def _value(
             if cell == header.empty:
                 return []
             return [unescape(to_text(item)) for item in cell.split(header.set_separator)]
+        if convert is to_counts:
+            return convert(cell, header.set_separator)
         value = convert(cell)
         return unescape(value) if convert is to_text else value
     except ValueError as error:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pacsflow.printable import escape_controls
-from pacsflow.terms.log_fields import TEXTS, TIME
+from pacsflow.terms.dicom_times import BUCKETS
+from pacsflow.terms.log_fields import COUNTS, INTERVALS, TEXTS, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +128,14 @@ def to_count(value: str | float) -> int:
     return number
 
 
+def to_counts(value: object, separator: str = ",") -> list[int]:
+    """Return the counts of a histogram, from a JSON array or a cell of a log."""
+    found = value.split(separator) if isinstance(value, str) else value
+    if not isinstance(found, list) or not 0 < len(found) <= BUCKETS:
+        raise ValueError(f"expected up to {BUCKETS} counts, found {str(value)[:40]!r}")
+    return [to_count(item) for item in found]
+
+
 def to_port(value: str | float) -> int:
     """Return a port from 0 to 65535, also from Zeek's ``80/tcp``."""
     text = value.split("/", 1)[0] if isinstance(value, str) else value
@@ -172,10 +181,12 @@ def converter(name: str, kind: pa.DataType) -> Callable[[Any], Any]:
         return to_time
     if kind == TEXTS:
         return to_texts
+    if kind == COUNTS:
+        return to_counts
     if pa.types.is_int32(kind):
         return to_port
     if pa.types.is_int64(kind):
         return to_count
     if pa.types.is_floating(kind):
-        return to_interval if name == "duration" else to_float
+        return to_interval if name in INTERVALS else to_float
     return to_bool if pa.types.is_boolean(kind) else to_text

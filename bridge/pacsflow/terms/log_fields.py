@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pacsflow.terms import dicom_times
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TIME = pa.timestamp("us", tz="UTC")
 TEXTS = pa.list_(pa.string())
+COUNTS = dicom_times.COUNTS
 SENSOR = ("sensor", pa.string())
 SENSOR_NAMES = ("_system_name", "_sensor", "_node_name", "_node", "peer", "_peer")
 """What clusters and distributions call the column that says which sensor wrote a row, the most
@@ -119,6 +122,11 @@ KNOWN_DICOM = pa.schema(
     ]
 )
 
+DICOM_TIMES = pa.schema([*dicom_times.columns(), SENSOR])
+
+INTERVALS = frozenset({"duration", *(f.name for f in dicom_times.FIELDS if f.kind == "interval")})
+"""Columns of seconds that passed: from 0 to a year."""
+
 NOTICE = pa.schema(
     [
         *_CONNECTION,
@@ -199,6 +207,7 @@ ZEEK_LOGS = {
     "conn": CONN,
     "dicom": DICOM,
     "known_dicom": KNOWN_DICOM,
+    "dicom_times": DICOM_TIMES,
     "notice": NOTICE,
     "ssl": SSL,
     "frames": FRAMES,
@@ -208,6 +217,7 @@ REQUIRED = {
     "conn": ("ts", "id.orig_h", "id.resp_h"),
     "dicom": ("ts", "id.orig_h", "id.resp_h"),
     "known_dicom": ("ts", "host"),
+    "dicom_times": ("ts", "id.orig_h", "id.resp_h", "operation", "requestor", "count"),
     "notice": ("ts", "note"),
     "ssl": ("ts", "id.orig_h", "id.resp_h"),
     "frames": ("ts", "length"),
