@@ -733,6 +733,8 @@ function dimse.command(s, cut)
       out.field = field
     elseif length == 2 and (element == 0x0110 or element == 0x0120) then
       out.message_id = le16(s, from)
+    elseif length == 2 and element == 0x0800 then
+      out.no_data_set = le16(s, from) == 0x0101
     elseif length == 2 and element == 0x0900 then
       out.status = le16(s, from)
     elseif element == 0x0600 then
