@@ -33,6 +33,12 @@ CONN_ROW = {
 """One association of 2026-03-02 08:00 UTC, a Monday."""
 
 
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what this machine has set for good out of every test."""
+    monkeypatch.setenv("PACSFLOW_CONFIG", "")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real input that is not the project's own: beside the checkout, where there is any."""

@@ -20,7 +20,7 @@ FLOORS = (
     {"forecasting"},
     {"week"},
     {"findings"},
-    {"report"},
+    {"report", "configuration"},
     {"words"},
     {"explore", "export", "simulator"},
     {"pacsflow_reports"},

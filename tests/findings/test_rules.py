@@ -15,13 +15,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pacsflow.errors import InputError
 from pacsflow.findings import MOST, RULES, findings
 from pacsflow.findings.clocks import shift
 from pacsflow.findings.facts import Facts
 from pacsflow.findings.interruptions import Week as Activity
 from pacsflow.findings.interruptions import longest_run, unusual_run
-from pacsflow.findings.thresholds import Thresholds, read_thresholds
+from pacsflow.findings.thresholds import Thresholds
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
 from pacsflow.week import dicom, traffic
@@ -622,22 +621,6 @@ def test_a_rule_that_fails_is_a_finding_and_no_rule_floods_the_page() -> None:
     found = [f for f in findings(facts_of(many)) if f.rule == "malformed"]
     assert len(found) == MOST
     assert sum(f.count for f in found) == 1000
-
-
-def test_thresholds_come_from_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "pacsflow.toml"
-    path.write_text('[findings]\nguess_pairs = 2\nmissed_percent = 0.5\noff = ["outside"]\n')
-    given = read_thresholds(path)
-    assert (given.guess_pairs, given.missed_percent, given.off) == (2, 0.5, ("outside",))
-    assert given.echo_endpoints == Thresholds().echo_endpoints
-    for text in ("guess_pairs = -1", "guess_pairs = true", "off = 3", "nothing = 1", "off = [1]",
-                 "skew_seconds = inf", "guess_pairs = ["):  # fmt: skip
-        path.write_text(f"[findings]\n{text}\n")
-        with pytest.raises(InputError):
-            read_thresholds(path)
-    path.write_text("findings = 3\n")
-    with pytest.raises(InputError):
-        read_thresholds(path)
 
 
 def test_every_threshold_is_documented_with_its_default() -> None:

@@ -68,20 +68,3 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_text("name\tprice\na\t1\n")
     with pytest.raises(InputError, match="expected an inventory"):
         read_inventory(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[finding]\nreject_percent = 8\n", r"no section \[finding\]; expected \[findings\]"),
-        ("[findings]\nrejct_percent = 8\n", "did you mean reject_percent"),
-        ("[findings]\nzzz = 8\n", "there are "),
-    ],
-)
-def test_a_configuration_says_what_it_does_not_know(tmp_path: Path, text: str, said: str) -> None:
-    from pacsflow.findings.thresholds import read_thresholds
-
-    path = tmp_path / "pacsflow.toml"
-    path.write_text(text)
-    with pytest.raises(InputError, match=said):
-        read_thresholds(path)

@@ -41,6 +41,7 @@ COMMANDS = {
     "sampling": Listed("sampling", LOOK, "How far sFlow estimates can be trusted."),
     "export": Listed("export", LOOK, "Hourly rows, associations, endpoints as xlsx, csv, ..."),
     "cross-check": Listed("cross_check", LOOK, "Whether Wireshark's plugin and Zeek agree."),
+    "config": Listed("config", SET_UP, "The one file in which everything can be set for good."),
     "ledger": Listed("ledger", SET_UP, "What a ledger holds, whether it is whole, how long."),
     "install": Listed("install", SET_UP, "Put the taggers where their programs look."),
     "inventory": Listed("inventory", SET_UP, "The hospital's own list of its equipment."),

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.options import LanguageCode, LanguageOption, Request, reading
+from pacsflow.cli.options import HolidaysOption, LanguageOption, Request, reading
 from pacsflow.cli.week_report import (
     REPORTED,
-    ConfigOption,
     FailOption,
     ForecastOption,
     SiteOption,
     build,
     exit_code,
+    language_of,
 )
 
 
@@ -26,9 +26,9 @@ def digest(
     request: Request,
     markdown: Annotated[bool, typer.Option("--markdown", help="For a chat.")] = False,
     site: SiteOption = "",
-    lang: LanguageOption = LanguageCode.EN,
+    lang: LanguageOption = None,
+    holidays: HolidaysOption = "",
     no_forecast: ForecastOption = False,
-    config: ConfigOption = None,
     fail_on: FailOption = None,
 ) -> int:
     """Print the week in five sentences, its status and findings, as text or Markdown.
@@ -37,7 +37,7 @@ def digest(
     """
     from pacsflow_reports import render_digest
 
-    made = build(request, config, site=site, forecasts=not no_forecast)
-    text = render_digest(made, lang=lang.value, markdown=markdown)
+    made = build(request, site=site, forecasts=not no_forecast, holidays=holidays)
+    text = render_digest(made, lang=language_of(lang), markdown=markdown)
     sys.stdout.write(text.rstrip("\n") + "\n")
     return exit_code(made, fail_on)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pacsflow.cli import app
-from pacsflow.cli.options import FormatOption, LanguageCode, LanguageOption, Request, reading
+from pacsflow.cli.options import (
+    FormatOption,
+    HolidaysOption,
+    LanguageOption,
+    Request,
+    reading,
+)
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.cli.week_report import (
     REPORTED,
-    ConfigOption,
     FailOption,
     ForecastOption,
     build,
     exit_code,
+    language_of,
 )
 
 SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", "uids"}
@@ -22,10 +28,10 @@ SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", 
 @reading(REPORTED)
 def findings(
     request: Request,
-    config: ConfigOption = None,
     fail_on: FailOption = None,
     no_forecast: ForecastOption = False,
-    lang: LanguageOption = LanguageCode.EN,
+    lang: LanguageOption = None,
+    holidays: HolidaysOption = "",
     how: FormatOption = OutputFormat.TABLE,
 ) -> int:
     """List what somebody should know of a week, the most severe first, with what to do.
@@ -37,8 +43,8 @@ def findings(
     from pacsflow.words.saying import finding_said
     from pacsflow.words.tables import FINDINGS
 
-    made = build(request, config, forecasts=not no_forecast)
-    language = Words(lang.value, made.zone)
+    made = build(request, forecasts=not no_forecast, holidays=holidays)
+    language = Words(language_of(lang), made.zone)
     word, areas = words(language), area_names(language)
     people = how is OutputFormat.TABLE
     columns = [

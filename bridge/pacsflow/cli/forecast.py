@@ -22,6 +22,7 @@ from pacsflow.cli.options import (
     Request,
     reading,
 )
+from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit, quantity
 from pacsflow.errors import UsageError
 from pacsflow.printable import escape_controls
@@ -94,6 +95,7 @@ def forecast(
     from pacsflow.forecasting.csv_input import is_series_csv
     from pacsflow.words.language import Language
 
+    holidays = holidays or settings().site.holidays
     calendar = HolidayCalendar.parse(holidays) if holidays else None
     files = [Path(given) for given in request.inputs or ()]
     plain = all(f.is_file() and (column or is_series_csv(f)) for f in files)

@@ -11,24 +11,35 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import name_unread, progress, say, warn
 from pacsflow.cli.options import Request, reading
+from pacsflow.cli.settings import settings
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pacsflow.ledger import Added
 
 ADDED = ("inputs", "inventory", "keylog", "sampling_rate", "capture_start", "date_order")
 """The shared options of what adds to a ledger."""
 IntoOption = Annotated[
-    Path, typer.Option("--ledger", "-l", help="The ledger's folder; made where there is none.")
-]
-DEFAULT = Path("pacsflow-ledger")
+    Path | None,
+    typer.Option(
+        "--ledger", "-l",
+        help="The ledger's folder, made where there is none; pacsflow-ledger by default.",
+    ),
+]  # fmt: skip
+
+
+def into(ledger: Path | None) -> Path:
+    """Return the ledger that was named, or the configured one, or the usual one."""
+    return ledger or settings().ledger.folder or Path("pacsflow-ledger")
 
 
 @app.command()
 @reading(ADDED)
 def ingest(
     request: Request,
-    ledger: IntoOption = DEFAULT,
+    ledger: IntoOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default all cores.")
     ] = None,
@@ -51,27 +62,36 @@ def ingest(
         raise UsageError("nothing to add: name logs, captures or folders")
     from pacsflow.cli.inputs import name_losses, sources
     from pacsflow.ledger import Ledger
-    from pacsflow.ledger.sensors import sensor_of_folder
 
     if sensor and sensor_folders:
         raise UsageError("give either --sensor or --sensor-folders")
-    found = sources(request)
-    roots = [Path(given) for given in request.inputs if Path(given).is_dir()]
-    book = Ledger(ledger, create=True)
+    found, folder = sources(request), into(ledger)
+    book = Ledger(folder, create=True)
     with progress("reading") as update:
         added = book.add(
             found.sources,
             simulated=found.simulated,
-            sensor=(lambda path: sensor_of_folder(path, roots)) if sensor_folders else sensor,
+            sensor=sensor_of(request.inputs, sensor, folders=sensor_folders),
             workers=workers,
             progress=update,
         )
     problems = [*found.problems, *added.problems]
-    _told(added, ledger)
+    _told(added, folder)
     name_losses(added.added, found.summary())
     name_unread(problems)
     if problems and not added.added and not added.known:
         raise problems[0]
+
+
+def sensor_of(inputs: Sequence[str], sensor: str, *, folders: bool) -> str | Callable[[Path], str]:
+    """Return whose the inputs are, as `Ledger.add` wants it; by default as it is configured."""
+    from pacsflow.ledger.sensors import sensor_of_folder
+
+    known = settings().inputs
+    if not (sensor or folders) and list(inputs) == [str(path) for path in known.paths]:
+        sensor, folders = known.sensor, known.sensor_folders
+    roots = [Path(given) for given in inputs if Path(given).is_dir()]
+    return (lambda path: sensor_of_folder(path, roots)) if folders else sensor
 
 
 def count_added(added: Added) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.cli.console import name_unread, progress, warn
+from pacsflow.cli.settings import settings
 from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
@@ -141,10 +142,10 @@ def name_losses(entries: Iterable[Entry], passed: str = "") -> None:
 def inventory_of(
     path: Path | None, inputs: Sequence[str] = (), pseudonyms: Pseudonyms | None = None
 ) -> Inventory:
-    """Read the inventory that was named, or the one beside the inputs, or return an empty one."""
+    """Read the inventory that was named, the one beside the inputs, or the configured one."""
     if path is None:
         beside = (Path(given) / "inventory.tsv" for given in inputs if Path(given).is_dir())
-        path = next((found for found in beside if found.is_file()), None)
+        path = next((found for found in beside if found.is_file()), settings().site.inventory)
     if path is None:
         return Inventory()
     inventory = read_inventory(path)
@@ -178,7 +179,9 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
                 f"no data of origin {request.origin.value!r}; there is {', '.join(there) or 'none'}"
             )
         inventory = inventory_of(request.inventory, request.inputs or (), found.pseudonyms)
-        hosts = Hosts(inventory, connection)  # roles by all that is known, not by what is chosen
+        hosts = Hosts(
+            inventory, connection, settings().site.local_networks
+        )  # roles by all that is known, not by what is chosen
         selection = request.selection(found.pseudonyms)
         select(connection, selection, inventory)
         origin = request.origin.value if request.origin else (there[0] if there else "zeek")

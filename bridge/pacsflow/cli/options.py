@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from pacsflow.cli.console import QUIET, TALKATIVE, set_level
+from pacsflow.cli.settings import settings, use
 from pacsflow.cli.tables import OutputFormat
 from pacsflow.errors import UsageError
+from pacsflow.terms.languages import LanguageCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,13 +43,6 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "mdy"
 
 
-class LanguageCode(StrEnum):
-    """Languages of the page."""
-
-    EN = "en"
-    PT_BR = "pt-BR"
-
-
 def _zones(incomplete: str) -> list[str]:
     from zoneinfo import available_timezones
 
@@ -58,7 +53,9 @@ FormatOption = Annotated[
     OutputFormat, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
 ]
 NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
-LanguageOption = Annotated[LanguageCode, typer.Option("--lang", help="Of the page.")]
+LanguageOption = Annotated[
+    LanguageCode | None, typer.Option("--lang", help="Of the page; en by default.")
+]
 HolidaysOption = Annotated[
     str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
 ]
@@ -193,15 +190,28 @@ class Request:
     @property
     def zone(self) -> str:
         """Return the site's zone by its IANA name."""
-        return self.site_tz or "UTC"
+        return self.site_tz or settings().site.time_zone
+
+    @property
+    def keyfile(self) -> Path | None:
+        """Return the file of the key under which everything is written, where there is one."""
+        return self.pseudonymise or settings().site.pseudonymise
 
     def key(self) -> Pseudonyms | None:
         """Return the pseudonyms of the key file, where one was named."""
-        if self.pseudonymise is None:
+        if self.keyfile is None:
             return None
         from pacsflow.pseudonyms import Pseudonyms
 
-        return Pseudonyms.read(self.pseudonymise)
+        return Pseudonyms.read(self.keyfile)
+
+    def settled(self, names: Iterable[str]) -> Request:
+        """Return it with the configured ledger, or inputs, where none of either was given."""
+        if self.inputs or self.ledger or "inputs" not in names:
+            return self
+        if "ledger" in names and settings().ledger.folder:
+            return replace(self, ledger=settings().ledger.folder)
+        return replace(self, inputs=[str(path) for path in settings().inputs.paths] or None)
 
     def capture(self) -> CaptureOptions:
         """Return what the user said of captures and tables that these do not say themselves."""
@@ -212,15 +222,18 @@ class Request:
             raise UsageError("--capture-start: several starts need their files: FILE=TIME")
         named = [text.rpartition("=") for text in self.capture_start or () if "=" in text]
         names = [name for name, _, _ in named]
+        known = settings().inputs
+        if self.inputs != [str(path) for path in known.paths]:
+            known = type(known)()  # what is configured is said of what is configured
         if twice := next((name for name in names if names.count(name) > 1), ""):
             raise UsageError(f"--capture-start: {twice!r} has two starts")
         return CaptureOptions(
-            self.sampling_rate,
-            self.keylog,
-            self.inventory,
+            self.sampling_rate or (known.sampling_rate if known.sampling_rate > 1 else None),
+            self.keylog or known.keylog,
+            self.inventory or settings().site.inventory,
             _start(bare[0]) if bare else None,
             tuple((name, _start(time)) for name, _, time in named),
-            self.date_order.value if self.date_order else "",
+            self.date_order.value if self.date_order else known.date_order,
         )
 
     def of_captures(self) -> list[str]:
@@ -329,6 +342,15 @@ Verbose = Annotated[
         callback=lambda value: _talkative(value=value),
     ),
 ]  # fmt: skip
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="This configuration file alone counts (see `pacsflow config`).",
+        callback=lambda value: use(value) if value else None, show_default=False,
+    ),
+]  # fmt: skip
+_SPOKEN = {"config": (Config, None), "quiet": (Quiet, False), "verbose": (Verbose, False)}
+"""Options of every command that act at once; no command gets them as arguments."""
 
 
 def reading(
@@ -350,9 +372,9 @@ def reading(
     }  # fmt: skip
     spoken = {
         name: inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
         )
-        for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
+        for name, (annotation, default) in _SPOKEN.items()
     }
 
     def given(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -366,7 +388,7 @@ def reading(
             asked = Request(**{name: values.pop(name) for name in shared if name in values})
             for name in spoken:
                 values.pop(name, None)
-            return command(asked, **values)
+            return command(asked.settled(names), **values)
 
         called.__name__, called.__doc__ = command.__name__, command.__doc__
         called.__module__ = command.__module__

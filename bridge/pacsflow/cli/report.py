@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.options import LanguageCode, Request, reading
+from pacsflow.cli.options import HolidaysOption, LanguageOption, Request, reading
+from pacsflow.cli.settings import settings
 from pacsflow.cli.week_report import (
     REPORTED,
-    ConfigOption,
     FailOption,
     ForecastOption,
+    LogoOption,
+    PdfOption,
     SiteOption,
+    TitleOption,
     build,
     exit_code,
+    keep_pages,
+    language_of,
 )
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
     from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.terms.languages import LanguageCode
 
 
 class ReportFormat(StrEnum):
@@ -41,20 +47,18 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="The file; by default pacsflow-WEEK.html."),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
+    title: TitleOption = "",
     site: SiteOption = "",
-    lang: Annotated[LanguageCode | None, typer.Option(help="Of the page; en by default.")] = None,
-    logo: Annotated[Path | None, typer.Option(help="PNG or SVG for the page's head.")] = None,
+    holidays: HolidaysOption = "",
+    lang: LanguageOption = None,
+    logo: LogoOption = None,
     archive: Annotated[
         Path | None,
         typer.Option(help="Keep a page a week and an index with the trend in this folder."),
     ] = None,
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="Also a PDF, where there is a Chromium.")
-    ] = False,
+    pdf: PdfOption = False,
     no_forecast: ForecastOption = False,
     top: Annotated[int, typer.Option(min=1, max=100, help="Rows in the top tables.")] = 10,
-    config: ConfigOption = None,
     fail_on: FailOption = None,
     how: Annotated[
         ReportFormat,
@@ -73,13 +77,22 @@ def report(
         of_pages = {"--lang": lang, "--logo": logo, "--archive": archive, "--pdf": pdf}
         for option in (name for name, value in of_pages.items() if value):
             raise UsageError(f"{option} has no effect on --format json")
-    chosen = {"site": site, "forecasts": not no_forecast, "top": top}
-    made = build(request, config, **chosen, **({"title": title} if title else {}))
+    made = build(
+        request, title=title, site=site, holidays=holidays, forecasts=not no_forecast, top=top
+    )
     if how is ReportFormat.JSON:
         _write_json(made, out)
     else:
-        _write_pages(made, lang or LanguageCode.EN, out, archive, logo, pdf=pdf)
+        archive = archive or (None if out else _usual_archive(request))
+        _write_pages(made, lang, out, archive, logo, pdf=pdf)
     return exit_code(made, fail_on)
+
+
+def _usual_archive(request: Request) -> Path | None:
+    """Return the configured archive for the configured ledger's pages, and for no others."""
+    known = settings()
+    is_the_sites = request.ledger is not None and request.ledger == known.ledger.folder
+    return known.archive.folder if is_the_sites else None
 
 
 def _write_json(made: WeeklyReport, out: Path | None) -> None:
@@ -97,7 +110,7 @@ def _write_json(made: WeeklyReport, out: Path | None) -> None:
 
 def _write_pages(
     made: WeeklyReport,
-    lang: LanguageCode,
+    lang: LanguageCode | None,
     out: Path | None,
     archive: Path | None,
     logo: Path | None,
@@ -105,14 +118,15 @@ def _write_pages(
     pdf: bool,
 ) -> None:
     from pacsflow.outputs import write_text
-    from pacsflow_reports import html_to_pdf, render_html, write_archive
+    from pacsflow_reports import html_to_pdf, render_html
 
     if archive:
-        paths = write_archive(made, archive, lang=lang.value, pdf=pdf, logo=logo)
+        paths = keep_pages(made, archive, lang, logo, pdf=pdf)
         written = [paths.page, paths.index]
     else:
         page = (out or Path(f"pacsflow-{made.week}.html")).resolve()
-        write_text(page, render_html(made, lang=lang.value, logo=logo))
+        logo = logo or settings().site.logo
+        write_text(page, render_html(made, lang=language_of(lang), logo=logo))
         written = [page]
         if pdf:
             html_to_pdf(page, page.with_suffix(".pdf"))

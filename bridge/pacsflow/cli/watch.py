@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pacsflow.cli import app
+from pacsflow.cli import USABLE, app
 from pacsflow.cli.console import name_unread
-from pacsflow.cli.ingest import ADDED, DEFAULT, IntoOption, count_added
-from pacsflow.cli.options import LanguageCode, Request, reading
-from pacsflow.cli.week_report import ConfigOption, SiteOption, build
+from pacsflow.cli.ingest import ADDED, IntoOption, count_added, into, sensor_of
+from pacsflow.cli.options import HolidaysOption, LanguageOption, Request, reading
+from pacsflow.cli.settings import settings
+from pacsflow.cli.week_report import (
+    FailOption,
+    LogoOption,
+    PdfOption,
+    SiteOption,
+    TitleOption,
+    build,
+    exit_code,
+    keep_pages,
+)
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +60,9 @@ def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str
     from pacsflow.readers import find
 
     found = ready(find(inputs, capture), time.time())
-    added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated)
+    added = Ledger(ledger, create=True).add(
+        found.sources, simulated=found.simulated, sensor=sensor_of(inputs, "", folders=False)
+    )
     problems = {str(problem): problem for problem in (*found.problems, *added.problems)}
     name_unread(problem for text, problem in problems.items() if text not in told)
     told |= problems.keys()
@@ -65,7 +77,7 @@ def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str
 @reading((*ADDED, "pseudonymise", "site_tz"))
 def watch(
     request: Request,
-    ledger: IntoOption = DEFAULT,
+    ledger: IntoOption = None,
     every: Annotated[
         float | None, typer.Option(min=1, help="Seconds between looks; 300 by default.")
     ] = None,
@@ -75,9 +87,13 @@ def watch(
         typer.Option(help="Also keep the latest week's page, and an index, in this folder."),
     ] = None,
     site: SiteOption = "",
-    lang: Annotated[LanguageCode | None, typer.Option(help="Of the pages; en by default.")] = None,
-    config: ConfigOption = None,
-) -> None:
+    title: TitleOption = "",
+    lang: LanguageOption = None,
+    logo: LogoOption = None,
+    pdf: PdfOption = False,
+    holidays: HolidaysOption = "",
+    fail_on: FailOption = None,
+) -> int:
     """Keep a ledger up to date while logs and captures arrive, until interrupted.
 
     Logs may be looked at while they grow and are rotated; captures are taken when nobody has
@@ -90,34 +106,37 @@ def watch(
         raise UsageError("nothing to watch: name folders, logs or captures")
     if once and every:
         raise UsageError("--every has no effect with --once")
+    if fail_on and not once:
+        raise UsageError("--fail-on has no effect without --once: a watch goes on")
     of_pages = {
-        "--site": site, "--lang": lang, "--config": config, "--site-tz": request.site_tz,
+        "--site": site, "--title": title, "--lang": lang, "--logo": logo, "--pdf": pdf,
+        "--holidays": holidays, "--fail-on": fail_on, "--site-tz": request.site_tz,
         "--pseudonymise": request.pseudonymise,
     }  # fmt: skip
     for option in (name for name, value in of_pages.items() if value and not archive):
         raise UsageError(f"{option} has no effect without --archive")
-    inputs, capture, told = request.inputs, request.capture(), set[str]()
-    asked = Request(
-        ledger=ledger, inventory=request.inventory, site_tz=request.site_tz,
-        pseudonymise=request.pseudonymise,
-    )  # fmt: skip
+    inputs, folder, told = request.inputs, into(ledger), set[str]()
+    asked = replace(request, inputs=None, ledger=folder, keylog=None, sampling_rate=None,
+                    capture_start=None, date_order=None)  # fmt: skip
+    code = USABLE
 
     def round_() -> None:
-        if look(inputs, ledger, capture, told) and archive:
-            from pacsflow_reports import write_archive
-
-            made = build(asked, config, site=site)
-            page = write_archive(made, archive, lang=(lang or LanguageCode.EN).value).page
+        nonlocal code
+        if look(inputs, folder, request.capture(), told) and archive:
+            made = build(asked, site=site, title=title, holidays=holidays)
+            page = keep_pages(made, archive, lang, logo, pdf=pdf).page
             sys.stdout.write(f"{page}\n")
             sys.stdout.flush()
+            code = exit_code(made, fail_on)
 
     if once:
         round_()
     else:
-        _until_interrupted(round_, every or 300.0)
+        until_interrupted(round_, every or settings().service.every)
+    return code
 
 
-def _until_interrupted(round_: Callable[[], None], every: float) -> None:
+def until_interrupted(round_: Callable[[], None], every: float) -> None:
     """Call `round_` every so many seconds; a signal ends it after the round that it meets."""
     ended = threading.Event()
 

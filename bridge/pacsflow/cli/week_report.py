@@ -14,35 +14,38 @@ import typer
 from pacsflow.cli import FOUND, USABLE
 from pacsflow.cli.console import progress
 from pacsflow.cli.options import SOURCES, Request
+from pacsflow.cli.settings import settings
 from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from pacsflow.report.options import Options
     from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.terms.languages import LanguageCode
+    from pacsflow_reports import ArchivePaths
 
 REPORTED = (*SOURCES, "week", "site_tz", "origin")
 """The shared options of what reports on a week."""
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with thresholds under [findings].")
-]
 FailOption = Annotated[
     Severity | None,
     typer.Option("--fail-on", help="End with 1 where a finding is of this severity or above."),
 ]
 SiteOption = Annotated[str, typer.Option("--site", help="The hospital's name.")]
+TitleOption = Annotated[str, typer.Option("--title", help="The page's title.")]
+LogoOption = Annotated[Path | None, typer.Option("--logo", help="PNG or SVG for the page's head.")]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Also a PDF, where there is a Chromium.")]
 ForecastOption = Annotated[bool, typer.Option("--no-forecast", help="Leave forecasts out.")]
 
 
-def build(request: Request, config: Path | None = None, **chosen: object) -> WeeklyReport:
+def build(request: Request, **chosen: object) -> WeeklyReport:
     """Read, forecast and find, with progress; the whole way from inputs to a `WeeklyReport`.
 
-    `chosen` are further fields of `Options`.
+    `chosen` are further fields of `Options`; an empty one is as it is configured.
     """
     from pacsflow.cli.inputs import inventory_of, opened
     from pacsflow.report.build import build_report
 
-    options = _options(request, config, **chosen)
+    options = _options(request, **chosen)
     with opened(request) as found:
         known = inventory_of(request.inventory, found.inputs, found.pseudonyms)
         with progress("forecasting" if options.forecasts else "looking") as update:
@@ -51,18 +54,28 @@ def build(request: Request, config: Path | None = None, **chosen: object) -> Wee
             )
 
 
-def _options(request: Request, config: Path | None, **chosen: object) -> Options:
-    from pacsflow.findings.thresholds import Thresholds, read_thresholds
+def _options(request: Request, **chosen: object) -> Options:
     from pacsflow.report.options import Options
 
+    known = settings()
     options = Options(
         week=request.week,
         zone=request.zone,
+        title=known.site.title,
+        site=known.site.name,
         origin=request.origin.value if request.origin else "",
-        thresholds=read_thresholds(config) if config else Thresholds(),
-        command="pacsflow" if request.pseudonymise else command_given(),
+        thresholds=known.findings,
+        holidays=known.site.holidays,
+        local_networks=known.site.local_networks,
+        command="pacsflow" if request.keyfile else command_given(),
     )
-    return replace(options, **chosen)  # type: ignore[arg-type]
+    given = {name: value for name, value in chosen.items() if value not in (None, "")}
+    return replace(options, **given)  # type: ignore[arg-type]
+
+
+def language_of(lang: LanguageCode | None) -> str:
+    """Return the language that was asked for, or the configured one."""
+    return lang.value if lang else settings().site.language
 
 
 def command_given() -> str:
@@ -74,6 +87,27 @@ def command_given() -> str:
         told = Path(value).name if os.sep in value and not is_zone else value
         words.append(f"{option}={told}" if option else told)
     return shlex.join(["pacsflow", *words])
+
+
+def keep_pages(
+    made: WeeklyReport,
+    folder: Path,
+    lang: LanguageCode | None = None,
+    logo: Path | None = None,
+    *,
+    pdf: bool = False,
+) -> ArchivePaths:
+    """Write a week's page, and the index, into an archive; what was not chosen is as configured."""
+    from pacsflow_reports import write_archive
+
+    known = settings()
+    return write_archive(
+        made,
+        folder,
+        lang=language_of(lang),
+        pdf=pdf or known.archive.pdf,
+        logo=logo or known.site.logo,
+    )
 
 
 def exit_code(made: WeeklyReport, fail_on: Severity | None) -> int:

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
-
-from pacsflow.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,46 +61,3 @@ class Thresholds:
     credentials_associations: int = 1
     malformed_associations: int = 1
     reserved_associations: int = 1
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Return which name was meant, or all that there are."""
-    import difflib  # noqa: PLC0415 - only where a name is wrong
-
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-
-
-def read_thresholds(path: Path) -> Thresholds:
-    """Read thresholds from a TOML file's ``[findings]``; `InputError` names what is wrong."""
-    import tomllib  # noqa: PLC0415 - only where there is a file
-
-    try:
-        with path.open("rb") as file:
-            whole = tomllib.load(file)
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(path, f"expected TOML: {error}") from None
-    if others := [section for section in whole if section != "findings"]:
-        told = f"there is no section [{others[0][:40]}]; expected [findings]"
-        raise InputError(path, told)
-    given = whole.get("findings", {})
-    known = {f.name: getattr(Thresholds(), f.name) for f in fields(Thresholds)}
-    if not isinstance(given, dict):
-        raise InputError(path, "expected a table [findings]")
-    for name, value in given.items():
-        if name not in known:
-            raise InputError(
-                path, f"[findings] has no threshold {name[:40]!r}; {_near(name, known)}"
-            )
-        if isinstance(known[name], tuple):
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise InputError(path, f"[findings] {name}: expected a list of texts")
-        elif (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not 0 <= value < math.inf
-        ):
-            raise InputError(path, f"[findings] {name}: expected a number from 0 on")
-    return Thresholds(**{name: type(known[name])(value) for name, value in given.items()})

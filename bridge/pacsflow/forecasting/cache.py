@@ -33,6 +33,7 @@ from pacsflow.forecasting.results import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pacsflow.forecasting.calendar import HolidayCalendar
     from pacsflow.series import HourlySeries
 
 FILE = "forecasts.sqlite"
@@ -57,9 +58,14 @@ def _made_by() -> tuple[str, ...]:
     return (code.hexdigest(), *(version(name) for name in ("statsmodels", "numpy", "scipy")))
 
 
-def key_of(series: HourlySeries, horizon: int, zone: str) -> str:
+def key_of(
+    series: HourlySeries, horizon: int, zone: str, holidays: HolidayCalendar | None = None
+) -> str:
     """Return what a forecast is known by."""
-    head = orjson.dumps([*_made_by(), series.unit, series.start, horizon, zone])
+    told = [*_made_by(), series.unit, series.start, horizon, zone]
+    if holidays:
+        told += [version("holidays"), holidays.country, holidays.subdivision]
+    head = orjson.dumps(told)
     return hashlib.sha256(head + series.values.astype("<f8").tobytes()).hexdigest()
 
 
@@ -69,6 +75,7 @@ def forecast_many_kept(
     *,
     horizon: int,
     zone: str,
+    holidays: HolidayCalendar | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Answer]:
     """Return the forecast of each series: those kept in `folder`, and the others, then kept too.
@@ -77,10 +84,10 @@ def forecast_many_kept(
     ----------
     folder
         A ledger's; None keeps nothing.
-    series, horizon, zone, progress
+    series, horizon, zone, holidays, progress
         As for `forecast_many`.
     """
-    keys = [key_of(one, horizon, zone) for one in series]
+    keys = [key_of(one, horizon, zone, holidays) for one in series]
     found = _read(folder, keys)
     missing = [place for place, key in enumerate(keys) if key not in found]
     if missing:
@@ -88,7 +95,11 @@ def forecast_many_kept(
         from pacsflow.forecasting.batch import forecast_many  # noqa: PLC0415
 
         new = forecast_many(
-            [series[place] for place in missing], horizon=horizon, zone=zone, progress=progress
+            [series[place] for place in missing],
+            horizon=horizon,
+            zone=zone,
+            holidays=holidays,
+            progress=progress,
         )
         fresh = {keys[place]: answer for place, answer in zip(missing, new, strict=True)}
         _write(folder, fresh)

@@ -98,7 +98,7 @@ def _build(
     problems: Sequence[PacsflowError],
     progress: Callable[[int, int], None] | None,
 ) -> WeeklyReport:
-    week, hosts = scope.week, Hosts(inventory, scope.connection)
+    week, hosts = scope.week, Hosts(inventory, scope.connection, options.local_networks)
     coverage = coverage_of(ledger, scope, covered, there, inventory, problems)
     totals = traffic.totals(scope)
     pacs_sums, modality_sums = _pacs_sums(scope, hosts), _modality_sums(scope, hosts)
@@ -107,6 +107,7 @@ def _build(
         _requests(scope, covered, pacs_sums, modality_sums, linked),
         week,
         forecasts=options.forecasts,
+        holidays=options.holidays,
         folder=ledger.folder,
         progress=progress,
     )
@@ -320,6 +321,7 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
             ("zone", options.zone),
             ("origin", options.origin or "most-hours"),
             ("forecasts", "yes" if options.forecasts else "no"),
+            *([("holidays", options.holidays)] if options.holidays else []),
         ),
         versions=(("python", platform.python_version()), *libraries),
         simulated=any(entry.simulated for entry in ledger.entries()),

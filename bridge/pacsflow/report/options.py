@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pacsflow.findings.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from pacsflow.inventory import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,8 @@ class Options:
 
     `week` is ``2026-W10``, one of its days, or empty for the latest that has data; `origin` is
     zeek, capture or sflow, or empty for the one that covers most hours; an empty `title` is the
-    usual one, in the page's language.
+    usual one, in the page's language; `holidays` is a country or a country's state, ``BR-SP``;
+    `local_networks` are the site's own beside private address space.
     """
 
     week: str = ""
@@ -25,3 +30,5 @@ class Options:
     thresholds: Thresholds = field(default_factory=Thresholds)
     command: str = ""
     top: int = 10
+    holidays: str = ""
+    local_networks: tuple[Network, ...] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting import Forecast, NotEnoughHistory
+from pacsflow.forecasting import Forecast, HolidayCalendar, NotEnoughHistory
 from pacsflow.forecasting.cache import forecast_many_kept
 from pacsflow.week.facts import Band, Curve, Hours
 
@@ -51,13 +51,15 @@ def curves(
     week: Week,
     *,
     forecasts: bool = True,
+    holidays: str = "",
     folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Made]:
     """Return every request's curve by its key, with the forecast that was made before the week.
 
     Two forecasts a series: one from what was known before the week, to compare the week with, and
-    one from all that is known, for the week to come. `folder` is the ledger's, which keeps them.
+    one from all that is known, for the week to come. `folder` is the ledger's, which keeps them;
+    `holidays` are a country's, or a country's state's (``BR-SP``).
     Both rest on as many weeks, so that the forecast that one week's page shows is the one that the
     next week is compared with.
     """
@@ -72,6 +74,7 @@ def curves(
                 [*before, *until],
                 horizon=max(hours, 168),
                 zone=week.zone.key,
+                holidays=HolidayCalendar.parse(holidays) if holidays else None,
                 progress=progress,
             )
         )

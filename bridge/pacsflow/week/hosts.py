@@ -12,7 +12,7 @@ from pacsflow.terms.party import Party
 if TYPE_CHECKING:
     import duckdb
 
-    from pacsflow.inventory import Inventory
+    from pacsflow.inventory import Inventory, Network
 
 CATEGORY_RANK = ("pacs", "worklist", "printer", "gateway", "workstation", "modality")
 
@@ -33,10 +33,18 @@ LOCAL = tuple(
 def is_local(address: str) -> bool:
     """Say whether an address is of private, loopback, link-local or shared address space."""
     try:
-        host = ipaddress.ip_address(address)
+        ipaddress.ip_address(address)
     except ValueError:
         return True
-    return any(host in network for network in LOCAL)
+    return _is_in(address, LOCAL)
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        host = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(host in network for network in networks)
 
 
 @dataclass(slots=True)
@@ -50,10 +58,16 @@ class _Evidence:
 
 
 class Hosts:
-    """Looks hosts up, each once."""
+    """Looks hosts up, each once; `local` are networks that are the site's own, too."""
 
-    def __init__(self, inventory: Inventory, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        connection: duckdb.DuckDBPyConnection,
+        local: tuple[Network, ...] = (),
+    ) -> None:
         self.inventory = inventory
+        self.local = local
         self._evidence = _from_endpoints(connection)
         self._traffic = _from_traffic(connection)
         self._parties: dict[str, Party] = {}
@@ -86,7 +100,7 @@ class Hosts:
             site=item.site if item else "",
             ae_titles=titles,
             basis=basis,
-            local=is_local(address),
+            local=is_local(address) or _is_in(address, self.local),
         )
 
     def of_role(self, role: str) -> list[Party]:
