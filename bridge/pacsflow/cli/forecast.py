@@ -17,7 +17,6 @@ from pacsflow.cli.options import (
     SOURCES,
     FormatOption,
     HolidaysOption,
-    LanguageCode,
     LanguageOption,
     Request,
     reading,
@@ -77,7 +76,7 @@ def forecast(
         Combine | None,
         typer.Option(help="Of a csv: rows less than an hour apart are ...; sum by default."),
     ] = None,
-    lang: LanguageOption = LanguageCode.EN,
+    lang: LanguageOption = None,
     how: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Forecast the coming week by the hour, and say how far to trust it.
@@ -113,7 +112,7 @@ def forecast(
         with asked(request, by_clock=True) as question:
             gathered = _from_ledger(question, each=everything, senders=unexpected)
     series, notes, zone = gathered.series, gathered.notes, request.zone
-    language = Language(lang.value, zone)
+    language = Language(lang.value if lang else settings().site.language, zone)
     for note in notes:
         warn(note)
     if backtest:
@@ -144,7 +143,7 @@ def forecast(
         for s, f in zip(series, made, strict=True)
     ]
     if plot:
-        _plot(plot, series, made, zone, lang)
+        _plot(plot, series, made, zone, language.tag)
     _emit_forecasts(made, outlooks, how, language)
 
 
@@ -247,7 +246,7 @@ def _plot(
     series: Sequence[HourlySeries],
     made: Sequence[Forecast | NotEnoughHistory],
     zone: str,
-    lang: LanguageCode,
+    lang: str,
 ) -> None:
     """Draw the first forecast there is, with two weeks of its history."""
     from pacsflow.forecasting import Forecast
@@ -268,9 +267,7 @@ def _plot(
                 verdict=found.verdict.message,
             )
             shown = found.diagnostics
-            drawn = forecast_svg(
-                curve, shown.acf, shown.pacf, shown.band, lang=lang.value, zone=zone
-            )
+            drawn = forecast_svg(curve, shown.acf, shown.pacf, shown.band, lang=lang, zone=zone)
             write_text(path, drawn)
             say(f"plot: {found.series} in {path}")
             return
