@@ -244,8 +244,9 @@ def gap(hours: int) -> tuple[Gap, ...]:
     return (Gap(at(30), at(30 + hours), hours),)
 
 
-def incident(direction: str, deviations: float) -> tuple[Incident, ...]:
-    return (Incident("imaging", at(9), at(11), direction, 9e9, 1e9, deviations),)
+def incident(direction: str, deviations: float, *, silent: bool = False) -> tuple[Incident, ...]:
+    found = Incident("imaging", at(9), at(11), direction, 9e9, 1e9, deviations, silent=silent)
+    return (found,)
 
 
 def ahead(hours: int) -> list[Row]:
@@ -368,6 +369,10 @@ CASES: dict[str, tuple[Row, Row]] = {
         {"incidents": incident("less", 4.0), "flows": SENT},
         {"incidents": incident("less", 3.99), "flows": SENT},
     ),
+    "traffic-silent": (
+        {"incidents": incident("less", 3.2, silent=True), "flows": SENT},
+        {"incidents": incident("less", 3.2), "flows": SENT},
+    ),
     "bulk-retrieval": (
         {"flows": [*SENT, *hourly(PACS, VIEWER, 10**6, ALL_WEEK),
                    *hourly(PACS, VIEWER, 10**10, [50])], "inventory": INVENTORY},
@@ -414,6 +419,7 @@ OFF = {
     "retransmissions-high": "retransmit_percent", "sensor-gap": "gap_hours",
     "future-rows": "ahead_hours", "hours-disagree": "skew_seconds",
     "traffic-above": "incident_deviations", "traffic-below": "incident_deviations",
+    "traffic-silent": "incident_deviations",
     "bulk-retrieval": "retrieve_bytes", "pacs-interrupted": "pacs_silent_hours",
     "modality-stopped": "modality_silent_days", "loss-on-path": "missed_percent",
     "prefetch-into-morning": "prefetch_bytes",

@@ -85,6 +85,18 @@ def test_many_hours_a_little_high_are_one_incident() -> None:
     assert found.unlikely > 3.2
 
 
+def test_what_is_seldom_and_small_is_no_incident() -> None:
+    rng = np.random.default_rng(1)
+    y = 1000 + rng.normal(0, 2, 7 * WEEK)
+    expected = forecast(series(y[: 6 * WEEK]))
+    assert isinstance(expected, Forecast)
+    day = slice(6 * WEEK + 24, 6 * WEEK + 48)
+    for raised, told in ((0.05, 0), (0.3, 1)):
+        late = y.copy()
+        late[day] *= 1 + raised
+        assert len(incidents(series(late), expected)) == told
+
+
 def test_what_happens_later_does_not_change_what_was_expected() -> None:
     y = working_week(4)
     changed = y.copy()

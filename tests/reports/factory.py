@@ -569,6 +569,7 @@ def hospital(
                 31 * GB,
                 11.2,
                 (servers[0], unknown),
+                0.0002,
             ),
         ),
         status=(

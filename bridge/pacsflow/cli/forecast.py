@@ -399,7 +399,7 @@ def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
         return
     people = how is OutputFormat.TABLE
     columns = ["series", "unit", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
-    columns += ["standard deviations", "endpoints"]
+    columns += ["standard deviations", "probability", "silent", "endpoints"]
     rows = [
         [
             i.series,
@@ -411,6 +411,8 @@ def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
             quantity(i.seen, i.unit) if people else i.seen,
             quantity(i.expected, i.unit) if people else i.expected,
             i.unlikely,
+            i.probability,
+            i.silent,
             [f"{name} {_signed(amount, i.unit)}" for name, amount in i.endpoints],
         ]
         for i in found

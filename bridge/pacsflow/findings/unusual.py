@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from pacsflow.findings.facts import Facts
 
 RULE = {"more": "traffic-above", "less": "traffic-below"}
+SILENT = "traffic-silent"
 
 
 def traffic_unusual(facts: Facts) -> list[Finding]:
-    """Return a finding for every incident at least `incident_deviations` from its forecast."""
+    """Return a finding for every silence, and for what is as seldom as `incident_deviations`.
+
+    A silence of hours in which much was forecast is told however short the history is: weeks alone
+    could show that it is rare.
+    """
+    least = facts.thresholds.incident_deviations
     return [
         Finding(
-            rule=RULE[incident.direction],
-            severity=Severity.LOW,
+            rule=SILENT if incident.silent else RULE[incident.direction],
+            severity=Severity.MEDIUM if incident.silent else Severity.LOW,
             area="traffic",
             start=incident.start,
             end=incident.end,
@@ -41,5 +47,5 @@ def traffic_unusual(facts: Facts) -> list[Finding]:
         )
         for incident in facts.incidents
         for who in [[party.address for party in incident.parties]]
-        if 0 < facts.thresholds.incident_deviations <= incident.unlikely
+        if least > 0 and (incident.silent or incident.unlikely >= least)
     ]

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 
 JOIN_HOURS = 3
 """Incidents with fewer than this many hours between them are one."""
-UNLIKELY = 0.2
-"""An incident is what a week holds by chance with at most this probability."""
+UNLIKELY, UNLIKELY_SILENCE = 0.05, 0.2
+"""An incident is what a week holds by chance with at most this probability. A silence that never
+was before has 0.2 after four weeks, whatever the traffic is like: no silence is told sooner."""
+_BUSY_HOURS, _SHARE = 0.5, 0.2
+"""What an incident's hours are off by, in busy hours (95th percentile of the forecast week) and as
+a share of what was forecast for them, at least. A series that hardly varies errs by a hundredth of
+itself, and twice that is rare and of no interest to anybody."""
 _HISTORY = 4
 _NAMED = 5
 _INSIDE = 0.5
@@ -92,7 +97,14 @@ def incidents(
     if offset >= 0:
         seen[: take.size] = take
     runs = _joined([*_off(seen, expected), *_silent(series, expected, seen)])
-    return rank([_incident(series, expected, seen, run, parts) for run in runs])
+    told = [_incident(series, expected, seen, run, parts) for run in runs]
+    busy = float(np.quantile(expected.mean[:WEEK], 0.95))
+    return rank([one for one in told if one.silent or _matters(one, busy)])
+
+
+def _matters(one: Incident, busy: float) -> bool:
+    off = abs(one.seen - one.expected)
+    return off >= _BUSY_HOURS * busy and off >= _SHARE * one.expected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +165,7 @@ def _silent(series: HourlySeries, expected: Forecast, seen: Floats) -> list[_Run
     return [
         _Run(hours, "less", chance, silent=True)
         for hours, chance in silences(seen, expected.mean, history)
-        if chance <= UNLIKELY
+        if chance <= UNLIKELY_SILENCE
     ]
 
 

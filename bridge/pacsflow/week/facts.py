@@ -343,7 +343,7 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Hours that were outside the interval forecast before they happened, joined."""
+    """Hours whose sum was far from what had been forecast before they happened."""
 
     series: str
     start: datetime
@@ -353,8 +353,13 @@ class Incident:
     bytes_seen: float
     bytes_expected: float
     unlikely: float
-    """Largest distance from the forecast, in standard deviations of its error."""
+    """How seldom an hour of a week is so: 4.0, as a normal distribution's distance from its mean in
+    standard deviations, is one week in a hundred."""
     parties: tuple[Party, ...] = ()
+    probability: float = 0.0
+    """That a week holds such an incident, or a larger one, by chance."""
+    silent: bool = False
+    """Next to nothing passed, while the sensor saw the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 NAMED = 3
 LIMIT = 20
 LEAST_SHARE = 0.005
-"""An incident moves at least this share of the week's bytes. One hour in twenty lies outside a 95 %
-interval in any week; what moves less than this nobody would act on."""
+"""An incident moves at least this share of the week's bytes: on less nobody would act."""
 
 
 def incidents(scope: Scope, hosts: Hosts, imaging: Made) -> tuple[Incident, ...]:
-    """Return the hours of imaging traffic outside the 95 % interval, joined, the gravest first.
+    """Return the hours of imaging traffic that were not as forecast, the gravest first.
 
     Only a forecast made from what was known before the week counts.
     """
@@ -40,6 +39,8 @@ def incidents(scope: Scope, hosts: Hosts, imaging: Made) -> tuple[Incident, ...]
             bytes_expected=incident.expected,
             unlikely=incident.unlikely,
             parties=_movers(scope, hosts, incident),
+            probability=incident.probability,
+            silent=incident.silent,
         )
         for incident in forecasting.incidents(imaging.series, imaging.expected)
         if abs(incident.seen - incident.expected) >= LEAST_SHARE * whole

@@ -377,6 +377,14 @@ RULES |= {
             "at the switches between."
         ),
     ),
+    "traffic-silent": Text(
+        N_("Next to no imaging traffic passed where much was forecast"),
+        _UNUSUAL,
+        N_(
+            "The sensor saw other traffic in these hours, so it is no gap in the data. Ask whether "
+            "PACS or network stood still, and look at their own logs."
+        ),
+    ),
     "rule-failed": Text(
         N_("The rule %(name)s could not be applied"),
         ("%(error)s",),
