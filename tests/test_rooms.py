@@ -12,12 +12,12 @@ PACKAGES = (Path(pacsflow.__file__).parent, Path(pacsflow_reports.__file__).pare
 FLOORS = (
     {"__version__", "errors", "printable", "series", "sampling", "terms"},
     {"agents", "outputs", "workers"},
+    {"forecasting"},
     {"programs"},
     {"readers"},
     {"inventory"},
     {"pseudonyms"},
     {"ledger"},
-    {"forecasting"},
     {"week"},
     {"findings"},
     {"report", "configuration"},

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pacsflow.terms.networks import Network
+
+LOCAL = "local"
+"""The role of a line that says of addresses that they are the site's own, and nothing else."""
 ROLES = ("pacs", "modality", "workstation", "worklist", "printer", "gateway", "other")
 FIELDS = ("match", "name", "role", "modality", "site")
 MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,15 @@ class Inventory:
     items: tuple[Item, ...] = ()
     problems: tuple[str, ...] = ()
     """Lines that could not be used, each with file and line; the rest is used."""
+    local: tuple[Network, ...] = ()
+    """Networks that are the site's own, whatever their addresses look like."""
     _exact: dict[str, Item] = field(default_factory=dict)
     _networks: tuple[tuple[Network, Item], ...] = ()
 
     @classmethod
-    def of(cls, items: Iterable[Item], problems: Iterable[str] = ()) -> Inventory:
+    def of(
+        cls, items: Iterable[Item], problems: Iterable[str] = (), local: Iterable[Network] = ()
+    ) -> Inventory:
         """Return an inventory of `items`; of two with one `match` the first counts."""
         items = tuple(items)
         exact: dict[str, Item] = {}
@@ -59,7 +66,7 @@ class Inventory:
             else:
                 exact.setdefault(item.match, item)
         networks.sort(key=lambda pair: -pair[0].prefixlen)
-        return cls(items, tuple(problems), exact, tuple(networks))
+        return cls(items, tuple(problems), tuple(local), exact, tuple(networks))
 
     def find(self, address: str, ae_titles: Iterable[str] = (), mac: str = "") -> Item | None:
         """Return what is written of a host: by address, MAC, AE title, then longest prefix."""
@@ -96,6 +103,7 @@ def read_inventory(path: Path) -> Inventory:
         raise InputError(path, f"the inventory's columns lack {', '.join(sorted(missing))}")
     items: list[Item] = []
     problems: list[str] = []
+    local: list[Network] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines[first:], first + 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -118,8 +126,11 @@ def read_inventory(path: Path) -> Inventory:
                 f"{path}, line {number}: {written} has bits of a host; {item.match} was read"
             )
         seen[item.match] = number
-        items.append(item)
-    return Inventory.of(items, problems)
+        if item.role == LOCAL:
+            local.append(ipaddress.ip_network(item.match))
+        else:
+            items.append(item)
+    return Inventory.of(items, problems, local)
 
 
 def _has_host_bits(network: str) -> bool:
@@ -182,14 +193,18 @@ def _item(cells: list[str], fields: tuple[str, ...]) -> Item:
         for name, cell in zip(fields, cells, strict=True)
     }
     role = row["role"].lower()
-    if role not in ROLES:
-        raise ValueError(f"the role is {row['role'][:40]!r}; expected one of {', '.join(ROLES)}")
+    if role not in {*ROLES, LOCAL}:
+        expected = ", ".join((*ROLES, LOCAL))
+        raise ValueError(f"the role is {row['role'][:40]!r}; expected one of {expected}")
+    match = normalise_match(row["match"])
+    if role == LOCAL and (match.startswith("ae:") or MAC.match(match)):
+        raise ValueError(f"the role local is for addresses and networks, not for {match[:60]!r}")
     try:
         capacity = float(row.get("capacity") or 0)
     except ValueError:
         raise ValueError("expected a number of megabits a second in column capacity") from None
     return Item(
-        match=normalise_match(row["match"]),
+        match=match,
         name=row["name"],
         role=role,
         modality=row.get("modality", "").upper(),

@@ -213,7 +213,7 @@ class Pseudonyms:
 
     def inventory(self, inventory: Inventory) -> Inventory:
         """Return the same equipment under pseudonyms; roles, modalities and capacities stay."""
-        return Inventory.of(
+        items = (
             Item(
                 match=f"ae:{self.title(i.match[3:])}"
                 if i.match.startswith("ae:")
@@ -226,6 +226,8 @@ class Pseudonyms:
             )
             for i in inventory.items
         )
+        local = (ipaddress.ip_network(self.address(str(network))) for network in inventory.local)
+        return Inventory.of(items, local=local)
 
     @staticmethod
     def problems(problems: Sequence[PacsflowError]) -> tuple[InputError, ...]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -525,6 +526,38 @@ def test_tls_is_not_in_the_clear() -> None:
     assert not {"outside", "cleartext-credentials"} & set(told(facts_of(case, tls=ssl)))
     known = [{"ts": at(1), "host": PACS, "port_num": 2762, "tls": True}]
     assert not {"outside", "cleartext-credentials"} & set(told(facts_of(case, endpoints=known)))
+
+
+def on_campus(**tables: Any) -> list[str]:
+    """Return the hosts that are told as outside where two of a hospital have public addresses."""
+    case = [assoc(store_rq=1, id__orig_h="143.107.1.2", id__resp_h="143.107.1.3")]
+    inventory = Inventory.of([], local=tables.pop("local", ()))
+    found = findings(facts_of(case, inventory=inventory, **tables))
+    return sorted(f.parties[0].address for f in found if f.rule == "outside")
+
+
+def said(host: str, hours: float, *, local: bool | None, sensor: str = "a") -> Row:
+    return {"ts": at(hours), "host": host, "local": local, "sensor": sensor}
+
+
+def test_who_is_outside_is_written_or_said_by_the_sensor_or_a_matter_of_the_address() -> None:
+    a, b = "143.107.1.2", "143.107.1.3"
+    assert on_campus() == [a, b]
+    assert on_campus(local=[ip_network("143.107.0.0/16")]) == []
+    assert on_campus(local=[ip_network(f"{a}/32")]) == [b]
+    assert on_campus(endpoints=[said(a, 1, local=True), said(b, 1, local=None)]) == [b]
+    assert on_campus(endpoints=[said(a, 1, local=False), said(a, 2, local=True)]) == [b]
+    assert on_campus(endpoints=[said(a, 1, local=True), said(a, 2, local=False)]) == [a, b]
+    two = [said(a, 1, local=True), said(a, 2, local=False, sensor="b")]
+    assert on_campus(endpoints=two) == [b]
+    conn = {"ts": at(1), "source": a, "destination": b, "service": "dicom", "bytes": 1}
+    assert on_campus(connections=[conn | {"source_local": True, "destination_local": False}]) == [b]
+    assert on_campus(connections=[conn | {"source_local": False, "destination_local": True}]) == [a]
+
+
+def test_a_sensor_that_calls_a_private_address_foreign_is_believed() -> None:
+    facts = facts_of([assoc(store_rq=1)], endpoints=[said(PACS, 1, local=False)])
+    assert [f.parties[0].address for f in findings(facts) if f.rule == "outside"] == [PACS]
 
 
 def test_what_a_host_always_did_is_no_news() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pacsflow.errors import InputError
 from pacsflow.inventory import read_inventory
+from pacsflow.terms.networks import is_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,22 @@ def test_what_stands_twice_or_has_bits_of_a_host_is_told(tmp_path: Path) -> None
         "line 5: 10.0.1.5/24 has bits of a host; 10.0.1.0/24 was read",
         "line 8: '10.0.0.1-9' is no address, network (CIDR), MAC or ae:TITLE",
     ]
+
+
+def test_a_network_is_the_sites_own_whatever_its_addresses(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.tsv"
+    more = "143.107.0.0/16\tcampus\tLocal\n9.9.9.9\t-\tlocal\nae:X\t-\tlocal\n"
+    more += "143.107.1.0/24\tCTs\tmodality\n"
+    path.write_text(TABS + more)
+    found = read_inventory(path)
+    assert [item.match for item in found.items] == ["10.0.0.90", "143.107.1.0/24"]
+    assert [str(network) for network in found.local] == ["143.107.0.0/16", "9.9.9.9/32"]
+    assert len(found.problems) == 1
+    assert "line 6" in found.problems[0]
+    assert "not for 'ae:X'" in found.problems[0]
+    assert found.find("143.107.9.9") is None
+    told = {a: is_in(a, found.local) for a in ("143.107.9.9", "9.9.9.9", "9.9.9.8", "::1", "host")}
+    assert [address for address, local in told.items() if local] == ["143.107.9.9", "9.9.9.9"]
 
 
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -855,6 +855,30 @@ test("an inventory with a bad line: named once, the rest used", function()
   equal(inv:find("\10\2\0\1"), nil)
 end)
 
+test("an inventory says which networks are the site's own, and nothing else of them", function()
+  local lines = "8.8.0.0/16\tCampus\tlocal\t-\t-\n2001:4860::/32\t-\tlocal\t-\t-\n"
+    .. "9.9.9.9\t-\tlocal\t-\t-\nae:X\t-\tlocal\t-\t-\n8.8.4.0/24\tCT 1\tmodality\tCT\t-\n"
+  local bad = {}
+  local inv = inventory.read(lines:gmatch("[^\n]+"), function(n, what) bad[#bad + 1] = n .. what end)
+  equal(#bad, 1)
+  equal(bad[1], "4the role local is for addresses and networks, not for ae:X")
+  for text, is_local in pairs({ ["8.8.8.8"] = true, ["8.8.4.4"] = true, ["9.9.9.9"] = true,
+    ["9.9.9.8"] = false, ["8.9.0.1"] = false, ["2001:4860::8"] = true, ["2001:4861::8"] = false }) do
+    equal(inv:is_local(bytes.parse_address(text)), is_local, text)
+  end
+  equal(inv:find(bytes.parse_address("8.8.8.8")), nil)
+  equal(inv:find(bytes.parse_address("8.8.4.4")).role, "modality")
+  local evidence = { uid = "C", ts = 0 }
+  local function written(host, with)
+    local k = { host = bytes.parse_address(host), port = 104, evidence = evidence }
+    return rows.known(k, "unknown", nil, with)["local"]
+  end
+  equal(written("8.8.8.8", inv), true)
+  equal(written("8.8.8.8", nil), false)
+  equal(written("10.1.1.1", nil), true)
+  equal(written("1.1.1.1", inv), false)
+end)
+
 test("written knowledge beats what was inferred", function()
   local inv = inventory.read(("10.0.0.2\tArchive\tpacs\t-\t-\n"):gmatch("[^\n]+"), error)
   local c = connection({ inventory = inv })

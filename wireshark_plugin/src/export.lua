@@ -215,7 +215,7 @@ function export:endpoint(k, hosts)
   }, "|")
   if k.written ~= signature then
     k.written = signature
-    self.known:write(rows.known(k, category, basis))
+    self.known:write(rows.known(k, category, basis, hosts.inventory))
   end
 end
 

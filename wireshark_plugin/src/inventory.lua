@@ -19,6 +19,20 @@ local function unescape(text)
   end))
 end
 
+-- Adds a network, or one address, that is the site's own; returns what is wrong with it, if anything.
+local function add_local(self, match)
+  local raw, length = networks.parse(match)
+  if not raw then
+    raw = bytes.parse_address(match)
+    length = raw and #raw * 8
+  end
+  if not raw then
+    return "the role local is for addresses and networks, not for " .. bytes.escape(match)
+  end
+  self.locals[#self.locals + 1] = { raw, length }
+  return nil
+end
+
 -- Adds one line; returns what is wrong with it, if anything.
 local function add(self, columns, values)
   local row = {}
@@ -33,6 +47,8 @@ local function add(self, columns, values)
     return "expected " .. #columns .. " columns, found " .. #values
   elseif not row.match then
     return "no address, network, MAC or ae:TITLE in the column match"
+  elseif row.role == "local" then
+    return add_local(self, row.match)
   elseif not row.role or not ROLE[row.role] then
     return "unknown role " .. bytes.escape(row.role or "-")
   end
@@ -58,8 +74,8 @@ end
 -- Reads an inventory out of an iterator over lines. complain(line_number, problem) is called once
 -- for each line that cannot be used; the others are used.
 function inventory.read(lines, complain)
-  local self = setmetatable({ by_address = {}, by_mac = {}, by_title = {}, networks = {} },
-    inventory)
+  local self = setmetatable({ by_address = {}, by_mac = {}, by_title = {}, networks = {},
+    locals = {} }, inventory)
   local columns, number = { "match", "name", "role", "modality", "site" }, 0
   for line in lines do
     number = number + 1
@@ -95,6 +111,16 @@ function inventory:find(address, mac, title)
     end
   end
   return nil
+end
+
+-- Whether the inventory says that an address is the site's own.
+function inventory:is_local(address)
+  for _, network in ipairs(self.locals) do
+    if networks.holds(network[1], network[2], address) then
+      return true
+    end
+  end
+  return false
 end
 
 return inventory

@@ -193,13 +193,14 @@ function rows.times(a)
   return out
 end
 
--- ts is that of the first association that shows the endpoint.
-function rows.known(k, category, basis)
+-- ts is that of the first association that shows the endpoint. inventory: the site's, or nil.
+function rows.known(k, category, basis, inventory)
+  local is_local = networks.is_local(k.host) or inventory ~= nil and inventory:is_local(k.host)
   return {
     ts = k.evidence.ts, host = bytes.address(k.host), port_num = k.port, ae_title = k.title, role = k.role,
     category = category, basis = basis, services = k.services, modalities = k.modalities,
     impl_uid = k.impl_uid, impl_version = k.impl_version, tls = k.tls,
-    ["local"] = networks.is_local(k.host), evidence_uid = rows.identify(k.evidence),
+    ["local"] = is_local, evidence_uid = rows.identify(k.evidence),
   }
 end
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pacsflow.configuration.kinds import Kind
-    from pacsflow.inventory import Network
+    from pacsflow.terms.networks import Network
 
 
 def _set(kind: Kind, default: Any, told: str) -> Any:  # noqa: ANN401 - of any type

@@ -42,7 +42,7 @@ SERVICE = f"""
 _PIECE = f"""
     CREATE OR REPLACE TEMP TABLE piece AS
     SELECT *, {SERVICE} AS named FROM (
-        SELECT ts, uid, history, key, sensor, interim, epoch_us(ts) AS us,
+        SELECT ts, uid, history, local_orig, local_resp, key, sensor, interim, epoch_us(ts) AS us,
                coalesce(duration, 0) AS d, "id.orig_h" AS a, "id.resp_h" AS b,
                "id.resp_p" AS resp_p, proto, service,
                coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
@@ -126,7 +126,8 @@ _CONNECTIONS = f"""
     SELECT ts, uid, a AS source, b AS destination, named AS service,
            out_packets AS source_packets, in_packets AS destination_packets,
            least(out_bytes::HUGEINT + in_bytes, {_LARGEST})::BIGINT AS bytes,
-           missed AS missed_bytes, left(history, 64) AS history, sensor, NULL::VARCHAR AS file
+           missed AS missed_bytes, left(history, 64) AS history, local_orig AS source_local,
+           local_resp AS destination_local, sensor, NULL::VARCHAR AS file
     FROM piece WHERE named IN ('{DICOM}', '{DICOM_BY_PORT}')
 """
 _LASTING = f"""

@@ -51,11 +51,14 @@ CONNECTIONS = pa.schema(
         ("bytes", pa.int64()),
         ("missed_bytes", pa.int64()),
         ("history", pa.string()),
+        ("source_local", pa.bool_()),
+        ("destination_local", pa.bool_()),
         *ORIGINS,
     ]
 )
 """The imaging connections of conn.log, one row each: what findings point to, and with Zeek's
-`history` the one trace of retransmissions. `source` is the originator, `bytes` both ways."""
+`history` the one trace of retransmissions. `source` is the originator, `bytes` both ways; local is
+what the sensor takes for the site's own (local_orig, local_resp)."""
 
 KEYS = pa.schema([("day", pa.date32()), ("key", pa.int64()), ("sign", pa.int8()), *ORIGINS])
 """One row a connection that was counted, by the day that it began (`connection_keys`): a sign of
@@ -88,7 +91,8 @@ TUNNELS = pa.schema([("ts", HOUR), ("uid", pa.string()), *ORIGINS])
 OF_CONN = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
     "duration", "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts",
-    "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents", "sensor",
+    "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents", "local_orig", "local_resp",
+    "sensor",
 )  # fmt: skip
 """The columns of conn.log that a ledger asks for."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pacsflow.findings.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from pacsflow.inventory import Network
+    from pacsflow.terms.networks import Network
 
 
 @dataclass(frozen=True, slots=True)

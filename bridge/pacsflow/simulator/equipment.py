@@ -86,7 +86,7 @@ class Hospital:
 
     @cached_property
     def is_local(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether each device has a private address, as Zeek's Site::is_local_addr says."""
+        """Whether each device is the hospital's own, as a sensor says that is told 10.0.0.0/8."""
         local = ipaddress.ip_network("10.0.0.0/8")
         return np.array([ipaddress.ip_address(d.address) in local for d in self.devices])
 

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pacsflow.terms.networks import is_in, is_local
 from pacsflow.terms.party import Party
 
 if TYPE_CHECKING:
     import duckdb
 
-    from pacsflow.inventory import Inventory, Network
+    from pacsflow.inventory import Inventory
+    from pacsflow.terms.networks import Network
 
 CATEGORY_RANK = ("pacs", "worklist", "printer", "gateway", "workstation", "modality")
-
-
-LOCAL = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
-            "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128",
-        ),
-    )
-)  # fmt: skip
-"""Private, shared, loopback and link-local address space, as Zeek takes for local."""
-
-
-@lru_cache(maxsize=65536)
-def is_local(address: str) -> bool:
-    """Say whether an address is of private, loopback, link-local or shared address space."""
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return True
-    return _is_in(address, LOCAL)
-
-
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        host = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(host in network for network in networks)
 
 
 @dataclass(slots=True)
@@ -70,6 +40,7 @@ class Hosts:
         self.local = local
         self._evidence = _from_endpoints(connection)
         self._traffic = _from_traffic(connection)
+        self._local = _as_sensors_say(connection)
         self._parties: dict[str, Party] = {}
 
     def party(self, address: str) -> Party:
@@ -100,8 +71,15 @@ class Hosts:
             site=item.site if item else "",
             ae_titles=titles,
             basis=basis,
-            local=is_local(address) or _is_in(address, self.local),
+            local=self._is_local(address),
         )
+
+    def _is_local(self, address: str) -> bool:
+        """Say whether a host is the site's own: as written, else as sensors say, else by list."""
+        if is_in(address, (*self.local, *self.inventory.local)):
+            return True
+        said = self._local.get(address)
+        return is_local(address) if said is None else said
 
     def of_role(self, role: str) -> list[Party]:
         """Return every host known to the ledger that has this role."""
@@ -129,6 +107,24 @@ def _from_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, _Evidenc
         if _rank(category) < _rank(seen.category) or basis == "inventory":
             seen.category, seen.basis = category, basis
     return hosts
+
+
+def _as_sensors_say(connection: duckdb.DuckDBPyConnection) -> dict[str, bool]:
+    """Return which hosts are local by what each sensor said last; one that says so is enough."""
+    rows = connection.sql(
+        """
+        WITH said AS (
+            SELECT host, sensor, ts, local FROM endpoints
+            UNION ALL SELECT source, sensor, ts, source_local FROM connections
+            UNION ALL SELECT destination, sensor, ts, destination_local FROM connections
+        ), last AS (
+            SELECT host, arg_max(local, ts) AS local FROM said WHERE local IS NOT NULL
+            GROUP BY host, sensor
+        )
+        SELECT host, bool_or(local) FROM last GROUP BY host
+        """
+    ).fetchall()
+    return dict(rows)
 
 
 def _rank(category: str) -> int:
