@@ -35,7 +35,7 @@ lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures wit
 	@$(NEED) Orthanc:orthanc dcmqrscp:dcmtk wlmscpfs:dcmtk dumpcap:tshark editcap:wireshark-common
 	@timeout -k 30 600 $(BIN)/python tests/lab/run.py $(ARGS)
 
-lint: $(VENV)/.dev ## Check style, types for each Python, and the globals of the Lua sources.
+lint: $(VENV)/.dev ## Check style, types for each Python and system, and the globals of the Lua sources.
 	@$(NEED) luacheck:lua-check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@luacheck -q wireshark_plugin/src tests/wireshark/*.lua

@@ -1,4 +1,4 @@
-"""Checks types for each supported Python, against the packages that it would get.
+"""Checks types for each supported Python and system, against the packages that it would get.
 
 The lock files name other versions of numpy and its stubs for other Pythons; those that this
 environment does not have are fetched beside it, once. `python tests/check_types.py [VERSION...]`.
@@ -20,6 +20,7 @@ from packaging.markers import Marker
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-dev.lock"
 KEPT = ROOT / "build" / "types"
+PLATFORMS = ("linux", "win32", "darwin")
 SUPPORTED = ("3.11", "3.12", "3.13")
 PINNED = re.compile(r"^([\w.-]+)==([^\s;\\]+)(?: ; ([^\\]+?))? \\$")
 
@@ -73,18 +74,24 @@ def fetched(python: str, requirements: list[str]) -> Path:
     return folder
 
 
+def checked(python: str, platform: str, beside: Path) -> int:
+    """Check for one Python on one system, against the packages `beside`; return mypy's code."""
+    command = [sys.executable, "-m", "mypy", "--python-version", python, "--platform", platform]
+    command += [f"--cache-dir={KEPT / f'cache-{python}-{platform}'}"]
+    sys.stdout.write(f"Python {python}, {platform}: ")
+    sys.stdout.flush()
+    paths = os.pathsep.join(filter(None, [str(beside), os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
 def main() -> int:
     """Check for each Python and return 1 where one finds something."""
     failed = 0
     for python in sys.argv[1:] or SUPPORTED:
         beside = fetched(python, others(python))
-        command = [sys.executable, "-m", "mypy", "--python-version", python]
-        command += [f"--cache-dir={KEPT / f'cache-{python}'}"]
-        sys.stdout.write(f"Python {python}: ")
-        sys.stdout.flush()
-        paths = os.pathsep.join(filter(None, [str(beside), os.environ.get("PYTHONPATH", "")]))
-        environment = {**os.environ, "PYTHONPATH": paths}
-        failed |= subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        for platform in PLATFORMS if python == SUPPORTED[0] else PLATFORMS[:1]:
+            failed |= checked(python, platform, beside)
     return 1 if failed else 0
 
 

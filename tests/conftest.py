@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pacsflow.programs import tools
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+os.environ["TZ"] = "UTC"  # what a machine says of itself is asked where no zone is given
 ROOT = Path(__file__).parents[1]
 CAPTURES = Path(__file__).parent / "captures"
 CONN_FIELDS = {

@@ -11,14 +11,24 @@ HERE = Path(__file__).resolve().parent
 BUNDLE = HERE / "pacsflow.lua"
 START = "main"
 REQUIRE = re.compile(r'require\("(\w+)"\)')
-HEADER = """\
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE.parent / "bridge" / "pacsflow" / "__init__.py").read_text()
+)[1]
+HEADER = f"""\
 -- PACS flow: tags every DICOM frame, association and PACS endpoint.
 -- Built from src/ by build.py; change it there.
 if rawget(_G, "pacsflow_is_loaded") then
   return
 end
 pacsflow_is_loaded = true
-local modules, loaded = {}, {}
+local VERSION = "{VERSION}"
+if set_plugin_info then
+  set_plugin_info({{
+    version = VERSION, description = "Tags DICOM frames, associations and PACS endpoints",
+    author = "The pacsflow authors",
+  }})
+end
+local modules, loaded = {{}}, {{}}
 local function require(name)
   if loaded[name] == nil then
     loaded[name] = modules[name]()

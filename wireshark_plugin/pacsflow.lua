@@ -4,6 +4,13 @@ if rawget(_G, "pacsflow_is_loaded") then
   return
 end
 pacsflow_is_loaded = true
+local VERSION = "0.1.0"
+if set_plugin_info then
+  set_plugin_info({
+    version = VERSION, description = "Tags DICOM frames, associations and PACS endpoints",
+    author = "The pacsflow authors",
+  })
+end
 local modules, loaded = {}, {}
 local function require(name)
   if loaded[name] == nil then

@@ -87,11 +87,11 @@ def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecu
 
 
 def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
-    if not preload or sys.platform == "win32":
-        return _SpawnContext()
-    context = _ServedContext()
-    context.set_forkserver_preload(list(preload))
-    return context
+    if sys.platform != "win32" and preload:
+        context = _ServedContext()
+        context.set_forkserver_preload(list(preload))
+        return context
+    return _SpawnContext()
 
 
 def _begin() -> None:

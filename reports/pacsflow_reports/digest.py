@@ -59,7 +59,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     }
     head = plain(f"{prose(title_said(report, language))} – {report.week}")
     where = plain(f"{prose(report.site)} · " if report.site else "") + plain(
-        language.dates(report.first_day, report.last_day)
+        f"{language.dates(report.first_day, report.last_day)} · {report.zone}"
     )
     covered, guessed, area_head, state_head = (
         _("Coverage"),

@@ -10,21 +10,9 @@ from pathlib import Path
 
 from pacsflow.errors import ToolError
 from pacsflow.outputs import replacing
+from pacsflow.programs import places
 from pacsflow.programs.unprivileged import Account, account_for, lend, scratch, start, take
 
-NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome-stable",
-    "google-chrome",
-    "chrome",
-    "microsoft-edge",
-    "msedge",
-)
-PLACES = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
 FLAGS = (
     "--headless",
     "--disable-gpu",
@@ -43,6 +31,8 @@ SANDBOX_HINT = (
     "{browser} finds no sandbox here: install the package chromium-sandbox, or, in a container "
     "that is a sandbox itself, set PACSFLOW_NO_SANDBOX=1"
 )
+NOT_THROUGH_A_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Windows has neither: there a link takes a privilege."""
 PATIENCE = 120
 """Seconds until a print is given up."""
 
@@ -52,11 +42,12 @@ def find_chromium() -> Path | None:
     chosen = os.environ.get("PACSFLOW_CHROMIUM")
     if chosen:
         return Path(chosen) if Path(chosen).is_file() else None
-    for name in NAMES:
+    for name in places.CHROMIUM_NAMES:
         found = shutil.which(name)
         if found:
             return Path(found)
-    return next((Path(place) for place in PLACES if Path(place).is_file()), None)
+    usual = map(Path, places.browsers(places.here()))
+    return next((place for place in usual if place.is_file()), None)
 
 
 def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
@@ -72,8 +63,8 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
     browser = find_chromium()
     if browser is None:
         raise ToolError(
-            "no Chromium to print with: install the package chromium, or name one in "
-            "PACSFLOW_CHROMIUM"
+            f"no Chromium to print with: {places.how_to_get('chromium', places.here())}, or name "
+            "one in PACSFLOW_CHROMIUM"
         )
     account = account_for(browser)
     with scratch(account, "pacsflow-pdf-") as folder:
@@ -123,7 +114,7 @@ def _printed(browser: Path, folder: Path, account: Account | None, *more: str) -
         errors.seek(0)
         said = errors.read(1 << 20).decode("utf-8", "replace")
     try:
-        descriptor = os.open(folder / PRINTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(folder / PRINTED, os.O_RDONLY | NOT_THROUGH_A_LINK)
     except OSError:
         return False, said
     with os.fdopen(descriptor, "rb") as made:

@@ -133,6 +133,7 @@ def cases(folder: Path) -> dict[str, list[object]]:
         "ledger info": ["ledger", "info", ledger],
         "ledger verify": ["ledger", "verify", folder / "broken"],
         "doctor": ["doctor"],
+        "config": ["config", "show"],
     }  # fmt: skip
 
 

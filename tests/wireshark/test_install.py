@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CAPTURES
 from tests.wireshark import tagging
 
+from pacsflow import __version__
+from pacsflow.cli import main
 from pacsflow.errors import ToolError
-from pacsflow.programs.install_wireshark import PROFILE, install_wireshark
+from pacsflow.programs import tools
+from pacsflow.programs.install_wireshark import (
+    PROFILE,
+    Done,
+    install_wireshark,
+    uninstall_wireshark,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +34,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_plugin_alone(home: Path) -> None:
     written = install_wireshark()
-    assert written == [home / ".local/lib/wireshark/plugins/pacsflow.lua"]
+    assert [step.path for step in written] == [home / ".local/lib/wireshark/plugins/pacsflow.lua"]
+    assert tools.plugin_version(written[0].path) == __version__
     # Wireshark runs every .lua file of that folder and below.
     assert [p.name for p in (home / ".local").rglob("*.lua")] == ["pacsflow.lua"]
     assert not (home / ".config").exists()
@@ -39,14 +50,80 @@ def test_profile_is_never_laid_over_the_users_own(home: Path) -> None:
     written = install_wireshark(profile=True)
     assert (folder / "preferences").read_text() == "mine"
     assert own.read_text() == "mine too"
-    assert {p.name for p in written} == {"pacsflow.lua", "dfilter_buttons", "colorfilters"}
-    assert len(install_wireshark(profile=True)) == 1
+    done = {step.path.name: step.done for step in written}
+    new = dict.fromkeys(("pacsflow.lua", "dfilter_buttons", "colorfilters"), Done.NEW)
+    assert done == {**new, "preferences": Done.KEPT}
+    again = {step.path.name: step.done for step in install_wireshark(profile=True)}
+    assert again == {**dict.fromkeys(new, Done.SAME), "preferences": Done.KEPT}
+
+
+def test_what_was_changed_is_kept_and_what_was_not_is_renewed(home: Path) -> None:
+    install_wireshark(profile=True)
+    plugin = home / ".local/lib/wireshark/plugins/pacsflow.lua"
+    folder = home / ".config/wireshark/profiles" / PROFILE
+    manifest = folder / "pacsflow-installed.json"
+    (folder / "colorfilters").write_text("mine")
+    old = (folder / "dfilter_buttons").read_text()
+    (folder / "dfilter_buttons").write_text("an earlier version's")
+    told = manifest.read_text().replace(sha256(old), sha256("an earlier version's"))
+    manifest.write_text(told)
+    plugin.write_text(plugin.read_text().replace(f'"{__version__}"', '"0.0.9"', 1))
+    done = {step.path.name: step for step in install_wireshark(profile=True)}
+    assert (done["pacsflow.lua"].done, done["pacsflow.lua"].before) == (Done.REPLACED, "0.0.9")
+    assert done["colorfilters"].done is Done.KEPT
+    assert done["dfilter_buttons"].done is Done.REPLACED
+    assert (folder / "dfilter_buttons").read_text() == old
+    gone = {step.path.name: step.done for step in uninstall_wireshark()}
+    assert gone.pop("colorfilters") is Done.KEPT
+    assert {*gone.values()} == {Done.REMOVED}
+    assert [path.name for path in folder.iterdir()] == ["colorfilters"]
+    (folder / "colorfilters").unlink()
+    install_wireshark(profile=True)
+    uninstall_wireshark()
+    assert not folder.exists()
+    assert not plugin.exists()
+    assert uninstall_wireshark() == []
+
+
+def test_the_command_says_what_it_did_and_what_comes_next(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["install", "wireshark", "--profile"]) == 0
+    out, err = capsys.readouterr()
+    assert f"{home / '.local/lib/wireshark/plugins/pacsflow.lua'}: new" in out
+    assert "restart Wireshark" in err
+    assert PROFILE in err
+    assert main(["install", "wireshark", "--uninstall"]) == 0
+    assert "pacsflow.lua: removed" in capsys.readouterr().out
+    assert main(["install", "wireshark", "--uninstall", "--profile"]) == 2
+
+
+def test_doctor_compares_the_plugin_with_the_package(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = install_wireshark()[0].path
+
+    def told() -> dict[str, str]:
+        main(["doctor", "-f", "json"])
+        rows = json.loads(capsys.readouterr().out)
+        return next(row for row in rows if row["what"] == "Wireshark plugin")
+
+    assert (told()["state"], told()["version"]) == ("ok", __version__)
+    plugin.write_text(plugin.read_text().replace(f'"{__version__}"', '"0.0.9"', 1))
+    assert (told()["state"], told()["version"]) == ("other version", "0.0.9")
+    assert told()["how_to_get_it"] == "pacsflow install wireshark"
+    assert home in plugin.parents
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_another_folder(tmp_path: Path) -> None:
     written = install_wireshark(tmp_path / "here", profile=True)
-    assert tmp_path / "here/pacsflow.lua" in written
-    assert tmp_path / "here/profiles" / PROFILE / "colorfilters" in written
+    paths = [step.path for step in written]
+    assert tmp_path / "here/pacsflow.lua" in paths
+    assert tmp_path / "here/profiles" / PROFILE / "colorfilters" in paths
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from pacsflow.cli import USABLE, app
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import ToolError
-from pacsflow.programs import tools
+from pacsflow.programs import places, tools
 
 LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "jinja2")
-WIRESHARK_FOLDER = Path.home() / ".local/lib/wireshark/plugins"
 
 
 @app.command()
@@ -41,11 +40,12 @@ def _library(name: str) -> list[Any]:
 
 
 def _tshark() -> list[Any]:
+    how = places.how_to_get("tshark", places.here())
     try:
         found = tools.tshark()
     except ToolError as error:
         there = "too old" if "later" in str(error) else "missing"
-        return ["tshark", there, "-", "captures, sFlow", "apt-get install tshark"]
+        return ["tshark", there, "-", "captures, sFlow", how]
     return ["tshark", "ok", found.version_text, "captures, sFlow", ""]
 
 
@@ -72,20 +72,23 @@ def _analyzer() -> list[Any]:
 
 
 def _plugin() -> list[Any]:
-    there = (WIRESHARK_FOLDER / "pacsflow.lua").is_file()
-    row = ["Wireshark plugin", "ok" if there else "missing", "-", "tags in Wireshark's windows"]
-    return [*row, "" if there else "pacsflow install wireshark"]
+    path = Path(places.wireshark_plugins(places.here())) / tools.BUNDLE
+    row = ["Wireshark plugin", "missing", "-", "tags in Wireshark's windows"]
+    if not path.is_file():
+        return [*row, "pacsflow install wireshark"]
+    told = tools.plugin_version(path)
+    row[1:3] = ["ok" if told == __version__ else "other version", told or "-"]
+    return [*row, "" if told == __version__ else "pacsflow install wireshark"]
 
 
 def _chromium() -> list[Any]:
-    path = next(
-        (p for n in ("chromium", "google-chrome", "chrome") if (p := shutil.which(n))), None
-    )
-    row = ["chromium", "ok" if path else "missing", "-", "reports as PDF"]
-    return [*row, "" if path else "apt-get install chromium"]
+    from pacsflow_reports.pdf import find_chromium
+
+    row = ["chromium", "ok" if find_chromium() else "missing", "-", "reports as PDF"]
+    return [*row, "" if row[1] == "ok" else places.how_to_get("chromium", places.here())]
 
 
 def _graphviz() -> list[Any]:
-    path = shutil.which("dot")
-    row = ["graphviz", "ok" if path else "missing", "-", "drawing `pacsflow map -f dot`"]
-    return [*row, "" if path else "apt-get install graphviz"]
+    row = ["graphviz", "ok" if shutil.which("dot") else "missing", "-"]
+    how = "" if row[1] == "ok" else places.how_to_get("graphviz", places.here())
+    return [*row, "drawing `pacsflow map -f dot`", how]

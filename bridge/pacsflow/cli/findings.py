@@ -20,7 +20,8 @@ from pacsflow.cli.week_report import (
     language_of,
 )
 
-SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", "uids"}
+SPARE = {"area", "count", "rule", "hosts", "ae_titles", "start_utc", "end_utc", "start_site",
+         "end_site", "uids"}  # fmt: skip
 """What a narrow terminal has no room for first."""
 
 
@@ -49,7 +50,7 @@ def findings(
     people = how is OutputFormat.TABLE
     columns = [
         "severity", "area", "title", "evidence", "action", "count", "rule", "hosts", "ae_titles",
-        "start_utc", "end_utc", "uids",
+        "start_utc", "end_utc", "start_site", "end_site", "uids",
     ]  # fmt: skip
     if how is OutputFormat.JSON:
         columns.append("values")
@@ -62,7 +63,8 @@ def findings(
         row: list[object] = [word(severity).lower(), areas[area]] if people else [severity, area]
         row += [said.title, "; ".join(said.evidence) if people else list(said.evidence)]
         row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
-        row += [finding.end, list(finding.rows)]
+        row += [finding.end, *(m and language.local(m) for m in (finding.start, finding.end))]
+        row.append(list(finding.rows))
         if how is OutputFormat.JSON:
             row.append(dict(finding.values))
         rows.append(row)

@@ -103,7 +103,8 @@ def forecast(
         request.refuse(unheard, "on a csv of a series")
         if everything:
             raise UsageError("--each has no effect on a csv of a series")
-        gathered = _from_csv(files, request.zone, column, combine or Combine.SUM)
+        request.tell_clock()
+        gathered = _from_csv(files, request.clock().zone, column, combine or Combine.SUM)
     else:
         from pacsflow.cli.inputs import asked
 
@@ -111,7 +112,7 @@ def forecast(
             raise UsageError("--column and --combine have an effect on a csv of a series alone")
         with asked(request, by_clock=True) as question:
             gathered = _from_ledger(question, each=everything, senders=unexpected)
-    series, notes, zone = gathered.series, gathered.notes, request.zone
+    series, notes, zone = gathered.series, gathered.notes, request.clock().zone
     language = Language(lang.value if lang else settings().site.language, zone)
     for note in notes:
         warn(note)

@@ -173,6 +173,8 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
     if not by_clock:
         request.refuse_idle_zone()
     with opened(request) as found, found.ledger.connect() as connection:
+        if by_clock or request.has_period:
+            request.tell_clock()
         there = origins(connection)
         if request.origin and request.origin not in there:
             raise UsageError(

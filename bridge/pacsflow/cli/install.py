@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import app
+from pacsflow.cli.console import say
+from pacsflow.errors import UsageError
 
 commands = typer.Typer(help="Put the taggers where their programs look.", no_args_is_help=True)
 app.add_typer(commands, name="install")
@@ -21,12 +23,33 @@ def wireshark(
     profile: Annotated[
         bool, typer.Option("--profile", help="Also a profile with columns, buttons and colours.")
     ] = False,
+    uninstall: Annotated[
+        bool, typer.Option("--uninstall", help="Remove both; what you changed of it stays.")
+    ] = False,
 ) -> None:
-    """Install the plugin for Wireshark and tshark 4.0 to 4.6, for this user."""
-    from pacsflow.programs.install_wireshark import install_wireshark
+    """Install the plugin for Wireshark and tshark 4.0 to 4.6, for this user.
 
-    for path in install_wireshark(to, profile=profile):
-        sys.stdout.write(f"{path}\n")
+    Example: `pacsflow install wireshark --profile`
+    """
+    from pacsflow.programs.install_wireshark import (
+        PROFILE,
+        Done,
+        install_wireshark,
+        uninstall_wireshark,
+    )
+
+    if uninstall and profile:
+        raise UsageError("--profile has no effect with --uninstall, which removes the profile, too")
+    steps = uninstall_wireshark(to) if uninstall else install_wireshark(to, profile=profile)
+    for step in steps:
+        before = f" {step.before}" if step.before and step.done is Done.REPLACED else ""
+        sys.stdout.write(f"{step.path}: {step.done.value}{before}\n")
+    if uninstall:
+        say("nothing of it was there" if not steps else "restart Wireshark: it runs until then")
+        return
+    say("next: restart Wireshark (or Analyze > Reload Lua Plugins); tables: Tools > PACS flow")
+    if profile:
+        say(f"choose the profile {PROFILE!r}: Edit > Configuration Profiles, or tshark -C")
 
 
 @commands.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from pacsflow.cli.console import QUIET, TALKATIVE, set_level
+from pacsflow.cli.console import QUIET, TALKATIVE, say, set_level, warn
 from pacsflow.cli.settings import settings, use
 from pacsflow.cli.tables import OutputFormat
 from pacsflow.errors import UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pacsflow.ledger.selection import Selection
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import CaptureOptions
+    from pacsflow.site import Clock
 
 Result = TypeVar("Result")
 
@@ -60,6 +61,12 @@ HolidaysOption = Annotated[
     str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")
 ]
 _SOURCES, _WHICH = "What is read", "What of it"
+CLOCK_SAID = {
+    "option": "as --site-tz says",
+    "configuration": "as {} says",
+    "machine": "as this machine is set (--site-tz says another)",
+    "nobody": "for nobody said the site's zone (--site-tz): nothing is told of times of day",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +160,8 @@ class Request:
         str,
         typer.Option(
             "--site-tz", "--zone", metavar="ZONE", autocompletion=_zones,
-            help="The site's time zone, such as America/Sao_Paulo; UTC by default.",
+            help="The site's time zone, such as America/Sao_Paulo; by default as configured, "
+            "else this machine's.",
             rich_help_panel=_WHICH,
         ),
     ] = ""  # fmt: skip
@@ -187,10 +195,25 @@ class Request:
         ),
     ] = ""  # fmt: skip
 
-    @property
-    def zone(self) -> str:
-        """Return the site's zone by its IANA name."""
-        return self.site_tz or settings().site.time_zone
+    def clock(self) -> Clock:
+        """Return the site's clock: as the option, the configuration or this machine says it."""
+        from pacsflow.site import Clock, SaidBy, machine_clock
+
+        if self.site_tz:
+            return Clock(self.site_tz, SaidBy.OPTION)
+        if settings().site.time_zone:
+            return Clock(settings().site.time_zone, SaidBy.CONFIGURATION)
+        return machine_clock()
+
+    def tell_clock(self) -> None:
+        """Say on whose clock hours are told."""
+        from pacsflow.week.period import zone_of
+
+        clock = self.clock()
+        zone_of(clock.zone)
+        origin = settings().origins.get(("site", "time_zone"), "")
+        text = f"hours are those of {clock.zone}, {CLOCK_SAID[clock.said_by].format(origin)}"
+        say(text) if clock.known else warn(text)
 
     @property
     def keyfile(self) -> Path | None:
@@ -253,8 +276,13 @@ class Request:
 
     def refuse_idle_zone(self) -> None:
         """Raise `UsageError` where a zone was given, and no period that it would be the zone of."""
-        if self.site_tz and not (self.start or self.end or self.week):
+        if self.site_tz and not self.has_period:
             raise UsageError("--site-tz has no effect without --from, --to or --week")
+
+    @property
+    def has_period(self) -> bool:
+        """Say whether a period was asked for."""
+        return bool(self.start or self.end or self.week)
 
     def selection(self, key: Pseudonyms | None = None) -> Selection:
         """Return which rows count; under a key, by the pseudonyms of what was asked for."""
@@ -269,7 +297,7 @@ class Request:
         """Return the first hour and the one after the last, UTC; None where nothing was said."""
         from pacsflow.week.period import parse_week, zone_of
 
-        zone = zone_of(self.zone)
+        zone = zone_of(self.clock().zone if self.has_period else "UTC")
         if self.week:
             if self.start or self.end:
                 raise UsageError("give either --week or --from and --to")

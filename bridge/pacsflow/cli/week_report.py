@@ -47,6 +47,7 @@ def build(request: Request, **chosen: object) -> WeeklyReport:
 
     options = _options(request, **chosen)
     with opened(request) as found:
+        request.tell_clock()
         known = inventory_of(request.inventory, found.inputs, found.pseudonyms)
         with progress("forecasting" if options.forecasts else "looking") as update:
             return build_report(
@@ -57,10 +58,11 @@ def build(request: Request, **chosen: object) -> WeeklyReport:
 def _options(request: Request, **chosen: object) -> Options:
     from pacsflow.report.options import Options
 
-    known = settings()
+    known, clock = settings(), request.clock()
     options = Options(
         week=request.week,
-        zone=request.zone,
+        zone=clock.zone,
+        zone_said_by=clock.said_by,
         title=known.site.title,
         site=known.site.name,
         origin=request.origin.value if request.origin else "",

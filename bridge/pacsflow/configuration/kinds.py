@@ -71,6 +71,8 @@ def _list(take: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
 def _zone(value: object) -> str:
     from pacsflow.week.period import zone_of  # noqa: PLC0415 - only where a zone is set
 
+    if not _text(value):
+        return ""
     try:
         return str(zone_of(_text(value)).key)
     except UsageError:

@@ -60,7 +60,7 @@ class Site:
     name: str = _set(kinds.TEXT, "", "The hospital's name.")
     title: str = _set(kinds.TEXT, "", "The page's title.")
     logo: Path | None = _set(kinds.PATH, None, "PNG or SVG for the page's head.")
-    time_zone: str = _set(kinds.ZONE, "UTC", "The site's, by its IANA name.")
+    time_zone: str = _set(kinds.ZONE, "", "The site's, by its IANA name; else this machine's.")
     language: str = _set(kinds.choice(*(c.value for c in LanguageCode)), "en", "Of pages and mail.")
     holidays: str = _set(kinds.HOLIDAYS, "", "Country, or country and state: BR, BR-SP.")
     inventory: Path | None = _set(kinds.PATH, None, "Which host is which.")

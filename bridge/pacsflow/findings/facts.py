@@ -26,3 +26,5 @@ class Facts:
     equipment: tuple[Equipment, ...]
     incidents: tuple[Incident, ...]
     thresholds: Thresholds
+    clock_known: bool = True
+    """Whether anybody said the site's zone: without it nothing is told of times of day."""

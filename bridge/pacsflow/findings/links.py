@@ -130,7 +130,7 @@ def prefetch_into_morning(facts: Facts) -> list[Finding]:
     """
     least, until = facts.thresholds.prefetch_bytes, facts.thresholds.prefetch_until_hour
     pacs = [party.address for party in facts.hosts.of_role("pacs")]
-    if not least or not pacs or not NIGHT.stop <= until < DAY.start:
+    if not facts.clock_known or not least or not pacs or not NIGHT.stop <= until < DAY.start:
         return []
     days: dict[tuple[str, str], dict[date, dict[int, tuple[float, float]]]] = {}
     for a, b, second, octets in facts.scope.ask(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,11 @@ def is_writable(folder: Path) -> bool:
 
 
 def _is_read_only(folder: Path) -> bool:
+    if sys.platform == "win32":
+        return False
     try:
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-    except (AttributeError, OSError):  # Windows has neither
+    except OSError:
         return False
 
 

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
 import shutil
-import sys
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from pacsflow.errors import ToolError
-from pacsflow.programs.tools import BUNDLE, plugin_folder
+from pacsflow.programs import places
+from pacsflow.programs.tools import BUNDLE, plugin_folder, plugin_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROFILE = "PACS flow"
+WRITTEN = "pacsflow-installed.json"
+"""Beside a profile's files: the hash of each as it was written, by which a change is known."""
 
 
-def personal_folders() -> tuple[Path, Path]:
-    """Return this user's folder for Wireshark plugins and the one for profiles.
+class Done(StrEnum):
+    """What became of a file."""
 
-    Wireshark User's Guide, appendix B: ``~/.local/lib/wireshark/plugins`` and
-    ``~/.config/wireshark``, on Windows both below ``%APPDATA%``.
-    """
-    if sys.platform == "win32":
-        roaming = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-        return roaming / "Wireshark" / "plugins", roaming / "Wireshark" / "profiles"
-    configured = os.environ.get("XDG_CONFIG_HOME")
-    settings = Path(configured) if configured else Path.home() / ".config"
-    plugins = Path.home() / ".local" / "lib" / "wireshark" / "plugins"
-    return plugins, settings / "wireshark" / "profiles"
+    NEW = "new"
+    REPLACED = "replaced"
+    SAME = "is the same"
+    KEPT = "kept, for it was changed"
+    REMOVED = "removed"
 
 
-def install_wireshark(destination: Path | None = None, *, profile: bool = False) -> list[Path]:
-    """Install the plugin and return the files written.
+class Step(NamedTuple):
+    """A file and what became of it; `before` is the version of the plugin that was there."""
+
+    path: Path
+    done: Done
+    before: str = ""
+
+
+def folders(destination: Path | None) -> tuple[Path, Path]:
+    """Return the folder of the plugin and that of the profile."""
+    if destination is not None:
+        plugins = destination.expanduser()
+        return plugins, plugins / "profiles" / PROFILE
+    here = places.here()
+    return Path(places.wireshark_plugins(here)), Path(places.wireshark_profiles(here)) / PROFILE
+
+
+def install_wireshark(destination: Path | None = None, *, profile: bool = False) -> list[Step]:
+    """Install the plugin and return what became of each file.
 
     Parameters
     ----------
@@ -38,8 +58,8 @@ def install_wireshark(destination: Path | None = None, *, profile: bool = False)
         user's own folders.
     profile
         Also install the profile "PACS flow": columns, filter buttons, colour rules. It is a
-        profile of its own (Edit > Configuration Profiles), never laid over the user's; where one
-        of that name exists already its files stay as they are.
+        profile of its own (Edit > Configuration Profiles), never laid over the user's; a file of
+        it that the user changed stays as it is.
 
     Raises
     ------
@@ -47,29 +67,83 @@ def install_wireshark(destination: Path | None = None, *, profile: bool = False)
         The plugin is missing from this installation, or the folder cannot be written.
     """
     source = plugin_folder()
-    plugins, profiles = personal_folders()
-    if destination is not None:
-        plugins = destination.expanduser()
-        profiles = plugins / "profiles"
+    plugins, ours = folders(destination)
     try:
         plugins.mkdir(parents=True, exist_ok=True)
-        written = [_replace(source / BUNDLE, plugins / BUNDLE)]
+        before = plugin_version(plugins / BUNDLE)
+        steps = [Step(plugins / BUNDLE, _placed(source / BUNDLE, plugins / BUNDLE), before)]
         if profile:
-            folder = profiles / PROFILE
-            folder.mkdir(parents=True, exist_ok=True)
-            for file in sorted((source / "profiles" / PROFILE).iterdir()):
-                target = folder / file.name
-                if not target.exists():
-                    shutil.copyfile(file, target)
-                    written.append(target)
+            steps += _profile(source / "profiles" / PROFILE, ours)
     except OSError as error:
         raise ToolError(f"cannot install: {error.filename}: {error.strerror}") from error
-    return written
+    return steps
 
 
-def _replace(source: Path, target: Path) -> Path:
+def uninstall_wireshark(destination: Path | None = None) -> list[Step]:
+    """Remove the plugin, and what the user did not change of the profile.
+
+    Raises
+    ------
+    ToolError
+        A file cannot be removed.
+    """
+    plugins, ours = folders(destination)
+    known = _known(ours)
+    steps = []
+    try:
+        for path in (plugins / BUNDLE, *_files(ours)):
+            if not path.is_file():
+                continue
+            if path.name == BUNDLE or known.get(path.name) == _hash(path):
+                path.unlink()
+                steps.append(Step(path, Done.REMOVED))
+            else:
+                steps.append(Step(path, Done.KEPT))
+        (ours / WRITTEN).unlink(missing_ok=True)
+        if ours.is_dir() and not any(ours.iterdir()):
+            ours.rmdir()
+    except OSError as error:
+        raise ToolError(f"cannot remove: {error.filename}: {error.strerror}") from error
+    return steps
+
+
+def _profile(source: Path, folder: Path) -> list[Step]:
+    folder.mkdir(parents=True, exist_ok=True)
+    known, steps = _known(folder), []
+    for file in sorted(source.iterdir()):
+        target = folder / file.name
+        if target.is_file() and _hash(target) not in {known.get(file.name), _hash(file)}:
+            steps.append(Step(target, Done.KEPT))
+            continue
+        steps.append(Step(target, _placed(file, target)))
+        known[file.name] = _hash(target)
+    (folder / WRITTEN).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return steps
+
+
+def _known(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / WRITTEN).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.name != WRITTEN)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _placed(source: Path, target: Path) -> Done:
     """Copy so that a Wireshark that starts meanwhile finds the old file or the new one."""
-    part = target.with_suffix(".part")
+    there = target.is_file()
+    if there and _hash(source) == _hash(target):
+        return Done.SAME
+    part = target.with_name(f"{target.name}.part")
     shutil.copyfile(source, part)
     part.replace(target)
-    return target
+    return Done.REPLACED if there else Done.NEW

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from pacsflow.errors import ToolError
+from pacsflow.programs import places
 
 TSHARK_MINIMUM = (4, 0)
 ZEEK_MINIMUM = (8, 0)
@@ -18,6 +19,7 @@ ZEEK_FOLDERS = ("/opt/zeek/bin", "/usr/local/zeek/bin")
 PACKAGED = Path(__file__).resolve().parents[1] / "_data" / "wireshark"
 CHECKOUT = Path(__file__).resolve().parents[3] / "wireshark_plugin"
 BUNDLE = "pacsflow.lua"
+PLUGIN_VERSION = re.compile(r'^local VERSION = "([^"]{1,40})"$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ def tshark(path: str | None = None) -> Tool:
         It is missing, or older than 4.0.
     """
     chosen = path or os.environ.get("PACSFLOW_TSHARK")
-    found = locate(chosen or "tshark")
+    usual = tuple(map(str, places.wireshark_programs(places.here())))
+    found = locate(chosen) if chosen else locate("tshark", usual)
     if found is None and chosen:
         raise ToolError(f"{chosen} was not found; PACSFLOW_TSHARK names the tshark to use")
     if found is None:
         raise ToolError(
-            "tshark is not installed, and captures are read with it: apt-get install tshark "
-            "(Debian, Ubuntu), or wireshark.org for other systems"
+            "tshark is not installed, and captures are read with it: "
+            f"{places.how_to_get('tshark', places.here())}, or wireshark.org"
         )
     version = version_of(found)
     if version < TSHARK_MINIMUM:
@@ -88,6 +91,15 @@ def zeek() -> Tool | None:
     """Return Zeek, on PATH or where its own packages put it, or None."""
     found = locate("zeek", ZEEK_FOLDERS)
     return Tool("zeek", found, version_of(found)) if found else None
+
+
+def plugin_version(path: Path) -> str:
+    """Return the version that a plugin file says it is; empty where it says none."""
+    try:
+        found = PLUGIN_VERSION.search(path.read_text("utf-8", "replace")[:4000])
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def plugin_folder() -> Path:

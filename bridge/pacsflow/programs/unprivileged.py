@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def account_for(program: Path) -> Account | None:
     None where this is not root, and where root may not become another (a container with a single
     user) or the account may not start the program (it lies in a folder of root's).
     """
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return None
     import pwd  # noqa: PLC0415 - there is none where there is no root
 
@@ -144,7 +145,7 @@ def _new(path: Path) -> int:
 
 
 def _give(path: Path, account: Account | None) -> None:
-    if account is not None:
+    if sys.platform != "win32" and account is not None:
         os.chown(path, account.uid, account.gid)
 
 
@@ -171,7 +172,7 @@ def _own(path: Path, account: Account | None) -> None:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise ToolError(f"{path} is no ordinary file")
-    if account is None:
+    if sys.platform == "win32" or account is None:
         return
     if found.st_uid != account.uid or found.st_nlink != 1:
         raise ToolError(f"{path} was not written by {account.name}")

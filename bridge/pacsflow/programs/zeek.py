@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -10,7 +9,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import portalocker
+
 from pacsflow.errors import InputError, ToolError
+from pacsflow.programs import places
 from pacsflow.programs.install_zeek import GRAMMARS, MODULE, compile_module, package_source
 from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
@@ -59,12 +61,10 @@ def compiled_package(zeek: Path) -> Path:
     digest = hashlib.sha256(".".join(map(str, version_of(zeek))).encode())
     for name in GRAMMARS:
         digest.update((analyzer / name).read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "pacsflow" / f"zeek-{digest.hexdigest()[:16]}"
+    folder = Path(places.cache(places.here())) / f"zeek-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with portalocker.Lock(folder / ".lock", "w"):
             if not (folder / MODULE).is_file():
                 unfinished = folder / f"unfinished-{MODULE}"
                 compile_module(analyzer, unfinished)

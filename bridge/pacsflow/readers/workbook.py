@@ -34,15 +34,12 @@ if TYPE_CHECKING:
 HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
 AGAIN = "open it and save it again as .xlsx"
-ENDED_BY = {
-    -signal.SIGXCPU: "seconds",
-    -signal.SIGKILL: "memory",
-    -signal.SIGABRT: "memory",
-    -signal.SIGSEGV: "memory",
-    -signal.SIGBUS: "memory",
-    -signal.SIGXFSZ: "unpacked",
-}
-"""What ended the process that reads, and the limit that this is of."""
+ENDS = {
+    "SIGXCPU": "seconds", "SIGKILL": "memory", "SIGABRT": "memory", "SIGSEGV": "memory",
+    "SIGBUS": "memory", "SIGXFSZ": "unpacked",
+}  # fmt: skip
+ENDED_BY = {-number: ENDS[number.name] for number in signal.Signals if number.name in ENDS}
+"""What ended the process that reads, and the limit that this is of; not all systems have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +141,18 @@ def _write_cells(path: Path, target: Path) -> None:
         allowed.sheets,
     )
     command = [sys.executable, "-P", sheet_cells.__file__, str(path.absolute()), str(target)]
-    done = subprocess.run(
-        [*command, *map(str, numbers)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, *map(str, numbers)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=numbers[1] if sys.platform == "win32" else None,
+        )
+    except subprocess.TimeoutExpired:
+        problem = "to read it takes more than a table of frames does"
+        raise exceeded(path, "seconds", problem) from None
     told = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode == sheet_cells.TOO_MANY_SHEETS:
         raise exceeded(path, "sheets", f"it has more than {allowed.sheets} sheets")

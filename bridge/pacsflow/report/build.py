@@ -17,6 +17,7 @@ from pacsflow.report.coverage import coverage_of
 from pacsflow.report.options import Options
 from pacsflow.report.states import states
 from pacsflow.report.weekly import Provenance, WeeklyReport
+from pacsflow.site import SaidBy
 from pacsflow.terms import message
 from pacsflow.week import capacity, dicom, flows, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, CurveRequest, Made, curves
@@ -121,10 +122,11 @@ def _build(
         learning_days=options.thresholds.learning_days,
     )
     unusual = incidents(scope, hosts, made["imaging"])
-    coverage = replace(coverage, notes=(*coverage.notes, *_left_out(made["imaging"])))
+    notes = (*coverage.notes, *_clock(options), *_left_out(made["imaging"]))
+    coverage = replace(coverage, notes=notes)
     facts = Facts(
         scope, hosts, inventory, coverage, totals, associations, equipment, unusual,
-        options.thresholds,
+        options.thresholds, clock_known=options.zone_said_by is not SaidBy.NOBODY,
     )  # fmt: skip
     found = findings(facts)
     imaging = made["imaging"].series.between(week.start, week.end)
@@ -166,6 +168,13 @@ def _build(
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
     )
+
+
+def _clock(options: Options) -> Iterator[Message]:
+    """Yield a note on the site's clock, where nobody named the zone for this report."""
+    if options.zone_said_by in {SaidBy.MACHINE, SaidBy.NOBODY}:
+        key = f"zone-{options.zone_said_by.value}"
+        yield message.message(key, zone=message.text(options.zone))
 
 
 def _left_out(imaging: Made) -> Iterator[Message]:
@@ -319,6 +328,7 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
         options=(
             ("week", options.week or "latest"),
             ("zone", options.zone),
+            ("zone-said-by", options.zone_said_by.value),
             ("origin", options.origin or "most-hours"),
             ("forecasts", "yes" if options.forecasts else "no"),
             *([("holidays", options.holidays)] if options.holidays else []),

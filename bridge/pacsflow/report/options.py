@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.thresholds import Thresholds
+from pacsflow.site import SaidBy
 
 if TYPE_CHECKING:
     from pacsflow.terms.networks import Network
@@ -23,6 +24,7 @@ class Options:
 
     week: str = ""
     zone: str = "UTC"
+    zone_said_by: SaidBy = SaidBy.OPTION
     title: str = ""
     site: str = ""
     origin: str = ""

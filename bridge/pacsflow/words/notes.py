@@ -156,6 +156,13 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a "
         "new ledger brings both."
     ),
+    "zone-machine": N_(
+        "Nobody named the site's time zone: hours are those of this machine, %(zone)s."
+    ),
+    "zone-nobody": N_(
+        "Nobody said the site's time zone, and this machine runs in %(zone)s: nothing is told of "
+        "times of day (--site-tz, or time_zone under [site] of the configuration)."
+    ),
     "inventory": N_("Inventory: %(problem)s"),
     # samples
     "few-samples": N_(

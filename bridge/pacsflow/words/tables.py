@@ -9,5 +9,6 @@ LEFT_OUT = N_("left out, for the terminal is too narrow: %(columns)s (--format c
 FINDINGS = N_("Findings of %(week)s, on the clock of %(zone)s")
 HEADINGS = (
     N_("severity"), N_("area"), N_("title"), N_("evidence"), N_("action"), N_("count"),
-    N_("rule"), N_("hosts"), N_("ae titles"), N_("start utc"), N_("end utc"), N_("uids"),
+    N_("rule"), N_("hosts"), N_("ae titles"), N_("start utc"), N_("end utc"),
+    N_("start site"), N_("end site"), N_("uids"),
 )  # fmt: skip
