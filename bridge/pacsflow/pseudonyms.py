@@ -71,8 +71,8 @@ KINDS = (
     )
     | dict.fromkeys(
         (
-            "source", "destination", "id.orig_h", "id.resp_h", "host", "src", "dst", "agent",
-            "hw_source", "hw_destination", "proxied_for",
+            "source", "destination", "client", "server", "id.orig_h", "id.resp_h", "host", "src",
+            "dst", "agent", "hw_source", "hw_destination", "proxied_for",
         ),
         Kind.ADDRESS,
     )

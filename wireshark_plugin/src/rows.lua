@@ -161,6 +161,7 @@ local function of_operation(a, row, kind, requestor)
     response_min = seconds(row.min), response_max = seconds(row.max),
     response_mean = timed and seconds(row.sum / row.n) or nil,
     response_times = timed and histogram(row.hist) or nil,
+    first_responses = row.first_n > 0 and row.first_n or nil,
     first_response_mean = row.first_n > 0 and seconds(row.first_sum / row.first_n) or nil,
     first_response_max = seconds(row.first_max), outstanding = row.outstanding,
     ops_window = a.ops_window and a.ops_window[requestor],

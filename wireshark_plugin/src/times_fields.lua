@@ -22,6 +22,7 @@ return {
   { "response_mean", "interval" },
   { "response_max", "interval" },
   { "response_times", "vector[count]" },
+  { "first_responses", "count" },
   { "first_response_mean", "interval" },
   { "first_response_max", "interval" },
   { "outstanding", "count" },

@@ -33,6 +33,7 @@ COMMANDS = {
     "top": Listed("traffic", LOOK, "Rank senders, receivers, pairs, services or hours."),
     "associations": Listed("dicom", LOOK, "Who called whom, what was done, how it ended."),
     "endpoints": Listed("dicom", LOOK, "PACS, modalities, workstations, and how they are known."),
+    "times": Listed("times", LOOK, "How fast PACS answer, and how fast images move."),
     "series": Listed("traffic", LOOK, "An hourly series; empty is no data, 0 is no traffic."),
     "map": Listed("traffic", LOOK, "Equipment and its connections, also as dot or graphml."),
     "show": Listed("frames", LOOK, "The rows that concern one host, AE title or connection."),

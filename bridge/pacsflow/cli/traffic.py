@@ -38,6 +38,7 @@ class By(StrEnum):
     VLAN = "vlan"
     LENGTH = "length"
     INFO = "info"
+    RESPONSE_TIME = "response-time"
 
 
 LEDGER_COLUMNS = {
@@ -76,6 +77,8 @@ def top(
 ) -> None:
     """Rank senders, receivers, pairs, services or hours, with counts, bytes and percentages.
 
+    By response-time, operations and pairs of hosts are ranked by their 95th percentile.
+
     By source, destination, pair, service and time every input is ranked; by the other columns of
     a capture (protocol, hw-source, hw-destination, vlan, length, info) captures and tables of
     frames are. In a table of frames (.xlsx, .csv) every row counts as one, and the most frequent
@@ -84,6 +87,11 @@ def top(
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
+    if by is By.RESPONSE_TIME:
+        from pacsflow.cli.times import top_times
+
+        top_times(request, number, how)
+        return
     if by not in LEDGER_COLUMNS or (by in NINE and are_tables(request)):
         from pacsflow.cli.frames import top_frames
 
@@ -179,16 +187,26 @@ class Column(StrEnum):
     BYTES = "bytes"
     PACKETS = "packets"
     COMMUNICATIONS = "communications"
+    RESPONSE_TIME_MEDIAN = "response-time-median"
+    RESPONSE_TIME_P95 = "response-time-p95"
+
+
+SHARES = {Column.RESPONSE_TIME_MEDIAN: 0.5, Column.RESPONSE_TIME_P95: 0.95}
 
 
 @app.command()
 @reading()
 def series(
     request: Request,
-    column: Annotated[Column, typer.Option("--column", help="What to sum.")] = Column.BYTES,
+    column: Annotated[
+        Column, typer.Option("--column", "--of", help="What to sum, or which response times.")
+    ] = Column.BYTES,
     dicom: DicomOption = False,
-    source: Annotated[str, typer.Option(help="Only from this host.")] = "",
-    destination: Annotated[str, typer.Option(help="Only to this host.")] = "",
+    source: Annotated[str, typer.Option(help="Only from this host, or what it asked.")] = "",
+    destination: Annotated[str, typer.Option(help="Only to this host, or what it was asked.")] = "",
+    operation: Annotated[
+        str, typer.Option(help="Of response times: echo, store, find, get, move or n alone.")
+    ] = "",
     how: FormatOption = OutputFormat.CSV,
 ) -> None:
     """Print an hourly series on a regular UTC grid.
@@ -196,9 +214,19 @@ def series(
     An empty value (null in JSON) is an hour without data; 0 is an hour in which the sensor
     watched and nothing passed. Estimates from samples have their 95 % interval, the number of
     samples, and a mark where those are too few: the interval reaches further than 50 %.
+    Of response times an hour without any is empty; a percentile lies between its lower and upper.
 
     Example: `pacsflow series logs/ --dicom --destination 10.1.1.5 > pacs-in.csv`
     """
+    if column in SHARES:
+        from pacsflow.cli.times import series_of_times
+
+        series_of_times(request, SHARES[column], (source, destination, operation), how)
+        return
+    if operation:
+        raise UsageError(
+            "--operation has an effect on response times alone: --of response-time-p95"
+        )
     from pacsflow.cli.inputs import asked, told_of_samples
     from pacsflow.ledger.series import IMAGING, estimates, read_series
 

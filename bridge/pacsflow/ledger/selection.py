@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from pacsflow.inventory import Inventory
 
-HOURLY = ("traffic", "coverage")
+HOURLY = ("traffic", "coverage", "times")
 TIMED = ("connections", "associations", "endpoints", "notices", "tls", "sampling")
 HOSTS = {
     "traffic": ("source", "destination"),
     "connections": ("source", "destination"),
+    "times": ("client", "server"),
     "associations": ('"id.orig_h"', '"id.resp_h"'),
     "endpoints": ("host",),
     "notices": ("src", "dst"),

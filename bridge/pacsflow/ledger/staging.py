@@ -19,6 +19,8 @@ from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
+from pacsflow.ledger.times import LOG as TIMES_LOG
+from pacsflow.ledger.times import TimesHours
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.terms.log_fields import ZEEK_LOGS
 from pacsflow.terms.ports import DICOM_PORTS
@@ -232,17 +234,18 @@ def _read_log(
     while True:
         drop = known.drop.get(mark)
         connections = Connections(duck, source.path.name, known.tunnels, drop, learnt)
+        times = TimesHours(duck, "zeek")
         staged.quality = Quality()
         columns = OF_CONN if source.log == "conn" else None
         for log, batch in read(source, staged.quality, columns):
             _watch_time(staged, batch)
             sensor = sensor_column(batch, staged.task.sensor)
             if log == "conn":
-                for table, made in connections.add(batch, sensor):
-                    rows.add(table, _marked(table, made, mark))
-            elif log in OF_LOG:
-                kept = _kept(log, batch, sensor)
-                rows.add(OF_LOG[log], _marked(OF_LOG[log], kept, mark))
+                made = connections.add(batch, sensor)
+            else:
+                made = _others(log, batch, sensor, times)
+            for table, part in made:
+                rows.add(table, _marked(table, part, mark))
         if not connections.again():
             break
         if rows.given:
@@ -255,15 +258,26 @@ def _read_log(
         staged.quality.note(text)
 
 
+def _others(
+    log: str, batch: pa.RecordBatch, sensor: pa.Array, times: TimesHours
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield what is kept of a log that tells no traffic, with its table; nothing of other logs."""
+    if log == TIMES_LOG:
+        yield "times", times.add(batch, sensor)
+    elif log in OF_LOG:
+        yield OF_LOG[log], _kept(log, batch, sensor)
+
+
 def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyConnection) -> None:
+    aside: list[tuple[str, pa.RecordBatch]] = []
+
     def frames() -> Iterator[pa.RecordBatch]:
         for log, batch in read(staged.task.source, staged.quality, OF_FRAMES):
             _watch_time(staged, batch)
-            if log in OF_LOG:
-                sensor = sensor_column(batch, staged.task.sensor)
-                rows.add(OF_LOG[log], _marked(OF_LOG[log], _kept(log, batch, sensor), mark))
-            else:
+            if log == "frames":
                 yield batch
+            else:
+                aside.append((log, batch))
 
     batches = _Remembering(frames())
     try:
@@ -274,6 +288,11 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
             raise batches.error from None
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
+    times = TimesHours(duck, "capture")
+    for log, batch in aside:
+        sensor = sensor_column(batch, staged.task.sensor)
+        for table, part in _others(log, batch, sensor, times):
+            rows.add(table, _marked(table, part, mark))
     for table, made in (("traffic", traffic), ("coverage", coverage)):
         named = made
         if staged.task.sensor:

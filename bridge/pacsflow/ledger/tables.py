@@ -13,6 +13,7 @@ from pacsflow.ledger.schemas import (
     TRAFFIC,
     TUNNELS,
 )
+from pacsflow.ledger.times import TIMES
 from pacsflow.terms.log_fields import DICOM, KNOWN_DICOM, NOTICE, SFLOW, SSL
 
 
@@ -30,6 +31,7 @@ TABLES: dict[str, pa.Schema] = {
     "notices": _kept(NOTICE),
     "tls": _kept(SSL),
     "sampling": _kept(SFLOW),
+    "times": TIMES,
     "keys": KEYS,
     "lasting": LASTING,
     "tunnels": TUNNELS,
@@ -51,13 +53,14 @@ ORDER = {
     "traffic": ("hour", "source", "destination", "service", "origin"),
     "coverage": ("hour", "origin"),
     "keys": ("key",),
+    "times": ("hour", "client", "server", "operation"),
 }
 """By which columns a table's files are sorted, where that is not their time alone."""
 
 
 def time_column(table: str) -> str:
     """Return the column by which a table is partitioned into days (UTC)."""
-    return {"traffic": "hour", "coverage": "hour", "keys": "day"}.get(table, "ts")
+    return {"traffic": "hour", "coverage": "hour", "times": "hour", "keys": "day"}.get(table, "ts")
 
 
 def order_of(table: str) -> tuple[str, ...]:

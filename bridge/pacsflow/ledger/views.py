@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.tables import TABLES
+from pacsflow.ledger.times import ONCE as TIMES_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,6 +77,7 @@ ONCE = {
     "notices": _NO_TWINS,
     "tls": _NO_TWINS,
     "endpoints": _NO_TWINS,
+    "times": TIMES_ONCE,
 }
 """How rows that several files tell are shown once, for tables other than the two above."""
 
@@ -150,7 +152,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
     return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {options})"
 
 
-FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels"}
+FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times"}
 """Tables whose columns are the ledger's own: all files of a format have the same."""
 MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"
 _KINDS = {

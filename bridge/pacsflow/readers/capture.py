@@ -40,7 +40,7 @@ def read(
     options: CaptureOptions,
     columns: Collection[str] | None = None,
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield ``(log, rows)`` of frames, dicom, known_dicom and sflow, as the plugin tags them.
+    """Yield ``(log, rows)`` of frames, the tag logs and sflow, as the plugin tells them.
 
     Where `columns` are given, other columns of frames may be null. Where the clock of whatever
     made the capture was not set, its times count from ``options.start``, and are null without one.
@@ -62,7 +62,8 @@ def read(
             yield "frames", _without_time(kept) if timeless else _since_clocks(kept)
         if timeless:
             return
-        for log, part in (("dicom", logs.dicom), ("known_dicom", logs.known_dicom)):
+        tagged = ("dicom", logs.dicom), ("known_dicom", logs.known_dicom)
+        for log, part in (*tagged, ("dicom_times", logs.dicom_times)):
             of_log = Quality()
             yield from ((log, batch) for batch in zeek_tsv.read(part, log, of_log))
             quality.unreadable += of_log.unreadable

@@ -65,6 +65,7 @@ FIELDS = (
         "vector[count]",
         "histogram of response times: less than 1 ms, then 2^(k-1) to 2^k ms, without trailing 0",
     ),
+    Field("first_responses", "count", "first responses of find, get, move that have a time"),
     Field("first_response_mean", "interval", "mean time to the first response of find, get, move"),
     Field("first_response_max", "interval", "longest time to the first response"),
     Field("outstanding", "count", "most requests under way at once"),

@@ -1,0 +1,225 @@
+"""`times`: how fast PACS answer, and how fast images move."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pacsflow.cli import app
+from pacsflow.cli.options import (
+    PERIOD,
+    SOURCES,
+    FormatOption,
+    NumberOption,
+    Request,
+    reading,
+)
+from pacsflow.cli.tables import OutputFormat, emit
+from pacsflow.errors import UsageError
+from pacsflow.terms.dicom_times import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from pacsflow.ledger.response_times import OperationTimes
+    from pacsflow.week.hosts import Hosts
+
+NO_TIMES = (
+    "no dicom_times.log in it: response times come from captures through the Wireshark plugin, or "
+    "from its logs"
+)
+
+
+class Told(StrEnum):
+    """What `times` tells apart, besides operations."""
+
+    PAIR = "pair"
+    SERVER = "server"
+    CLIENT = "client"
+    OPERATION = "operation"
+
+
+KEYS = {
+    Told.PAIR: ("operation", "client", "server"),
+    Told.SERVER: ("operation", "server"),
+    Told.CLIENT: ("operation", "client"),
+    Told.OPERATION: ("operation",),
+}
+MEASURES = (
+    "requests", "failed", "timed", "min_ms", "median_ms", "p95_ms", "p95_from_ms", "p95_to_ms",
+    "max_ms", "mean_ms", "first_ms", "mbit_s", "data_bytes", "data_seconds", "silent_seconds",
+    "ack_wait_seconds", "pause_seconds", "client_closed_seconds", "server_closed_seconds",
+    "associations", "setup_ms", "round_trip_ms", "outstanding",
+)  # fmt: skip
+SPARE = {
+    "client_role", "server_role", "p95_from_ms", "p95_to_ms", "mean_ms", "data_bytes",
+    "data_seconds", "silent_seconds", "ack_wait_seconds", "pause_seconds",
+    "client_closed_seconds", "server_closed_seconds", "outstanding",
+}  # fmt: skip
+"""What a narrow terminal has no room for first."""
+
+
+def must_have_times(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise `UsageError` where nothing that was read has response times."""
+    if not connection.execute("SELECT 1 FROM main.times LIMIT 1").fetchall():
+        raise UsageError(NO_TIMES)
+
+
+def host_columns(names: tuple[str, ...]) -> list[str]:
+    """Return the columns for the keys of a row; a host has its name and role beside it."""
+    hosts = {"client", "server"}
+    return [
+        c for n in names for c in ([n, f"{n}_name", f"{n}_role"] if n in hosts else [n])
+    ]  # fmt: skip
+
+
+def host_cells(names: tuple[str, ...], key: tuple[Any, ...], hosts: Hosts) -> list[Any]:
+    """Return the cells of `host_columns`."""
+    from pacsflow.cli.traffic import who
+
+    cells: list[Any] = []
+    for name, value in zip(names, key, strict=True):
+        cells.append(value)
+        if name in {"client", "server"}:
+            party = hosts.party(value)
+            cells += [who(party), party.role]
+    return cells
+
+
+@app.command()
+@reading((*SOURCES, *PERIOD, "sensor", "host", "ae"))
+def times(
+    request: Request,
+    by: Annotated[Told, typer.Option("--by", help="What to tell apart.")] = Told.PAIR,
+    number: NumberOption = 50,
+    how: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """List response times and transfer rates by operation, the slowest first.
+
+    A percentile of merged histograms lies certainly between p95_from_ms and p95_to_ms. What was
+    not seen is empty, never 0. docs/tag-logs.md says what each time is.
+
+    Example: `pacsflow times capture.pcapng --by server`
+    """
+    from pacsflow.cli.inputs import asked
+    from pacsflow.ledger.response_times import read_times
+
+    with asked(request) as question:
+        must_have_times(question.connection)
+        found = read_times(question.connection, KEYS[by])
+        rows = [
+            [*host_cells(KEYS[by], key, question.hosts), *measures(value)]
+            for key, value in found.items()
+        ]
+    columns = [*host_columns(KEYS[by]), *MEASURES]
+    slow = columns.index("p95_ms")
+    rows.sort(key=lambda row: (-(row[slow] if row[slow] is not None else -1.0), *map(str, row[:3])))
+    emit("Response times", columns, rows[:number], how, spare=SPARE)
+
+
+def top_times(request: Request, number: int, how: OutputFormat) -> None:
+    """Rank operations and pairs of hosts by the 95th percentile of their response times."""
+    from pacsflow.cli.inputs import asked
+    from pacsflow.ledger.response_times import read_times
+
+    names = KEYS[Told.PAIR]
+    with asked(request) as question:
+        must_have_times(question.connection)
+        found = list(read_times(question.connection, names).items())
+        slowest = sorted(found, key=lambda pair: -_high(pair[1]))[:number]
+        rows = [
+            [rank, *host_cells(names, key, question.hosts), *measures(value)]
+            for rank, (key, value) in enumerate(slowest, 1)
+        ]
+    emit("Top response times", ["rank", *host_columns(names), *MEASURES], rows, how, spare=SPARE)
+
+
+def _high(found: OperationTimes) -> float:
+    high = found.percentile(0.95)
+    return high.value if high else -1.0
+
+
+def series_of_times(
+    request: Request, share: float, of: tuple[str, str, str], how: OutputFormat
+) -> None:
+    """Print a percentile of the response times of each hour, on a regular UTC grid.
+
+    Parameters
+    ----------
+    of
+        Client, server and operation; what is empty selects nothing away.
+    """
+    from pacsflow.cli.inputs import asked
+    from pacsflow.ledger.response_times import read_times
+
+    client, server, operation = of
+    if operation and operation not in OPERATIONS:
+        raise UsageError(f"--operation {operation}: one of {', '.join(OPERATIONS)} was expected")
+    key = request.key()
+    hosts = [key.address(host) if key and host else host for host in (client, server)]
+    wanted = dict(zip(KEYS[Told.PAIR], (operation, *hosts), strict=True))
+    chosen = {name: value for name, value in wanted.items() if value}
+    with asked(request) as question:
+        must_have_times(question.connection)
+        hours = read_times(
+            question.connection,
+            ["epoch(hour)::BIGINT"],
+            where=" AND ".join(f"{name} = ?" for name in chosen) or "TRUE",
+            values=list(chosen.values()),
+        )
+    columns = ["hour_utc", "response_ms", "lower_response_ms", "upper_response_ms", "timed"]
+    rows = list(_by_hour({key[0]: found for key, found in hours.items()}, share))
+    emit("Response times by the hour", columns, rows, how)
+
+
+def _by_hour(hours: dict[int, OperationTimes], share: float) -> Iterator[list[Any]]:
+    """Yield a row for every hour from the first to the last, also for those without any."""
+    for moment in range(min(hours), max(hours) + 1, 3600) if hours else ():
+        found = hours[moment].percentile(share) if moment in hours else None
+        cells = [found.value, found.lower, found.upper] if found else [None] * 3
+        stamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        timed = hours[moment].counts["timed"] if moment in hours else 0
+        yield [stamp, *map(_ms, cells), timed]
+
+
+def measures(found: OperationTimes) -> list[Any]:
+    """Return the cells of `MEASURES`."""
+    median, high = found.percentile(0.5), found.percentile(0.95)
+    counts, seconds = found.counts, found.seconds
+    return [
+        counts["count"],
+        counts["failed"],
+        counts["timed"],
+        _ms(seconds["response_min"]),
+        _ms(median.value if median else None),
+        *map(_ms, (high.value, high.lower, high.upper) if high else (None, None, None)),
+        _ms(seconds["response_max"]),
+        _ms(found.mean("response_seconds", "timed")),
+        _ms(found.mean("first_response_seconds", "first_responses")),
+        None if found.rate is None else round(found.rate * 8e-6, 3),
+        counts["data_bytes"],
+        *(_seconds(seconds[name]) for name in _PASSED),
+        counts["associations"],
+        _ms(found.mean("setup_seconds", "setups")),
+        _ms(found.mean("round_trip_seconds", "round_trips")),
+        None if seconds["outstanding"] is None else round(seconds["outstanding"]),
+    ]
+
+
+_PASSED = (
+    "data_seconds", "silent_seconds", "ack_wait_seconds", "pause_seconds",
+    "client_closed_seconds", "server_closed_seconds",
+)  # fmt: skip
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
