@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.errors import InputError, PacsflowError
+from pacsflow.errors import InputError
 from pacsflow.inventory import MAC, Inventory, Item
 
 if TYPE_CHECKING:
@@ -230,6 +230,6 @@ class Pseudonyms:
         return Inventory.of(items, local=local)
 
     @staticmethod
-    def problems(problems: Sequence[PacsflowError]) -> tuple[InputError, ...]:
+    def problems(problems: Sequence[InputError]) -> tuple[InputError, ...]:
         """Return problems that name neither a file nor what stands in it."""
         return tuple(InputError("an input", "could not be read") for _ in problems)

@@ -174,6 +174,21 @@ def test_unreadable_rows_are_in_the_report(write: Write) -> None:
     assert made.coverage.files[0].examples[0].startswith("line 10: ts: expected a time")
 
 
+def test_a_capture_is_named_where_a_program_is_to_blame(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without tshark two captures are two rows of what was not read, each with its name."""
+    monkeypatch.setenv("PACSFLOW_TSHARK", "/nowhere/tshark")
+    captures = [write(f"{name}.pcap", b"\xd4\xc3\xb2\xa1" + bytes(36)) for name in "ab"]
+    with Ledger.temporary() as ledger:
+        added = ledger.add(find([write("conn.log", tsv([{}])), *captures]).sources)
+        for problems in (added.problems, ()):
+            made = build_report(ledger, None, Options(forecasts=False), problems=problems)
+            unread = [f for f in made.coverage.files if f.kind == "not read"]
+            assert [f.name for f in unread] == ["a.pcap", "b.pcap"]
+            assert all(f.problem.startswith("/nowhere/tshark was not found") for f in unread)
+
+
 def test_the_demo_is_told_as_it_was_simulated(tmp_path: Path) -> None:
     """The whole way on a small hospital: the story that was simulated is the one reported."""
     from pacsflow.simulator import hospital, write_logs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pacsflow.cli.console import name_unread, progress, warn
 from pacsflow.cli.settings import settings
-from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.errors import InputError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.selection import Selection, select
@@ -43,7 +43,7 @@ class Opened:
     """A ledger to ask, and what could not be read on the way to it."""
 
     ledger: Ledger
-    problems: tuple[PacsflowError, ...]
+    problems: tuple[InputError, ...]
     inputs: tuple[str, ...] = ()
     pseudonyms: Pseudonyms | None = None
 
@@ -99,7 +99,7 @@ def opened(request: Request) -> Iterator[Opened]:
         yield Opened(book, (), pseudonyms=key)
         return
     found = sources(request)
-    problems: tuple[PacsflowError, ...] = found.problems
+    problems: tuple[InputError, ...] = found.problems
     with Ledger.temporary() as temporary:
         with progress("reading") as update:
             added = temporary.add(found.sources, simulated=found.simulated, progress=update)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError, LedgerError, PacsflowError
+from pacsflow.errors import InputError, LedgerError
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, make
@@ -38,7 +38,7 @@ class Added:
     added: tuple[Entry, ...]
     known: tuple[Source, ...]
     """Sources whose content was in the ledger already."""
-    problems: tuple[PacsflowError, ...]
+    problems: tuple[InputError, ...]
 
 
 class Ledger:

@@ -57,7 +57,7 @@ class Adding:
     simulated: bool = False
     added: list[Entry] = field(default_factory=list)
     known: list[Source] = field(default_factory=list)
-    problems: list[PacsflowError] = field(default_factory=list)
+    problems: list[InputError] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)
     """What is in the ledger, by SHA-256."""
     moved: dict[str, Entry] = field(default_factory=dict)
@@ -106,12 +106,13 @@ class Adding:
         if old.options != asked:
             problem = f"is in the ledger {old.options or 'without --sampling-rate'}, and stays so"
             hint = f"to have it {asked or 'without'}, add it to a ledger that does not have it"
-            self._problem(InputError(source.path, problem, hint=hint))
+            self._problem(source, InputError(source.path, problem, hint=hint))
 
-    def _problem(self, error: PacsflowError) -> None:
-        self.problems.append(error)
-        path = error.path if isinstance(error, InputError) else ""
-        self.store.journal.problem(path, str(error), datetime.now(UTC))
+    def _problem(self, source: Source, error: PacsflowError) -> None:
+        """Keep why a source could not be added, also where a program is to blame (`ToolError`)."""
+        named = error if isinstance(error, InputError) else InputError(source.path, str(error))
+        self.problems.append(named)
+        self.store.journal.problem(named.path, str(named), datetime.now(UTC))
 
     def _staged(self, tasks: list[Task], workers: int) -> Iterator[Batch]:
         """Read every source, on several processes where that pays."""
@@ -201,7 +202,7 @@ class Adding:
         """Say in a change which sources came in, and what became of the others."""
         for staged in batch.staged:
             if staged.error:
-                self._problem(staged.error)
+                self._problem(staged.task.source, staged.error)
             elif staged.known:
                 self.known.append(staged.task.source)
                 if staged.print and (old := self.entries.get(staged.print.sha256)):

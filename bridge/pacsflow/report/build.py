@@ -30,7 +30,7 @@ from pacsflow.week.snapshot import cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pacsflow.errors import PacsflowError
+    from pacsflow.errors import InputError
     from pacsflow.ledger import Ledger
     from pacsflow.terms.message import Message
     from pacsflow.terms.party import Party
@@ -47,7 +47,7 @@ def build_report(
     inventory: Inventory | None = None,
     options: Options | None = None,
     *,
-    problems: Sequence[PacsflowError] = (),
+    problems: Sequence[InputError] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> WeeklyReport:
     """Return the finished report of one week of a ledger.
@@ -96,7 +96,7 @@ def _build(
     there: list[str],
     inventory: Inventory,
     options: Options,
-    problems: Sequence[PacsflowError],
+    problems: Sequence[InputError],
     progress: Callable[[int, int], None] | None,
 ) -> WeeklyReport:
     week, hosts = scope.week, Hosts(inventory, scope.connection, options.local_networks)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError
 from pacsflow.ledger.series import IMAGING
 from pacsflow.series import HOUR
 from pacsflow.terms import message
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from pacsflow.errors import PacsflowError
+    from pacsflow.errors import InputError
     from pacsflow.inventory import Inventory
     from pacsflow.ledger import Entry, Ledger
     from pacsflow.terms.message import Message
@@ -33,7 +32,7 @@ def coverage_of(
     covered: set[datetime],
     there: Sequence[str],
     inventory: Inventory,
-    problems: Sequence[PacsflowError],
+    problems: Sequence[InputError],
 ) -> Coverage:
     """Return what the week's numbers rest on.
 
@@ -95,15 +94,12 @@ def _read(entry: Entry) -> SourceFile:
     )
 
 
-def _not_read(error: PacsflowError) -> SourceFile:
+def _not_read(error: InputError) -> SourceFile:
     """Return the file that an error is about, with what is wrong with it."""
-    name, problem = "", str(error)
-    if isinstance(error, InputError):
-        name = Path(error.path).name
-        problem = error.problem + (f" ({error.hint})" if error.hint else "")
-        if error.line is not None:
-            problem = f"line {error.line}: {problem}"
-    return SourceFile(name, NOT_READ, "", 0, 0, 0, None, None, problem=problem)
+    problem = error.problem + (f" ({error.hint})" if error.hint else "")
+    if error.line is not None:
+        problem = f"line {error.line}: {problem}"
+    return SourceFile(Path(error.path).name, NOT_READ, "", 0, 0, 0, None, None, problem=problem)
 
 
 def _notes(
