@@ -20,10 +20,12 @@ FLOORS = (
     {"ledger"},
     {"week"},
     {"findings"},
-    {"report", "configuration"},
+    {"report"},
+    {"configuration"},
     {"words"},
     {"explore", "export", "simulator"},
     {"pacsflow_reports"},
+    {"service"},
     {"cli"},
     {"__main__"},
 )

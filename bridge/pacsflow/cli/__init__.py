@@ -10,7 +10,7 @@ import typer
 
 from pacsflow import __version__
 from pacsflow.cli.commands import COMMANDS, Commands
-from pacsflow.cli.console import USUAL, set_level
+from pacsflow.cli.console import USUAL, LogFormat, fail, set_form, set_level
 from pacsflow.cli.settings import use
 from pacsflow.errors import PacsflowError
 from pacsflow.printable import escape_controls
@@ -55,6 +55,7 @@ def _top(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
     set_level(USUAL)
+    set_form(LogFormat.TEXT)
     use(None)
     try:
         code = app(args=arguments, standalone_mode=False)
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         _said(error)
         return UNUSABLE
     except PacsflowError as error:
-        sys.stderr.write(f"pacsflow: {escape_controls(str(error))}\n")
+        fail(str(error))
         return UNUSABLE
     except KeyboardInterrupt:
         return 130
@@ -74,10 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PACSFLOW_DEBUG"):
             raise
-        said = escape_controls(str(error).splitlines()[0][:300]) if str(error) else ""
-        sys.stderr.write(
-            f"pacsflow: this should not have happened: {type(error).__name__}: {said} "
-            "(PACSFLOW_DEBUG=1 shows where; please report it)\n"
+        said = str(error).splitlines()[0][:300] if str(error) else ""
+        fail(
+            f"this should not have happened: {type(error).__name__}: {said} "
+            "(PACSFLOW_DEBUG=1 shows where; please report it)"
         )
         return UNUSABLE
     return code if isinstance(code, int) else USABLE

@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": Listed("doctor", START, "What is installed, what is missing, how to get it."),
     "digest": Listed("digest", REPORT, "The week in five sentences, for a mail or a chat."),
     "watch": Listed("watch", REPORT, "Keep a ledger and its pages up to date as logs arrive."),
+    "run": Listed("run", REPORT, "Do what the configuration says, by itself: the service."),
     "forecast": Listed("forecast", REPORT, "The coming week by the hour, and how far to trust it."),
     "top": Listed("traffic", LOOK, "Rank senders, receivers, pairs, services or hours."),
     "associations": Listed("dicom", LOOK, "Who called whom, what was done, how it ended."),

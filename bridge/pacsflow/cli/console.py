@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pacsflow.printable import escape_controls
@@ -18,7 +21,17 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
+
+class LogFormat(StrEnum):
+    """How lines on standard error are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 QUIET, USUAL, TALKATIVE = 0, 1, 2
+form = LogFormat.TEXT
+"""For people, or an object a line with time, level and message."""
 level = USUAL
 """How much is said: ``-q`` leaves notes and progress out, ``-v`` tells each stage's time."""
 _SECONDS_BETWEEN = 0.1
@@ -31,16 +44,43 @@ def set_level(wanted: int) -> None:
     level = wanted
 
 
+def set_form(wanted: LogFormat) -> None:
+    """Write lines for people or for programs from now on."""
+    global form  # noqa: PLW0603 - likewise
+    form = wanted
+
+
+def _object(severity: str, text: str) -> None:
+    """Write a line as JSON."""
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told = {"time": moment, "level": severity, "message": text}
+    sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stderr.flush()
+
+
 def say(text: str) -> None:
     """Say a line on standard error, whoever wrote it: what would steer a terminal is shown."""
-    if level > QUIET:
+    if level > QUIET and form is LogFormat.JSON:
+        _object("info", text)
+    elif level > QUIET:
         sys.stderr.write(escape_controls(text) + "\n")
 
 
 def warn(text: str) -> None:
     """Say a line that matters: in yellow on a terminal, and with ``-q``, too."""
+    if form is LogFormat.JSON:
+        _object("warning", text)
+        return
     yellow, plain = ("\x1b[33m", "\x1b[0m") if _is_terminal() else ("", "")
     sys.stderr.write(f"{yellow}{escape_controls(text)}{plain}\n")
+
+
+def fail(text: str) -> None:
+    """Say why a command ends without what was asked."""
+    if form is LogFormat.JSON:
+        _object("error", text)
+    else:
+        sys.stderr.write(f"pacsflow: {escape_controls(text)}\n")
 
 
 def name_unread(problems: Iterable[PacsflowError]) -> None:
@@ -60,7 +100,7 @@ def progress(what: str) -> Iterator[Progress]:
     A terminal has a line that changes; a file or a notebook one line for the stage, when there is
     anything to wait for.
     """
-    if level == QUIET:
+    if level == QUIET or form is LogFormat.JSON:
         yield lambda _done, _total: None
         return
     shown = _Bar(what) if sys.stderr.isatty() else _Lines(what)

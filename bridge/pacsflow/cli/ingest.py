@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,13 +86,12 @@ def ingest(
 
 def sensor_of(inputs: Sequence[str], sensor: str, *, folders: bool) -> str | Callable[[Path], str]:
     """Return whose the inputs are, as `Ledger.add` wants it; by default as it is configured."""
-    from pacsflow.ledger.sensors import sensor_of_folder
+    from pacsflow.configuration import choices
 
     known = settings().inputs
-    if not (sensor or folders) and list(inputs) == [str(path) for path in known.paths]:
-        sensor, folders = known.sensor, known.sensor_folders
-    roots = [Path(given) for given in inputs if Path(given).is_dir()]
-    return (lambda path: sensor_of_folder(path, roots)) if folders else sensor
+    if sensor or folders or list(inputs) != [str(path) for path in known.paths]:
+        known = replace(known, sensor=sensor, sensor_folders=folders)
+    return choices.sensor_of(known, inputs)
 
 
 def count_added(added: Added) -> str:

@@ -1,10 +1,10 @@
-"""`install`: puts the Wireshark plugin and the Zeek package where their programs look."""
+"""`install`: puts the taggers where their programs look, and the service where systemd does."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,24 @@ from pacsflow.cli import app
 from pacsflow.cli.console import say
 from pacsflow.errors import UsageError
 
-commands = typer.Typer(help="Put the taggers where their programs look.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pacsflow.programs.placing import Placed
+
+commands = typer.Typer(
+    help="Put the taggers where their programs look, and the service where systemd does.",
+    no_args_is_help=True,
+)
 app.add_typer(commands, name="install")
 To = Annotated[Path | None, typer.Option("--to", help="Another folder than the usual one.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Uninstall = Annotated[bool, typer.Option("--uninstall", help="Remove what was put there.")]
+
+
+def _told(placed: Iterable[Placed]) -> None:
+    for one in placed:
+        sys.stdout.write(f"{one}\n")
 
 
 @commands.command()
@@ -56,10 +71,64 @@ def wireshark(
 def zeek(
     to: To = None,
     no_build: Annotated[bool, typer.Option("--no-build", help="Copy, do not compile.")] = False,
+    dry_run: DryRun = False,
+    uninstall: Uninstall = False,
 ) -> None:
     """Install the package for Zeek 8.0 or later, compiled with the Zeek that is there."""
-    from pacsflow.programs.install_zeek import install_zeek, next_steps
+    from pacsflow.programs.install_zeek import install_zeek, next_steps, placed
 
+    if uninstall or dry_run:
+        _told(placed(to, dry=dry_run, remove=uninstall))
+        return
     for path in install_zeek(to, build=not no_build):
         sys.stdout.write(f"{path}\n")
     sys.stderr.write(f"{next_steps(to)}\n")
+
+
+@commands.command()
+def systemd(
+    to: To = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The file that says what the service does.")
+    ] = None,
+    own: Annotated[bool, typer.Option("--user", help="For this user's own services.")] = False,
+    run_as: Annotated[
+        str, typer.Option(help="A user of this machine; by default one of systemd's making.")
+    ] = "",
+    group: Annotated[
+        str, typer.Option(help="The group that may read the logs, such as zeek.")
+    ] = "",
+    dry_run: DryRun = False,
+    uninstall: Uninstall = False,
+) -> None:
+    """Install a unit and a timer for `pacsflow run`, hardened to what the configuration needs.
+
+    Example: `pacsflow install systemd --group zeek --dry-run`
+    """
+    from pacsflow.configuration.files import load, places
+    from pacsflow.programs.placing import place, take_back
+    from pacsflow.service import systemd as units
+
+    folder, mark = to or units.folder_of(own=own), units.MARK.encode()
+    if uninstall:
+        _told(take_back([folder / name for name in units.NAMES], mark, dry=dry_run))
+        return
+    if own and run_as:
+        raise UsageError("--run-as has no effect with --user: the service runs as you")
+    there = [path for path in ([config] if config else places()) if path.is_file()]
+    if not there:
+        raise UsageError(
+            "there is no configuration that says what to do: pacsflow config init writes one"
+        )
+    settings, problems = load(there[-1])
+    if problems:
+        raise problems[0]
+    plan = units.Plan(
+        settings, there[-1].resolve(), units.program_now(), user=run_as, group=group, own=own
+    )
+    files = {folder / name: text.encode() for name, text in plan.units().items()}
+    _told(place(files, mark, dry=dry_run))
+    if dry_run:
+        sys.stdout.write("".join(f"\n# {p}\n{text.decode()}" for p, text in files.items()))
+    else:
+        say(units.next_steps(own=own))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,36 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pacsflow.readers import CaptureOptions, Inputs
-
-SETTLED = 10.0
-"""Seconds for which a capture or sheet must not have changed before it is read: it cannot be read
-again as it grows, as a log can."""
-
-
-def ready(found: Inputs, now: float) -> Inputs:
-    """Leave out the captures and sheets that somebody is still writing."""
-    from pacsflow.readers import Format
-
-    logs = {Format.ZEEK_TSV, Format.ZEEK_JSON}
-    still = [
-        s
-        for s in found.sources
-        if s.format in logs or (s.path.is_file() and now - s.path.stat().st_mtime >= SETTLED)
-    ]
-    return replace(found, sources=tuple(still))
+    from pacsflow.readers import CaptureOptions
 
 
 def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str]) -> bool:
     """Add what is new; say what was added, and each problem once. True where anything was."""
-    from pacsflow.ledger import Ledger
-    from pacsflow.readers import find
+    from pacsflow.service.arrivals import add_new
 
-    found = ready(find(inputs, capture), time.time())
-    added = Ledger(ledger, create=True).add(
-        found.sources, simulated=found.simulated, sensor=sensor_of(inputs, "", folders=False)
-    )
-    problems = {str(problem): problem for problem in (*found.problems, *added.problems)}
+    added = add_new(inputs, ledger, capture, sensor_of(inputs, "", folders=False))
+    problems = {str(problem): problem for problem in added.problems}
     name_unread(problem for text, problem in problems.items() if text not in told)
     told |= problems.keys()
     if added.added:

@@ -56,21 +56,12 @@ def build(request: Request, **chosen: object) -> WeeklyReport:
 
 
 def _options(request: Request, **chosen: object) -> Options:
-    from pacsflow.report.options import Options
+    from pacsflow.configuration.choices import options_of
 
-    known, clock = settings(), request.clock()
-    options = Options(
-        week=request.week,
-        zone=clock.zone,
-        zone_said_by=clock.said_by,
-        title=known.site.title,
-        site=known.site.name,
-        origin=request.origin.value if request.origin else "",
-        thresholds=known.findings,
-        holidays=known.site.holidays,
-        local_networks=known.site.local_networks,
-        command="pacsflow" if request.keyfile else command_given(),
-    )
+    command = "pacsflow" if request.keyfile else command_given()
+    options, clock = options_of(settings(), request.week, command), request.clock()
+    chosen |= {"zone": clock.zone, "zone_said_by": clock.said_by}
+    chosen["origin"] = request.origin.value if request.origin else ""
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
     return replace(options, **given)  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pacsflow.errors import ToolError
+from pacsflow.programs.placing import Placed, place, take_back
 from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 MODULE = "pacsflow.hlto"
@@ -48,6 +49,27 @@ def install_zeek(destination: Path | None, *, build: bool = True) -> list[Path]:
     if build:
         written.append(compile_module(analyzer, modules / MODULE))
     return written
+
+
+def placed(destination: Path | None, *, dry: bool = False, remove: bool = False) -> list[Placed]:
+    """Say what `install_zeek` would do, or remove what it wrote.
+
+    Raises
+    ------
+    ToolError
+        As `install_zeek`, or a file cannot be removed.
+    """
+    source = package_source()
+    scripts, modules = _folders(destination)
+    files = {
+        folder / path.name: path.read_bytes()
+        for folder, where in ((scripts, "scripts"), (scripts / "analyzer", "analyzer"))
+        for path in sorted((source / where).iterdir())
+        if path.is_file()
+    }
+    if not remove:
+        return place(files, dry=True)
+    return take_back([*files, modules / MODULE], dry=dry)
 
 
 def next_steps(destination: Path | None) -> str:

@@ -1,0 +1,1 @@
+"""What runs by itself: a round that adds, forecasts, writes pages, sends, and counts itself."""

@@ -1,0 +1,43 @@
+"""Logs and captures as they arrive: what is new goes into the ledger, what grows waits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pacsflow.ledger import Added, Ledger
+from pacsflow.readers import Format, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pacsflow.readers import CaptureOptions, Inputs
+
+SETTLED = 10.0
+"""Seconds for which a capture or sheet must not have changed before it is read: it cannot be read
+again as it grows, as a log can."""
+
+
+def ready(found: Inputs, now: float) -> Inputs:
+    """Leave out the captures and sheets that somebody is still writing."""
+    logs = {Format.ZEEK_TSV, Format.ZEEK_JSON}
+    still = [
+        s
+        for s in found.sources
+        if s.format in logs or (s.path.is_file() and now - s.path.stat().st_mtime >= SETTLED)
+    ]
+    return replace(found, sources=tuple(still))
+
+
+def add_new(
+    inputs: Sequence[str],
+    ledger: Path,
+    capture: CaptureOptions,
+    sensor: str | Callable[[Path], str] = "",
+) -> Added:
+    """Add what is new; what could not be read is among the problems of what is returned."""
+    found = ready(find(inputs, capture), time.time())
+    added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated, sensor=sensor)
+    return replace(added, problems=(*found.problems, *added.problems))

@@ -1,0 +1,102 @@
+"""Numbers of the service for Prometheus, as a file that its node exporter reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacsflow.outputs import write_text
+from pacsflow.service.state import skipped
+from pacsflow.terms.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from pacsflow.ledger import Ledger
+    from pacsflow.report.weekly import WeeklyReport
+    from pacsflow.service.state import State
+
+READABLE = 0o644
+"""The exporter runs as somebody else, and there is nothing but counts in it."""
+Sample = tuple[dict[str, str], float]
+
+
+def week_numbers(made: WeeklyReport) -> dict[str, float]:
+    """Return what the metrics tell of a week."""
+    coverage = made.coverage
+    numbers = {
+        "hours_expected": float(coverage.hours_expected),
+        "hours_with_data": float(coverage.hours_with_data),
+        "unreadable_rows": float(coverage.unreadable_rows),
+    }
+    for finding in made.findings:
+        key = f"findings_{finding.severity.value}"
+        numbers[key] = numbers.get(key, 0.0) + 1
+    return numbers
+
+
+def write_metrics(path: Path, ledger: Ledger, state: State, began: datetime, now: datetime) -> None:
+    """Write the file whole, or leave the one that is there."""
+    write_text(path, "".join(_text(ledger, state, began, now)))
+    path.chmod(READABLE)
+
+
+def _text(ledger: Ledger, state: State, began: datetime, now: datetime) -> Iterator[str]:
+    yield from _metric("last_run_timestamp_seconds", "When a round last ended.", now.timestamp())
+    yield from _metric("run_seconds", "How long it took.", (now - began).total_seconds())
+    yield from _metrics(
+        "last_success_timestamp_seconds",
+        "When a job last ended well.",
+        [({"job": name}, moment.timestamp()) for name, moment in sorted(state.done.items())],
+    )
+    yield from _metrics(
+        "failures_in_a_row",
+        "How often a job failed since it last ended well.",
+        [
+            ({"job": name}, state.failed.get(name, 0))
+            for name in sorted({*state.done, *state.failed})
+        ],
+    )
+    yield from _of_ledger(ledger)
+    if not state.week:
+        return
+    for name, told in (
+        ("hours_expected", "Hours of the last whole week."),
+        ("hours_with_data", "Hours of that week that a sensor saw."),
+        ("unreadable_rows", "Rows of that week's sources that could not be read."),
+    ):
+        yield from _metric(f"week_{name}", told, state.week.get(name, 0.0))
+    levels = [({"severity": s.value}, state.week.get(f"findings_{s.value}", 0.0)) for s in Severity]
+    yield from _metrics("week_findings", "Findings of that week.", levels)
+
+
+def _of_ledger(ledger: Ledger) -> Iterator[str]:
+    files = ledger.journal.files()
+    tables = sorted({kept.table for kept in files})
+    rows = [({"table": t}, float(sum(k.rows for k in files if k.table == t))) for t in tables]
+    size = [({"table": t}, float(sum(k.size for k in files if k.table == t))) for t in tables]
+    yield from _metrics("ledger_rows", "Rows of the ledger.", rows)
+    yield from _metrics("ledger_bytes", "Bytes of the ledger's files.", size)
+    yield from _metric("ledger_sources", "Sources that are in it.", len(ledger.entries()))
+    yield from _metric(
+        "rounds_skipped", "Rounds that found another service here.", skipped(ledger.folder)
+    )
+
+
+def _metric(name: str, told: str, value: float) -> Iterator[str]:
+    return _metrics(name, told, [({}, value)])
+
+
+def _metrics(name: str, told: str, samples: list[Sample]) -> Iterator[str]:
+    if not samples:
+        return
+    yield f"# HELP pacsflow_{name} {told}\n# TYPE pacsflow_{name} gauge\n"
+    for labels, value in samples:
+        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        number = f"{value:.3f}".rstrip("0").rstrip(".")
+        yield f"pacsflow_{name}{f'{{{shown}}}' if shown else ''} {number}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,226 @@
+"""What the service does in a round, what it does again, and what goes wrong without harm."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.service.conftest import MONDAY, Service, later
+
+from pacsflow.cli import main
+from pacsflow.errors import ToolError
+from pacsflow.service import mail, rounds
+from pacsflow.service.schedule import is_due, latest
+from pacsflow.service.state import alone, read_state
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+
+
+def metrics(service: Service) -> dict[str, float]:
+    path = service.settings.metrics.textfile
+    assert path
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def events(service: Service) -> list[dict[str, object]]:
+    path = service.settings.events.file
+    assert path
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_round_adds_looks_and_writes_last_weeks_page(service: Service) -> None:
+    assert service.run()
+    folder = service.settings.archive.folder
+    assert folder
+    assert sorted(p.name for p in folder.glob("*.html")) == ["2026-W11.html", "index.html"]
+    assert "St. Ann" in (folder / "2026-W11.html").read_text("utf-8")
+    told = metrics(service)
+    assert told["pacsflow_week_hours_expected"] == 168
+    # 14 days from Monday 00:00 UTC: in São Paulo the week ends three hours later; one was left out
+    assert told["pacsflow_week_hours_with_data"] == 168 - 3 - 1
+    assert told['pacsflow_ledger_rows{table="connections"}'] == 335
+    assert told['pacsflow_failures_in_a_row{job="page"}'] == 0
+    assert told['pacsflow_last_success_timestamp_seconds{job="page"}'] == MONDAY.timestamp()
+    total = sum(v for name, v in told.items() if name.startswith("pacsflow_week_findings"))
+    assert total >= len(events(service)) > 0
+
+
+def test_what_is_done_is_not_done_again_until_it_is_due(service: Service) -> None:
+    service.run()
+    count = len(events(service))
+    assert service.run(later(0.1))
+    assert service.said == []
+    assert service.run(later(24))  # the night after: looked at again, nothing new to tell
+    assert [line for line in service.said if "pages" in line] == []
+    assert len(events(service)) == count
+    assert service.run(later(24 * 7))
+    assert any("2026-W12.html" in line for line in service.said)
+
+
+def test_what_was_missed_is_done_when_it_can_be(service: Service) -> None:
+    assert service.run(later(72))  # the machine was off on Monday
+    assert any("2026-W11.html" in line for line in service.said)
+
+
+def test_a_full_disk_on_monday_costs_a_line_and_the_next_round_makes_good(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "write_archive", full)
+        assert not service.run()
+    assert service.warned == [
+        "page: [Errno 28] No space left on device; the next round tries again"
+    ]
+    assert metrics(service)['pacsflow_failures_in_a_row{job="page"}'] == 1
+    assert service.run(later(0.1))
+    assert any("2026-W11.html" in line for line in service.said)
+    assert metrics(service)['pacsflow_failures_in_a_row{job="page"}'] == 0
+
+
+def test_a_fault_in_one_job_costs_no_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds.events, "lines", lambda *_: 1 / 0)
+    assert not service.run()
+    assert "look: this should not have happened: ZeroDivisionError" in service.warned[0]
+    assert any("2026-W11.html" in line for line in service.said)
+
+
+def test_two_services_on_one_ledger(service: Service) -> None:
+    service.run()
+    folder = service.settings.ledger.folder
+    assert folder
+    with alone(folder) as held:
+        assert held
+        other = [sys.executable, "-m", "pacsflow", "run", "--once", "--log-format", "json"]
+        ran = subprocess.run(
+            other, env={**os.environ, "PACSFLOW_LEDGER_FOLDER": str(folder)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    line = json.loads(ran.stderr)
+    assert (ran.returncode, line["level"]) == (0, "warning")
+    assert "another pacsflow run is at work on it" in line["message"]
+    service.run(later(0.1))
+    assert metrics(service)["pacsflow_rounds_skipped"] == 1
+
+
+def test_a_problem_is_told_once(service: Service) -> None:
+    (service.settings.inputs.paths[0] / "bad.log").write_text("nothing\n")
+    service.run()
+    assert len([line for line in service.warned if "bad.log" in line]) == 1
+    service.run(later(0.1))
+    assert service.warned == []
+
+
+def test_old_days_go_where_the_settings_say_so(service: Service) -> None:
+    service.run()
+    assert not any("are gone" in line for line in service.said)
+    service.set("ledger", keep="1w")
+    service.run(later(24))
+    assert any("days before 2026-03-10 are gone" in line for line in service.said)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"done": 3}', '{"done": {"page": "noon"}}'])
+def test_a_state_that_cannot_be_read_is_none(service: Service, content: str) -> None:
+    folder = service.settings.ledger.folder
+    assert folder
+    service.run()
+    (folder / "service.json").write_text(content)
+    assert read_state(folder).done == {}
+    assert service.run(later(0.1))
+
+
+def test_mail_goes_once_with_the_page_and_again_where_it_failed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[EmailMessage] = []
+    service.set("mail", to=("it@example.org",), sender="pacs@example.org", server="localhost")
+
+    def hangs(*_: object) -> None:
+        raise ToolError("localhost: no mail within 60 s")
+
+    monkeypatch.setattr(mail, "send", hangs)
+    assert not service.run()
+    assert service.warned == ["mail: localhost: no mail within 60 s; the next round tries again"]
+    monkeypatch.setattr(mail, "send", lambda message, _: sent.append(message))
+    assert service.run(later(0.1))
+    assert service.run(later(0.2))
+    assert len(sent) == 1
+    message = sent[0]
+    assert (message["To"], message["From"]) == ("it@example.org", "pacs@example.org")
+    assert "2026-W11" in message["Subject"]
+    parts = [part.get_content_type() for part in message.walk()]
+    assert parts == ["multipart/mixed", "text/plain", "text/html"]
+
+
+def test_findings_are_told_as_a_siem_takes_them(service: Service) -> None:
+    service.run()
+    told = events(service)[0]
+    assert told["ecs"] == {"version": "8.17.0"}
+    rule, event = told["rule"], told["event"]
+    assert isinstance(rule, dict)
+    assert isinstance(event, dict)
+    assert rule["id"] == event["code"]
+    assert event["kind"] == "alert"
+    outside = next(e for e in events(service) if "200.1.2.3" in json.dumps(e))
+    assert "200.1.2.3" in outside["related"]["ip"]  # type: ignore[index]
+
+
+def test_findings_as_ocsf(service: Service) -> None:
+    service.set("events", form="ocsf", least="info")
+    service.run()
+    for told in events(service):
+        assert (told["class_uid"], told["type_uid"]) == (2004, 200401)
+        assert told["severity_id"] in {1, 2, 3, 4, 5}
+        assert isinstance(told["time"], int)
+
+
+def test_moments_are_those_of_the_sites_clock() -> None:
+    assert latest(MONDAY, time(6), ZONE, "monday") == datetime(2026, 3, 16, 9, tzinfo=UTC)
+    before = MONDAY - timedelta(minutes=31)
+    assert latest(before, time(6), ZONE, "monday") == datetime(2026, 3, 9, 9, tzinfo=UTC)
+    assert latest(MONDAY, time(3), ZONE) == datetime(2026, 3, 16, 6, tzinfo=UTC)
+    lisbon = ZoneInfo("Europe/Lisbon")  # at one o'clock the clock goes to two
+    night = datetime(2026, 3, 29, 12, tzinfo=UTC)
+    assert latest(night, time(1, 30), lisbon) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+def test_a_clock_that_was_wrong_stops_nothing() -> None:
+    moment = MONDAY - timedelta(hours=1)
+    assert is_due(None, moment, MONDAY)
+    assert not is_due(MONDAY, moment, MONDAY + timedelta(minutes=1))
+    assert is_due(datetime(2036, 1, 1, tzinfo=UTC), moment, MONDAY)
+
+
+def test_without_a_ledger_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--once"]) == 2
+    assert "[ledger] folder: the service needs one" in capsys.readouterr().err
+
+
+def test_the_metrics_are_for_the_exporter_to_read(service: Service) -> None:
+    before = os.umask(0o077)
+    try:
+        service.run()
+    finally:
+        os.umask(before)
+    path = service.settings.metrics.textfile
+    assert path
+    assert path.stat().st_mode & 0o777 == 0o644
+    types = [line.split()[2] for line in path.read_text().splitlines() if "# TYPE" in line]
+    assert len(types) == len({*types})
+    assert Path(path).read_text().endswith("\n")
