@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import say
+from pacsflow.cli.console import say, warn
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def systemd(
     )
     files = {folder / name: text.encode() for name, text in plan.units().items()}
     _told(place(files, mark, dry=dry_run))
+    if not own and plan.at_home:
+        warn(f"{plan.program}: lies in a home that the service's user may not be able to read")
     if dry_run:
         sys.stdout.write("".join(f"\n# {p}\n{text.decode()}" for p, text in files.items()))
     else:

@@ -125,8 +125,13 @@ class Plan:
             yield f"SupplementaryGroups={self.group}\n"
         for folder in folders if self.user else ():
             yield f"ReadWritePaths={_quoted(folder)}\n"
-        at_home = any(path.is_relative_to(h) for path in self._read() for h in ("/home", "/root"))
+        at_home = any(_is_at_home(path) for path in self._read())
         yield f"ProtectHome={'read-only' if at_home else 'yes'}\n"
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the program lies in somebody's home, where others cannot read it."""
+        return _is_at_home(self.program)
 
     def _read(self) -> Iterator[Path]:
         site, inputs = self.settings.site, self.settings.inputs
@@ -157,6 +162,10 @@ class Plan:
             f"OnUnitInactiveSec={self.settings.service.every:g}s\nAccuracySec=30s\n\n"
             "[Install]\nWantedBy=timers.target\n"
         )
+
+
+def _is_at_home(path: Path) -> bool:
+    return any(path.is_relative_to(home) for home in ("/home", "/root"))
 
 
 def _quoted(path: Path) -> str:
