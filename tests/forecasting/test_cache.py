@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacsflow.forecasting import Forecast, NotEnoughHistory, batch
+from pacsflow.forecasting import Forecast, NotEnoughHistory, batch, cache
 from pacsflow.forecasting.cache import BANDS, FILE, forecast_many_kept
 from pacsflow.series import HourlySeries
 
@@ -70,3 +70,14 @@ def test_what_cannot_be_read_is_forecast_anew(tmp_path: Path, change: str) -> No
     (tmp_path / FILE).write_bytes(b"no database " * 99)
     assert type(made(tmp_path, SHORT)[0]) is NotEnoughHistory
     assert type(made(None, SHORT)[0]) is NotEnoughHistory
+
+
+def test_what_is_told_in_numbers_of_numpy_is_kept(tmp_path: Path) -> None:
+    (first,) = made(None, DAY)
+    assert isinstance(first, Forecast)
+    mase = np.float64(0.5)
+    told = replace(first, verdict=replace(first.verdict, mase=mase), total95=(mase, mase))
+    cache._write(tmp_path, {"key": told})
+    kept = cache._read(tmp_path, ["key"])["key"]
+    assert isinstance(kept, Forecast)
+    assert kept.verdict.mase == 0.5

@@ -100,7 +100,8 @@ def _write_json(made: WeeklyReport, out: Path | None) -> None:
 
     from pacsflow.outputs import write_text
 
-    text = orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
+    how = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    text = orjson.dumps(made, option=how).decode() + "\n"
     if out:
         write_text(out, text)
         sys.stdout.write(f"{out.resolve()}\n")

@@ -178,7 +178,8 @@ def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:
             names = [one.name for one in fields(answer) if one.name not in NOT_KEPT]
             told = {name: getattr(answer, name) for name in names}
             bands = b"".join(np.asarray(getattr(answer, n), "<f8").tobytes() for n in BANDS)
-        rows.append((key, orjson.dumps(told).decode(), bands))
+        text = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        rows.append((key, text, bands))
     try:
         with closing(sqlite3.connect(folder / FILE, timeout=10)) as database, database:
             database.execute(_TABLE)

@@ -56,7 +56,8 @@ def lines(
             continue
         told[known] = finding.severity.value
         write = _ocsf if form == "ocsf" else _ecs
-        yield orjson.dumps(write(known, made, finding, language)) + b"\n"
+        line = write(known, made, finding, language)
+        yield orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
 
 
 def _forget(told: dict[str, str], week: str) -> None:
