@@ -10,8 +10,10 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import openpyxl
@@ -502,6 +504,32 @@ def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
     demo(tmp_path, weeks=1, scale=0.02, no_report=True)  # the same again is not written again
     with pytest.raises(TypeError):
         demo(tmp_path, weeks=1, scale=0.02, seed=2, no_report=True)
+
+
+def test_a_second_demo_waits_for_the_first_and_reads_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pacsflow import simulator
+    from pacsflow.cli.simulate import demo
+
+    original, underway, go_on = simulator.write_logs, Event(), Event()
+
+    def slow(*given: Any, **named: Any) -> None:
+        underway.set()
+        assert go_on.wait(60)
+        original(*given, **named)
+
+    monkeypatch.setattr(simulator, "write_logs", slow)
+    asked = {"weeks": 1, "scale": 0.02, "no_report": True}
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(demo, tmp_path / "demo", **asked)
+        assert underway.wait(60)
+        monkeypatch.setattr(simulator, "write_logs", None)  # the second has nothing to write
+        second = pool.submit(demo, tmp_path / "demo", **asked)
+        assert wait([second], timeout=1).not_done
+        go_on.set()
+        first.result(), second.result()
+    assert "another run writes it" in capsys.readouterr().err
 
 
 def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:

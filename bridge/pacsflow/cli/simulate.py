@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import progress
+from pacsflow.cli.console import progress, say
 from pacsflow.cli.ingest import ingest
 from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ZONE = "America/Sao_Paulo"
 
@@ -34,6 +38,24 @@ def _marked(marker: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def _alone(folder: Path, marker: Path) -> Iterator[None]:
+    """Let one run at a time write the demo: who comes second finds it done, never half of it."""
+    from pacsflow.ledger.locking import lock
+
+    path = folder / ".lock"
+    others = [name for name in folder.iterdir() if name != path] if folder.is_dir() else []
+    if others and not marker.is_file():
+        raise UsageError(f"{folder}: has files that are no demo; name a new or an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with lock(path, wait=False) as free:
+        if not free:
+            say(f"{folder}: another run writes it; waiting for it")
+    with lock(path):
+        yield
 
 
 @app.command()
@@ -57,24 +79,27 @@ def demo(
     from pacsflow.simulator import hospital, write_logs
 
     logs, marker = folder / "logs", folder / "logs" / "SIMULATED"
-    if folder.exists() and any(folder.iterdir()) and not marker.is_file():
-        raise UsageError(f"{folder}: has files that are no demo; name a new or an empty folder")
     asked = {"seed": seed, "weeks": weeks, "scale": scale, "format": how.value, "complete": True}
-    if not asked.items() <= _marked(marker).items():
-        for old in (logs, folder / "ledger"):
-            shutil.rmtree(old, ignore_errors=True)
-        with progress("simulating") as update:
-            write_logs(
-                hospital(seed, scale=scale), logs, weeks=weeks, format=how.value, progress=update
-            )
-        whole = _marked(marker) | {"complete": True}
-        marker.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{logs.resolve()}\n")
-    if not no_report:
+    with _alone(folder, marker):
+        if not asked.items() <= _marked(marker).items():
+            for old in (logs, folder / "ledger"):
+                shutil.rmtree(old, ignore_errors=True)
+            with progress("simulating") as update:
+                write_logs(
+                    hospital(seed, scale=scale),
+                    logs,
+                    weeks=weeks,
+                    format=how.value,
+                    progress=update,
+                )
+            whole = _marked(marker) | {"complete": True}
+            marker.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+        sys.stdout.write(f"{logs.resolve()}\n")
         ready = folder / "ledger" / "demo-is-in"
-        if not ready.is_file():
+        if not no_report and not ready.is_file():
             ingest(inputs=[str(logs)], ledger=folder / "ledger")
             ready.touch()
+    if not no_report:
         report(
             ledger=folder / "ledger",
             inventory=logs / "inventory.tsv",
