@@ -25,8 +25,8 @@ FLOORS = (
     {"words"},
     {"explore", "export", "simulator"},
     {"pacsflow_reports"},
-    {"service"},
-    {"cli"},
+    {"library", "service"},
+    {"cli", "pacsflow"},
     {"__main__"},
 )
 """The rooms from the ground up; those of one floor import nothing of each other.
@@ -38,7 +38,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 def room_of(path: Path, package: Path) -> str:
     parts = path.relative_to(package).with_suffix("").parts
-    return package.name if package.name != "pacsflow" else parts[0].replace("__init__", "errors")
+    return package.name if package.name != "pacsflow" else parts[0].replace("__init__", "pacsflow")
 
 
 def named(node: ast.AST) -> list[str]:

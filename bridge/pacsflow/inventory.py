@@ -6,6 +6,7 @@ import csv
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
@@ -14,7 +15,6 @@ from pacsflow.readers.blocks import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from pacsflow.terms.networks import Network
 
@@ -86,7 +86,7 @@ class Inventory:
         return next((item for network, item in self._networks if host in network), None)
 
 
-def read_inventory(path: Path) -> Inventory:
+def read_inventory(path: str | Path) -> Inventory:
     """Read an inventory as people write it; lines that cannot be used are named in `problems`.
 
     Zeek's TSV, or a table of tabs, semicolons or commas with the column names in its first line;
@@ -95,6 +95,7 @@ def read_inventory(path: Path) -> Inventory:
 
     Raises `InputError` where the file cannot be opened or has no usable header.
     """
+    path = Path(path)
     with opened(path) as file:
         lines = _decoded(file.read(64 << 20)).splitlines()
     fields, separator, first = _header(lines, path)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HourlySeries:
     """Values on a regular grid of UTC hours.
 
@@ -64,6 +65,18 @@ class HourlySeries:
     def hours(self) -> list[datetime]:
         """Return the start of every hour, UTC."""
         return [self.start + i * HOUR for i in range(len(self))]
+
+    def to_pandas(self) -> pd.Series[float]:
+        """Return it as pandas has it: by the start of the hour, UTC; NaN is no data."""
+        import pandas as pd  # noqa: PLC0415 - only where somebody works with pandas
+
+        index = pd.date_range(self.start, periods=len(self), freq="h", name="hour")
+        return pd.Series(self.values, index=index, name=self.name)
+
+    def __repr__(self) -> str:
+        start = self.start.strftime("%Y-%m-%dT%H:%MZ")
+        known = f"{self.hours_with_data} of {len(self)} hours with data"
+        return f"HourlySeries({self.name!r}, {self.unit}, from {start}, {known})"
 
     def between(self, start: datetime, end: datetime) -> HourlySeries:
         """Return the hours from `start` (inclusive) to `end` (exclusive) that there are."""

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -28,8 +29,6 @@ from .render import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jinja2 import Environment
 
     from pacsflow.report.weekly import WeeklyReport
@@ -108,7 +107,7 @@ def summary_of(report: WeeklyReport) -> WeekSummary:
 
 def write_archive(
     report: WeeklyReport,
-    directory: Path,
+    directory: str | Path,
     *,
     lang: str = "en",
     title: str | None = None,
@@ -137,6 +136,7 @@ def write_archive(
     ToolError
         `pdf` was asked for and could not be printed; the page and the index are there.
     """
+    directory = Path(directory)
     if not WEEK.fullmatch(report.week):
         raise InputError(directory, f"week {report.week!r} is not an ISO week like 2026-W47")
     if directory.exists() and not directory.is_dir():

@@ -16,7 +16,7 @@ from pacsflow.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pacsflow.cli.inputs import Question
+    from pacsflow.library.questions import Question
 
 ORDER = {"traffic": "hour, source, destination, service, origin", "endpoints": "ts, host"}
 

@@ -29,9 +29,9 @@ from pacsflow.printable import escape_controls
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.cli.inputs import Question
     from pacsflow.forecasting import Backtest, Forecast, Incident, NotEnoughHistory
     from pacsflow.forecasting.results import CapacityOutlook
+    from pacsflow.library.questions import Question
     from pacsflow.series import HourlySeries
     from pacsflow.terms.message import Message
     from pacsflow.words.language import Language

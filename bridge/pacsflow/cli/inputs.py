@@ -12,16 +12,12 @@ from pacsflow.cli.settings import settings
 from pacsflow.errors import InputError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
-from pacsflow.ledger.selection import Selection, select
-from pacsflow.ledger.series import origins
+from pacsflow.library.questions import Question, ask
 from pacsflow.readers import Format as Kind
 from pacsflow.readers import find
-from pacsflow.week.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    import duckdb
 
     from pacsflow.cli.options import Request
     from pacsflow.ledger import Entry
@@ -154,16 +150,6 @@ def inventory_of(
     return pseudonyms.inventory(inventory) if pseudonyms else inventory
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A connection to ask, one origin's rows, who is who, and which rows were chosen."""
-
-    connection: duckdb.DuckDBPyConnection
-    origin: str
-    hosts: Hosts
-    selection: Selection
-
-
 @contextmanager
 def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
     """Open what `opened` opens, pick the origin and keep the rows that were asked for.
@@ -172,25 +158,21 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
     """
     if not by_clock:
         request.refuse_idle_zone()
-    with opened(request) as found, found.ledger.connect() as connection:
+    with opened(request) as found:
         if by_clock or request.has_period:
             request.tell_clock()
-        there = origins(connection)
-        if request.origin and request.origin not in there:
-            raise UsageError(
-                f"no data of origin {request.origin.value!r}; there is {', '.join(there) or 'none'}"
-            )
         inventory = inventory_of(request.inventory, request.inputs or (), found.pseudonyms)
-        hosts = Hosts(
-            inventory, connection, settings().site.local_networks
-        )  # roles by all that is known, not by what is chosen
-        selection = request.selection(found.pseudonyms)
-        select(connection, selection, inventory)
-        origin = request.origin.value if request.origin else (there[0] if there else "zeek")
-        if not request.origin and len(there) > 1:
-            others = ", ".join(name for name in there if name != origin)
-            warn(f"only rows of origin {origin} are counted; there are others: --origin {others}")
-        yield Question(connection, origin, hosts, selection)
+        with ask(
+            found.ledger,
+            inventory,
+            request.selection(found.pseudonyms),
+            origin=request.origin.value if request.origin else "",
+            local_networks=settings().site.local_networks,
+        ) as question:
+            if not request.origin and question.others:
+                counted = f"only rows of origin {question.origin} are counted"
+                warn(f"{counted}; there are others: --origin {', '.join(question.others)}")
+            yield question
 
 
 def told_of_samples(question: Question) -> None:

@@ -18,7 +18,7 @@ from pacsflow.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacsflow.cli.inputs import Question
+    from pacsflow.library.questions import Question
     from pacsflow.terms.party import Party
 
 DicomOption = Annotated[bool, typer.Option("--dicom", help="Imaging traffic only.")]

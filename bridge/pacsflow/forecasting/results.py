@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from pacsflow.terms.message import Message
@@ -109,6 +110,8 @@ class Verdict:
         How much better (suits, yesterday) or worse (not-proven, worse) than last week's values.
     hours
         How many hours there are, where none could be held back.
+    needed
+        How many have to be there for that.
     suits
         True where the model beat both naive forecasts on held-back hours, False where it did
         not (then the forecast *is* the naive one), None where nothing could be held back.
@@ -134,6 +137,7 @@ class Verdict:
     models: tuple[str, ...] = ()
     percent: float | None = None
     hours: int | None = None
+    needed: int | None = None
     mase: float | None = None
     mase_naive168: float | None = None
     mase_naive24: float | None = None
@@ -154,6 +158,7 @@ class Verdict:
             model=message.models(self.models),
             percent=message.percent(None if self.percent is None else round(self.percent)),
             hours=message.count(self.hours),
+            needed=message.count(self.needed),
         )
 
 
@@ -274,7 +279,7 @@ class JointError:
     rare_less: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Forecast:
     """What comes: mean with 80 and 95 % intervals, hour by hour.
 
@@ -330,6 +335,21 @@ class Forecast:
     def horizon(self) -> int:
         """Hours forecast."""
         return int(self.mean.shape[0])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return mean and intervals as pandas has them: by the start of the hour, UTC."""
+        import pandas as pd  # noqa: PLC0415 - only where somebody works with pandas
+
+        index = pd.date_range(self.start, periods=self.horizon, freq="h", name="hour")
+        names = ("mean", "lower80", "upper80", "lower95", "upper95")
+        return pd.DataFrame({name: getattr(self, name) for name in names}, index=index)
+
+    def __repr__(self) -> str:
+        start = self.start.strftime("%Y-%m-%dT%H:%MZ")
+        return (
+            f"Forecast({self.series!r}, {self.unit}, {self.horizon} hours from {start}, "
+            f"{self.model}, {self.verdict.state})"
+        )
 
     def hours(self) -> list[str]:
         """Return the start of every hour, ISO 8601 in UTC."""

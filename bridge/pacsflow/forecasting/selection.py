@@ -35,6 +35,8 @@ _COMBINATIONS = (
     "daytypes+fourier",
 )
 _MOST_ORIGINS = 10
+HELD_BACK_FROM = WEEK + 2 * DAY
+"""Hours of history from which on some can be held back, to forecast them from those before."""
 _GAIN = 0.95
 _SURE = 3.5
 _LOSS = 1.1
@@ -115,7 +117,7 @@ def rolling_origin(y: Floats, first: int, horizon: int) -> Rolling:
     them only the state moves on, so that no forecast has seen what it is judged on.
     """
     hours = len(y)
-    begin, last = max(WEEK + DAY, hours // 2), hours - DAY
+    begin, last = max(HELD_BACK_FROM - DAY, hours // 2), hours - DAY
     nothing = Rolling(np.empty(0, dtype=np.int64), np.empty((0, horizon)), ())
     if last < begin:
         return nothing

@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from pacsflow.forecasting.calibration import held_back_coverage
 from pacsflow.forecasting.results import DAY, Score, Verdict
-from pacsflow.forecasting.selection import DEFAULT
+from pacsflow.forecasting.selection import DEFAULT, HELD_BACK_FROM
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.results import Floats
@@ -90,7 +90,9 @@ def scores(y: Floats, first: int, held_back: Rolling) -> tuple[Score, ...]:
 def judge(y: Floats, first: int, held_back: Rolling, key: str, names: tuple[str, ...]) -> Verdict:
     """Compare the chosen candidate with both naive forecasts on the same held-back hours."""
     if not held_back.tried(key):
-        return Verdict("untested", None, models=names, hours=int(np.isfinite(y).sum()))
+        hours = int(np.isfinite(y).sum())
+        needed = max(HELD_BACK_FROM, hours + DAY)
+        return Verdict("untested", None, models=names, hours=hours, needed=needed)
     scale = scaling(y)
     keys = (key, "naive168", "naive24")
     mae = {k: held_back.mae(k) for k in keys}

@@ -52,8 +52,8 @@ class Ledger:
         Make it where there is none; otherwise a missing ledger raises `LedgerError`.
     """
 
-    def __init__(self, folder: Path, *, create: bool = False) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+        self.folder = folder = Path(folder)
         self.pseudonyms: Pseudonyms | None = None
         """Set by who asks: what `connect` and `entries` give then names nobody."""
         self.lasts = True

@@ -12,6 +12,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError, ToolError
@@ -20,7 +21,6 @@ from pacsflow.programs.dissection import dissecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from pacsflow.programs.dissection import Dissection
 
@@ -74,7 +74,7 @@ class FrameView:
 
 
 def association_frames(
-    capture: Path,
+    capture: str | Path,
     association: int,
     *,
     tshark: str | None = None,
@@ -104,7 +104,7 @@ def association_frames(
         tshark is missing, or loads no plugin for whoever this is.
     """
     arguments = [*EK, "-Y", f"{LAYER}.assoc.id == {association:d}"]
-    tool = tools.tshark(tshark)
+    capture, tool = Path(capture), tools.tshark(tshark)
     with (
         tempfile.TemporaryFile() as errors,
         dissecting(tool, capture, arguments, keylog=keylog, stderr=errors) as running,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pacsflow.errors import InputError, ToolError
@@ -14,7 +15,6 @@ from pacsflow.programs.unprivileged import NAME, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pacsflow.programs.tools import Tool
 
@@ -59,8 +59,8 @@ class ExportedLogs:
 
 
 def export_logs(
-    capture: Path,
-    out_dir: Path,
+    capture: str | Path,
+    out_dir: str | Path,
     *,
     tshark: str | None = None,
     inventory: Path | None = None,
@@ -97,7 +97,7 @@ def export_logs(
     ToolError
         tshark is missing, or does not run the plugin.
     """
-    tool = tools.tshark(tshark)
+    capture, out_dir, tool = Path(capture), Path(out_dir), tools.tshark(tshark)
     settings = {"PACSFLOW_PROGRESS": str(PROGRESS_EVERY)}
     if brief:
         settings["PACSFLOW_BRIEF"] = "1"

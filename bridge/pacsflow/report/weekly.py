@@ -6,9 +6,13 @@ The report's package renders these values and computes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 from typing import TYPE_CHECKING
+
+from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -72,7 +76,7 @@ class Provenance:
     pseudonymised: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WeeklyReport:
     """One finished week.
 
@@ -111,3 +115,25 @@ class WeeklyReport:
     capacity: tuple[CapacityNote, ...]
     provenance: Provenance
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what tells one report from another, at a glance."""
+        counts = Counter(finding.severity.value for finding in self.findings)
+        found = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
+        hours = f"{self.coverage.hours_with_data} of {self.coverage.hours_expected}"
+        return [
+            ("week", self.week),
+            ("site", self.site or "not named"),
+            ("zone", self.zone),
+            ("hours with data", hours),
+            ("imaging bytes", f"{self.totals.imaging_bytes.value:,.0f}"),
+            ("findings", found or "none"),
+            ("simulated", "yes" if self.provenance.simulated else "no"),
+        ]
+
+    def __repr__(self) -> str:
+        return f"WeeklyReport({', '.join(f'{name}: {text}' for name, text in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in self._facts())
+        return f"<table>{''.join(rows)}</table>"

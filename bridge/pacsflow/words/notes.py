@@ -17,7 +17,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "verdict-untested": N_(
         "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "
-        "it is."
+        "it is; with %(needed)s it can be told."
     ),
     "verdict-level": N_("Every hour has one value: there is nothing for a model to explain."),
     "verdict-suits": N_("%(model)s suits: %(percent)s better than last week's values."),
