@@ -57,6 +57,7 @@ clean: ## Remove what the other targets made.
 
 # Whoever comes second waits for the first, and finds it done.
 $(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
+	@[ -w . ] || { echo "$(CURDIR) cannot be written: copy the project to a folder of yours and run it there" >&2; exit 2; }
 	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) run $^
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

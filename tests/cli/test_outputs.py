@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pacsflow.cli import console, main
 from pacsflow.errors import UsageError
 from pacsflow.outputs import replacing, write_bytes, write_text
 
@@ -73,3 +76,38 @@ def test_the_umask_decides_who_may_read(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(("number", "told"), [(28, "make room"), (30, "read-only"), (5, "log")])
+def test_what_the_system_refuses_is_one_line_that_says_what_to_do(
+    number: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pacsflow import simulator
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/srv/demo/conn.log.gz")
+
+    monkeypatch.delenv("PACSFLOW_DEBUG", raising=False)
+    monkeypatch.setattr(simulator, "write_logs", refused)
+    with tempfile.TemporaryDirectory() as folder:
+        assert main(["demo", folder]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("pacsflow: /srv/demo/conn.log.gz: ")
+    assert told in said
+    assert "should not have happened" not in said
+
+
+def test_a_stage_that_failed_is_not_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console._Lines, "PATIENCE", 0.0)
+    with suppress(ValueError), console.progress("reading") as update:
+        update(1, 2)
+        raise ValueError
+    told = capsys.readouterr().err
+    assert "reading: 1 of 2" in told
+    assert "done" not in told
+    with console.progress("reading") as update:
+        update(1, 2)
+    assert "reading: done" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -19,6 +20,16 @@ __all__ = ["COMMANDS", "FOUND", "UNUSABLE", "USABLE", "app", "entry", "main"]
 
 USABLE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""
+
+SYSTEM_SAYS = {
+    errno.ENOSPC: "the disk is full; make room and give the same command again",
+    errno.EDQUOT: "your quota of the disk is used up; make room and give the same command again",
+    errno.EROFS: "cannot be written here, the file system is read-only; name another folder",
+    errno.EACCES: "permission denied; name a folder or a file that you may use",
+    errno.EMFILE: "too many files are open for this system; raise it with ulimit -n",
+    errno.EIO: "the disk gave an error; look into the system's log before you go on",
+}
+"""What the system refuses wherever it is asked, and what to do about it."""
 
 app = typer.Typer(
     name="pacsflow",
@@ -75,6 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PACSFLOW_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in SYSTEM_SAYS:
+            where = f"{error.filename}: " if error.filename else ""
+            fail(f"{where}{SYSTEM_SAYS[error.errno]}")
+            return UNUSABLE
         said = str(error).splitlines()[0][:300] if str(error) else ""
         fail(
             f"this should not have happened: {type(error).__name__}: {said} "

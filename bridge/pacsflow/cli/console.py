@@ -105,10 +105,12 @@ def progress(what: str) -> Iterator[Progress]:
         return
     shown = _Bar(what) if sys.stderr.isatty() else _Lines(what)
     began = time.monotonic()
+    whole = False
     try:
         yield shown.update
+        whole = True
     finally:
-        shown.end()
+        shown.end(whole=whole)
     if level == TALKATIVE:
         say(f"{what}: {time.monotonic() - began:.1f} s")
 
@@ -129,7 +131,7 @@ class _Bar:
         bar = "#" * full + "-" * (_BAR - full)
         self._write(f"{self.what} {bar} {done:,}/{total:,}")
 
-    def end(self) -> None:
+    def end(self, *, whole: bool) -> None:  # noqa: ARG002
         self._write("")
 
     @staticmethod
@@ -153,7 +155,7 @@ class _Lines:
             sys.stderr.write(f"{self.what}: {done:,} of {total:,} ...\n")
             sys.stderr.flush()
 
-    def end(self) -> None:
-        if self.told:
+    def end(self, *, whole: bool) -> None:
+        if self.told and whole:
             sys.stderr.write(f"{self.what}: done in {time.monotonic() - self.began:.0f} s\n")
             sys.stderr.flush()
