@@ -130,7 +130,7 @@ class Journal:
             for entry in change.sources:
                 marks = ",".join("?" * 16)
                 database.execute(f"INSERT OR REPLACE INTO sources VALUES ({marks})", _row(entry))
-                database.execute("DELETE FROM problems WHERE path = ?", (entry.path,))
+                database.execute("DELETE FROM problems WHERE path = ?", (_kept_path(entry.path),))
             for name in change.dropped:
                 database.execute("DELETE FROM files WHERE name = ?", (name,))
                 database.execute("DELETE FROM holds WHERE file = ?", (name,))
@@ -166,13 +166,14 @@ class Journal:
         with self._database() as database:
             database.execute(
                 "INSERT OR REPLACE INTO problems VALUES (?, ?, ?)",
-                (path, problem, seen.isoformat()),
+                (_kept_path(path), _printable(problem), seen.isoformat()),
             )
 
     def problems(self) -> list[tuple[str, str]]:
         """Return path and problem of every source that could not be added."""
         with self._database() as database:
-            return list(database.execute("SELECT path, problem FROM problems ORDER BY path"))
+            rows = database.execute("SELECT path, problem FROM problems ORDER BY path").fetchall()
+        return [(_path(path), problem) for path, problem in rows]
 
     def entries(self) -> list[Entry]:
         """Return the sources, the earliest first."""
@@ -230,9 +231,22 @@ def _is_writable(folder: Path) -> bool:
         return False
 
 
+def _kept_path(path: str) -> str:
+    """Return a path as text for SQLite, which has no place for a name that is no Unicode."""
+    return path if path == _printable(path) else json.dumps(path)
+
+
+def _path(kept: str) -> str:
+    return json.loads(kept) if kept.startswith('"') else kept
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _row(e: Entry) -> tuple[Any, ...]:
     return (
-        e.sha256, e.path, e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
+        e.sha256, _kept_path(e.path), e.kind, e.size, e.rows, e.unreadable, json.dumps(e.examples),
         json.dumps(e.notes), _text(e.first), _text(e.last), e.added.isoformat(), int(e.simulated),
         e.stamp, e.options, json.dumps(e.sensors), e.twins,
     )  # fmt: skip
@@ -241,7 +255,7 @@ def _row(e: Entry) -> tuple[Any, ...]:
 def _entry(row: Sequence[Any]) -> Entry:
     return Entry(
         sha256=row[0],
-        path=row[1],
+        path=_path(row[1]),
         kind=row[2],
         size=row[3],
         rows=row[4],

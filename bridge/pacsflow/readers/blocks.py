@@ -113,12 +113,13 @@ def blocks(path: Path, quality: Quality, *, size: int = BLOCK) -> Iterator[Block
     A line longer than the limit is counted as unreadable and left out.
     """
     most = limits().line
-    line, rest, first = 1, b"", True
+    line, rest, first, of_old_macs = 1, b"", True, False
     with opened(path) as file:
         while chunk := file.read(size):
-            data = rest + chunk
             if first:
-                data, first = _text(path, data), False
+                chunk, first = _text(path, chunk), False
+                of_old_macs = has_old_ends(chunk)
+            data = rest + (chunk.replace(b"\r", b"\n") if of_old_macs else chunk)
             end = data.rfind(b"\n") + 1
             rest = data[end:]
             if end:
@@ -137,6 +138,11 @@ def _text(path: Path, data: bytes) -> bytes:
         hint = "save it as UTF-8"
         raise InputError(path, "the text is UTF-16, UTF-8 was expected", hint=hint)
     return data.removeprefix(BOM)
+
+
+def has_old_ends(data: bytes) -> bool:
+    """Say whether text's lines end as Excel's "CSV (Macintosh)" ends them."""
+    return b"\r" in data and b"\n" not in data
 
 
 def is_utf_16(data: bytes) -> bool:

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
 from pacsflow.readers.number_cells import NumberCells
+from pacsflow.readers.quality import Quality
 from pacsflow.readers.time_cells import TimeCells
 from pacsflow.readers.zeek_values import to_address
 from pacsflow.terms.log_fields import FRAMES
@@ -23,24 +25,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacsflow.readers.columns import Header
-    from pacsflow.readers.quality import Quality
 
 HOSTS = ("id.orig_h", "id.resp_h")
+PORTS = ("id.orig_p", "id.resp_p")
 TEXTS = ("protocol", "hw_source", "hw_destination", "info")
 NUMBERS = {"length": 2**31 - 1, "vlan": 4095, "id.orig_p": 65535, "id.resp_p": 65535}
 """Columns that hold whole numbers, and the largest each may have."""
-SEVERAL = ("hw_source", "hw_destination", "vlan", "id.orig_p", "id.resp_p", *HOSTS)
+LIKELY = {"length": (14.0, 262_144.0)}
+"""Bytes that frames have: an Ethernet header at least, at most what captures keep."""
+SEVERAL = ("hw_source", "hw_destination", "vlan", "length", *PORTS, *HOSTS)
 """Columns of which tshark writes several values where a frame has several such headers."""
 LONGEST_TEXT = 1024
-_SEVERAL = r"^[0-9a-fA-F:.]+(?:,[0-9a-fA-F:.]+)+$"
+_SEVERAL = r"^[0-9a-fA-F:.]+(?:[,;|\s][0-9a-fA-F:.]+)+$"
+"""Several values as tshark writes them, whatever ``-E aggregator=`` was given."""
 NEEDS = {
-    "ts": ("ts", "date"),
+    "ts": ("ts", "date", "zone"),
     "protocol": ("protocol", "protocols"),
     "service": ("protocol", "protocols"),
-    "id.orig_h": ("id.orig_h", "protocol"),
-    "id.resp_h": ("id.resp_h", "protocol"),
+    "id.orig_h": ("id.orig_h", "protocol", "protocols", "ipv6_source"),
+    "id.resp_h": ("id.resp_h", "protocol", "protocols", "ipv6_destination"),
     "proto": ("tcp", "udp"),
-    "flow": ("tcp_stream", "udp_stream"),
+    "flow": ("tcp_stream", "udp_stream", *HOSTS, *PORTS),
 }
 """The columns of a table from which some columns of frames are made."""
 
@@ -55,10 +60,13 @@ class Cells:
 
 
 def needed(header: Header, asked: Collection[str] | None) -> dict[str, tuple[int, ...]]:
-    """Return the places of the columns that are needed for the asked columns of frames."""
+    """Return the places of the columns that are needed for the asked columns of frames.
+
+    Times are, whatever is asked for: which rows are frames does not follow from the question.
+    """
     if asked is None:
         return header.places
-    wanted = {need for name in asked for need in NEEDS.get(name, (name,))}
+    wanted = {need for name in ("ts", *asked) for need in NEEDS.get(name, (name,))}
     return {name: places for name, places in header.places.items() if name in wanted}
 
 
@@ -98,6 +106,7 @@ class Converter:
     times: TimeCells = field(init=False)
     _numbers: dict[str, NumberCells] = field(default_factory=dict, init=False)
     _of_tshark: tuple[str, ...] = field(default=(), init=False)
+    _readable: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         time = "ts" if "ts" in self.header.places else "date"
@@ -105,19 +114,26 @@ class Converter:
         def whole(name: str) -> Iterator[pa.Array]:
             return self.preview(name or time)
 
-        self.times = TimeCells(self.quality, self.header, whole, self.start, self.date_order)
+        told = self.quality if self._timed else Quality(path=self.quality.path)
+        self.times = TimeCells(told, self.header, whole, self.start, self.date_order)
         names, places = self.header.names, self.header.places
         self._of_tshark = tuple(
             name for name in SEVERAL if any("." in names[place] for place in places.get(name, ()))
         )
         if "length" not in self.header.places:
             self.quality.note("there is no column Length: bytes are not known and shown as 0")
+        for name in self.header.twice:
+            self.quality.note(f"there are several columns {name[:40]}: the first was read")
         if not self.header.has_time:
             self.quality.note("there is no column Time: frames cannot be put into hours")
 
+    @property
+    def _timed(self) -> bool:
+        """Say whether times are asked for; else they only show which rows are frames."""
+        return self.asked is None or "ts" in self.asked
+
     def __call__(self, cells: Cells) -> pa.RecordBatch:
         """Return the rows that can be read, in the columns of ``log_fields.FRAMES``."""
-        cells = _without_empty(cells)
         n = len(cells.lines)
         bad: dict[int, str] = {}
         made = self._columns(cells, bad)
@@ -132,25 +148,68 @@ class Converter:
             keep[list(bad)] = False
             batch = batch.filter(booleans(keep))
         self.quality.rows += batch.num_rows
+        self.quality.nameless += self._nameless(batch)
         return batch
+
+    def _nameless(self, batch: pa.RecordBatch) -> int:
+        """Return how many rows say no source or no destination, where these are asked for."""
+        asked = HOSTS if self.asked is None else [name for name in HOSTS if name in self.asked]
+        if len(asked) < 2:
+            return 0
+        both = pc.and_(*(pc.is_valid(batch[name]) for name in asked))
+        return batch.num_rows - int(pc.sum(both).as_py() or 0)
 
     def _columns(self, cells: Cells, bad: dict[int, str]) -> dict[str, pa.Array]:
         columns = dict(cells.columns)
         for name in self._of_tshark:
             if name in columns:
-                columns[name] = _innermost(columns[name], columns.get("protocol"))
+                columns[name] = _one_of(columns[name], name, columns.get("protocol"))
+        for name, other in zip(HOSTS, ("ipv6_source", "ipv6_destination"), strict=True):
+            if name in columns and other in columns:
+                columns[name] = self._inner(columns[name], columns[other], columns.get("protocols"))
         made: dict[str, pa.Array] = {}
         if "ts" in columns or "date" in columns:
-            made["ts"] = self.times(columns.get("ts"), columns.get("date"), bad)
+            times = self._times(columns, bad)
+            made |= {"ts": times} if self._timed else {}
         for name, most in NUMBERS.items():
             if name in columns:
                 made[name] = self._number(name, most, columns[name], bad)
         made |= _texts_of(columns)
-        made |= _conversations(columns)
+        made |= _conversations(columns, made)
         dicom = _is_dicom(made.get("protocol"), columns.get("protocols"))
         if dicom is not None:
             made["service"] = pc.if_else(dicom, "dicom", pa.scalar(None, pa.string()))
         return made
+
+    def _times(self, columns: Mapping[str, pa.Array], bad: dict[int, str]) -> pa.Array:
+        """Return times; where nobody asks for them, rows without any are no frames either."""
+        cells = [columns.get(name) for name in NEEDS["ts"]]
+        if self._timed:
+            return self.times(*cells, bad)
+        if self._readable:
+            try:
+                return self.times(*cells, bad)
+            except InputError:
+                self._readable = False
+        told = cells[0] if cells[0] is not None else cells[1]
+        for place in np.flatnonzero(pc.is_null(told).to_numpy(zero_copy_only=False)).tolist():
+            bad.setdefault(place, "expected a time between 1990 and 2100, found 'nothing'")
+        return pa.nulls(len(told))
+
+    def _inner(self, found: pa.Array, ipv6: pa.Array, protocols: pa.Array | None) -> pa.Array:
+        """Return of a frame with addresses of IPv4 and IPv6 those of the packet inside."""
+        both = pc.and_(pc.is_valid(ipv6), pc.invert(pc.equal(ipv6, found)))
+        if not pc.any(both).as_py():
+            return found
+        if protocols is None:
+            self.quality.note(
+                "frames have addresses of IPv4 and IPv6, one within the other: those of IPv4 were "
+                "read (export frame.protocols, which tells)"
+            )
+            return found
+        last = pc.extract_regex(protocols, r"^.*(?:^|:)(?P<ip>ip|ipv6)(?:$|:)")
+        inside = pc.fill_null(pc.equal(pc.struct_field(last, "ip"), "ipv6"), False)
+        return pc.if_else(inside, pc.coalesce(_one_of(ipv6, "", None), found), found)
 
     def _number(self, name: str, most: int, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         """Return whole numbers; cells that hold none go to `bad` (an empty length does too)."""
@@ -164,10 +223,15 @@ class Converter:
                 return plain
         if name not in self._numbers:
             self._numbers[name] = NumberCells(
-                name, self.quality, self.header.comma, preview=lambda: self.preview(name)
+                name,
+                self.quality,
+                self.header.comma,
+                likely=LIKELY.get(name),
+                preview=lambda: self.preview(name),
             )
         values = self._numbers[name].floats(column)
-        whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less_equal(values, most))
+        within = pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, most))
+        whole = pc.and_(pc.equal(values, pc.floor(values)), within)
         fits = pc.fill_null(whole, False)
         empty = pc.is_null(column)
         wrong = pc.and_(pc.invert(fits), pc.invert(empty) if name != "length" else True)
@@ -177,33 +241,22 @@ class Converter:
         return pc.if_else(fits, values, pa.scalar(None, pa.float64())).cast(pa.int64())
 
 
-def _without_empty(cells: Cells) -> Cells:
-    """Return the rows that have anything in them: spreadsheets leave empty ones behind."""
-    if not cells.columns or not len(cells.lines):
-        return cells
-    there = np.zeros(len(cells.lines), dtype=np.bool_)
-    for column in cells.columns.values():
-        if not column.null_count:
-            return cells
-        there |= pc.is_valid(column).to_numpy(zero_copy_only=False)
-    if there.all():
-        return cells
-    kept = {name: column.filter(booleans(there)) for name, column in cells.columns.items()}
-    return Cells(cells.lines[there], kept)
-
-
-def _innermost(column: pa.Array, protocol: pa.Array | None) -> pa.Array:
+def _one_of(column: pa.Array, name: str, protocol: pa.Array | None) -> pa.Array:
     """Return of several values in one cell the last: that of the innermost header.
 
-    What an error of ICMP quotes is not within it: of its addresses the first counts.
+    What an error of ICMP quotes is not within it: of its addresses the first counts. So does the
+    length of the whole frame.
     """
     several = pc.fill_null(pc.match_substring_regex(column, _SEVERAL), False)
     if not pc.any(several).as_py():
         return column
-    last = pc.replace_substring_regex(column, r"^.*,", "")
+    first = pc.replace_substring_regex(column, r"[,;|\s].*$", "")
+    if name == "length":
+        return pc.if_else(several, first, column)
+    last = pc.replace_substring_regex(column, r"^.*[,;|\s]", "")
     if protocol is not None:
         quoted = pc.fill_null(pc.match_substring_regex(protocol, r"(?i)^icmp"), False)
-        last = pc.if_else(quoted, pc.replace_substring_regex(column, r",.*$", ""), last)
+        last = pc.if_else(quoted, first, last)
     return pc.if_else(several, last, column)
 
 
@@ -217,8 +270,13 @@ def _texts_of(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     return made
 
 
-def _conversations(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """Return the transport protocol, and what conversation a frame is of, where tshark tells."""
+def _conversations(
+    columns: Mapping[str, pa.Array], read: Mapping[str, pa.Array]
+) -> dict[str, pa.Array]:
+    """Return the transport protocol, and what conversation a frame is of.
+
+    By tshark's streams; where they are not told, by addresses and ports.
+    """
     made: dict[str, pa.Array] = {}
     nothing = pa.scalar(None, pa.string())
     for kind in ("udp", "tcp"):
@@ -230,6 +288,14 @@ def _conversations(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
             made["flow"] = pc.coalesce(
                 pc.binary_join_element_wise(kind, number, " "), made.get("flow", nothing)
             )
+    if "flow" not in made and read.keys() >= {*HOSTS, *PORTS}:
+        ends = [
+            pc.binary_join_element_wise(read[host], read[port].cast(pa.string()), " ")
+            for host, port in zip(HOSTS, PORTS, strict=True)
+        ]
+        ends = [pc.min_element_wise(*ends, skip_nulls=False), pc.max_element_wise(*ends)]
+        kind = pc.coalesce(made.get("proto", nothing), pa.scalar(""))
+        made["flow"] = pc.binary_join_element_wise(kind, *ends, " ")
     return made
 
 

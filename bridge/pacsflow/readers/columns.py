@@ -5,9 +5,12 @@ English, Portuguese, Spanish and German names, those that Wireshark shows, and t
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
+
+from pacsflow.readers.moments import is_zone
 
 NAMES = {
     "ts": "frame.time_epoch, epoch time, frame.time_utc, utc date and time, utc time, "
@@ -19,6 +22,7 @@ NAMES = {
     "_ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, time of day, "
     "_ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
     "date": "date, data, datum, fecha, day, dia, tag",
+    "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, zeitzone",
     "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
     "protocols": "frame.protocols, protocols in frame",
     "id.orig_h": "ip.src, ipv6.src, source, source address, src, source ip, src ip, "
@@ -29,6 +33,8 @@ NAMES = {
     "dst ip, destination ip address, _ws.col.destination, _ws.col.def_dst, _ws.col.unres_dst, "
     "_ws.col.res_dst, _ws.col.def_net_dst, destino, endereco de destino, ip de destino, "
     "ip destino, direccion de destino, ziel, zieladresse, ziel ip, arp.dst.proto_ipv4",
+    "ipv6_source": "ipv6.src",
+    "ipv6_destination": "ipv6.dst",
     "hw_source": "eth.src, hardware source, hw source, hw src, source mac, src mac, hw src addr, "
     "source mac address, _ws.col.def_dl_src, _ws.col.unres_dl_src, hardware de origem, "
     "origem hardware, mac de origem, hardware origem, mac de origen, mac origen, quell mac",
@@ -52,7 +58,10 @@ NAMES = {
     "udp_stream": "udp.stream",
 }
 """The names of each column, the one that counts first first."""
-BARE = ("protocol", "protocols", "tcp", "udp", "tcp_stream", "udp_stream", "date")
+BARE = (
+    "protocol", "protocols", "tcp", "udp", "tcp_stream", "udp_stream", "date", "zone",
+    "ipv6_source", "ipv6_destination",
+)  # fmt: skip
 """Columns that alone make no table of frames."""
 DAYS = {"excel time", "serial date", "excel date"}
 """Names that say that a number is one of a spreadsheet's days."""
@@ -64,6 +73,14 @@ _COMMA = {
     "zieladresse",
 }  # fmt: skip
 """Names in languages that write the day before the month, and 1.234,5 for our 1,234.5."""
+
+
+FLOWS = {
+    "packets", "pkts", "frames", "packet count", "frame count", "pacotes", "quadros", "paquetes",
+    "tramas", "pakete", "orig pkts", "resp pkts",
+}  # fmt: skip
+"""Columns of tables whose rows are flows or sums."""
+_ZONED = re.compile(r"(.+?) ?[(\[](.+)[)\]]")
 
 
 def normalise(name: str) -> str:
@@ -98,6 +115,10 @@ class Header:
         Whether its language writes the day before the month.
     days
         Whether times that are numbers are a spreadsheet's days.
+    zone
+        Of the times, where the header says it: ``Time (UTC-3)``.
+    twice
+        Names that stand there twice, of which the first column is read.
     """
 
     names: tuple[str, ...]
@@ -105,6 +126,8 @@ class Header:
     comma: bool = False
     day_first: bool = False
     days: bool = False
+    zone: str = ""
+    twice: tuple[str, ...] = ()
 
     @property
     def has_time(self) -> bool:
@@ -113,16 +136,37 @@ class Header:
 
 
 def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
-    """Return the header that these names are; None where fewer than two columns are named."""
-    plain = [normalise(name) for name in names]
+    """Return the header that these names are; None where fewer than two columns are named.
+
+    Nor is a table one of frames whose rows say how many packets they are.
+    """
+    plain, zone = _without_zones([normalise(name) for name in names])
     places: dict[str, tuple[int, ...]] = {}
+    twice: list[str] = []
     for column, ranks in PLACES.items():
         found = sorted((ranks[name], place) for place, name in enumerate(plain) if name in ranks)
         if found:
             places[column] = tuple(place for _, place in found)
+            twice += [names[b] for (r, _), (s, b) in itertools.pairwise(found) if r == s]
     own = [column for column in places if column not in BARE]
-    if len(own) < 2:
+    if len(own) < 2 or not FLOWS.isdisjoint(plain):
         return None
     foreign = not _COMMA.isdisjoint(plain)
     first = plain[places["ts"][0]] if "ts" in places else ""
-    return Header(tuple(names), places, foreign or delimiter == ";", foreign, first in DAYS)
+    return Header(
+        tuple(names), places, foreign or delimiter == ";", foreign, first in DAYS, zone,
+        tuple(dict.fromkeys(twice)),
+    )  # fmt: skip
+
+
+def _without_zones(plain: list[str]) -> tuple[list[str], str]:
+    """Return names without the zone that some have behind them, and that zone."""
+    made, zone = [], ""
+    for name in plain:
+        found = _ZONED.fullmatch(name)
+        if found and (found[1] in PLACES["ts"] or found[1] in PLACES["date"]):
+            told = found[2].replace(" ", "-") if found[2][:3] in {"utc", "gmt"} else found[2]
+            if is_zone(told):
+                name, zone = found[1], told  # noqa: PLW2901 - as it is read
+        made.append(name)
+    return made, zone

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pacsflow.errors import InputError
@@ -35,6 +36,8 @@ HEADER_WITHIN = 50
 """The header stands in one of the first so many lines."""
 MOST_LINES = 20
 """A cell may go over so many lines."""
+_OF_TSHARK = re.compile(r"[\"']?[a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+[\"']?([^\w.\"'])")
+"""A header as ``tshark -T fields -E separator=`` writes it."""
 _QUOTE, _NEWLINE = ord('"'), ord("\n")
 
 
@@ -48,6 +51,11 @@ class Layout:
     """The header as it is written."""
     delimiter: str
     header: Header
+
+    @property
+    def quote(self) -> str:
+        """Return a quote that is not the usual one, as ``tshark -E quote=s`` writes."""
+        return "'" if all(name[:1] == name[-1:] == "'" for name in self.header.names) else ""
 
 
 class Part(NamedTuple):
@@ -65,11 +73,17 @@ def find_header(text: bytes) -> Layout | None:
         if found := re.fullmatch(r'"?sep=([,;\t|])"?', line.strip(" ")):
             told = found[1]
             continue
-        delimiter = told or max(DELIMITERS, key=line.count)
+        delimiter = told or _delimiter(line)
         header = read_header(_split(line, delimiter), delimiter=delimiter)
         if header is not None:
             return Layout(number, raw, delimiter, header)
     return None
+
+
+def _delimiter(line: str) -> str:
+    """Return what separates the names of a header: of tshark's fields, any sign may."""
+    found = _OF_TSHARK.match(line)
+    return found[1] if found else max(DELIMITERS, key=line.count)
 
 
 def _decoded(raw: bytes) -> str:
@@ -219,6 +233,8 @@ def _parse(
     made, refused = _table(data, layout.delimiter, width, places, len(lines))
     for place in refused:
         quality.bad_row(int(lines[place]), f"expected {width} columns")
+    if layout.quote:
+        made = {place: pc.utf8_trim(column, layout.quote) for place, column in made.items()}
     return Cells(
         np.delete(lines, refused),
         {name: joined([made[place] for place in found]) for name, found in asked.items()},
@@ -290,9 +306,10 @@ def _whole_lines(
     starts = np.concatenate([[0], ends[:-1] + 1]) if ends.size else ends
     quotes = np.searchsorted(np.flatnonzero(raw == _QUOTE), np.append(starts, len(raw)))
     odd = np.diff(quotes) % 2 == 1
-    short = np.flatnonzero(ends - starts < 3)
+    short = np.flatnonzero(ends - starts < 3 * len(layout.header.names))
     empty = np.zeros(len(ends), dtype=np.bool_)
-    empty[[i for i in short.tolist() if not data[starts[i] : ends[i]].strip()]] = True
+    nothing = f' \t"{layout.delimiter}{layout.quote}'.encode()
+    empty[[i for i in short.tolist() if not data[starts[i] : ends[i]].strip(nothing)]] = True
     if not (odd.any() or empty.any()):
         return data, numbers
     lines = data.split(b"\n")

@@ -5,12 +5,15 @@ docs/reading.md shows the table.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import orjson
 
+from pacsflow.terms.log_fields import ZEEK_LOGS
+
 ECS = {
-    "ts": ("@timestamp",),
+    "ts": ("@timestamp", "_time"),
     "uid": ("zeek.session_id", "log.id.uid", "event.id"),
     "id.orig_h": ("source.ip", "source.address", "client.ip"),
     "id.orig_p": ("source.port", "client.port"),
@@ -44,9 +47,11 @@ DATASETS = {
     "zeek.connection": "conn",
     "connection": "conn",
 }
-WRAPPERS = ("zeek", "json", "_source", "data", "message", "event.original", "result")
+WRAPPERS = (
+    "zeek", "json", "_source", "data", "message", "event.original", "result", "_raw", "log",
+    "body", "line", "MESSAGE", "payload", "record",
+)  # fmt: skip
 """Where shippers keep Zeek's own row, as an object or as text."""
-SIGNS = ("@timestamp", "_source", "result", "message", "zeek", "json", "event", "data")
 
 
 def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -56,7 +61,7 @@ def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
     ({'_path': 'conn', 'id_orig_h': '10.0.0.1', 'ts': 1, 'id.orig_h': '10.0.0.1'}, 'conn')
     """
     declared = row.get("_path") or row.get("_log_type")
-    if "ts" not in row and not row.keys().isdisjoint(SIGNS):
+    if "ts" not in row:
         row, declared = _unwrapped(row, declared)
     if "id_orig_h" in row:
         for name in ("orig_h", "orig_p", "resp_h", "resp_p"):
@@ -75,12 +80,10 @@ def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], o
         if inner is None:
             break
         row, declared = inner, inner.get("_path") or declared
-    if "ts" in row:
-        return row, declared
-    if _at(row, "@timestamp") is None:
+    if "ts" in row or (_at(row, "@timestamp") is None and "_time" not in row):
         return row, declared
     made: dict[str, Any] = {}
-    for name, places in ECS.items():
+    for name, places in _places(declared).items():
         value = next((v for p in places if (v := _at(row, p)) is not None), None)
         if value is not None:
             made[name] = value
@@ -88,6 +91,16 @@ def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], o
     if duration is not None:
         made["duration"] = _seconds(row, duration)
     return made, declared
+
+
+@cache
+def _places(log: object) -> dict[str, tuple[str, ...]]:
+    """Return where a log's fields may stand; of conn.log the table has them all."""
+    if log == "conn" or log not in ZEEK_LOGS:
+        return ECS
+    names = ZEEK_LOGS[str(log)].names
+    own = {n: (*ECS.get(n, ()), f"zeek.{log}.{n}", f"{log}.{n}", n) for n in names}
+    return ECS | own
 
 
 def _inner(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ ZEEKS_OWN = (
 )  # fmt: skip
 """What the names of files begin with that Zeek and ZeekControl write beside the logs."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+ARCHIVED = "archives (unpack them first)"
 LOGS = (".gz", ".zst", ".xz", ".bz2", ".lz4")
 EXAMPLES = 5
 """So many files of a folder are named that are wrong in the same way; the others are counted."""
@@ -35,7 +36,7 @@ class Inputs:
     """The inputs that can be read, and those that cannot, each with its reason.
 
     `unused` are Zeek logs that pacsflow has no use for, such as dns.log, or whose rows stand in
-    another log that is there, such as conn_long.log beside conn.log.
+    another log that is there, such as notice_alarm.log beside notice.log.
     """
 
     sources: tuple[Source, ...]
@@ -79,7 +80,7 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
         real = _real(path)
         if real in sources:
             continue
-        if not named and (path.name in NOT_DATA or path.name.startswith(".")):
+        if not named and path.name in NOT_DATA:
             simulated |= path.name == "SIMULATED"
             continue
         simulated |= named and (path.parent / "SIMULATED").is_file()
@@ -90,7 +91,9 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
             source = recognise(path)
         except InputError as error:
             told[error.problem] += 1
-            if named or (_should_be_data(path) and told[error.problem] <= EXAMPLES):
+            if not named and error.problem.startswith("an archive"):
+                passed[ARCHIVED] += 1
+            elif named or (_should_be_data(path) and told[error.problem] <= EXAMPLES):
                 problems.append(error)
             else:
                 passed[f"other files{path.suffix and f' ({path.suffix.lower()[:12]})'}"] += 1
@@ -106,8 +109,12 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
 
 
 def _without_twins(sources: list[Source]) -> tuple[list[Source], list[Source]]:
-    """Return what counts, and logs whose rows stand in another one that is there."""
-    there = {source.log for source in sources if not source.twin}
+    """Return what counts, and logs whose rows stand in another one that is there.
+
+    Of conn.log's twins every connection may be one that conn.log does not have (yet): the ledger
+    knows each again.
+    """
+    there = {source.log for source in sources if not source.twin} - {"conn"}
     twins = [s for s in sources if s.twin and s.log in there]
     return [s for s in sources if not (s.twin and s.log in there)], twins
 
@@ -207,8 +214,10 @@ def _is_pipe(path: Path) -> bool:
 def _no_log(path: Path) -> str:
     """Return the kind of a file that is none by its name, empty where it has to be opened."""
     name = path.name.lower()
+    if name.startswith("."):
+        return "hidden files"
     if name.endswith(ARCHIVES):
-        return "archives (unpack them first)"
+        return ARCHIVED
     return "files of Zeek's own" if name.startswith(ZEEKS_OWN) else ""
 
 

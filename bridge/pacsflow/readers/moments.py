@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from pacsflow.readers.zeek_values import latest, to_time
 
@@ -34,8 +35,8 @@ ZONES = {
 """Abbreviations of zones that mean one thing, minutes east of UTC."""
 
 _TIME = (
-    r"(?P<h>\d{1,2})[:h](?P<mi>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d{1,12}))?)?"
-    r"\s*(?P<ap>[AaPp]\.?\s?[Mm]\.?)?\s*(?P<z>\S.*)?$"
+    r"(?P<h>\d{1,2})[:h](?P<mi>\d\d)(?:(?:m(?=\d\d)|:)(?P<s>\d\d)s?(?:[.,](?P<f>\d{1,12}))?|m(?=\s|$))?"
+    r"\s*(?P<ap>[AaPp]\.?\s?[Mm](?![A-Za-z])\.?)?\s*(?P<z>\S.*)?$"
 )
 _FORMS = (
     re.compile(
@@ -49,10 +50,18 @@ _FORMS = (
         + _TIME + ")?"
     ),
     re.compile(
-        r"(?:[^\W\d]+,\s+)?(?P<d>\d{1,2})\.?[-\s]+(?:de\s+)?(?P<n>[^\W\d]+)\.?,?[-\s]+(?:de\s+)?"
-        r"(?P<y>\d{4})(?:[,\s]+|$)(?:" + _TIME + ")?"
+        r"(?:[^\W\d]+,\s+)?(?P<d>\d{1,2})\.?[-/\s]+(?:de\s+)?(?P<n>[^\W\d]+)\.?,?[-/\s]+(?:de\s+)?"
+        r"(?P<y>\d{4})(?:[:,\s]+|$)(?:" + _TIME + ")?"
     ),
 )  # fmt: skip
+_OF_C = re.compile(
+    r"(?:[^\W\d]{2,3}\s+)?(?P<n>[^\W\d]{3})\s+(?P<d>\d{1,2})\s+(?P<t>\d\d:\d\d:\d\d(?:\.\d+)?)\s+"
+    r"(?:(?P<z>[A-Z]\S*|[+-]\d\S*)\s+)?(?P<y>\d{4})"
+)
+"""As C's ctime and the program date write it: the year last."""
+_SHORT = re.compile(r"(\d\d)-(?:0[1-9]|1[0-2])-(?:[0-2]\d|3[01])(?:\D|$)")
+_OLDEST_SHORT = 2015
+"""Two digits that stand first are no year before this one."""
 
 
 def read_moment(value: str, *, day_first: bool = False) -> int:
@@ -60,12 +69,20 @@ def read_moment(value: str, *, day_first: bool = False) -> int:
 
     Raises ValueError with what was expected.
     """
-    text = value.strip()
+    text = value.strip().replace("\u2212", "-")
+    if found := _OF_C.fullmatch(text):
+        text = "{n} {d} {y} {t} {z}".format(**{k: v or "" for k, v in found.groupdict().items()})
     try:
         return to_time(text)
     except ValueError as error:
         if "future" in str(error):
             raise
+    short = _SHORT.match(text)
+    if (
+        short
+        and _OLDEST_SHORT <= 2000 + int(short[1]) <= datetime.fromtimestamp(latest(), UTC).year
+    ):
+        raise ValueError(f"the year of {text[:40]!r} may stand first or last; write 2026-03-02")
     for form in _FORMS:
         if found := form.match(text):
             return _moment(found, text, day_first=day_first)
@@ -95,7 +112,7 @@ def _moment(found: re.Match[str], text: str, *, day_first: bool) -> int:
     except ValueError as error:
         raise ValueError(f"expected a time, found {text[:40]!r} ({error})") from None
     micros = int((parts["f"] or "0").ljust(6, "0")[:6])
-    moment = whole - _offset(parts["z"] or "") + timedelta(microseconds=micros)
+    moment = whole - _offset(parts["z"] or "", whole) + timedelta(microseconds=micros)
     made = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     if not 631152000 <= made / 1e6 < latest():
         raise ValueError(f"expected a time between 1990 and now, found {text[:40]!r}")
@@ -111,9 +128,33 @@ def _month(name: str) -> int:
     return month
 
 
-@lru_cache(maxsize=256)
-def _offset(text: str) -> timedelta:
+def is_zone(text: str) -> bool:
+    """Say whether this is a zone that means one thing."""
+    try:
+        _offset(text, datetime(2026, 1, 1, tzinfo=UTC))
+    except ValueError:
+        return False
+    return True
+
+
+def _offset(text: str, at: datetime) -> timedelta:
     """Return what a written zone is ahead of UTC; ValueError where it means several things."""
+    if "/" not in text:
+        return _fixed(text)
+    return at.replace(tzinfo=_zone(text.strip().strip("()[]"))).utcoffset() or timedelta()
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    """Return a zone by its IANA name, in any case; ValueError where there is none."""
+    there = {zone.lower(): zone for zone in available_timezones()}
+    if name.lower() not in there:
+        raise ValueError(f"expected a zone, found {name[:40]!r}")
+    return ZoneInfo(there[name.lower()])
+
+
+@lru_cache(maxsize=256)
+def _fixed(text: str) -> timedelta:
     zone = text.strip().strip("()")
     found = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", zone)
     if found:
@@ -126,5 +167,5 @@ def _offset(text: str) -> timedelta:
     if zone.upper() in ZONES:
         return timedelta(minutes=ZONES[zone.upper()])
     raise ValueError(
-        f"the zone {zone[:20]!r} is not the same everywhere; export UTC or its offset, as -03:00"
+        f"the zone {zone[:40]!r} is not the same everywhere; export UTC or its offset, as -03:00"
     )

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from pacsflow.readers.quality import Quality
 
-PLAIN = r"^\s*\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
-_SIGNED = r"[.,\s\x{a0}\x{202f}']"
+PLAIN = r"^\s*-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
+_BLANKS = r"[\s\x{a0}\x{2000}-\x{200a}\x{202f}'\x{2019}]"
+"""What groups digits without ever beginning a fraction."""
+_SIGNED = rf"[.,]|{_BLANKS}"
 _GROUPED = {
     ".": r"^\d{1,3}(?:\.\d{3}){2,}$|^\d{1,3}(?:\.\d{3})+,\d+$",
     ",": r"^\d{1,3}(?:,\d{3}){2,}$|^\d{1,3}(?:,\d{3})+\.\d+$",
@@ -44,6 +46,8 @@ class NumberCells:
         Whether the header's language has decimal commas, where the column itself does not show.
     whole
         Whether only whole numbers make sense, so that 1.514 is fifteen hundred and fourteen.
+    likely
+        What the numbers lie between, which decides where the signs do not.
     preview
         Yields the whole column, where its first rows leave it open.
     """
@@ -52,6 +56,7 @@ class NumberCells:
     quality: Quality
     comma: bool = False
     whole: bool = True
+    likely: tuple[float, float] | None = None
     preview: Callable[[], Iterator[pa.Array]] | None = None
     _decimal: str | None = field(default=None, init=False)
     _told: bool = field(default=False, init=False)
@@ -60,7 +65,7 @@ class NumberCells:
         """Return numbers, null where the text is none, or one of two."""
         if not _any(column, _SIGNED):
             return _cast(column)
-        text = pc.replace_substring_regex(column, r"[\s\x{a0}\x{202f}']", "")
+        text = pc.replace_substring_regex(column, _BLANKS, "")
         shown = self._shown(text)
         if self._decimal is None:
             self._decimal = self._decide(text, shown)
@@ -97,14 +102,29 @@ class NumberCells:
     def _decide(self, text: pa.Array, shown: set[str]) -> str:
         if not shown and self.preview and any(_any(text, either) for either in _EITHER.values()):
             for more in self.preview():
-                shown = self._shown(pc.replace_substring_regex(more, r"[\s\x{a0}\x{202f}']", ""))
+                shown = self._shown(pc.replace_substring_regex(more, _BLANKS, ""))
                 if shown:
                     break
         if len(shown) == 1:
             return next(iter(shown))
+        if not shown and (decimal := self._by_size(text)):
+            return decimal
         if not shown and not self.comma and self.whole and _any(text, _EITHER["."]):
             self.quality.note(f"column {self.name}: numbers like 1.000 were read as 1")
         return "," if self.comma else "."
+
+    def _by_size(self, text: pa.Array) -> str:
+        """Return the sign that begins fractions where only one of two readings makes sense."""
+        if self.likely is None or not any(_any(text, either) for either in _EITHER.values()):
+            return ""
+        low, high = self.likely
+        fits = []
+        for decimal, group in OTHER.items():
+            plain = pc.replace_substring(pc.replace_substring(text, group, ""), decimal, ".")
+            least, most = pc.min_max(_cast(plain)).as_py().values()
+            if least is not None and low <= least <= most <= high:
+                fits.append(decimal)
+        return fits[0] if len(fits) == 1 else ""
 
 
 def _any(column: pa.Array, pattern: str) -> bool:

@@ -23,6 +23,8 @@ class Quality:
     notes: list[str] = field(default_factory=list)
     others: dict[str, int] = field(default_factory=dict)
     """Rows of logs that pacsflow has no use for, by log, in a file of several."""
+    nameless: int = 0
+    """Frames of a table that say no source or no destination."""
     path: str = field(default="", compare=False)
 
     def bad_row(self, line: int, problem: str) -> None:
@@ -45,6 +47,8 @@ class Quality:
 
     def finish(self) -> None:
         """Say what was passed over."""
+        if self.nameless:
+            self.note(f"{self.nameless:,} frames without addresses, in no host's total")
         if self.others:
             most = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
             told = ", ".join(f"{rows:,} of {log}.log" for log, rows in most[:8])

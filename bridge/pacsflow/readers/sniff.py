@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import orjson
-
 from pacsflow.errors import InputError
-from pacsflow.readers.blocks import BOM, head, is_utf_16, opened, packing
+from pacsflow.readers import json_packets
+from pacsflow.readers.blocks import BOM, has_old_ends, head, is_utf_16, opened, packing
 from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -24,6 +24,8 @@ CAPTURE_MAGIC = (
     b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1",
 )  # fmt: skip
 """pcap (micro- and nanoseconds, either byte order), pcapng, modified pcap of old tcpdumps."""
+ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf", b"Rar!\x1a\x07", b"\x1f\x9d")
+"""zip, 7z, rar, and compress's .Z."""
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 HEADER = re.compile(
     rb"^[ \t]*#(?:separator|set_separator|empty_field|unset_field|path|open|fields|types)\b"
@@ -112,14 +114,18 @@ def recognise(path: Path) -> Source:
         hint = "save it as UTF-8"
         raise InputError(path, "the text is UTF-16, UTF-8 was expected", hint=hint)
     text = start.removeprefix(BOM).lstrip()
+    if has_old_ends(text):
+        text = text.replace(b"\r", b"\n")
     if HEADER.match(text):
         return _zeek_tsv(path, text)
-    if text.startswith(b"{"):
-        return _zeek_json(path, text)
-    if text.startswith(b"[") and (b'"_source"' in text or text.rstrip(b" \r\n]") == b"["):
-        return Source(path, Format.WIRESHARK_JSON, "frames")
+    if text.startswith((b"{", b"[")):
+        return _json(path, text)
     if b"\0" not in text and _looks_like_table(text):
         return Source(path, Format.TABLE, "frames")
+    if b'{"' in text.split(b"\n", 1)[0]:
+        return _zeek_json(path, text)
+    if start.startswith(ARCHIVES) or start[257:262] == b"ustar":
+        raise InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
     raise InputError(
         path,
         "not a Zeek log, a capture, a Wireshark export or a table of frames",
@@ -170,21 +176,42 @@ def _others_inside(path: Path) -> bool:
     return False
 
 
-def _zeek_json(path: Path, text: bytes) -> Source:
-    logs: dict[str, bool] = {}
-    declared = False
+def _json(path: Path, text: bytes) -> Source:
+    """Return what JSON is: packets of Wireshark, or rows of Zeek however they are laid out."""
+    if text.startswith(b"["):
+        first = json_packets.first_objects(text, 1)
+        cut = not first and b'"layers"' in text
+        if cut or (first and _at_layers(first[0])):
+            return Source(path, Format.WIRESHARK_JSON, "frames")
+        if not text.strip(b"[] \t\r\n"):
+            raise InputError(path, "there is nothing in its array", hint="export it again")
+    return _zeek_json(path, text)
+
+
+def _at_layers(packet: object) -> bool:
+    source = packet.get("_source") if isinstance(packet, dict) else None
+    return isinstance(source, dict) and "layers" in source
+
+
+def _first_rows(path: Path, text: bytes) -> Iterator[object]:
+    """Yield some of the first and of the last rows of a JSON file; lines that are none are None."""
+    if not json_packets.are_lines(text):
+        yield from json_packets.first_objects(text, MORE_ROWS)
+        return
     lines = text.splitlines()[:MORE_ROWS]
     tail = _tail(path)
     if len(tail) == 65536:
         lines += tail.splitlines()[1:][-MORE_ROWS:]
-    for line in lines:
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
+    yield from (json_packets.loaded(line[max(0, line.find(b"{")) :]) for line in lines)
+
+
+def _zeek_json(path: Path, text: bytes) -> Source:
+    logs: dict[str, bool] = {}
+    declared = False
+    for found in _first_rows(path, text):
+        if not isinstance(found, dict):
             continue
-        if not isinstance(row, dict):
-            continue
-        row, told = plain_row(row)
+        row, told = plain_row(found)
         log, twin = judged(told, path.name, row)
         if log in ZEEK_LOGS or "ts" in row:
             declared |= bool(told)

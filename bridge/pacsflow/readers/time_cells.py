@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _EXCEL_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - datetime(1899, 12, 30, tzinfo=UTC)).days
 _FIRST = int(EARLIEST) * 1_000_000
-_NUMBER = r"^\s*\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
+_NUMBER = r"^\s*-?\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
 _CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
 _DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]00:00(?::00(?:\.0*)?)?)?\s*$"
 _TWO_NUMBERS = r"^\s*(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.]\d{2,4}(?:\D|$)"
@@ -65,10 +65,14 @@ class TimeCells:
     _numbers: NumberCells | None = field(default=None, init=False)
 
     def __call__(
-        self, times: pa.Array | None, dates: pa.Array | None, bad: dict[int, str]
+        self,
+        times: pa.Array | None,
+        dates: pa.Array | None,
+        zones: pa.Array | None,
+        bad: dict[int, str],
     ) -> pa.Array:
         """Return times; places of cells that hold none go to `bad`, with what was expected."""
-        column = self._one_column(times, dates)
+        column = self._zoned(self._one_column(times, dates), zones)
         if self._read is None:
             self._read = self._how_times_are_written(column)
         made = self._read(column, bad)
@@ -92,6 +96,15 @@ class TimeCells:
             return times
         days = pc.replace_substring_regex(pc.utf8_trim_whitespace(dates), _MIDNIGHT, "")
         return pc.binary_join_element_wise(days, pc.utf8_trim_whitespace(times), " ")
+
+    def _zoned(self, column: pa.Array, zones: pa.Array | None) -> pa.Array:
+        """Return written times with the zone behind them that stands in a column or its name."""
+        if zones is None and not self.header.zone:
+            return column
+        zone = pa.scalar(self.header.zone) if zones is None else zones
+        both = pc.binary_join_element_wise(column, pc.utf8_trim_whitespace(zone), " ")
+        alone = pc.or_kleene(pc.is_null(both), pc.match_substring_regex(column, _NUMBER))
+        return pc.if_else(alone, column, both)
 
     def _how_times_are_written(
         self, column: pa.Array
@@ -129,10 +142,10 @@ class TimeCells:
         """Return times from seconds since 1970, or milli-, micro- or nanoseconds."""
         values = self._floats(column)
         for most, scale in SCALES[1:]:
-            large = pc.fill_null(pc.greater_equal(values, most / 1000), False)
+            large = pc.fill_null(pc.greater_equal(values, float(most // 1000)), False)
             if pc.any(large).as_py():
                 scaled = pc.divide(values, float(scale))
-                fits = pc.and_(large, pc.fill_null(pc.less(values, most), False))
+                fits = pc.and_(large, pc.fill_null(pc.less(values, float(most)), False))
                 values = pc.if_else(fits, scaled, values)
         return self._with_texts(_from_seconds(values), column, bad)
 
@@ -155,11 +168,18 @@ class TimeCells:
 
     def _text_times(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         """Return times from ISO 8601 and its like, and from dates in another order."""
+        try:
+            return _cast_time(column)
+        except pa.ArrowInvalid:
+            return self._otherwise_written(column, bad)
+
+    def _otherwise_written(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         text = pc.replace_substring_regex(
             pc.utf8_trim_whitespace(column), r"(:\d\d),(\d)", r"\1.\2"
         )
         self._decide_order(text)
-        plain = pc.replace_substring_regex(text, r" ?(?:UTC|GMT)$", "Z")
+        plain = pc.replace_substring_regex(text, r"(?i) ?(?:UTC|GMT|Z)$", "Z")
+        plain = pc.replace_substring_regex(plain, r" ([+-]\d\d:?\d\d)$", r"\1")
         if self._day_first is not None:
             order = r"\3-\2-\1" if self._day_first else r"\3-\1-\2"
             plain = pc.replace_substring_regex(plain, _DATED, order)

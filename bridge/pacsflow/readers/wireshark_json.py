@@ -40,17 +40,30 @@ def read(path: Path, quality: Quality) -> Iterator[pa.RecordBatch]:
 def _innermost(layers: dict[str, Any], layer: str, field: str) -> str | None:
     found = layers.get(layer)
     found = found[-1] if isinstance(found, list) and found else found
-    value = found.get(field) if isinstance(found, dict) else None
+    value = found.get(field) if isinstance(found, dict) else layers.get(field)
     value = value[-1] if isinstance(value, list) and value else value
     return value if isinstance(value, str) and value else None
+
+
+def _last(
+    names: tuple[str, ...], protocols: list[str], layers: dict[str, Any], field: str
+) -> str | None:
+    """Return which protocol a packet has, the innermost of them where it has several.
+
+    ``tshark -T json -e`` has no layers, but fields.
+    """
+    there = [name for name in names if name in layers or f"{name}.{field}" in layers]
+    inside = [name for name in reversed(protocols) if name in there]
+    return next(iter([*inside, *there]), None)
 
 
 def _row(packet: dict[str, Any]) -> tuple[Any, ...]:
     if packet is None:
         raise ValueError("its JSON is damaged, or nested too deep")
     layers = packet["_source"]["layers"]
-    network = "ip" if "ip" in layers else "ipv6"
-    proto = next((p for p in ("tcp", "udp") if p in layers), None)
+    protocols = (_innermost(layers, "frame", "frame.protocols") or "").split(":")
+    network = _last(("ip", "ipv6"), protocols, layers, "src") or "ipv6"
+    proto = _last(("tcp", "udp"), protocols, layers, "srcport")
     transport = proto or ""
     time, length = (
         _innermost(layers, "frame", "frame.time_epoch"),
@@ -62,7 +75,6 @@ def _row(packet: dict[str, Any]) -> tuple[Any, ...]:
     destination = _innermost(layers, network, f"{network}.dst")
     ports = [_innermost(layers, transport, f"{transport}.{end}port") for end in ("src", "dst")]
     stream = _innermost(layers, transport, f"{transport}.stream")
-    protocols = (_innermost(layers, "frame", "frame.protocols") or "").split(":")
     vlan = _innermost(layers, "vlan", "vlan.id")
     return (
         to_time(time),

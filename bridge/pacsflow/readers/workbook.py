@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers import sheet_cells
-from pacsflow.readers.arrays import strings
+from pacsflow.readers.arrays import booleans, strings
 from pacsflow.readers.cells import Cells, joined, needed
 from pacsflow.readers.columns import Header, read_header
 from pacsflow.readers.limits import exceeded, limits
@@ -72,7 +73,8 @@ class Sheet:
                     name: joined([_column(found, place, skip, rows) for place in places])
                     for name, places in asked.items()
                 }
-                yield Cells(np.arange(number + skip, number + rows, dtype=np.int64), made)
+                cells = Cells(np.arange(number + skip, number + rows, dtype=np.int64), made)
+                yield _without_empty(cells, found, skip)
 
     def preview(self, name: str) -> Iterator[pa.Array]:
         """Yield the whole of one column."""
@@ -205,6 +207,21 @@ def _sheet(name: str, columns: list[list[Any]], place: int, cells: Path) -> Shee
         if header is not None:
             return Sheet(name, header, row, cells, place)
     return None
+
+
+def _without_empty(cells: Cells, columns: list[list[Any]], skip: int) -> Cells:
+    """Leave out rows in which no cell at all has anything: spreadsheets leave such behind."""
+    bare = np.ones(len(cells.lines), dtype=np.bool_)
+    for column in cells.columns.values():
+        if not column.null_count:
+            return cells
+        bare &= pc.is_null(column).to_numpy(zero_copy_only=False)
+    for place in np.flatnonzero(bare).tolist():
+        bare[place] = all(column[skip + place] in {None, ""} for column in columns)
+    if not bare.any():
+        return cells
+    kept = {name: column.filter(booleans(~bare)) for name, column in cells.columns.items()}
+    return Cells(cells.lines[~bare], kept)
 
 
 def _column(columns: list[list[Any]], place: int, skip: int, rows: int) -> pa.Array:

@@ -1,26 +1,32 @@
-"""Reads Zeek's JSON logs, one object a line; types come from pacsflow's schemas, never guessed."""
+"""Reads Zeek's JSON logs, an object a row; types come from pacsflow's schemas, never guessed."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
 
 from pacsflow.errors import InputError
-from pacsflow.readers.blocks import blocks
+from pacsflow.readers import json_packets
+from pacsflow.readers.blocks import blocks, head
 from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.zeek_tsv import is_wanted
-from pacsflow.readers.zeek_values import converter, to_json_time
-from pacsflow.terms.log_fields import REQUIRED, TIME, ZEEK_LOGS, sensor_field
+from pacsflow.readers.zeek_values import converter
+from pacsflow.terms.log_fields import REQUIRED, TEXTS, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pacsflow.readers.blocks import Block
     from pacsflow.readers.quality import Quality
     from pacsflow.readers.sniff import Source
+
+UNSET = {"", "-", "(empty)"}
+"""What Zeek's tab-separated logs, and shippers that read them, write for nothing."""
+TOGETHER = 20_000
+"""So many objects are a batch."""
 
 
 class _Rows:
@@ -29,7 +35,7 @@ class _Rows:
     def __init__(self, log: str) -> None:
         self.schema = ZEEK_LOGS[log]
         self.fields = [
-            (n, to_json_time if t == TIME else converter(n, t), n in REQUIRED[log])
+            (n, converter(n, t), n in REQUIRED[log], t == TEXTS)
             for n, t in zip(self.schema.names, self.schema.types, strict=True)
         ]
         self.columns: list[list[Any]] = [[] for _ in self.fields]
@@ -78,8 +84,8 @@ def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch
     """
     judge = _Judge(source)
     logs = {source.log: _Rows(source.log)}
-    for block in blocks(source.path, quality):
-        _read_block(block, judge, logs, quality)
+    for some in _batches(source, quality):
+        _read_rows(some, judge, logs, quality)
         for log, rows in logs.items():
             batch = rows.batch()
             quality.rows += batch.num_rows
@@ -89,10 +95,22 @@ def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch
         raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
 
 
-def _read_block(block: Block, judge: _Judge, logs: dict[str, _Rows], quality: Quality) -> None:
-    for offset, raw in enumerate(block.data.split(b"\n")):
-        if not raw.strip() or raw.startswith(b"#"):
-            continue
+def _batches(source: Source, quality: Quality) -> Iterator[Iterator[tuple[int, Any]]]:
+    """Yield numbered rows, some together: lines, or the objects of an array or of printed JSON."""
+    if json_packets.are_lines(head(source.path)):
+        for block in blocks(source.path, quality):
+            lines = enumerate(block.data.split(b"\n"), block.line)
+            yield ((n, raw) for n, raw in lines if raw.strip() and not raw.startswith(b"#"))
+        return
+    numbered = enumerate(json_packets.objects(source.path), 1)
+    while some := list(islice(numbered, TOGETHER)):
+        yield iter(some)
+
+
+def _read_rows(
+    rows: Iterator[tuple[int, Any]], judge: _Judge, logs: dict[str, _Rows], quality: Quality
+) -> None:
+    for number, raw in rows:
         try:
             row, declared = plain_row(_object(raw))
             log = judge(declared, row)
@@ -103,10 +121,15 @@ def _read_block(block: Block, judge: _Judge, logs: dict[str, _Rows], quality: Qu
                 logs[log] = _Rows(log)
             logs[log].add(row)
         except ValueError as error:
-            quality.bad_row(block.line + offset, str(error))
+            quality.bad_row(number, str(error))
 
 
-def _object(raw: bytes) -> dict[str, Any]:
+def _object(raw: Any) -> dict[str, Any]:  # noqa: ANN401 - a line, or JSON
+    if isinstance(raw, dict):
+        return raw
+    if not isinstance(raw, bytes):
+        raise ValueError("expected a JSON object")  # noqa: TRY004 - every bad row is one error
+    raw = raw[max(0, raw.find(b"{")) :]  # a time and a tag may stand before it
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -119,9 +142,9 @@ def _object(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool]]) -> list[Any]:
+def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool, bool]]) -> list[Any]:
     values: list[Any] = []
-    for name, convert, required in fields:
+    for name, convert, required, several in fields:
         value = row.get(name)
         if value is None and name == "sensor":
             value = row.get(sensor_field(row) or "")
@@ -129,7 +152,9 @@ def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool]]) -> list[An
             outer, _, inner = name.partition(".")
             nested = row.get(outer)
             value = nested.get(inner) if isinstance(nested, dict) else None
-        if value is None:
+        if type(value) is list and len(value) == 1 and not several:
+            value = value[0]
+        if value is None or (type(value) is str and value in UNSET):
             if required:
                 raise ValueError(f"{name} is not set")
             values.append(None)

@@ -178,9 +178,10 @@ def read_logs(
 def is_wanted(source: Source, log: str, *, twin: bool) -> bool:
     """Say whether rows of `log` that stand in `source` are used.
 
-    Connections are hours of traffic, which only a source of conn.log is made into.
+    Connections are hours of traffic, which only a source of conn.log is made into, and which count
+    each connection once.
     """
-    if log not in ZEEK_LOGS or (twin and not source.twin):
+    if log not in ZEEK_LOGS or (twin and not source.twin and log != "conn"):
         return False
     return log == source.log or log not in {"conn", "frames", "sflow"}
 

@@ -58,27 +58,18 @@ def latest() -> int:
 
 
 SCALES = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000), (10**20, 1_000_000_000))
+"""Numbers below these are seconds, milli-, micro- or nanoseconds; in the years that are read none
+can be taken for another. Zeek's ``TS_MILLIS`` and shippers write them."""
 
 
-def to_json_time(value: object) -> int:
-    """Return microseconds since 1970 UTC, also of numbers of milli-, micro- or nanoseconds.
-
-    Zeek's ``TS_MILLIS`` and shippers write those; in the years that are read none can be taken for
-    another.
-    """
+def to_time(value: object) -> int:
+    """Return microseconds since 1970 UTC from numbers since then or ISO 8601 text."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"expected a time, found {str(value)[:40]!r}")  # noqa: TRY004 - a bad row
-    if isinstance(value, str):
-        return to_time(value)
-    scale = next((scale for most, scale in SCALES if abs(value) < most), 1)
-    return to_time(str(Decimal(str(value)) / scale)) if scale > 1 else to_time(value)
-
-
-def to_time(value: str | float) -> int:
-    """Return microseconds since 1970 UTC from epoch seconds or ISO 8601 text."""
     text = str(value)
     try:
         seconds = Decimal(text)
+        seconds /= next((scale for most, scale in SCALES if abs(seconds) < most), 1)
     except InvalidOperation:
         try:
             moment = datetime.fromisoformat(text)
@@ -166,11 +157,12 @@ def to_texts(value: object) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def to_address(value: str) -> str:
-    """Return an IPv4 or IPv6 address in its canonical text, without a zone."""
+    """Return an address in its canonical text, without a zone, and that of IPv4 where it is one."""
     try:
-        return str(ipaddress.ip_address(value.split("%", maxsplit=1)[0]))
+        found = ipaddress.ip_address(value.split("%", maxsplit=1)[0])
     except (ValueError, AttributeError):
         raise ValueError(f"expected an address, found {str(value)[:45]!r}") from None
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def converter(name: str, kind: pa.DataType) -> Callable[[Any], Any]:
