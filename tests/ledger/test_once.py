@@ -87,6 +87,25 @@ def test_the_last_word_on_a_long_connection_counts(ledger: Ledger, write: Write)
     assert sums(ledger) == (9001, 1)
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("json", [True, False])
+def test_what_only_a_twin_tells_counts_once(
+    ledger: Ledger, write: Write, together: bool, json: bool
+) -> None:
+    """conn_long.log knows a connection that goes on, the stream in JSON one that was left out."""
+    going_on = long_row(600, 5, 500), long_row(1200, 9, 900)
+    paths = [
+        write("logs/conn.log", tsv([rows(2)[1]])),
+        write("logs/conn_long.log", tsv(going_on).replace("#path\tconn", "#path\tconn_long")),
+    ]
+    if json:
+        told = [{**r, "ts": float(r["ts"])} for r in rows(3)[1:]]
+        paths.append(write("logs/json_streaming_conn.log", json_log(told)))
+    for path in [paths[0].parent] if together else reversed(paths):
+        add(ledger, path)
+    assert sums(ledger) == (900 + ONE * (1 + json), 2 + json)
+
+
 def test_a_log_of_which_a_part_was_taken_back_may_still_grow(ledger: Ledger, write: Write) -> None:
     first = write("conn_long.log", tsv([long_row(600, 5, 500)], close=False))
     add(ledger, first)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Write = Callable[[str, str | bytes], Path]
 
 DNS_FIELDS = {"ts": "time", "uid": "string", "id.orig_h": "addr", "query": "string"}
+NOTICE = tsv(["1772438400.0\tA"], path="notice", fields={"ts": "time", "note": "string"})
 DNS = tsv(["1772438400.0\tD1\t10.0.0.1\tpacs"] * 3, path="dns", fields=DNS_FIELDS)
 
 
@@ -59,20 +60,39 @@ def test_the_log_that_a_name_says(name: str, log: str) -> None:
 @pytest.mark.parametrize(
     ("twin", "content"),
     [
+        ("notice_alarm.log", NOTICE.replace("#path\tnotice", "#path\tnotice_alarm")),
+        ("json_streaming_notice.log", '{"_path": "notice", "ts": 1772438400.0, "note": "A"}\n'),
+        ("site.log", NOTICE.replace("#path\tnotice", "#path\tnotice_site")),
+    ],
+)
+def test_a_twin_counts_only_alone(write: Write, tmp_path: Path, twin: str, content: str) -> None:
+    write(f"both/{twin}", content)
+    write("both/notice.log", NOTICE)
+    found = find([tmp_path / "both"])
+    assert [source.path.name for source in found.sources] == ["notice.log"]
+    assert f"{twin} (its rows stand in notice.log)" in found.summary()
+    write(f"alone/{twin}", content)
+    assert [source.log for source in find([tmp_path / "alone"]).sources] == ["notice"]
+
+
+@pytest.mark.parametrize(
+    ("twin", "content"),
+    [
         ("conn_long.log", tsv([{}, {"duration": "9"}]).replace("#path\tconn", "#path\tconn_long")),
         ("conn_red.log", json_log([{"_path": "conn_red"}])),
         ("json_streaming_conn.log", json_log([{"_path": "conn"}])),
         ("lan.log", tsv([{}]).replace("#path\tconn", "#path\tconn_lan")),
     ],
 )
-def test_a_twin_counts_only_alone(write: Write, tmp_path: Path, twin: str, content: str) -> None:
+def test_a_twin_of_conn_is_read_beside_it(
+    write: Write, tmp_path: Path, twin: str, content: str
+) -> None:
+    """What only it tells counts; the ledger knows again what both tell."""
     write(f"both/{twin}", content)
     write("both/conn.log", tsv([{}]))
-    found = find([tmp_path / "both"])
-    assert [source.path.name for source in found.sources] == ["conn.log"]
-    assert f"{twin} (its rows stand in conn.log)" in found.summary()
-    write(f"alone/{twin}", content)
-    assert [source.log for source in find([tmp_path / "alone"]).sources] == ["conn"]
+    assert [source.log for source in find([tmp_path / "both"]).sources] == ["conn", "conn"]
+    rows, _ = rows_of(write("stream.log", tsv([{}]) + content if "#" in content else content))
+    assert len(rows["conn"]) >= 1
 
 
 def test_logs_of_several_kinds_put_behind_each_other(write: Write) -> None:
@@ -134,6 +154,7 @@ ONION = {
     "connection.state": "SF", "connection.history": "ShADadFf", "connection.bytes.missed": 0,
 }  # fmt: skip
 ROW = json.loads(json_log([{"ts": 1772438400.0}]))
+TIMELESS = {name: value for name, value in ROW.items() if name != "ts"}
 DIALECTS = {
     "corelight": {**ROW, "_path": "conn", "_system_name": "s1", "ts": "2026-03-02T08:00:00.000Z"},
     "milliseconds": {**ROW, "ts": 1772438400000},
@@ -145,6 +166,13 @@ DIALECTS = {
     "ecs nested": nested(ECS),
     "security onion": ONION,
     "security onion nested": nested(ONION),
+    "milliseconds as text": {**ROW, "ts": "1772438400000"},
+    "numbers as text": {name: str(value) for name, value in ROW.items()},
+    "kept raw": {"result": {"_raw": json.dumps(ROW), "sourcetype": "zeek_conn"}, "lastrow": True},
+    "its fields": {"result": {**ROW, "ts": 1772438400, "_time": "2026-03-02T08:00:00+00:00"}},
+    "its time": {"result": {**TIMELESS, "_time": "2026-03-02T08:00:00+00:00"}},
+    "a body": {"timestamp": "x", "body": json.dumps(ROW)},
+    "lists of one": {name: [value] for name, value in ROW.items()},
     "search engine": {"_index": "so-zeek", "_source": nested(ONION)},
     "message": {"@timestamp": "x", "event": {"dataset": "zeek.conn"}, "message": json.dumps(ROW)},
     "object": {"@timestamp": "x", "event": {"dataset": "zeek.connection"}, "zeek": ROW},
@@ -163,6 +191,45 @@ def test_json_as_distributions_write_it(write: Write, dialect: str) -> None:
         assert (row["orig_ip_bytes"], row["resp_ip_bytes"]) == (1400, 420)
         assert (row["orig_pkts"], row["resp_pkts"], row["duration"]) == (10, 8, 1.5)
         assert (row["service"], row["conn_state"]) == ("dicom", "SF")
+
+
+LAYOUTS = {
+    "an array": json.dumps([ROW, {**ROW, "uid": "C2"}]),
+    "an array of lines": f"[\n{json.dumps(ROW)},\n{json.dumps(ROW)}\n]\n",
+    "a printed array": json.dumps([ROW, ROW], indent=2),
+    "printed objects": json.dumps(ROW, indent=2) + "\n" + json.dumps(ROW, indent=2) + "\n",
+    "hits": json.dumps([{"_index": "a", "_source": ROW}] * 2, indent=4),
+    "behind a time": f"<13>Mar  2 08:00:00 sensor zeek: {json.dumps(ROW)}\n" * 2,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_json_however_it_is_laid_out(write: Write, layout: str) -> None:
+    for name in ("conn.log", "export.json"):
+        rows, quality = rows_of(write(f"{name}/{name}", LAYOUTS[layout]))
+        assert quality.examples == []
+        assert [row["orig_ip_bytes"] for row in rows["conn"]] == [1400, 1400]
+
+
+def test_nothing_is_written_in_several_ways(write: Write) -> None:
+    for nothing in (None, "-", "", "(empty)"):
+        row = {**ROW, "service": nothing, "orig_ip_bytes": nothing}
+        rows, quality = rows_of(write("conn.log", json.dumps(row) + "\n"))
+        assert (rows["conn"][0]["service"], rows["conn"][0]["orig_ip_bytes"]) == (None, None)
+        assert quality.unreadable == 0
+    rows, _ = rows_of(write("conn.log", tsv([{"service": "(empty)"}, {}])))
+    assert [row["service"] for row in rows["conn"]] == [None, "dicom"]
+
+
+def test_an_association_keeps_its_fields_under_a_shippers_names(write: Write) -> None:
+    row = {
+        "@timestamp": "2026-03-02T08:00:00Z", "event": {"dataset": "zeek.dicom"},
+        "source": {"ip": "::ffff:10.0.0.1"}, "destination": {"ip": "10.0.0.2"},
+        "zeek": {"session_id": "C1", "dicom": {"calling_ae": "CT1", "store_rq": 5}},
+    }  # fmt: skip
+    rows, _ = rows_of(write("dicom.json", json.dumps(row) + "\n"))
+    (found,) = rows["dicom"]
+    assert (found["id.orig_h"], found["calling_ae"], found["store_rq"]) == ("10.0.0.1", "CT1", 5)
 
 
 def packed(how: str, data: bytes) -> bytes:
@@ -226,12 +293,21 @@ def test_links_are_followed_once(write: Write, tmp_path: Path) -> None:
     assert "leads nowhere" in str(find([tmp_path / "logs"]).problems[0])
 
 
-def test_a_name_in_any_encoding(tmp_path: Path) -> None:
-    path = os.fsencode(tmp_path) + b"/conn.\xff\xfe.log"
-    with open(path, "wb") as file:  # noqa: PTH123 - a name that is no text
-        file.write(tsv([{}]).encode())
-    (source,) = find([tmp_path]).sources
-    assert len(rows_of(source.path)[0]["conn"]) == 1
+def test_a_name_in_any_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pacsflow.cli import main
+
+    for name in (b"conn.\xff\xfe.log", b"conn.\x1b[31m\n.log", b"conn.%s*[a].log"):
+        path = os.fsencode(tmp_path) + b"/logs/" + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - no text
+        with open(path, "wb") as file:  # noqa: PTH123 - a name that is no text
+            file.write(tsv([{"uid": name.hex()}]).encode() + name)
+    book = str(tmp_path / "ledger")
+    for _ in range(2):
+        assert main(["ingest", str(tmp_path / "logs"), "--ledger", book]) == 0
+    assert main(["report", "--ledger", book, "--no-forecast", "--format", "json"]) == 0
+    written = capsys.readouterr()
+    assert "3 were in it already" in written.out
+    assert "\x1b" not in written.out + written.err
 
 
 def test_what_is_no_log_is_counted_by_kind(write: Write, tmp_path: Path) -> None:
@@ -240,13 +316,15 @@ def test_what_is_no_log_is_counted_by_kind(write: Write, tmp_path: Path) -> None
         write(f"logs/old{n}.tar.gz", gzip.compress(b"x"))
         write(f"logs/app{n}.log", "words\n")
         write(f"logs/notes{n}.txt", "\n\n")
+        write(f"logs/.old{n}", "words\n")
+        write(f"logs/disguised{n}.log", b"PK\x03\x04" + bytes(90))
     write("logs/conn.log", tsv([{}]))
     found = find([tmp_path / "logs"])
     assert len(found.sources) == 1
     assert len(found.problems) == 5
     assert found.passed == {
-        "files of Zeek's own": 30, "archives (unpack them first)": 30, "other files (.log)": 25,
-        "other files (.txt)": 30,
+        "files of Zeek's own": 30, "archives (unpack them first)": 60, "other files (.log)": 25,
+        "other files (.txt)": 30, "hidden files": 30,
     }  # fmt: skip
     assert len(found.summary().splitlines()) == 1
 

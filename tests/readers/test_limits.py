@@ -88,14 +88,17 @@ def test_rows_that_cannot_be_read_without_end(write: Write, raised: Callable[[st
 
 
 def test_json_nested_without_end(write: Write, raised: Callable[[str], None]) -> None:
-    nested = b'[{"_source":' + b'{"a":' * 100_000 + b"}" * 100_001 + b"]"
+    packet = b'[{"_source":{"layers":'
+    nested = packet + b'{"a":' * 100_000 + b"}" * 100_002 + b"]"
     with pytest.raises(InputError, match="damaged, or nested too deep"):
         rows_of(write("a.json", nested))
     quality = rows_of(write("conn.log", json_log([{}]) + '{"ts":' + "[" * 50_000 + "\n"))
     assert (quality.rows, quality.unreadable) == (1, 1)
     raised("object=100000")
     with pytest.raises(InputError, match="limit object=100000"):
-        rows_of(write("b.json", b'[{"_source":' + b'{"a":' * 1_000_000))
+        rows_of(write("b.json", packet + b'{"a":' * 1_000_000))
+    with pytest.raises(InputError, match="no line is a row of a Zeek log"):
+        rows_of(write("c.json", b'[{"_source":' + b'{"a":' * 1_000_000))
 
 
 HEADER = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -47,6 +48,14 @@ def moments(path: Path, **options: Any) -> list[str]:
         ("13/4/2020 12:05 AM", "2020-04-13 00:05:00"),
         ("4/13/20 3:05", "2020-04-13 03:05:00"),
         ("1585758593150", "2020-04-01 16:29:53"),
+        ("1585758593150479", "2020-04-01 16:29:53"),
+        ("1585758593150479000", "2020-04-01 16:29:53"),
+        ("2020-04-01 13:29:53 \u221203:00", "2020-04-01 16:29:53"),
+        ("Apr  1, 2020 16:29:53.150479000 America/Sao_Paulo", "2020-04-01 19:29:53"),
+        ("Wed Apr  1 16:29:53 2020", "2020-04-01 16:29:53"),
+        ("Wed Apr  1 16:29:53 UTC 2020", "2020-04-01 16:29:53"),
+        ("01/Apr/2020:16:29:53 -0300", "2020-04-01 19:29:53"),
+        ("30-11-25 16:29:53", "2025-11-30 16:29:53"),
     ],
 )
 def test_ways_to_write_a_moment(tmp_path: Path, written: str, utc: str) -> None:
@@ -54,7 +63,7 @@ def test_ways_to_write_a_moment(tmp_path: Path, written: str, utc: str) -> None:
     assert moments(path) == [utc]
 
 
-@pytest.mark.parametrize("zone", ["CST", "IST", "BST", "PST", "Hora oficial"])
+@pytest.mark.parametrize("zone", ["CST", "IST", "BST", "PST", "AMT", "Hora oficial"])
 def test_zones_that_mean_several_things_cost_their_row(tmp_path: Path, zone: str) -> None:
     path = table(tmp_path / "a.csv", "Time\tSource\tLength",
                  f"Apr  1, 2020 16:29:53 {zone}\t10.0.0.1\t60",
@@ -62,6 +71,34 @@ def test_zones_that_mean_several_things_cost_their_row(tmp_path: Path, zone: str
     rows, quality = frames(path)
     assert len(rows) == 1
     assert f"line 2: the zone '{zone}' is not the same everywhere" in quality.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Time\tTime zone", "2020-04-01 13:29:53\t-03:00"),
+        ("Time\tFuso", "2020-04-01 13:29:53\tAmerica/Sao_Paulo"),
+        ("Time (UTC-3)\tx", "2020-04-01 13:29:53\t"),
+        ("Time [CEST]\tx", "2020-04-01 18:29:53\t"),
+        ("Data\tHora (America/Sao_Paulo)", "01/04/2020\t13:29:53"),
+        ("Time (UTC)\tx", "2020-04-01 16:29:53\t"),
+    ],
+)
+def test_a_zone_beside_the_time_is_believed(tmp_path: Path, header: str, cells: str) -> None:
+    path = table(tmp_path / "a.csv", f"{header}\tSource\tLength", f"{cells}\t10.0.0.1\t60")
+    assert moments(path) == ["2020-04-01 16:29:53"]
+
+
+def test_a_unit_is_no_zone_and_a_year_of_two_digits_stands_last(tmp_path: Path) -> None:
+    rows, quality = frames(table(tmp_path / "a.csv", "Time (ms),Source,Length", "12.5,10.0.0.1,60"))
+    assert rows[0]["ts"] is None
+    assert "there is no column Time" in quality.notes[0]
+    path = table(
+        tmp_path / "b.csv", "Time,Source,Length", "26-03-02 08:00,a,1", "31-12-25 08:00,a,2"
+    )
+    rows, quality = frames(path)
+    assert [row["length"] for row in rows] == [2]
+    assert "the year of '26-03-02 08:00' may stand first or last" in quality.examples[0]
 
 
 def test_the_whole_column_decides_on_day_and_month(tmp_path: Path) -> None:
@@ -122,6 +159,13 @@ def test_seconds_of_any_size_and_days_where_the_header_says_so(tmp_path: Path) -
         ("Source\tTamanho", ["60,0", "1.514"], [60, 1514]),
         ("Source\tLength", ["1 514", "1 514"], [1514, 1514]),
         ("Source\tLength", ["1.514", "1,514", "60"], [60]),
+        ("Source\tLength", ["1.000", "60"], [1000, 60]),
+        ("Source\tLength", ["60.000", "590.000"], [60, 590]),
+        (
+            "Source\tLength",
+            ["1\u2009514", "1\u2019514", "1\u202f514", "60"],
+            [1514, 1514, 1514, 60],
+        ),
     ],
 )
 def test_the_column_decides_what_a_sign_means(
@@ -133,6 +177,89 @@ def test_the_column_decides_what_a_sign_means(
     assert [row["length"] for row in rows] == lengths
     assert quality.unreadable == len(cells) - len(lengths)
     assert any("contradict" in note for note in quality.notes) == (len(lengths) < len(cells))
+
+
+def test_seconds_before_a_reference_count_too(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "Time,Source,Length", "-1.5,10.0.0.1,60", "2.5,10.0.0.1,-60")
+    rows, quality = frames(path, start=datetime(2026, 3, 2, tzinfo=UTC))
+    assert [row["ts"].isoformat()[:19] for row in rows] == ["2026-03-01T23:59:58"]
+    assert quality.examples == ["line 3: expected a number in length, found '-60'"]
+
+
+FIELDS = "frame.time_epoch ip.src ip.dst ipv6.src ipv6.dst frame.protocols frame.len"
+
+
+@pytest.mark.parametrize(
+    ("separator", "aggregator"), [("\t", ","), (",", ";"), ("^", " "), (" ", ",")]
+)
+def test_however_tshark_separates(tmp_path: Path, separator: str, aggregator: str) -> None:
+    outer, inner = ("172.16.0.1", "172.16.0.2"), ("10.0.0.1", "10.0.0.2")
+    hosts = [aggregator.join(pair) for pair in zip(outer, inner, strict=True)]
+    rows, quality = frames(
+        table(
+            tmp_path / "a.csv",
+            FIELDS.replace(" ", separator),
+            separator.join(
+                ["1772438400.5", *hosts, "", "", "eth:ip:udp:ip:tcp", f"90{aggregator}90"]
+            ),
+            separator.join(["1772438400.5", *inner, "::1", "::2", "eth:ipv6:ip:tcp", "80"]),
+            separator.join(["1772438400.5", *outer, "::1", "::2", "eth:ip:ipv6:tcp", "70"]),
+        )
+    )
+    assert quality.examples == []
+    assert [(row["id.orig_h"], row["length"]) for row in rows] == [
+        ("10.0.0.1", 90), ("10.0.0.1", 80), ("::1", 70)
+    ]  # fmt: skip
+
+
+def test_what_tshark_leaves_open_is_said(tmp_path: Path) -> None:
+    names = ["frame.time_epoch", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "frame.len"]
+    table(tmp_path / "a.csv", ",".join(names), "1772438400.5,10.0.0.1,10.0.0.2,::1,::2,60")
+    assert "one within the other" in frames(tmp_path / "a.csv")[1].notes[0]
+    names = ["'frame.time_epoch'", "'eth.src'", "'frame.len'"]
+    path = table(tmp_path / "b.csv", ",".join(names), "'1772438400.5','00:11:22:33:44:55','60'")
+    quality = Quality()
+    rows = [row for _, batch in read(recognise(path), quality) for row in batch.to_pylist()]
+    assert rows[0]["length"] == 60
+    assert quality.notes[-1] == "1 frames without addresses, in no host's total"
+
+
+def test_addresses_and_ports_are_a_conversation_where_no_stream_is_told(tmp_path: Path) -> None:
+    names = "frame.time_epoch,ip.src,tcp.srcport,ip.dst,tcp.dstport,frame.len"
+    path = table(tmp_path / "a.csv", names, "1772438400.5,10.0.0.1,4000,10.0.0.2,104,60",
+                 "1772438400.6,10.0.0.2,104,10.0.0.1,4000,60",
+                 "1772438400.7,10.0.0.1,4001,10.0.0.2,104,60")  # fmt: skip
+    flows = [row["flow"] for row in frames(path)[0]]
+    assert flows[0] == flows[1] != flows[2]
+
+
+def test_tables_of_flows_and_doubled_columns(tmp_path: Path) -> None:
+    flows = table(tmp_path / "a.csv", "Time,Source,Destination,Packets,Bytes", "1,a,b,5,700")
+    with pytest.raises(InputError, match="not a Zeek log"):
+        recognise(flows)
+    path = table(tmp_path / "b.csv", "Source,Length,Source,Length", "a,60,b,70")
+    rows, quality = frames(path)
+    assert [row["length"] for row in rows] == [60]
+    assert "there are several columns Length: the first was read" in quality.notes
+
+
+def test_line_ends_of_old_macs(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"Source,Length\r10.0.0.1,60\r10.0.0.2,70\r")
+    rows, _ = frames(path)
+    assert [row["length"] for row in rows] == [60, 70]
+    assert recognise(path).log == "frames"
+
+
+def test_which_rows_are_frames_does_not_follow_from_the_question(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "Time,Source,Length", "2026-03-02 08:00,a,60", ",,60",
+                 "Total,,60", "2026-03-02 08:00 IST,a,60")  # fmt: skip
+    for columns in (None, ["id.orig_h"], ["length", "id.orig_h"]):
+        rows, quality = frames(path, columns=columns)
+        assert (len(rows), quality.unreadable) == (1, 3)
+    dates = table(tmp_path / "b.csv", "Time,Source,Length", "2/3/2026 8:00,a,60", ",,60")
+    rows, quality = frames(dates, columns=["id.orig_h"])
+    assert (len(rows), quality.unreadable) == (1, 1)
 
 
 def test_fields_of_tshark(tmp_path: Path) -> None:

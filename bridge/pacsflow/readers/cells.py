@@ -157,7 +157,8 @@ class Converter:
         if len(asked) < 2:
             return 0
         both = pc.and_(*(pc.is_valid(batch[name]) for name in asked))
-        return batch.num_rows - int(pc.sum(both).as_py() or 0)
+        named: int = pc.sum(both).as_py() or 0
+        return int(batch.num_rows) - named
 
     def _columns(self, cells: Cells, bad: dict[int, str]) -> dict[str, pa.Array]:
         columns = dict(cells.columns)
@@ -183,15 +184,14 @@ class Converter:
 
     def _times(self, columns: Mapping[str, pa.Array], bad: dict[int, str]) -> pa.Array:
         """Return times; where nobody asks for them, rows without any are no frames either."""
-        cells = [columns.get(name) for name in NEEDS["ts"]]
         if self._timed:
-            return self.times(*cells, bad)
+            return self.times(columns, bad)
         if self._readable:
             try:
-                return self.times(*cells, bad)
+                return self.times(columns, bad)
             except InputError:
                 self._readable = False
-        told = cells[0] if cells[0] is not None else cells[1]
+        told = columns["ts" if "ts" in columns else "date"]
         for place in np.flatnonzero(pc.is_null(told).to_numpy(zero_copy_only=False)).tolist():
             bad.setdefault(place, "expected a time between 1990 and 2100, found 'nothing'")
         return pa.nulls(len(told))

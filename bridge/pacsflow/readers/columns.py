@@ -80,7 +80,7 @@ FLOWS = {
     "tramas", "pakete", "orig pkts", "resp pkts",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
-_ZONED = re.compile(r"(.+?) ?[(\[](.+)[)\]]")
+_ZONED = re.compile(r"[\"']?(.+?)\s*[(\[](.+)[)\]][\"']?")
 
 
 def normalise(name: str) -> str:
@@ -140,7 +140,7 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
 
     Nor is a table one of frames whose rows say how many packets they are.
     """
-    plain, zone = _without_zones([normalise(name) for name in names])
+    plain, zone = _without_zones(names)
     places: dict[str, tuple[int, ...]] = {}
     twice: list[str] = []
     for column, ranks in PLACES.items():
@@ -159,14 +159,15 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
     )  # fmt: skip
 
 
-def _without_zones(plain: list[str]) -> tuple[list[str], str]:
-    """Return names without the zone that some have behind them, and that zone."""
+def _without_zones(names: list[str]) -> tuple[list[str], str]:
+    """Return names as they are compared, without the zone behind some, and that zone."""
     made, zone = [], ""
-    for name in plain:
-        found = _ZONED.fullmatch(name)
-        if found and (found[1] in PLACES["ts"] or found[1] in PLACES["date"]):
-            told = found[2].replace(" ", "-") if found[2][:3] in {"utc", "gmt"} else found[2]
-            if is_zone(told):
-                name, zone = found[1], told  # noqa: PLW2901 - as it is read
-        made.append(name)
+    for name in names:
+        found = _ZONED.fullmatch(name.strip())
+        bare = normalise(found[1]) if found else ""
+        if found and (bare in PLACES["ts"] or bare in PLACES["date"]) and is_zone(found[2]):
+            zone = found[2]
+            made.append(bare)
+        else:
+            made.append(normalise(name))
     return made, zone

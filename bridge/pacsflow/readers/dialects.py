@@ -84,12 +84,11 @@ def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], o
         return row, declared
     made: dict[str, Any] = {}
     for name, places in _places(declared).items():
-        value = next((v for p in places if (v := _at(row, p)) is not None), None)
+        value = next((v for p in places if (v := _at(row, p)) is not None), row.get(name))
         if value is not None:
             made[name] = value
     duration = _at(row, "event.duration")
-    if duration is not None:
-        made["duration"] = _seconds(row, duration)
+    made["duration"] = row.get("duration") if duration is None else _seconds(row, duration)
     return made, declared
 
 

@@ -156,7 +156,7 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=256)
 def _fixed(text: str) -> timedelta:
     zone = text.strip().strip("()")
-    found = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", zone)
+    found = re.fullmatch(r"(?i:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?", zone)
     if found:
         minutes = int(found[2]) * 60 + int(found[3] or 0)
         if minutes > 14 * 60:

@@ -124,9 +124,13 @@ def recognise(path: Path) -> Source:
         return Source(path, Format.TABLE, "frames")
     if b'{"' in text.split(b"\n", 1)[0]:
         return _zeek_json(path, text)
+    raise _unknown(path, start)
+
+
+def _unknown(path: Path, start: bytes) -> InputError:
     if start.startswith(ARCHIVES) or start[257:262] == b"ustar":
-        raise InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
-    raise InputError(
+        return InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
+    return InputError(
         path,
         "not a Zeek log, a capture, a Wireshark export or a table of frames",
         hint="pacsflow reads Zeek TSV and JSON logs, pcap, pcapng, csv, xlsx and tshark -T json",

@@ -18,7 +18,7 @@ from pacsflow.readers.zeek_values import EARLIEST, SCALES, latest
 from pacsflow.terms.log_fields import TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pacsflow.readers.columns import Header
     from pacsflow.readers.quality import Quality
@@ -64,15 +64,13 @@ class TimeCells:
     _joined: bool | None = field(default=None, init=False)
     _numbers: NumberCells | None = field(default=None, init=False)
 
-    def __call__(
-        self,
-        times: pa.Array | None,
-        dates: pa.Array | None,
-        zones: pa.Array | None,
-        bad: dict[int, str],
-    ) -> pa.Array:
-        """Return times; places of cells that hold none go to `bad`, with what was expected."""
-        column = self._zoned(self._one_column(times, dates), zones)
+    def __call__(self, columns: Mapping[str, pa.Array], bad: dict[int, str]) -> pa.Array:
+        """Return times; places of cells that hold none go to `bad`, with what was expected.
+
+        Of a table's columns ``ts``, ``date`` and ``zone`` one of the first two has to be there.
+        """
+        column = self._one_column(columns.get("ts"), columns.get("date"))
+        column = self._zoned(column, columns.get("zone"))
         if self._read is None:
             self._read = self._how_times_are_written(column)
         made = self._read(column, bad)

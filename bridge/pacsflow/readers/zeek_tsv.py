@@ -368,6 +368,9 @@ def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> p
     if name in ADDRESSES:
         return _addresses(column)
     if pa.types.is_string(kind):
+        nothing = pc.equal(column, header.empty)
+        if pc.any(nothing).as_py():
+            column = pc.if_else(pc.fill_null(nothing, False), pa.scalar(None, kind), column)
         return _unescaped(column)
     if pa.types.is_int32(kind):
         _within(column, 0, 65535)
@@ -480,6 +483,8 @@ def _value(
             return [unescape(to_text(item)) for item in cell.split(header.set_separator)]
         if convert is to_counts:
             return convert(cell, header.set_separator)
+        if cell == header.empty and convert is to_text:
+            return None
         value = convert(cell)
         return unescape(value) if convert is to_text else value
     except ValueError as error:

@@ -7,7 +7,7 @@ import math
 import re
 import time
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,9 @@ def to_time(value: object) -> int:
     text = str(value)
     try:
         seconds = Decimal(text)
-        seconds /= next((scale for most, scale in SCALES if abs(seconds) < most), 1)
-    except InvalidOperation:
+        if seconds >= SCALES[0][0]:
+            seconds /= next((scale for most, scale in SCALES if seconds < most), 1)
+    except (InvalidOperation, Overflow):
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.series import IMAGING
+from pacsflow.printable import escape_controls
 from pacsflow.series import HOUR
 from pacsflow.terms import message
 from pacsflow.week import sample_notes
@@ -81,7 +82,7 @@ def _within(entry: Entry, week: Week) -> bool:
 
 def _read(entry: Entry) -> SourceFile:
     return SourceFile(
-        name=Path(entry.path).name,
+        name=escape_controls(Path(entry.path).name),
         kind=entry.kind,
         sha256=entry.sha256,
         size_bytes=entry.size,
@@ -99,7 +100,8 @@ def _not_read(error: InputError) -> SourceFile:
     problem = error.problem + (f" ({error.hint})" if error.hint else "")
     if error.line is not None:
         problem = f"line {error.line}: {problem}"
-    return SourceFile(Path(error.path).name, NOT_READ, "", 0, 0, 0, None, None, problem=problem)
+    name = escape_controls(Path(error.path).name)
+    return SourceFile(name, NOT_READ, "", 0, 0, 0, None, None, problem=escape_controls(problem))
 
 
 def _notes(
