@@ -26,7 +26,7 @@ def _markdown(text: str) -> str:
 
 
 def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = False) -> str:
-    """Return the week's coverage, its five sentences and the status by area.
+    """Return the week's coverage, its three sentences and the status by area.
 
     Parameters
     ----------
@@ -93,7 +93,8 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         if report.provenance.simulated:
             lines += [f"> **{simulated}**", ""]
         lines += [quality, ""]
-        lines += [f"- **{s.question}:** {s.answer}" for s in teller.sentences()]
+        told = (*teller.sentences(), teller.next_week())
+        lines += [f"- **{s.question}:** {s.answer}" for s in told]
         lines += ["", f"| | {area_head} | {state_head} | |", "|---|---|---|---|"]
         lines += [
             f"| {mark} | {area[:1].upper()}{area[1:]} | {state} | {reason} |"
@@ -104,7 +105,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     if report.provenance.simulated:
         lines.append(f"*** {simulated} ***")
     lines += ["", *_wrapped(quality), ""]
-    for sentence in teller.sentences():
+    for sentence in (*teller.sentences(), teller.next_week()):
         lines += _wrapped(sentence.answer, f"{sentence.question}: ", "  ")
     lines += ["", _("Status by area")]
     width = max((len(area) + len(state) for _mark, area, state, _why in lights), default=0) + 2

@@ -10,12 +10,19 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    PackageLoader,
+    StrictUndefined,
+    pass_context,
+)
 from jinja2 import __version__ as jinja_version
 from markupsafe import Markup, escape
 
 from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import area_names, words
+from pacsflow.words.glossary import OF_LABELS, glossary
 from pacsflow.words.language import Language
 from pacsflow.words.saying import (
     byte_basis_said,
@@ -26,13 +33,14 @@ from pacsflow.words.saying import (
     reason_said,
     title_said,
 )
-from pacsflow.words.sentences import Teller
+from pacsflow.words.sentences import Sentence, Teller
+from pacsflow.words.statuses import status_said
 from pacsflow.words.text import cleaned, prose, shorten
 
 from . import charts, flowmap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pacsflow.report.weekly import WeeklyReport
@@ -72,7 +80,6 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         loader=PackageLoader("pacsflow_reports"),
         autoescape=True,
         undefined=StrictUndefined,
-        optimized=False,  # a folded 'new'|word would keep the language that compiled it first
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
@@ -81,25 +88,27 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
     made.install_gettext_translations(  # type: ignore[attr-defined]
         language.translations, newstyle=True
     )
-    made.filters.update(
-        bytes=language.bytes,
-        number=language.number,
-        percent=language.percent,
-        signed=language.signed,
-        seconds=language.duration,
-        moment=language.moment,
-        stamp=language.stamp,
-        day=language.day,
-        hour=language.hour,
-        shorten=shorten,
-        prose=prose,
-        party=party_name,
-        fixed=_fixed,
-        word=words(language),
-        told=lambda message: message_said(message, language),
-        said=lambda finding: finding_said(finding, language),
-        capitalise=lambda text: text[:1].upper() + text[1:],
-    )
+    filters: dict[str, Callable[..., Any]] = {
+        "bytes": language.bytes,
+        "number": language.number,
+        "percent": language.percent,
+        "signed": language.signed,
+        "seconds": language.duration,
+        "moment": language.moment,
+        "stamp": language.stamp,
+        "day": language.day,
+        "hour": language.hour,
+        "shorten": shorten,
+        "prose": prose,
+        "party": party_name,
+        "fixed": _fixed,
+        "word": words(language),
+        "told": lambda message: message_said(message, language),
+        "said": lambda finding: finding_said(finding, language),
+        "status": lambda label: status_said(label, language),
+        "capitalise": lambda text: text[:1].upper() + text[1:],
+    }
+    made.filters |= {name: _never_folded(function) for name, function in filters.items()}
     made.globals.update(
         lang=language,
         amount=language.amount,
@@ -108,16 +117,32 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         span=language.span,
         models=lambda names: models_said(names, language) if names else "",
         byte_basis=lambda origin: byte_basis_said(origin, language),
+        glossary=lambda: glossary(language),
+        glossary_of=OF_LABELS,
+        much_better=much_better,
         verdict_alone=lambda curve: verdict_alone(curve, language),
     )
     return language, made
+
+
+def _never_folded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep Jinja from calling a filter while it compiles.
+
+    Compiled templates are kept: ``'new'|word`` would say what the first reader's language says.
+    """
+
+    @pass_context
+    def called(_context: object, *values: object, **named: object) -> object:
+        return function(*values, **named)
+
+    return called
 
 
 def _compiled() -> FileSystemBytecodeCache | None:
     """Return where Jinja keeps compiled templates: a folder that is this user's alone."""
     try:
         # Jinja knows a changed template, and another Python, but not another Jinja.
-        return FileSystemBytecodeCache(pattern=f"pacsflow-jinja-{jinja_version}-unfolded-%s")
+        return FileSystemBytecodeCache(pattern=f"pacsflow-jinja-{jinja_version}-2-%s")
     except (OSError, RuntimeError):
         return None
 
@@ -304,8 +329,23 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
             report.coverage.files, key=lambda f: (not f.problem, not f.unreadable_rows)
         )[:ROWS],
         "forecasts": forecasts(report, curves, language),
+        "nearly_all": is_nearly_all_imaging(report),
         "inferred_note": inferred_note(report, language),
     }
+
+
+def _answer(sentence: Sentence) -> tuple[str, Markup]:
+    return sentence.question, Markup(sentence.answer)  # noqa: S704 - escaped by the teller
+
+
+IMAGING_ALONE = 0.95
+"""From this share of all bytes on, tables of all traffic would say again what imaging's say."""
+
+
+def is_nearly_all_imaging(report: WeeklyReport) -> bool:
+    """Say whether all traffic is, but for little, imaging traffic."""
+    totals = report.totals
+    return totals.imaging_bytes.value >= IMAGING_ALONE * totals.bytes.value > 0
 
 
 def row_numbers(report: WeeklyReport) -> dict[str, int]:
@@ -332,6 +372,7 @@ def contents(language: Language) -> list[tuple[str, str]]:
         ("forecast", _("Forecast")),
         ("data", _("Data quality")),
         ("method", _("Method")),
+        ("glossary", _("Glossary")),
     ]
 
 
@@ -355,6 +396,16 @@ def forecasts(
         found += [(f"{name} ←", flow.curve_in), (f"{name} →", flow.curve_out)]
     found += [(item.modality, item.curve) for item in report.modalities[:ROWS] if item.curve]
     return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
+
+
+MUCH = 0.95
+"""A forecast whose error is at most this share of repeating last week's is good."""
+
+
+def much_better(curve: Curve) -> bool:
+    """Say whether a forecast is worth more than last week's hours by more than a little."""
+    naive = curve.mase_naive168
+    return curve.mase is not None and naive is not None and curve.mase <= MUCH * naive
 
 
 def verdict_alone(curve: Curve, language: Language) -> str:
@@ -522,7 +573,8 @@ def render_html(
     template = templates.get_template("report.html.jinja")
     html = template.render(
         **_context(report, language),
-        sentences=[(s.question, Markup(s.answer)) for s in teller.sentences()],  # noqa: S704 - escaped by the teller
+        next_week=_answer(teller.next_week()),
+        sentences=[_answer(s) for s in teller.sentences()],
         title=title_said(report, language),
         reason=lambda status: reason_said(status, report, language),
         areas=area_names(language),

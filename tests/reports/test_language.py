@@ -112,7 +112,17 @@ def test_percent_never_rounds_something_to_nothing() -> None:
     assert language.percent(0.01) == f"<{NBSP}0,1{NBSP}%"
     assert language.percent(0) == f"0{NBSP}%"
     assert language.percent(7.25) == f"7,2{NBSP}%"
-    assert language.percent(99.5) == f"100{NBSP}%" or language.percent(99.5) == f"99{NBSP}%"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(99.4, "99"), (99.5, "99.5"), (99.87, "99.8"), (99.999_999, "99.9"), (100, "100"),
+     (100.4, "100"), (99.97, "99.9")],
+)  # fmt: skip
+def test_what_is_not_all_is_never_all(value: float, said: str) -> None:
+    assert Language().percent(value) == f"{said}{NBSP}%"
+    assert Language().percent(value, 0) == f"{said}{NBSP}%"
+    assert Language().percent(value, 1).startswith("100") is (value >= 100)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +190,9 @@ def test_a_language_is_added_by_one_file(tmp_path: Path, monkeypatch: pytest.Mon
     folder = tmp_path / "locale" / "es" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     text = catalogue.read_text("utf-8").replace("Language: pt_BR", "Language: es")
-    (folder / "pacsflow.po").write_text(text.replace("Situação", "Situación"), "utf-8")
+    (folder / "pacsflow.po").write_text(text.replace("O que mudou", "Lo que cambió"), "utf-8")
     monkeypatch.setattr(language_module, "files", lambda _package: tmp_path)
     assert languages() == ("en", "es")
     spanish = Language("es")
-    assert spanish.gettext("State") == "Situación"
+    assert spanish.gettext("What is different") == "Lo que cambió"
     assert spanish.bytes(4.21e12) == f"4,21{NBSP}TB"

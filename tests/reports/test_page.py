@@ -39,6 +39,7 @@ SECTIONS = [
     "forecast",
     "data",
     "method",
+    "glossary",
 ]
 
 
@@ -171,12 +172,11 @@ def test_questions_are_answered_in_order_on_the_first_screen() -> None:
         for text in (
             "Simulated data.</b>",
             'class="quality',
-            ">State<",
-            ">Traffic<",
-            ">Changes<",
-            ">Next week<",
-            ">To do<",
+            ">What happened<",
+            ">What is different<",
+            ">What to do<",
             "Status by area",
+            "<b>Next week:</b>",
             'id="imaging-w"',
             'id="findings"',
         )

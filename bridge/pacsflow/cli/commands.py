@@ -27,7 +27,7 @@ COMMANDS = {
     "ingest": Listed("ingest", START, "Add logs and captures to a ledger that lasts."),
     "findings": Listed("findings", START, "What somebody should know of a week."),
     "doctor": Listed("doctor", START, "What is installed, what is missing, how to get it."),
-    "digest": Listed("digest", REPORT, "The week in five sentences, for a mail or a chat."),
+    "digest": Listed("digest", REPORT, "The week in three sentences, for a mail or a chat."),
     "watch": Listed("watch", REPORT, "Keep a ledger and its pages up to date as logs arrive."),
     "run": Listed("run", REPORT, "Do what the configuration says, by itself: the service."),
     "forecast": Listed("forecast", REPORT, "The coming week by the hour, and how far to trust it."),

@@ -31,7 +31,7 @@ def digest(
     no_forecast: ForecastOption = False,
     fail_on: FailOption = None,
 ) -> int:
-    """Print the week in five sentences, its status and findings, as text or Markdown.
+    """Print the week in three sentences, its status and findings, as text or Markdown.
 
     Example: `pacsflow digest --ledger /srv/pacsflow --markdown`
     """

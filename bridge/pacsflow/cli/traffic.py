@@ -82,8 +82,9 @@ def top(
     By source, destination, pair, service and time every input is ranked; by the other columns of
     a capture (protocol, hw-source, hw-destination, vlan, length, info) captures and tables of
     frames are. In a table of frames (.xlsx, .csv) every row counts as one, and the most frequent
-    come first. Of samples (sFlow) samples are counted, never communications, and packets and bytes
-    are estimates with their 95 % interval.
+    come first. A communication counts once, at the host that opened it: what a host fetches comes
+    back over one of its own. Of samples (sFlow) samples are counted, never communications, and
+    packets and bytes are estimates with their 95 % interval.
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """

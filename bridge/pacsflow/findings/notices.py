@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.queries import ask
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 
@@ -20,6 +21,33 @@ HIGH = {
 }  # fmt: skip
 LOW = {"Malformed", "New_Peer", "Reserved_Bits_Set"}
 """Severities of the package's notices; those that are in neither set are medium."""
+
+
+FETCHED = {"Bulk_Retrieval", "Find_Enumeration"}
+"""Notices that a sensor raises at a threshold; how much it was in the week, associations tell."""
+
+
+def _fetched(facts: Facts, host: str) -> dict[str, message.Value]:
+    """Return what a host asked for and fetched in the whole week; nothing where no log tells."""
+    rows = ask(
+        facts,
+        """SELECT count(*), sum(coalesce(find_rq, 0))::BIGINT,
+                  sum(coalesce(get_rq, 0) + coalesce(move_rq, 0))::BIGINT,
+                  sum(coalesce(data_bytes_resp, 0))::DOUBLE,
+                  sum(CASE WHEN get_rq > 0 THEN coalesce(store_rq, 0) ELSE 0 END)::BIGINT
+           FROM rows WHERE "id.orig_h" = ?""",
+        [host],
+    )
+    count, finds, retrievals, octets, objects = rows[0]
+    if not count:
+        return {}
+    return {
+        "finds_number": message.number(finds),
+        "fetches_number": message.number(retrievals),
+        "objects_number": message.number(objects),
+        "bytes": message.octets(octets),
+        "associations_number": message.number(count),
+    }
 
 
 def from_zeek(facts: Facts) -> list[Finding]:
@@ -59,6 +87,7 @@ def from_zeek(facts: Facts) -> list[Finding]:
                     count=message.count(count),
                     first=message.at(datetime.fromtimestamp(first / 1e6, UTC)),
                     peers=message.hosts(map(facts.hosts.party, sorted(filter(None, peers)))),
+                    **(_fetched(facts, host) if name in FETCHED else {}),
                 ),
             )
         )

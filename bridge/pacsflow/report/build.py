@@ -170,10 +170,12 @@ def _build(
     )
 
 
+CLOCK_NOTES = {SaidBy.MACHINE: "zone-machine", SaidBy.NOBODY: "zone-nobody"}
+
+
 def _clock(options: Options) -> Iterator[Message]:
     """Yield a note on the site's clock, where nobody named the zone for this report."""
-    if options.zone_said_by in {SaidBy.MACHINE, SaidBy.NOBODY}:
-        key = f"zone-{options.zone_said_by.value}"
+    if key := CLOCK_NOTES.get(options.zone_said_by):
         yield message.message(key, zone=message.text(options.zone))
 
 

@@ -82,6 +82,14 @@ RULES: dict[str, Text] = {
     ),
 }
 _NOTICED = (N_("Notices: %(count)s, the first %(first)s"), N_("With: %(peers)s"))
+_FETCHED = (
+    *_NOTICED,
+    N_(
+        "In the whole week: %(finds_number)s C-FIND requests, %(fetches_number)s C-GET and C-MOVE "
+        "requests; %(objects_number)s objects by C-GET and %(bytes)s received in "
+        "%(associations_number)s associations"
+    ),
+)
 _UNKNOWN_SENDER = Text(
     N_("%(host)s is in no inventory and stores objects"),
     _NOTICED,
@@ -108,7 +116,7 @@ NOTICES: dict[str, Text] = {
     ),
     "Find_Enumeration": Text(
         N_("%(host)s asked for very many studies"),
-        _NOTICED,
+        _FETCHED,
         N_(
             "Ask who runs it: migrations and research exports do this and are announced; "
             "otherwise somebody draws up a list of patients."
@@ -116,7 +124,7 @@ NOTICES: dict[str, Text] = {
     ),
     "Bulk_Retrieval": Text(
         N_("%(host)s fetched very many objects"),
-        _NOTICED,
+        _FETCHED,
         N_(
             "Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
             "move_destinations)."

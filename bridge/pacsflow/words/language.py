@@ -149,11 +149,16 @@ class Language:
         return "0" if value == 0 else number + space + rest
 
     def percent(self, value: float | None, digits: int | None = None) -> str:
-        """Return `value` (already in percent) as ``12 %``; one decimal below ten."""
+        """Return `value` (already in percent) as ``12 %``; one decimal below ten.
+
+        What is not everything is never said to be 100 %, nor something nothing.
+        """
         if value is None:
             return NOTHING
         if digits is None:
             digits = 0 if abs(value) >= 9.95 or value == 0 else 1
+        if 99 < value < 100 and value >= 100 - 0.5 * 10**-digits:
+            value, digits = math.floor(value * 10) / 10, 1
         if 0 < value < 0.05:
             return "<" + NBSP + self.number(0.1, 1) + NBSP + "%"
         return self.number(value, digits) + NBSP + "%"
@@ -257,8 +262,8 @@ class Language:
         return NOTHING if moment is None else self._moment(moment, "EEE d MMM, HH:mm")
 
     def stamp(self, moment: datetime | None) -> str:
-        """Return ``2026-11-19 02:00`` on the site's clock, which sorts as it reads."""
-        return NOTHING if moment is None else self._moment(moment, "yyyy-MM-dd HH:mm")
+        """Return ``19 Nov 2026, 02:00`` on the site's clock."""
+        return NOTHING if moment is None else self._moment(moment, "d MMM yyyy, HH:mm")
 
     def day(self, moment: datetime) -> str:
         """Return ``Thu 19 Nov`` on the site's clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -89,7 +90,7 @@ def _several(value: Value, language: Language) -> str:
 
 def models_said(names: Sequence[str], language: Language) -> str:
     """Return the name of a model, or of the mean of several; a sentence can begin with it."""
-    told = [_model(name, language) for name in names]
+    told = [_model(part, language) for name in names for part in _averaged(name)]
     if len(told) == 1:
         text = told[0]
     else:
@@ -98,10 +99,25 @@ def models_said(names: Sequence[str], language: Language) -> str:
     return text[:1].upper() + text[1:]
 
 
+HOLE = re.compile(r"%\((\w+)\)s")
+"""Where a value stands; a line of evidence without its values is not said."""
+_MEAN, _BETWEEN = "mean of ", re.compile(r", (?!theta )| and ")
+_DECIMAL = re.compile(r"\d+\.\d+")
+
+
+def _averaged(name: str) -> list[str]:
+    """Return the models of which one name says that they are averaged, or the one that it is."""
+    return _BETWEEN.split(name.removeprefix(_MEAN)) if name.startswith(_MEAN) else [name]
+
+
 def _model(name: str, language: Language) -> str:
     for word in MODEL_WORDS:
         name = name.replace(word, language.gettext(word))
-    return name
+    return _DECIMAL.sub(lambda found: _decimal(found[0], language), name)
+
+
+def _decimal(text: str, language: Language) -> str:
+    return language.number(float(text), len(text.partition(".")[2]))
 
 
 def message_said(message: Message | None, language: Language) -> str:
@@ -133,7 +149,8 @@ def finding_said(finding: Finding, language: Language) -> Said:
     """Return what a finding says in `language`: the same on a terminal, a page and in a mail."""
     text = text_of(finding.rule)
     values = {name: value_said(value, language) for name, value in finding.values}
-    evidence = [language.gettext(line) % values for line in text.evidence]
+    known = [line for line in text.evidence if values.keys() >= {*HOLE.findall(line)}]
+    evidence = [language.gettext(line) % values for line in known]
     if finding.more:
         more = language.gettext("and %(more)s more of this rule")
         evidence.append(more % {"more": language.number(finding.more)})

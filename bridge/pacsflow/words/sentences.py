@@ -1,4 +1,4 @@
-"""The week in five sentences, each made of clauses that the data calls for."""
+"""The week in three sentences, each made of clauses that the data calls for."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pacsflow.report.weekly import Status
 from pacsflow.terms.severity import Severity
-from pacsflow.words.codes import area_names
-from pacsflow.words.marks import N_
 from pacsflow.words.saying import finding_said, message_said, party_name
 from pacsflow.words.text import prose, shorten
 
@@ -29,7 +26,7 @@ _FIRST = re.compile(r"(?<=^<b>)\w|(?<=^\*\*)\w|^\w")
 
 
 NEAR = 0.7
-"""From this share of its capacity on a link is named among the five sentences."""
+"""From this share of its capacity on a link is named with the forecast."""
 SOON_MONTHS = 6
 
 
@@ -43,14 +40,14 @@ def _soon(note: CapacityNote) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One of the five: the question that it answers, and the answer."""
+    """The question that it answers, and the answer."""
 
     question: str
     answer: str
 
 
 class Teller:
-    """Writes the five sentences of one report.
+    """Writes the sentences of one report.
 
     Parameters
     ----------
@@ -78,16 +75,18 @@ class Teller:
         self._ = language.gettext
 
     def sentences(self) -> list[Sentence]:
-        """Return the five sentences."""
+        """Return what happened, what is different, what to do."""
         _ = self._
         made = (
-            (_("State"), self.state()),
-            (_("Traffic"), self.traffic()),
-            (_("Changes"), self.changes()),
-            (_("Next week"), self.coming()),
-            (_("To do"), self.to_do()),
+            (_("What happened"), self.nothing_seen() or self.traffic()),
+            (_("What is different"), self.changes()),
+            (_("What to do"), self.to_do()),
         )
         return [Sentence(question, self._join(clauses)) for question, clauses in made]
+
+    def next_week(self) -> Sentence:
+        """Return what the forecast expects."""
+        return Sentence(self._("Next week"), self._join(self.coming()))
 
     def _join(self, clauses: Sequence[str]) -> str:
         text = "; ".join(clause for clause in clauses if clause)
@@ -112,62 +111,18 @@ class Teller:
             "count": self.language.number(number)
         }
 
-    def state(self) -> list[str]:
-        """Say which areas need action or a look, and how many are well."""
-        _, report = self._, self.report
-        if not report.coverage.hours_with_data:
-            return [
-                self._say(
-                    _("%(NO)s for this week: nothing was seen in any of its %(hours)s hours"),
-                    NO=_("There is no data"),
-                    hours=self.language.number(report.coverage.hours_expected),
-                )
-            ]
-        names = area_names(self.language)
-        by_status: dict[Status, list[str]] = {status: [] for status in Status}
-        for area in report.status:
-            by_status[area.status].append(names.get(area.area, area.area))
-
-        def verb(areas: list[str], one: str, several: str) -> str:
-            # Some areas are plural words by themselves.
-            plural = len(areas) > 1 or areas[0] in (names["modalities"], names["associations"])
-            return _(several if plural else one)
-
-        act, look = by_status[Status.ACT], by_status[Status.LOOK]
-        good, unknown = by_status[Status.GOOD], by_status[Status.UNKNOWN]
-        clauses: list[str] = []
-        if act:
-            template = verb(act, N_("%(AREAS)s needs action"), N_("%(AREAS)s need action"))
-            clauses.append(self._say(template, AREAS=self.language.listing(act, most=6)))
-        if look:
-            template = verb(look, N_("%(AREAS)s deserves a look"), N_("%(AREAS)s deserve a look"))
-            if not act:
-                clauses.append(self.strong(_("nothing needs action")))
-            clauses.append(self._say(template, AREAS=self.language.listing(look, most=6)))
-        if not act and not look and good:
-            clauses.append(
-                self._say(
-                    _("%(WELL)s in every area that could be judged")
-                    if unknown
-                    else _("%(WELL)s in every area"),
-                    WELL=_("all is well"),
-                )
+    def nothing_seen(self) -> list[str]:
+        """Say that there is no data, where there is none."""
+        coverage = self.report.coverage
+        if coverage.hours_with_data:
+            return []
+        return [
+            self._say(
+                self._("%(NO)s for this week: nothing was seen in any of its %(hours)s hours"),
+                NO=self._("There is no data"),
+                hours=self.language.number(coverage.hours_expected),
             )
-        elif good:
-            clauses.append(
-                self._say(
-                    verb(good, N_("%(areas)s is well"), N_("%(areas)s are well")),
-                    areas=self.language.listing(good, most=6),
-                )
-            )
-        if unknown:
-            clauses.append(
-                self._say(
-                    _("nothing can be said about %(areas)s for want of data"),
-                    areas=self.language.listing(unknown, most=6),
-                )
-            )
-        return clauses
+        ]
 
     def traffic(self) -> list[str]:
         """Say how much moved, against the week before, and who had the most of it."""
