@@ -72,6 +72,28 @@ def test_a_long_connection_is_spread_by_its_share_of_each_hour(
     assert [r["communications"] for r in rows] == [1, 0, 0]
 
 
+@pytest.mark.parametrize(("history", "service"), [("DadAt", "dicom?"), ("ShADad", "tcp")])
+def test_a_pacs_that_was_seen_first_did_not_begin(
+    ledger: Ledger, write: Write, history: str, service: str
+) -> None:
+    """Taken up in the middle; with a SYN from the port of a PACS it is as Zeek says."""
+    row = {
+        "id.orig_p": "104", "id.resp_p": "50000", "service": "-", "history": history,
+        "orig_ip_bytes": "88000", "resp_ip_bytes": "900000",
+    }  # fmt: skip
+    ledger.add(find([write("conn.log", tsv([row]))]).sources)
+    with ledger.connect() as connection:
+        told = connection.sql(
+            "SELECT source, service, communications, bytes FROM traffic ORDER BY bytes"
+        ).fetchall()
+        seen = connection.sql("SELECT source, history FROM connections").fetchall()
+    turned = history == "DadAt"
+    assert told == [
+        ("10.0.0.1", service, int(not turned), 88000), ("10.0.0.2", service, int(turned), 900000)
+    ]  # fmt: skip
+    assert seen == ([("10.0.0.2", "dADaT")] if turned else [])
+
+
 def test_adding_again_changes_nothing(ledger: Ledger, write: Write) -> None:
     text = tsv([{}, {"uid": "C2", "id.orig_p": "40002"}])
     first = ledger.add(find([write("conn.log", text)]).sources)

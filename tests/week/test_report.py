@@ -168,6 +168,15 @@ def test_no_imaging_and_no_dicom_log(write: Write) -> None:
     assert {s.area: s.status.value for s in made.status}["pacs"] == "unknown"
 
 
+def test_dicom_log_alone_has_its_own_week(write: Write) -> None:
+    row = f'{{"_path": "dicom", "ts": {T0 + HOUR}.5, "id.orig_h": "10.0.0.1", "uid": "C1", '
+    row += '"id.resp_h": "10.0.0.2", "calling_ae": "CT1", "result": "accepted"}\n'
+    made = report_of(write("dicom.log", row))
+    assert made.week == "2026-W10"
+    assert made.associations is not None
+    assert [(f.rows, f.unreadable_rows) for f in made.coverage.files] == [(1, 0)]
+
+
 def test_unreadable_rows_are_in_the_report(write: Write) -> None:
     made = report_of(write("conn.log", tsv([{"ts": f"{T0}.0"}, {"ts": "noon"}])))
     assert made.coverage.unreadable_rows == 1

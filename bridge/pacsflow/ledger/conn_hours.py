@@ -39,22 +39,47 @@ SERVICE = f"""
 """
 """The ledger's name of a service, from Zeek's, the protocol, the port and whether both spoke."""
 
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SWAPPED = ", ".join(
+    f"CASE WHEN turned THEN {theirs} ELSE {ours} END AS {name}"
+    for name, ours, theirs in (
+        ("a", '"id.orig_h"', '"id.resp_h"'),
+        ("b", '"id.resp_h"', '"id.orig_h"'),
+        ("resp_p", '"id.resp_p"', '"id.orig_p"'),
+        ("local_orig", "local_orig", "local_resp"),
+        ("local_resp", "local_resp", "local_orig"),
+        ("history", "history",
+         f"translate(history, '{_LETTERS + _LETTERS.lower()}', '{_LETTERS.lower() + _LETTERS}')"),
+        ("out_bytes", "sent", "received"),
+        ("in_bytes", "received", "sent"),
+        ("out_packets", "orig_pkts", "resp_pkts"),
+        ("in_packets", "resp_pkts", "orig_pkts"),
+    )
+)  # fmt: skip
+"""Of a connection that Zeek took up in the middle the side that it saw first is its originator. A
+DICOM port there, none on the other side and no SYN from it tell that it is the other way."""
+
 _PIECE = f"""
     CREATE OR REPLACE TEMP TABLE piece AS
     SELECT *, {SERVICE} AS named FROM (
-        SELECT ts, uid, history, local_orig, local_resp, key, sensor, interim, epoch_us(ts) AS us,
-               coalesce(duration, 0) AS d, "id.orig_h" AS a, "id.resp_h" AS b,
-               "id.resp_p" AS resp_p, proto, service,
-               coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
-                   OR coalesce(orig_ip_bytes, 0) > 120 AND coalesce(resp_ip_bytes, 0) > 120
-                   AS spoke,
-               coalesce(orig_ip_bytes, orig_bytes, 0) AS out_bytes,
-               coalesce(resp_ip_bytes, resp_bytes, 0) AS in_bytes,
-               coalesce(orig_pkts, 0) AS out_packets, coalesce(resp_pkts, 0) AS in_packets,
-               coalesce(missed_bytes, 0) AS missed,
-               epoch_us(ts) // 3600000000 AS first,
-               floor((epoch_us(ts) / 1e6 + coalesce(duration, 0)) / 3600)::BIGINT AS last
-        FROM incoming)
+        SELECT ts, uid, key, sensor, interim, us, d, proto, service, spoke, missed, first, last,
+               {_SWAPPED}
+        FROM (
+            SELECT ts, uid, history, local_orig, local_resp, key, sensor, interim,
+                   epoch_us(ts) AS us, coalesce(duration, 0) AS d, "id.orig_h", "id.resp_h",
+                   "id.orig_p", "id.resp_p", proto, service,
+                   coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
+                       OR coalesce(orig_ip_bytes, 0) > 120 AND coalesce(resp_ip_bytes, 0) > 120
+                       AS spoke,
+                   coalesce(orig_ip_bytes, orig_bytes, 0) AS sent,
+                   coalesce(resp_ip_bytes, resp_bytes, 0) AS received,
+                   coalesce(orig_pkts, 0) AS orig_pkts, coalesce(resp_pkts, 0) AS resp_pkts,
+                   coalesce(missed_bytes, 0) AS missed,
+                   epoch_us(ts) // 3600000000 AS first,
+                   floor((epoch_us(ts) / 1e6 + coalesce(duration, 0)) / 3600)::BIGINT AS last,
+                   coalesce("id.orig_p" IN ({_PORTS}) AND "id.resp_p" NOT IN ({_PORTS})
+                       AND proto = 'tcp' AND NOT contains(history, 'S'), FALSE) AS turned
+            FROM incoming))
 """
 _PIECE_OF_LASTING = """
     CREATE OR REPLACE TEMP TABLE piece AS

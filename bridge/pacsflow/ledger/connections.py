@@ -32,7 +32,7 @@ _CANDIDATES = """
         PARTITION BY key, ts ORDER BY duration DESC NULLS LAST, bytes DESC, place) > 1
 """
 _TAKEN = (
-    "ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "proto", "service", "duration",
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",
     "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts", "orig_ip_bytes",
     "resp_pkts", "resp_ip_bytes", "local_orig", "local_resp",
 )  # fmt: skip

@@ -30,6 +30,8 @@ from pacsflow.week.snapshot import cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import duckdb
+
     from pacsflow.errors import InputError
     from pacsflow.ledger import Ledger
     from pacsflow.terms.message import Message
@@ -83,10 +85,21 @@ def build_report(
         if options.week:
             week = parse_week(options.week, zone)
         else:
-            week = latest_week(covered, zone) or week_of(datetime.now(UTC), zone)
+            told = covered or _hours_told(connection)
+            week = latest_week(told, zone) or week_of(datetime.now(UTC), zone)
         cut(connection, origin, week)
         scope = traffic.Scope(connection, origin, week)
         return _build(ledger, scope, covered, there, inventory, options, problems, progress)
+
+
+def _hours_told(connection: duckdb.DuckDBPyConnection) -> set[datetime]:
+    """Return the hours (UTC) of which logs without traffic tell: dicom.log, notice.log."""
+    rows = connection.execute(
+        "SELECT DISTINCT epoch_us(date_trunc('hour', ts)) FROM"
+        " (SELECT ts FROM associations UNION ALL SELECT ts FROM notices UNION ALL"
+        " SELECT ts FROM endpoints UNION ALL SELECT ts FROM tls)"
+    ).fetchall()
+    return {datetime.fromtimestamp(row[0] / 1e6, UTC) for row in rows}
 
 
 def _build(
