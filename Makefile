@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test tsharks bench lab lint format lock clean
+.PHONY: help report test docs package audit tsharks bench lab lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,17 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 		dcmdump:dcmtk dot:graphviz lib/libatomic.so.1:libatomic1 font/DejaVuSans.ttf:fonts-dejavu-core \
 		font/LiberationSans-Regular.ttf:fonts-liberation
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+docs: $(VENV)/.docs ## Build the documents as a site, and check every link between them.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet && echo "$(CURDIR)/build/site/index.html"
+
+package: $(VENV)/.dev ## Build wheel, sdist and manual, and try the wheel in a new environment elsewhere.
+	@rm -rf dist && $(BIN)/python -m hatchling build -d dist
+	@$(BIN)/python -m pacsflow.cli.manual > dist/pacsflow.1
+	@tests/packages/clean.sh $(PYTHON) dist/*.whl requirements.lock
+
+audit: $(VENV)/.run ## Write the SBOM and the licences of what is installed, and look for known holes.
+	@tests/packages/audit.sh $(PYTHON) requirements.lock dist
 
 tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="trixie sid" brings Debian's.
 	@TSHARKS="$(TSHARKS)" tests/tsharks.sh $(BIN)/python $(SUITES)
@@ -51,6 +62,9 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew.
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 		-c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group docs --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		-c requirements-dev.lock -o requirements-docs.lock
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) $(VENV).lock $(DEMO) build dist
@@ -59,6 +73,9 @@ clean: ## Remove what the other targets made.
 $(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml
 	@[ -w . ] || { echo "$(CURDIR) cannot be written: copy the project to a folder of yours and run it there" >&2; exit 2; }
 	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) run $^
+
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.run
+	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) docs $<
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@flock $(VENV).lock tests/setup.sh $(PYTHON) $(VENV) dev $<

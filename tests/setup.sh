@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up the Python packages: setup.sh PYTHON VENV run|dev LOCKS...
+# Sets up the Python packages: setup.sh PYTHON VENV run|dev|docs LOCKS...
 # What was interrupted is done again by the next run; one line says what stands in the way.
 set -u
 python=$1; venv=$2; what=$3; shift 3
@@ -29,7 +29,7 @@ if [ "$what" = run ]; then
   pip --no-deps --no-build-isolation -e .
   "$here/need.sh" tshark:tshark
 else
-  echo "setting up the test packages (about a minute, once)"
-  pip --require-hashes -r requirements-dev.lock
+  echo "setting up the packages of $what (about a minute, once)"
+  pip --require-hashes -r "requirements-$what.lock"
 fi
 touch "$venv/.$what"

@@ -176,7 +176,7 @@ def test_each_value_is_whole_or_its_column_is_named(
 def test_no_command_has_a_table_that_is_not_here() -> None:
     there = {line[0] for line in cases(Path()).values()} | ELSEWHERE
     for name in COMMANDS:
-        command = commands._imported(name)
+        command = commands.imported(name)
         parts = getattr(command, "commands", {name: command})
         for part in parts.values():
             formats = [p.type.choices for p in part.params if "--format" in p.opts]

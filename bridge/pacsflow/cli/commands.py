@@ -74,12 +74,12 @@ class Commands(TyperGroup):
     ) -> tuple[str | None, Command | None, list[str]]:
         """Import the command that is called, and return it."""
         if args and args[0] in COMMANDS:
-            return args[0], _imported(args[0]), args[1:]
+            return args[0], imported(args[0]), args[1:]
         self.commands = dict.fromkeys(COMMANDS, self)  # for "did you mean"
         return super().resolve_command(ctx, args)
 
 
-def _imported(name: str) -> Command:
+def imported(name: str) -> Command:
     """Import a command's module, which registers it, and make a command of it."""
     from pacsflow.cli import app
 
