@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test docs package audit tsharks bench lab lint format lock clean
+.PHONY: help report test docs package audit tsharks bench lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,9 @@ bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one 
 lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures with their truth come out.
 	@$(NEED) Orthanc:orthanc dcmqrscp:dcmtk wlmscpfs:dcmtk dumpcap:tshark editcap:wireshark-common
 	@timeout -k 30 600 $(BIN)/python tests/lab/run.py $(ARGS)
+
+speeds: $(VENV)/.dev ## Play slow servers, paths and devices with stopwatches, in two network namespaces (root).
+	@timeout -k 30 600 $(BIN)/python tests/lab/speeds.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types for each Python and system, and the globals of the Lua sources.
 	@$(NEED) luacheck:lua-check

@@ -994,6 +994,10 @@ end
 function times.command(t, a, d, command)
   local field = command.field
   d.message, d.ending = nil, nil
+  if d.wanted then
+    -- What the message before it waits for is not waited for any longer.
+    d.wanted, d.unfinished, d.message_number = nil, nil, d.message_number + 1
+  end
   if not field or field == CANCEL or field - CANCEL == 0x8000 then
     return
   end
@@ -1009,12 +1013,10 @@ function times.command(t, a, d, command)
   end
 end
 
--- The data set of the message in hand of direction d has ended.
-function times.data_done(t, d)
-  local m = d.message
-  d.message, d.ending = nil, nil
-  local us = m and m.skew == t.skew and between(m.began, t.now)
-  if m and m.entry then
+-- The data set of the message m of direction d is complete.
+local function complete(t, m)
+  local us = m.skew == t.skew and between(m.began, t.now) or nil
+  if m.entry then
     m.entry.asked, m.entry.bytes, m.entry.transfer = t.now, m.bytes, us
   end
   if us then
@@ -1022,6 +1024,40 @@ function times.data_done(t, d)
     row.data_sets, row.data_pdvs = row.data_sets + 1, row.data_pdvs + m.pdvs
     row.data_bytes, row.data_us = row.data_bytes + m.bytes, row.data_us + us
     row.silent_us, row.ack_us = row.silent_us + m.silent, row.ack_us + m.ack
+  end
+end
+
+-- The data set of the message in hand of direction d has ended; bytes of it may still be missing.
+function times.data_done(t, d)
+  local m = d.message
+  d.message, d.ending = nil, nil
+  if d.wanted then
+    d.unfinished = m
+  elseif m then
+    complete(t, m)
+  end
+end
+
+-- Of the bytes that direction d waits for some came; change: how many more pieces are missing now.
+function times.filled(t, d, change)
+  local wanted = (d.wanted or 0) + change
+  if wanted > 0 then
+    d.wanted = wanted
+    return
+  end
+  local m = d.unfinished
+  d.wanted, d.wanted_since, d.unfinished = nil, nil, nil
+  if m then
+    complete(t, m)
+  end
+end
+
+-- The other side of direction d has what is missing there: where it does not follow soon, the capture
+-- has lost it.
+function times.acknowledged(t, d)
+  d.wanted_since = d.wanted_since or t.now
+  if t.now - d.wanted_since > times.SILENCE then
+    times.gap(d.c)
   end
 end
 
@@ -1046,7 +1082,10 @@ end
 function times.gap(c)
   local a = c.assoc
   for _, d in ipairs({ c.a, c.b }) do
-    d.message, d.ending = nil, nil
+    d.message, d.ending, d.unfinished = nil, nil, nil
+    if d.wanted then
+      d.wanted, d.wanted_since, d.message_number = nil, nil, d.message_number + 1
+    end
     local side = a and a.times and a.times[d]
     if side then
       side.pending, side.size, side.open, side.untracked, side.idle = {}, 0, 0, 0, nil
@@ -1163,6 +1202,8 @@ return {
   { "round_trip", "interval" },
   { "orig_closed_time", "interval" },
   { "resp_closed_time", "interval" },
+  { "orig_resent", "count" },
+  { "resp_resent", "count" },
   { "tls", "bool" },
 }
 end
@@ -1356,6 +1397,7 @@ function rows.times(a)
         row["id.resp_h"], row["id.resp_p"] = bytes.address(resp.host), resp.port
         row.setup_time, row.round_trip = seconds(a.setup_us), seconds(a.c.round_trip)
         row.orig_closed_time, row.resp_closed_time = a.orig_closed_us / 1e6, a.resp_closed_us / 1e6
+        row.orig_resent, row.resp_resent = a.orig_resent, a.resp_resent
         row.tls = a.tls or false
         out[#out + 1] = row
       end
@@ -5307,7 +5349,8 @@ local MODULUS, HALF = 4294967296, 2147483648
 local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
 local MAX_HOLES = 64
 
-local function add_hole(d, from, length)
+-- wanted: those that the message in hand waits for are marked with this.
+local function add_hole(d, from, length, wanted)
   d.missed = d.missed + length
   local holes = d.holes
   if not holes then
@@ -5315,12 +5358,14 @@ local function add_hole(d, from, length)
     d.holes = holes
   end
   if #holes < MAX_HOLES then
-    holes[#holes + 1] = { from, length }
+    holes[#holes + 1] = { from, length, wanted }
+    return true
   end
+  return false
 end
 
 -- A segment from before fills holes that it covers.
-local function fill(d, from, length)
+local function fill(t, d, from, length)
   for i = #d.holes, 1, -1 do
     local hole = d.holes[i]
     local start = (hole[1] - from + HALF) % MODULUS - HALF
@@ -5329,11 +5374,15 @@ local function fill(d, from, length)
     if high > low then
       d.missed = d.missed - (high - low)
       table.remove(d.holes, i)
+      local left = 0
       if low > start then
-        d.holes[#d.holes + 1] = { hole[1], low - start }
+        d.holes[#d.holes + 1], left = { hole[1], low - start, hole[3] }, 1
       end
       if stop > high then
-        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
+        d.holes[#d.holes + 1], left = { (from + high) % MODULUS, stop - high, hole[3] }, left + 1
+      end
+      if hole[3] and hole[3] == d.message_number then
+        times.filled(t, d, left - 1)
       end
     end
   end
@@ -5422,6 +5471,19 @@ local function give_up(t, c, d, gap)
   end
 end
 
+-- Bytes within a data set did not come yet; where it goes on is known all the same.
+local function leave_out(t, c, d, gap)
+  local number = d.message_number or 0
+  if add_hole(d, d.next, gap, number) then
+    d.message_number, d.wanted = number, (d.wanted or 0) + 1
+  else
+    times.gap(c)
+  end
+  d.next = (d.next + gap) % MODULUS
+  d.wanted_to, d.begins = d.next, nil
+  stream.hole(t.hooks, c, d, gap, false)
+end
+
 local function drain(t, c, d)
   local waiting = d.waiting
   while waiting and #waiting > 0 do
@@ -5435,7 +5497,7 @@ local function drain(t, c, d)
     if -ahead < w.length then
       in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
     elseif d.holes then
-      fill(d, w.seq, w.length)
+      fill(t, d, w.seq, w.length)
     end
   end
   d.waiting, d.overdue, d.overdue_since = nil, nil, nil
@@ -5457,10 +5519,12 @@ local function wait(t, c, d, seq, length, s)
     waiting = {}
     d.waiting, d.waiting_bytes = waiting, 0
   end
-  local at = #waiting + 1
+  local last = #waiting + 1
+  local at = last
   while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
     at = at - 1
   end
+  d.resent = (d.resent or 0) + (at < last and 1 or 0)
   table.insert(waiting, at, { seq = seq, length = length, s = s })
   d.waiting_bytes = d.waiting_bytes + #s
   if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
@@ -5475,8 +5539,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   end
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
+    if length > 1 or ahead < -1 then
+      d.resent = (d.resent or 0) + 1
+    end
     if d.holes then
-      fill(d, seq, length)
+      fill(t, d, seq, length)
     end
     if -ahead >= length then
       return
@@ -5489,7 +5556,7 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
     end
   elseif ahead > 0 and not t.sampled then
     if d.kind == "S" and ahead <= d.skip then
-      give_up(t, c, d, ahead)
+      leave_out(t, c, d, ahead)
     elseif d.kind or d.begins then
       wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
       return
@@ -5500,9 +5567,12 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   elseif ahead > 0 then
     give_up(t, c, d, ahead)
   end
-  d.late = d.waiting ~= nil
+  if d.waiting then
+    d.resent = (d.resent or 0) + 1
+  end
+  d.late = d.waiting ~= nil or d.wanted ~= nil
   local before = d.before
-  if before and t.now - before >= times.SILENCE then
+  if before and not d.late and t.now - before >= times.SILENCE then
     times.silence(d, before, t.now)
   end
   in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)
@@ -5671,7 +5741,7 @@ function tracker:again(c, d)
   local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
-  c.a.closed_us, c.b.closed_us = nil, nil
+  c.a.closed_us, c.b.closed_us, c.a.resent, c.b.resent = nil, nil, nil, nil
   return a
 end
 
@@ -5787,7 +5857,8 @@ end
 -- window, is but an acknowledgment or the inside of a data set; then it is counted here and nothing
 -- else is to do.
 function tracker:inside(d, seq, flags, length, wire, now)
-  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 or d.closed_at then
+  local p = d.peer
+  if flags % 8 ~= 0 or p.waiting or p.wanted or self.rate ~= 1 or d.closed_at then
     return false
   end
   if length > 0 then
@@ -5902,6 +5973,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     if p.overdue > LATE or self.now - p.overdue_since > LATE_TIME then
       segments.flush(self, c, p)
     end
+  end
+  if p.wanted and flags % 32 >= 16 and (ack - p.wanted_to + HALF) % MODULUS >= HALF then
+    times.acknowledged(self, p)
   end
   if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
@@ -6047,6 +6121,7 @@ function tracker:finish(a)
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
+  a.orig_resent, a.resp_resent = orig.resent or 0, resp.resent or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0

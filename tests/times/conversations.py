@@ -325,6 +325,46 @@ def lost() -> tuple[Timed, list[dict[str, object]]]:
     return c.end(), [row]
 
 
+def lost_on_the_way() -> tuple[Timed, list[dict[str, object]]]:
+    """Segments of an object come again: one amid it, its last one after what follows it."""
+    c = Timed().begin()
+    command, data = stored(8000)
+    c.say(0, command, 0.01)
+    first = c._next[0]
+    pieces = [data[at : at + 1400] for at in range(0, len(data), 1400)]
+    order = [(0, 0.002), (2, 0.002), (3, 0.002), (1, 0.06), (4, 0.002), (5, 0.08)]
+    for number, after in order:
+        c.wait(after)
+        c.frame(0, t.PSH | t.ACK, pieces[number], first + 1400 * number)
+        c.ack(1)
+    c._next[0] = first + len(data)
+    c.say(1, answer(t.STORE_RQ, t.CT_STORAGE), 0.03)
+    row = {
+        "operation": "store", "data_sets": 1, "data_bytes": 8000, "data_time": 0.148,
+        "response_times": "0,0,0,0,0,1", "response_max": 0.03, "orig_resent": 1, "resp_resent": 0,
+        "silent_time": 0.08,
+    }  # fmt: skip
+    return c.end(), [row]
+
+
+def end_lost_on_the_way() -> tuple[Timed, list[dict[str, object]]]:
+    """The segment before the last one comes after it: the object is whole then, and not before."""
+    c = Timed().begin()
+    command, data = stored(4200)
+    c.say(0, command, 0.01)
+    first = c._next[0]
+    for at, end, after in ((0, 1400, 0.002), (2800, len(data), 0.002), (1400, 2800, 0.3)):
+        c.wait(after)
+        c.frame(0, t.PSH | t.ACK, data[at:end], first + at)
+    c._next[0] = first + len(data)
+    c.ack(1, 0.001).say(1, answer(t.STORE_RQ, t.CT_STORAGE), 0.009)
+    row = {
+        "operation": "store", "data_sets": 1, "data_bytes": 4200, "data_time": 0.304,
+        "response_max": 0.01, "response_times": "0,0,0,0,1", "orig_resent": 1,
+    }  # fmt: skip
+    return c.end(), [row]
+
+
 def two_associations() -> tuple[Timed, list[dict[str, object]]]:
     """Two associations on one connection: what was measured is that of each."""
     c = Timed().begin()
@@ -384,8 +424,9 @@ def no_start() -> tuple[Timed, list[dict[str, object]]]:
 SCENARIOS = {
     made.__name__: made
     for made in (
-        echo, store, silences, find, get, move_cancelled, several, closed_window, sent_again,
-        late_bytes, before_the_end, lost, two_associations, both_ask, many, clock_back, no_start,
+        echo, store, silences, find, get, move_cancelled, several, closed_window,
+        sent_again, late_bytes, before_the_end, lost, lost_on_the_way, end_lost_on_the_way,
+        two_associations, both_ask, many, clock_back, no_start,
     )
 }  # fmt: skip
 

@@ -186,6 +186,7 @@ function rows.times(a)
         row["id.resp_h"], row["id.resp_p"] = bytes.address(resp.host), resp.port
         row.setup_time, row.round_trip = seconds(a.setup_us), seconds(a.c.round_trip)
         row.orig_closed_time, row.resp_closed_time = a.orig_closed_us / 1e6, a.resp_closed_us / 1e6
+        row.orig_resent, row.resp_resent = a.orig_resent, a.resp_resent
         row.tls = a.tls or false
         out[#out + 1] = row
       end

@@ -14,7 +14,8 @@ local MODULUS, HALF = 4294967296, 2147483648
 local MAX_WAITING, MAX_WAITING_BYTES = 256, 262144
 local MAX_HOLES = 64
 
-local function add_hole(d, from, length)
+-- wanted: those that the message in hand waits for are marked with this.
+local function add_hole(d, from, length, wanted)
   d.missed = d.missed + length
   local holes = d.holes
   if not holes then
@@ -22,12 +23,14 @@ local function add_hole(d, from, length)
     d.holes = holes
   end
   if #holes < MAX_HOLES then
-    holes[#holes + 1] = { from, length }
+    holes[#holes + 1] = { from, length, wanted }
+    return true
   end
+  return false
 end
 
 -- A segment from before fills holes that it covers.
-local function fill(d, from, length)
+local function fill(t, d, from, length)
   for i = #d.holes, 1, -1 do
     local hole = d.holes[i]
     local start = (hole[1] - from + HALF) % MODULUS - HALF
@@ -36,11 +39,15 @@ local function fill(d, from, length)
     if high > low then
       d.missed = d.missed - (high - low)
       table.remove(d.holes, i)
+      local left = 0
       if low > start then
-        d.holes[#d.holes + 1] = { hole[1], low - start }
+        d.holes[#d.holes + 1], left = { hole[1], low - start, hole[3] }, 1
       end
       if stop > high then
-        d.holes[#d.holes + 1] = { (from + high) % MODULUS, stop - high }
+        d.holes[#d.holes + 1], left = { (from + high) % MODULUS, stop - high, hole[3] }, left + 1
+      end
+      if hole[3] and hole[3] == d.message_number then
+        times.filled(t, d, left - 1)
       end
     end
   end
@@ -129,6 +136,19 @@ local function give_up(t, c, d, gap)
   end
 end
 
+-- Bytes within a data set did not come yet; where it goes on is known all the same.
+local function leave_out(t, c, d, gap)
+  local number = d.message_number or 0
+  if add_hole(d, d.next, gap, number) then
+    d.message_number, d.wanted = number, (d.wanted or 0) + 1
+  else
+    times.gap(c)
+  end
+  d.next = (d.next + gap) % MODULUS
+  d.wanted_to, d.begins = d.next, nil
+  stream.hole(t.hooks, c, d, gap, false)
+end
+
 local function drain(t, c, d)
   local waiting = d.waiting
   while waiting and #waiting > 0 do
@@ -142,7 +162,7 @@ local function drain(t, c, d)
     if -ahead < w.length then
       in_sequence(t, c, d, sub(w.s, 1 - ahead), w.length + ahead)
     elseif d.holes then
-      fill(d, w.seq, w.length)
+      fill(t, d, w.seq, w.length)
     end
   end
   d.waiting, d.overdue, d.overdue_since = nil, nil, nil
@@ -164,10 +184,12 @@ local function wait(t, c, d, seq, length, s)
     waiting = {}
     d.waiting, d.waiting_bytes = waiting, 0
   end
-  local at = #waiting + 1
+  local last = #waiting + 1
+  local at = last
   while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
     at = at - 1
   end
+  d.resent = (d.resent or 0) + (at < last and 1 or 0)
   table.insert(waiting, at, { seq = seq, length = length, s = s })
   d.waiting_bytes = d.waiting_bytes + #s
   if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
@@ -182,8 +204,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   end
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
+    if length > 1 or ahead < -1 then
+      d.resent = (d.resent or 0) + 1
+    end
     if d.holes then
-      fill(d, seq, length)
+      fill(t, d, seq, length)
     end
     if -ahead >= length then
       return
@@ -196,7 +221,7 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
     end
   elseif ahead > 0 and not t.sampled then
     if d.kind == "S" and ahead <= d.skip then
-      give_up(t, c, d, ahead)
+      leave_out(t, c, d, ahead)
     elseif d.kind or d.begins then
       wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
       return
@@ -207,9 +232,12 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   elseif ahead > 0 then
     give_up(t, c, d, ahead)
   end
-  d.late = d.waiting ~= nil
+  if d.waiting then
+    d.resent = (d.resent or 0) + 1
+  end
+  d.late = d.waiting ~= nil or d.wanted ~= nil
   local before = d.before
-  if before and t.now - before >= times.SILENCE then
+  if before and not d.late and t.now - before >= times.SILENCE then
     times.silence(d, before, t.now)
   end
   in_sequence(t, c, d, captured > 0 and source:raw(offset, captured) or "", length)

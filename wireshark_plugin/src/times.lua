@@ -204,6 +204,10 @@ end
 function times.command(t, a, d, command)
   local field = command.field
   d.message, d.ending = nil, nil
+  if d.wanted then
+    -- What the message before it waits for is not waited for any longer.
+    d.wanted, d.unfinished, d.message_number = nil, nil, d.message_number + 1
+  end
   if not field or field == CANCEL or field - CANCEL == 0x8000 then
     return
   end
@@ -219,12 +223,10 @@ function times.command(t, a, d, command)
   end
 end
 
--- The data set of the message in hand of direction d has ended.
-function times.data_done(t, d)
-  local m = d.message
-  d.message, d.ending = nil, nil
-  local us = m and m.skew == t.skew and between(m.began, t.now)
-  if m and m.entry then
+-- The data set of the message m of direction d is complete.
+local function complete(t, m)
+  local us = m.skew == t.skew and between(m.began, t.now) or nil
+  if m.entry then
     m.entry.asked, m.entry.bytes, m.entry.transfer = t.now, m.bytes, us
   end
   if us then
@@ -232,6 +234,40 @@ function times.data_done(t, d)
     row.data_sets, row.data_pdvs = row.data_sets + 1, row.data_pdvs + m.pdvs
     row.data_bytes, row.data_us = row.data_bytes + m.bytes, row.data_us + us
     row.silent_us, row.ack_us = row.silent_us + m.silent, row.ack_us + m.ack
+  end
+end
+
+-- The data set of the message in hand of direction d has ended; bytes of it may still be missing.
+function times.data_done(t, d)
+  local m = d.message
+  d.message, d.ending = nil, nil
+  if d.wanted then
+    d.unfinished = m
+  elseif m then
+    complete(t, m)
+  end
+end
+
+-- Of the bytes that direction d waits for some came; change: how many more pieces are missing now.
+function times.filled(t, d, change)
+  local wanted = (d.wanted or 0) + change
+  if wanted > 0 then
+    d.wanted = wanted
+    return
+  end
+  local m = d.unfinished
+  d.wanted, d.wanted_since, d.unfinished = nil, nil, nil
+  if m then
+    complete(t, m)
+  end
+end
+
+-- The other side of direction d has what is missing there: where it does not follow soon, the capture
+-- has lost it.
+function times.acknowledged(t, d)
+  d.wanted_since = d.wanted_since or t.now
+  if t.now - d.wanted_since > times.SILENCE then
+    times.gap(d.c)
   end
 end
 
@@ -256,7 +292,10 @@ end
 function times.gap(c)
   local a = c.assoc
   for _, d in ipairs({ c.a, c.b }) do
-    d.message, d.ending = nil, nil
+    d.message, d.ending, d.unfinished = nil, nil, nil
+    if d.wanted then
+      d.wanted, d.wanted_since, d.message_number = nil, nil, d.message_number + 1
+    end
     local side = a and a.times and a.times[d]
     if side then
       side.pending, side.size, side.open, side.untracked, side.idle = {}, 0, 0, 0, nil

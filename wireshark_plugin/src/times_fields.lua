@@ -31,5 +31,7 @@ return {
   { "round_trip", "interval" },
   { "orig_closed_time", "interval" },
   { "resp_closed_time", "interval" },
+  { "orig_resent", "count" },
+  { "resp_resent", "count" },
   { "tls", "bool" },
 }

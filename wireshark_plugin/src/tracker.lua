@@ -154,7 +154,7 @@ function tracker:again(c, d)
   local a = self:open(c)
   a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
-  c.a.closed_us, c.b.closed_us = nil, nil
+  c.a.closed_us, c.b.closed_us, c.a.resent, c.b.resent = nil, nil, nil, nil
   return a
 end
 
@@ -270,7 +270,8 @@ end
 -- window, is but an acknowledgment or the inside of a data set; then it is counted here and nothing
 -- else is to do.
 function tracker:inside(d, seq, flags, length, wire, now)
-  if flags % 8 ~= 0 or d.peer.waiting or self.rate ~= 1 or d.closed_at then
+  local p = d.peer
+  if flags % 8 ~= 0 or p.waiting or p.wanted or self.rate ~= 1 or d.closed_at then
     return false
   end
   if length > 0 then
@@ -385,6 +386,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     if p.overdue > LATE or self.now - p.overdue_since > LATE_TIME then
       segments.flush(self, c, p)
     end
+  end
+  if p.wanted and flags % 32 >= 16 and (ack - p.wanted_to + HALF) % MODULUS >= HALF then
+    times.acknowledged(self, p)
   end
   if fin or (reset and not d.fin_at) then
     d.fin_at = (seq + length) % MODULUS
@@ -530,6 +534,7 @@ function tracker:finish(a)
   local resp = orig.peer
   a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
   a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
+  a.orig_resent, a.resp_resent = orig.resent or 0, resp.resent or 0
   a.missed = orig.missed + resp.missed
   a.closed = c.closed ~= nil
   a.silent = resp.isn and not resp.payload and resp.missed == 0

@@ -22,6 +22,7 @@ ELEMENTS = tuple(f"t{element:02d}" for element in range(BUCKETS))
 SUMS = (
     "associations", "single", "windowed", "one_at_a_time", "count", "failed", "timed",
     "first_responses", "data_sets", "data_pdvs", "data_bytes", "opened", "setups", "round_trips",
+    "resent",
 )  # fmt: skip
 SECONDS = (
     "response_seconds", "first_response_seconds", "data_seconds", "silent_seconds",
@@ -86,6 +87,7 @@ _HOURLY = f"""
            count(*) FILTER (is_first) AS opened,
            count(setup_time) FILTER (is_first) AS setups,
            count(round_trip) FILTER (is_first) AS round_trips,
+           coalesce(sum(orig_resent + resp_resent) FILTER (is_first), 0)::BIGINT AS resent,
            sum(response_mean * timed_here) AS response_seconds,
            sum(first_response_mean * first_responses) AS first_response_seconds,
            sum(data_time) AS data_seconds,

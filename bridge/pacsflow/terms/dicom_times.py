@@ -78,6 +78,8 @@ FIELDS = (
     Field("round_trip", "interval", "SYN to the acknowledgment of the SYN-ACK"),
     Field("orig_closed_time", "interval", "seconds in which id.orig had its TCP window closed"),
     Field("resp_closed_time", "interval", "seconds in which id.resp had its TCP window closed"),
+    Field("orig_resent", "count", "segments of id.orig that came again, or behind later ones"),
+    Field("resp_resent", "count", "segments of id.resp that came again, or behind later ones"),
     Field("tls", "bool", "the association was seen inside TLS"),
 )
 """Every column of dicom_times.log; docs/tag-logs.md has the rules."""
