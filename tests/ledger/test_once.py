@@ -120,6 +120,23 @@ def test_one_row_told_by_ten_workers_counts_once_and_is_said(ledger: Ledger, wri
     assert sums(ledger) == (ONE, 1)
     (entry,) = ledger.entries()
     assert "9 rows tell connections that other rows tell" in entry.notes[0]
+    assert "1 connections have rows of several uids" in entry.notes[1]
+
+
+def test_workers_that_saw_one_connection_begin_a_moment_apart(ledger: Ledger, write: Write) -> None:
+    told = [
+        {"uid": f"W{n}", "ts": f"{T0 + 1}.{n * 1500 + 1:06d}", "orig_ip_bytes": str(1000 + n)}
+        for n in range(10)
+    ]
+    told[3] |= {"duration": "-"}
+    add(ledger, write("conn.log", tsv(told)))
+    assert sums(ledger) == (1009 + 420, 1)
+
+
+def test_a_port_used_again_at_once_is_another_connection(ledger: Ledger, write: Write) -> None:
+    told = [{"ts": f"{T0}.0", "duration": "0.001"}, {"ts": f"{T0}.005", "uid": "next"}]
+    add(ledger, write("conn.log", tsv(told)))
+    assert sums(ledger) == (2 * ONE, 2)
 
 
 def test_a_port_used_again_is_another_connection(ledger: Ledger, write: Write) -> None:

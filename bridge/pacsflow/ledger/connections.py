@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.ledger.conn_hours import ConnHours
-from pacsflow.ledger.keys import connection_keys
+from pacsflow.ledger.keys import STEP_US, connection_keys, flow_steps
 from pacsflow.ledger.schemas import KEYS, TUNNELS
 
 if TYPE_CHECKING:
@@ -27,9 +27,31 @@ if TYPE_CHECKING:
 PIECE = 1 << 19
 """Rows that are summed together."""
 DAY_US = 86_400_000_000
-_CANDIDATES = """
-    SELECT place FROM candidates QUALIFY row_number() OVER (
-        PARTITION BY key, ts ORDER BY duration DESC NULLS LAST, bytes DESC, place) > 1
+_RUNS = f"""
+    CREATE OR REPLACE TEMP TABLE runs AS
+    WITH told AS (
+        SELECT *, epoch_us(ts) AS us, epoch_us(ts) + coalesce(duration, 0) * 1e6 AS ends
+        FROM candidates
+    ), near AS (
+        SELECT *, us - lag(us) OVER flow < {STEP_US}
+                  AND (us = lag(us) OVER flow OR port IS NOT NULL AND (
+                       coalesce(lag(duration) OVER flow, 0) = 0
+                       OR us <= max(ends) OVER (flow ROWS BETWEEN UNBOUNDED PRECEDING
+                                                AND 1 PRECEDING))) AS goes_on
+        FROM told WINDOW flow AS (PARTITION BY flow ORDER BY us, place)
+    )
+    SELECT *, sum((NOT coalesce(goes_on, FALSE))::INTEGER) OVER (
+        PARTITION BY flow ORDER BY us, place ROWS UNBOUNDED PRECEDING) AS run
+    FROM near
+"""
+_LEFT_OUT = """
+    SELECT place FROM runs QUALIFY row_number() OVER (
+        PARTITION BY flow, run ORDER BY duration DESC NULLS LAST, bytes DESC, place) > 1
+"""
+"""Two connections of the same addresses and ports cannot be at one time: rows that begin together,
+or within 10 ms while the other goes on, are one. The one that tells most counts."""
+_SPLIT = """
+    SELECT count(*) FROM (SELECT 1 FROM runs GROUP BY flow, run HAVING count(DISTINCT uid) > 1)
 """
 _TAKEN = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",
@@ -52,11 +74,13 @@ class Learnt:
     """What readings of a log have taught of it, for the next reading of the same log."""
 
     reading: _Pass = _Pass.FIRST
-    repeated: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """Keys that several rows have."""
+    repeated: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    """Flows and steps (`flow_steps`) that several rows have, or rows beside each other."""
     left_out: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Places of rows (from 0) that tell what another row tells as well."""
     tunnels: set[str] = field(default_factory=set)
+    split: int = 0
+    """Connections that have rows of several uids."""
 
 
 class Connections:
@@ -97,6 +121,7 @@ class Connections:
         self.pending: list[pa.Table] = []
         self.rows = 0
         self.keys: list[tuple[str | None, NDArray[np.int64], NDArray[np.int32]]] = []
+        self.steps: list[NDArray[np.uint64]] = []
         self.found: list[pa.Table] = []
         self.looked: list[pa.Table] = []
 
@@ -133,6 +158,7 @@ class Connections:
         moments = rows["ts"].cast(pa.int64()).to_numpy()
         days = (moments // DAY_US).astype(np.int32)
         keys = rows["key"].to_numpy()
+        self.steps.append(flow_steps(keys, moments)[0])
         for name in pc.unique(rows["sensor"]).to_pylist():
             if rows["sensor"].null_count == len(rows):
                 self.keys.append((None, keys, days))
@@ -161,15 +187,17 @@ class Connections:
     def _look(
         self, batch: pa.RecordBatch, keys: NDArray[np.int64], places: NDArray[np.int64]
     ) -> None:
-        chosen = pa.array(np.isin(keys, self.learnt.repeated))
+        moments = batch["ts"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+        steps, flows = flow_steps(keys, moments)
+        chosen = pa.array(np.isin(steps, self.learnt.repeated))
         total = pc.add(
             pc.fill_null(batch["orig_ip_bytes"], 0).cast(pa.float64()),
             pc.fill_null(batch["resp_ip_bytes"], 0).cast(pa.float64()),
         )
         table = pa.table(
             {
-                "place": places, "key": keys, "ts": batch["ts"], "duration": batch["duration"],
-                "bytes": total,
+                "place": places, "flow": flows, "ts": batch["ts"], "uid": batch["uid"],
+                "duration": batch["duration"], "bytes": total, "port": batch["id.orig_p"],
             }
         )  # fmt: skip
         self.looked.append(table.filter(chosen))
@@ -191,14 +219,17 @@ class Connections:
             return False
         if learnt.reading is _Pass.LOOK:
             self.duck.register("candidates", pa.concat_tables(self.looked))
-            found = self.duck.sql(_CANDIDATES).to_arrow_table()
+            self.duck.execute(_RUNS)
             self.duck.unregister("candidates")
+            found = self.duck.sql(_LEFT_OUT).to_arrow_table()
+            learnt.split = self.duck.sql(_SPLIT).fetchall()[0][0]
+            self.duck.execute("DROP TABLE runs")
             learnt.left_out = np.sort(found["place"].to_numpy().astype(np.int64))
             learnt.reading = _Pass.LAST
             return True
         for rows in self.found:
             learnt.tunnels |= set(pc.unique(rows["uid"]).to_pylist()) - {None}
-        learnt.repeated = _repeated([keys for _, keys, _ in self.keys])
+        learnt.repeated = _repeated(self.steps)
         learnt.reading = _Pass.LOOK if len(learnt.repeated) else _Pass.LAST
         return bool(len(learnt.repeated)) or not learnt.tunnels <= self.known
 
@@ -226,18 +257,23 @@ class Connections:
         """Yield what a reader of the data's quality should know of rows that are not counted."""
         if self.twins:
             yield f"{self.twins:,} rows tell connections that other rows tell: counted once"
+        if self.learnt.split:
+            yield (
+                f"{self.learnt.split:,} connections have rows of several uids: the sensor's "
+                "cluster spreads a connection over its workers, and its totals may be too low"
+            )
         if self.outer:
             yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"
 
 
-def _repeated(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the keys that occur more than once, sorted."""
+def _repeated(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Return the steps of flows that occur more than once, or beside each other, sorted."""
     if not parts:
-        return np.empty(0, np.int64)
-    keys = np.concatenate(parts)
-    keys.sort()
-    same = keys[1:] == keys[:-1]
-    found: NDArray[np.int64] = np.unique(keys[1:][same])
+        return np.empty(0, np.uint64)
+    steps = np.concatenate(parts)
+    steps.sort()
+    close = steps[1:] - steps[:-1] <= 1
+    found: NDArray[np.uint64] = np.unique(np.concatenate([steps[1:][close], steps[:-1][close]]))
     return found
 
 

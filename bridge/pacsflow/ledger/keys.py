@@ -78,3 +78,25 @@ def neighbours(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     """Return the keys that the same connections have one step earlier, and one later."""
     words = keys.view(np.uint64)
     return (words - _GOLDEN).view(np.int64), (words + _GOLDEN).view(np.int64)
+
+
+_LOW = np.uint64((1 << 24) - 1)
+
+
+def flow_steps(
+    keys: NDArray[np.int64], moments: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return numbers by which steps of one flow sort beside each other, and the flows' own.
+
+    Parameters
+    ----------
+    keys
+        Of connections.
+    moments
+        When they began, microseconds since 1970, shape as `keys`.
+    """
+    steps = (moments // STEP_US).astype(np.uint64)
+    flows = keys.view(np.uint64) - steps * _GOLDEN
+    sorting: NDArray[np.uint64] = (flows & ~_LOW) | (steps & _LOW)
+    own: NDArray[np.int64] = flows.view(np.int64)
+    return sorting, own
