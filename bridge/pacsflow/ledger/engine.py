@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -44,9 +44,11 @@ def connect(memory: str = "2GB", spill: str = "") -> duckdb.DuckDBPyConnection:
         ("memory_limit", memory),
         ("TimeZone", "UTC"),
         ("autoinstall_known_extensions", "false"),
-        ("enable_progress_bar", "false"),
         ("parquet_metadata_cache", "true"),
         ("temp_directory", spill),
     ):
         connection.execute(f"SET {name} = '{value.replace(QUOTE, QUOTE * 2)}'")
+    # A notebook without ipywidgets refuses to be told, and has no bar.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
     return connection
