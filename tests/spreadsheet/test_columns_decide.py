@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -311,6 +312,51 @@ def test_all_sheets_with_times_are_read_and_named(tmp_path: Path) -> None:
     assert any(note == "2 sheets were read: Mon, Tue" for note in quality.notes)
     assert any("left out: Sum" in note for note in quality.notes)
     assert any("left out: Notes" in note for note in quality.notes)
+
+
+def ods(path: Path, *rows: tuple[str, ...]) -> Path:
+    """Write a sheet of OpenDocument: dates as dates, numbers as numbers (ODF 1.3, part 3)."""
+    kinds = {"date": "date-value", "float": "value"}
+    cells = [
+        "".join(
+            f'<table:table-cell office:value-type="{kind}" office:{kinds[kind]}="{text}"/>'
+            if kind in kinds
+            else f'<table:table-cell office:value-type="string"><text:p>{text}</text:p>'
+            "</table:table-cell>"
+            for kind, text in (cell.split("=", 1) for cell in row)
+        )
+        for row in rows
+    ]
+    names = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    body = "".join(f"<table:table-row>{row}</table:table-row>" for row in cells)
+    with zipfile.ZipFile(path, "w") as book:
+        kind = "application/vnd.oasis.opendocument.spreadsheet"
+        book.writestr("mimetype", kind)
+        book.writestr(
+            "content.xml",
+            f"<office:document-content{names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Mon">{body}</table:table></office:spreadsheet>'
+            "</office:body></office:document-content>",
+        )
+        book.writestr("META-INF/manifest.xml", "<manifest/>")
+    return path
+
+
+def test_a_sheet_of_opendocument(tmp_path: Path) -> None:
+    head = ("string=Time", "string=Source", "string=Length")
+    path = ods(
+        tmp_path / "a.ods", head, ("date=2026-03-02T08:00:00", "string=10.0.0.1", "float=1514"),
+        ("string=2026-03-02T09:00:00-03:00", "string=10.0.0.1", "string=60"),
+        ("string=Total", "string=", "float=1574"),
+    )  # fmt: skip
+    (source,) = find([path]).sources
+    rows, quality = frames(source.path)
+    assert [row["ts"].isoformat()[11:16] for row in rows] == ["08:00", "12:00"]
+    assert sum(row["length"] for row in rows) == 1574
+    assert quality.unreadable == 1
 
 
 def test_two_thousand_mutants(tmp_path: Path) -> None:
