@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import name_unread, progress, say, warn
+from pacsflow.cli.console import name_unread, progress
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.errors import UsageError
@@ -106,7 +106,3 @@ def _told(added: Added, ledger: Path) -> None:
     text = f"{ledger}: {count_added(added)}"
     text += f", {len(added.known)} were in it already" if added.known else ""
     sys.stdout.write(text + "\n")
-    for entry in [e for e in added.added if e.notes][:10]:
-        say(f"{entry.path}: {'; '.join(entry.notes)}")
-    for entry in [e for e in added.added if e.unreadable][:10]:
-        warn(f"{entry.path}: {'; '.join(entry.examples)}")
