@@ -13,8 +13,8 @@ env/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$wh
 env/bin/python -m pip check
 env/bin/pacsflow --version
 env/bin/pacsflow -h > help.txt
-env/bin/pacsflow demo demo --weeks 1 --scale 0.05 -q
-env/bin/pacsflow install wireshark --to plugins -q
+env/bin/pacsflow demo demo --weeks 1 --scale 0.05 > demo.txt
+env/bin/pacsflow install wireshark --to plugins > plugins.txt
 env/bin/pacsflow install zeek --to zeek --no-build > zeek.txt
 test -s demo/report.html -a -s plugins/pacsflow.lua -a -s zeek/pacsflow/__load__.zeek
 echo "the wheel works by itself: $(basename "$wheel")"
