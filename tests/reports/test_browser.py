@@ -305,3 +305,53 @@ def test_no_column_of_the_busiest_is_cut_on_a_desk(
           .filter((e) => e.scrollWidth > e.clientWidth)
           .map((e) => e.querySelector("table").id + " " + (e.scrollWidth - e.clientWidth))""")
         assert cut == [], f"at {width} px"
+
+
+OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text("utf-8")
+"""A function of the page: how many texts lie over another, of how many, and the first of them."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "lang"),
+    [("ward", "en"), ("ward", "pt-BR"), ("hostile", "en"), ("hostile", "pt-BR"),
+     ("sampled", "pt-BR"), ("empty", "pt-BR"), ("one_row", "en")],
+)  # fmt: skip
+def test_no_text_lies_over_another(opened: Callable[..., Opened], kind: str, lang: str) -> None:
+    for scheme in ("light", "dark"):
+        page = opened(kind, lang, color_scheme=scheme).page
+        for width in (360, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            count, texts, first = page.evaluate(OVERLAPS)
+            assert (count, first) == (0, []), f"{scheme} at {width} px"
+            assert texts > 100
+    page.set_viewport_size({"width": A4_WIDTH, "height": A4_HEIGHT})
+    page.emulate_media(media="print")
+    assert page.evaluate(OVERLAPS)[::2] == [0, []], "on paper"
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_at_twice_the_size_nothing_is_lost(opened: Callable[..., Opened], lang: str) -> None:
+    """200 % zoom of a window of 1280 is half as many CSS pixels, each twice as large."""
+    page = opened("ward", lang, viewport={"width": 640, "height": 450}, device_scale_factor=2).page
+    assert page.evaluate(OVERLAPS)[::2] == [0, []]
+    assert too_wide(page) == []
+
+
+def test_overlaps_are_seen(opened: Callable[..., Opened]) -> None:
+    page = opened("small").page
+    page.evaluate("document.querySelector('.told li:nth-child(2)').style.marginTop = '-2rem'")
+    assert page.evaluate(OVERLAPS)[0] > 0
+
+
+def test_the_weeks_chart_is_copied_as_a_table(opened: Callable[..., Opened]) -> None:
+    one = opened("ward", permissions=["clipboard-read", "clipboard-write"])
+    page = one.page
+    page.locator("#week summary").click()
+    tab_to(page, "#week button.copy")
+    press(page, "Enter")
+    page.wait_for_function("document.getElementById('say').textContent === 'copied'")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[0].split("\t")[:3] == ["Hour", "Seen", "Week before"]
+    assert len(lines) == 337
+    assert {line.count("\t") for line in lines} <= {3, 5}
+    assert one.trouble == []

@@ -110,6 +110,7 @@ def test_names_keep_their_small_letters_where_a_sentence_begins_with_them() -> N
     text = render_digest(
         replace(base, equipment=tuple(named), findings=(finding,), traffic=factory.empty().traffic)
     )
+    text = " ".join(text.split())
     assert "us-new is new" in text
     assert "What to do: ct1 has stopped sending images: Ask whether" in text
     assert "\u2063" not in text

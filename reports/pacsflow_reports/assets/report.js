@@ -108,6 +108,37 @@
     }
   }
 
+  // The numbers behind a chart, as a spreadsheet takes them.
+  const copied = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+  };
+  for (const details of document.querySelectorAll("details.behind")) {
+    const table = details.querySelector("table");
+    if (!table) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = words.copy;
+    button.addEventListener("click", async () => {
+      const lines = [...table.rows].map((row) => [...row.cells]
+        .map((cell) => cell.textContent.replace(/\s+/g, " ").trim()).join("\t"));
+      await copied(lines.join("\n") + "\n");
+      say.textContent = words.copied;
+      button.textContent = words.copied;
+      setTimeout(() => { button.textContent = words.copy; }, 2000);
+    });
+    details.querySelector("summary").after(button);
+  }
+
   // Flow map: a node or band under the pointer stands out with all that belongs to it.
   for (const map of document.querySelectorAll("svg.map")) {
     const flows = [...map.querySelectorAll(".flow")];
