@@ -16,8 +16,9 @@ for suite in "$@"; do
     # the mirror that this machine's own apt uses
     mirror=${MIRROR:-$(sed -nE 's/^URIs: *//p; s/^deb +(\[[^]]*\] +)?([^ ]+).*/\2/p' \
         /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)}
-    debootstrap --variant=minbase --include=tshark "$suite" "$root" "$mirror" "$script" \
-      >"$folder/$suite.log" 2>&1 || { echo "$suite: $(tail -n 1 "$folder/$suite.log")" >&2; exit 2; }
+    rm -rf "$root"
+    # Debian's next suites do not always configure: what was unpacked is enough, where tshark starts
+    debootstrap --variant=minbase --include=tshark "$suite" "$root" "$mirror" "$script" >"$folder/$suite.log" 2>&1
     libraries=$root/usr/lib/$(uname -m)-linux-gnu
     cat >"$root/tshark" <<END
 #!/bin/sh
@@ -25,6 +26,7 @@ export WIRESHARK_DATA_DIR=$root/usr/share/wireshark WIRESHARK_PLUGIN_DIR=$librar
 exec $(find "$root"/lib*/ -name 'ld-linux-*' | head -n 1) --library-path "$libraries:$libraries/wireshark" $root/usr/bin/tshark "\$@"
 END
     chmod 755 "$root" "$root/tshark"
+    "$root/tshark" --version >/dev/null 2>&1 || { echo "$suite: $(tail -n 1 "$folder/$suite.log")" >&2; rm -f "$root/tshark"; exit 2; }
   fi
   found+=("$root/tshark")
 done
