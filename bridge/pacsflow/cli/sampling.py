@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli import app
 from pacsflow.cli.console import warn
-from pacsflow.cli.options import FormatOption, Request, reading
+from pacsflow.cli.options import PERIOD, FormatOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
 
@@ -33,7 +33,7 @@ KINDS = {0: "", 1: "VLAN ", 2: "entity "}
 
 
 @app.command()
-@reading(("inputs", "ledger", "capture_start", "date_order", "pseudonymise"))
+@reading(("inputs", "ledger", "capture_start", "date_order", "pseudonymise", *PERIOD, "sensor"))
 def sampling(
     request: Request,
     how: FormatOption = OutputFormat.TABLE,
@@ -48,8 +48,14 @@ def sampling(
     """
     from pacsflow.agents import read_sampling
     from pacsflow.cli.inputs import opened
+    from pacsflow.inventory import Inventory
+    from pacsflow.ledger.selection import select
 
+    request.refuse_idle_zone()
     with opened(request) as found, found.ledger.connect() as connection:
+        if request.has_period:
+            request.tell_clock()
+        select(connection, request.selection(found.pseudonyms), Inventory())
         told = read_sampling(connection)
     if not told.agents:
         where = str(request.ledger or (request.inputs or ["inputs"])[0])

@@ -13,7 +13,7 @@ import typer
 
 from pacsflow.cli import FOUND, USABLE
 from pacsflow.cli.console import progress
-from pacsflow.cli.options import SOURCES, Request
+from pacsflow.cli.options import FILTERS, SOURCES, Request
 from pacsflow.cli.settings import settings
 from pacsflow.terms.severity import Severity
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pacsflow.terms.languages import LanguageCode
     from pacsflow_reports import ArchivePaths
 
-REPORTED = (*SOURCES, "week", "site_tz", "origin")
+REPORTED = (*SOURCES, "week", "site_tz", *FILTERS)
 """The shared options of what reports on a week."""
 
 FailOption = Annotated[
@@ -61,6 +61,7 @@ def _options(request: Request, **chosen: object) -> Options:
     command = "pacsflow" if request.keyfile else command_given()
     options, clock = options_of(settings(), request.week, command), request.clock()
     chosen |= {"zone": clock.zone, "zone_said_by": clock.said_by}
+    chosen["selection"] = replace(request.selection(request.key()), start=None, end=None)
     chosen["origin"] = request.origin.value if request.origin else ""
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
     return replace(options, **given)  # type: ignore[arg-type]

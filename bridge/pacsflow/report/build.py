@@ -12,6 +12,7 @@ from pacsflow import __version__
 from pacsflow.errors import UsageError
 from pacsflow.findings import Facts, findings
 from pacsflow.inventory import Inventory
+from pacsflow.ledger.selection import select
 from pacsflow.ledger.series import covered_hours, origins
 from pacsflow.report.coverage import coverage_of
 from pacsflow.report.options import Options
@@ -75,6 +76,7 @@ def build_report(
     inventory, options = inventory or Inventory(), options or Options()
     zone = zone_of(options.zone)
     with ledger.connect() as connection:
+        select(connection, options.selection, inventory)
         there = origins(connection)
         if options.origin and options.origin not in there:
             raise UsageError(
@@ -135,7 +137,7 @@ def _build(
         learning_days=options.thresholds.learning_days,
     )
     unusual = incidents(scope, hosts, made["imaging"])
-    notes = (*coverage.notes, *_clock(options), *_left_out(made["imaging"]))
+    notes = (*_chosen(options), *coverage.notes, *_clock(options), *_left_out(made["imaging"]))
     coverage = replace(coverage, notes=notes)
     facts = Facts(
         scope, hosts, inventory, coverage, totals, associations, equipment, unusual,
@@ -181,6 +183,16 @@ def _build(
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
     )
+
+
+def _chosen(options: Options) -> Iterator[Message]:
+    """Yield a note on what counts, where it is not everything."""
+    chosen = options.selection
+    asked = {"--host": chosen.host, "--ae": chosen.ae, "--service": chosen.service,
+             "--sensor": chosen.sensor}  # fmt: skip
+    if any(asked.values()):
+        told = [f"{option} {value}" for option, value in asked.items() if value]
+        yield message.message("chosen-alone", what=message.texts(told))
 
 
 CLOCK_NOTES = {SaidBy.MACHINE: "zone-machine", SaidBy.NOBODY: "zone-nobody"}

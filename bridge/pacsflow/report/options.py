@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.thresholds import Thresholds
+from pacsflow.ledger.selection import Selection
 from pacsflow.site import SaidBy
 
 if TYPE_CHECKING:
@@ -34,3 +35,5 @@ class Options:
     top: int = 10
     holidays: str = ""
     local_networks: tuple[Network, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    """Which rows count; a report's period is its week, and the weeks before it."""

@@ -51,9 +51,9 @@ def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
         connection.execute(
             f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {table} WHERE {where}", values
         )
-        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
     _drop_twins(connection)
-    connection.execute("CREATE TEMP VIEW associations AS SELECT * FROM cut_every")
+    connection.execute("CREATE OR REPLACE TEMP VIEW associations AS SELECT * FROM cut_every")
     sum_imaging(connection, origin, week)
 
 

@@ -156,6 +156,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "said of retransmissions, and findings from conn.log name no rows. Adding its logs to a "
         "new ledger brings both."
     ),
+    "chosen-alone": N_("Only what was asked for counts here: %(what)s."),
     "zone-machine": N_(
         "Nobody named the site's time zone: hours are those of this machine, %(zone)s."
     ),
