@@ -60,6 +60,19 @@ def dicom(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def slow_row(number: int) -> dict[str, object]:
+    who, other = number % 4, (number + 1) % 4
+    return {
+        "ts": T0 + number * 60.0, "uid": f"C{number}", "id.orig_h": HOSTS[who],
+        "id.orig_p": 40000 + number, "id.resp_h": HOSTS[other], "id.resp_p": 104,
+        "operation": ("store", "find")[number % 2], "requestor": "orig", "count": HUGE,
+        "failed": number, "data_sets": HUGE, "data_pdvs": HUGE, "data_bytes": HUGE,
+        "data_time": 12345.678, "silent_time": 0.02, "response_min": 1e-6, "response_mean": 0.3,
+        "response_max": 3600.0, "response_times": [0] * 9 + [HUGE], "setup_time": 0.0123,
+        "round_trip": 2e-6, "outstanding": 65535, "tls": False,
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with hostile logs, what they are, a ledger of them, sFlow and a damaged ledger."""
@@ -74,6 +87,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "logs/conn.log").write_text(json_log(hours))
     rows = [dicom(n) for n in range(40)]
     (folder / "logs/dicom.log").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (folder / "times").mkdir()
+    slow = [slow_row(n) for n in range(8)]
+    (folder / "times/dicom_times.log").write_text("".join(json.dumps(r) + "\n" for r in slow))
     head = "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n#types"
     named = zip(HOSTS, (LONG, WIDE, RIGHT), strict=False)
     lines = "".join(f"{host}\t{name}\tmodality\tCT\t{LONG}\n" for host, name in named)
@@ -132,6 +148,8 @@ def cases(folder: Path) -> dict[str, list[object]]:
         "sampling": ["sampling", folder / "sflow.pcap"],
         "ledger info": ["ledger", "info", ledger],
         "ledger verify": ["ledger", "verify", folder / "broken"],
+        "times": ["times", folder / "times"],
+        "top response-time": ["top", folder / "times", "--by", "response-time"],
         "doctor": ["doctor"],
         "config": ["config", "show"],
     }  # fmt: skip

@@ -398,6 +398,8 @@ def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
     if how is OutputFormat.JSON:
         _json(list(found))
         return
+    from pacsflow.words.language import english
+
     people = how is OutputFormat.TABLE
     columns = ["series", "unit", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
     columns += ["standard deviations", "probability", "silent", "endpoints"]
@@ -412,7 +414,7 @@ def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
             quantity(i.seen, i.unit) if people else i.seen,
             quantity(i.expected, i.unit) if people else i.expected,
             i.unlikely,
-            i.probability,
+            english().probability(i.probability) if people else i.probability,
             i.silent,
             [f"{name} {_signed(amount, i.unit)}" for name, amount in i.endpoints],
         ]
