@@ -79,7 +79,8 @@ KINDS = (
     | dict.fromkeys(("calling_ae", "called_ae", "ae_title", "move_destinations"), Kind.TITLE)
     | dict.fromkeys(("server_name", "sensor"), Kind.NAME)
     | dict.fromkeys(
-        ("uid", "evidence_uid", "community_id", "flow", "tunnel_parents", "file"), Kind.TOKEN
+        ("uid", "evidence_uid", "slowest", "community_id", "flow", "tunnel_parents", "file"),
+        Kind.TOKEN,
     )
     | dict.fromkeys(("msg", "sub", "info"), Kind.DROP)
 )  # fmt: skip

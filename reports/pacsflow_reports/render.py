@@ -94,6 +94,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         "percent": language.percent,
         "signed": language.signed,
         "seconds": language.duration,
+        "elapsed": language.elapsed,
         "moment": language.moment,
         "stamp": language.stamp,
         "day": language.day,
@@ -319,6 +320,7 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         "daily": lambda curve: daily(curve, language),
         "hourly": hourly,
         "heat": heat_levels(report),
+        "speed_heat": shades(report.speed.hours if report.speed else ()),
         "heat_top": max(
             (v for row in report.heat_map.cells for v in row if v is not None), default=0.0
         ),
@@ -366,6 +368,7 @@ def contents(language: Language) -> list[tuple[str, str]]:
         ("modalities", _("Modalities")),
         ("hours", _("Hours of the week")),
         ("top", _("Who sends and who receives")),
+        ("speed", _("How fast")),
         ("associations", _("Associations")),
         ("equipment", _("Equipment")),
         ("software", _("Software")),
@@ -430,7 +433,11 @@ def inferred_note(report: WeeklyReport, language: Language) -> Markup:
 
 def heat_levels(report: WeeklyReport) -> list[list[int | None]]:
     """Return a colour level of 0 to 7 for each cell of the heat map, `None` without data."""
-    cells = report.heat_map.cells
+    return shades(report.heat_map.cells)
+
+
+def shades(cells: Sequence[Sequence[float | None]]) -> list[list[int | None]]:
+    """Return a colour level of 0 to 7 for each value, `None` where there is none."""
     highest = max((v for row in cells for v in row if v is not None), default=0.0)
     if highest <= 0:
         return [[None if v is None else 0 for v in row] for row in cells]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from pacsflow.findings.interruptions import longest_run, unusual_run
 from pacsflow.findings.thresholds import Thresholds
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
+from pacsflow.ledger.times import ELEMENTS, SECONDS, SUMS
 from pacsflow.week import dicom, traffic
 from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts
@@ -241,6 +243,46 @@ def sent_again(history: str, packets: int) -> list[Row]:
     return [{**row, "history": history, "source_packets": packets}]
 
 
+def timed(week: int, times: int = 20, **what: Any) -> Row:
+    """Return an hour of a week (0 is this one) with so many answers of 512 to 1,024 ms."""
+    row: Row = dict.fromkeys(SUMS, 0) | dict.fromkeys(ELEMENTS, 0) | dict.fromkeys(SECONDS, 0.0)
+    row |= {
+        "hour": at(week * 168 + 3), "client": CT, "server": PACS, "operation": "store",
+        "origin": "zeek", "associations": times, "count": times, "timed": times, "opened": times,
+        "round_trips": times, "t10": times, "response_seconds": times * 0.8, "response_min": 0.6,
+        "response_max": 1.0, "outstanding": 1.0, "slowest": f"C{week}",
+    }  # fmt: skip
+    return row | what
+
+
+def slower(high: float, trips: tuple[float, float] = (0.0, 0.0)) -> Row:
+    """Return a week before with answers of 0.6 s, and this one with answers of `high` seconds."""
+    element = f"t{math.floor(math.log2(high * 1000)) + 1:02d}"
+    slow = {"t10": 0, element: 20, "response_min": high, "response_max": high,
+            "response_seconds": 20 * high, "round_trip_seconds": 20 * trips[1]}  # fmt: skip
+    quick = {"response_max": 0.6, "response_min": 0.6, "round_trip_seconds": 20 * trips[0]}
+    return {"times": [timed(-1, **quick), timed(0, **slow)], "inventory": INVENTORY}
+
+
+def farther(trip: float) -> Row:
+    return {
+        "times": [timed(-2, round_trip_seconds=20 * 0.01), timed(0, round_trip_seconds=20 * trip)]
+    }
+
+
+def pausing(gap: float) -> Row:
+    quick: Row = {"response_seconds": 0.2, "response_min": 0.01, "t10": 0, "t04": 20}
+    return {"times": [timed(-3, pause_seconds=20 * 0.1, **quick),
+                      timed(0, pause_seconds=20 * gap, **quick)]}  # fmt: skip
+
+
+def crowded(hours: int, at_once: int = 10, before: int = 0) -> Row:
+    """Return hours in which so many associations were open at once; of the weeks before, others."""
+    full = [*range(5, 5 + hours), *(-100 - 2 * n for n in range(before))]
+    rows = [assoc(hour + n / 1000, n, duration=600.0) for hour in full for n in range(at_once)]
+    return {"associations": [*rows, old()]}
+
+
 def gap(hours: int) -> tuple[Gap, ...]:
     return (Gap(at(30), at(30 + hours), hours),)
 
@@ -353,6 +395,10 @@ CASES: dict[str, tuple[Row, Row]] = {
         {"connections": sent_again("ShADaTTTdFf", 10_000)},
         {"connections": sent_again("ShADaTTTdFf", 10_001)},
     ),
+    "pacs-slow": (slower(1.2), slower(1.19)),
+    "path-slow": (farther(0.05), farther(0.049)),
+    "device-slow": (pausing(0.5), pausing(0.49)),
+    "queueing": (crowded(3), crowded(2)),
     "sensor-gap": (
         {"gaps": gap(1), "flows": SENT},
         {"gaps": gap(2), "flows": SENT, "thresholds": Thresholds(gap_hours=3)},
@@ -418,6 +464,8 @@ OFF = {
     "rejects-high": "reject_percent", "aborts-high": "abort_percent",
     "failures-high": "failure_percent", "loss-high": "missed_percent",
     "retransmissions-high": "retransmit_percent", "sensor-gap": "gap_hours",
+    "pacs-slow": "slow_response_seconds", "path-slow": "path_round_trip_seconds",
+    "device-slow": "device_gap_seconds", "queueing": "queue_associations",
     "future-rows": "ahead_hours", "hours-disagree": "skew_seconds",
     "traffic-above": "incident_deviations", "traffic-below": "incident_deviations",
     "traffic-silent": "incident_deviations",

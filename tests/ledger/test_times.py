@@ -15,7 +15,7 @@ from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.response_times import OperationTimes, read_times
-from pacsflow.ledger.times import TimesHours
+from pacsflow.ledger.times import RAW, TimesHours
 from pacsflow.readers import Quality, find, read, recognise
 from pacsflow.terms.dicom_times import BUCKETS, FIELDS
 from pacsflow.terms.histogram import percentile, reach
@@ -128,10 +128,13 @@ def test_rows_of_an_association_may_come_in_two_batches(tmp_path: Path) -> None:
             (other(FIND, f"C{n}", n, 20000 + n), other(STORE, f"C{n}", n, 20000 + n))]  # fmt: skip
     path = write(tmp_path / "dicom_times.log", rows)
     ((_, batch),) = read(recognise(path), Quality())
+    whole = pa.Table.from_batches([batch]).append_column("origin", pa.array(["zeek"] * 80))
+    whole = whole.append_column("file", pa.array(["a"] * 80)).select(RAW)
     with engine() as duck:
-        hours = TimesHours(duck, "zeek")
-        made = [hours.add(part, pa.nulls(part.num_rows, pa.string())).to_pylist()
-                for part in (batch.slice(0, 33), batch.slice(33))]  # fmt: skip
+        hours, made = TimesHours(duck), []
+        for part in (whole.slice(0, 33), whole.slice(33)):
+            assert list(hours.take(part)) == []
+            made += [found.to_pylist() for found in hours.finish()]
     assert sum(row["count"] for part in made for row in part) == 40 * 4
     assert sum(row["opened"] for part in made for row in part) == 40
 

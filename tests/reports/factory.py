@@ -52,6 +52,7 @@ from pacsflow.week.facts import (
     SourceFile,
     Totals,
 )
+from pacsflow.week.speed import AnswerTimes, OpenAtOnce, Range, SendingRate, Speed
 
 HOUR = timedelta(hours=1)
 TOO_FEW = message("too-few-hours", there=count(120), needed=count(168))
@@ -483,6 +484,7 @@ def hospital(
         ),
         flow_map=FlowMap(tuple(nodes), tuple(edges), 4, 9, 2 * GB),
         heat_map=HeatMap(ZONE, "bytes", heat),
+        speed=speed_of(servers, scanners),
         associations=Associations(
             61_204,
             (
@@ -691,6 +693,31 @@ def one_row() -> WeeklyReport:
     )
 
 
+def speed_of(servers: list[Party], scanners: list[Party]) -> Speed:
+    """Return how fast these servers answered."""
+    answers = [
+        AnswerTimes(
+            server, None, operation, 4000 + n, Range(0.02 + 0.01 * n, 0.016, 0.9),
+            Range(0.4 + 0.1 * n, 0.256, 6.0), (0.38, None, 0.41, 0.39),
+            0.08 if operation == "C-FIND" else None, "server" if n % 3 else "network",
+            "" if n % 4 else "association-each",
+        )
+        for n, (server, operation) in enumerate(
+            (s, o) for s in servers[:6] for o in ("C-FIND", "C-STORE")
+        )
+    ]  # fmt: skip
+    pairs = [replace(a, client=scanners[n % len(scanners)], before=()) for n, a in
+             enumerate(answers)]  # fmt: skip
+    night = tuple(0.04 + 0.002 * hour if hour > 5 else None for hour in range(24))
+    return Speed(
+        tuple(answers), tuple(pairs),
+        (SendingRate("US", 912, 3.1e6, 2.9e6), SendingRate("CT", 90_412, 31e6, None)),
+        (night,) * 7,
+        tuple(OpenAtOnce(s, 12 + n, 14 if n else None, n) for n, s in enumerate(servers[:5])),
+        "server", "round-trips", 61.2,
+    )  # fmt: skip
+
+
 def no_dicom() -> WeeklyReport:
     """Plenty of traffic, none of it imaging."""
     base, void = hospital(pacs=2, hosts=300, simulated=False), empty()
@@ -699,6 +726,7 @@ def no_dicom() -> WeeklyReport:
         pacs=(),
         modalities=(),
         associations=None,
+        speed=None,
         equipment=(),
         software=(),
         imaging=void.imaging,
@@ -732,6 +760,7 @@ def sampled() -> WeeklyReport:
     return replace(
         base,
         associations=None,
+        speed=None,
         coverage=replace(
             base.coverage,
             sampled=True,

@@ -33,6 +33,7 @@ SECTIONS = [
     "modalities",
     "hours",
     "top",
+    "speed",
     "associations",
     "equipment",
     "software",

@@ -19,6 +19,7 @@ from pacsflow.findings import (
     operations,
     retransmissions,
     security,
+    speed,
     unusual,
 )
 from pacsflow.findings.facts import Facts
@@ -49,6 +50,10 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     operations.sensor_gap,
     links.loss_on_path,
     retransmissions.retransmissions_high,
+    speed.pacs_slow,
+    speed.path_slow,
+    speed.device_slow,
+    speed.queueing,
     links.uncompressed_on_slow_link,
     links.prefetch_into_morning,
     clocks.future_rows,

@@ -24,6 +24,12 @@ class Thresholds:
     missed_least_bytes: float = 10e6
     retransmit_percent: float = 1.0
     retransmit_packets: int = 100
+    slow_factor: float = 2.0
+    slow_response_seconds: float = 1.0
+    path_round_trip_seconds: float = 0.05
+    device_gap_seconds: float = 0.5
+    queue_associations: int = 10
+    queue_hours: int = 3
     gap_hours: int = 1
     incident_deviations: float = 4.0
     silent_days: int = 3

@@ -26,11 +26,14 @@ class OperationTimes:
         By the names in `times.SECONDS`, `times.MOST`, `times.LEAST`; None where nothing is known.
     histogram
         Response times, see `terms.histogram`.
+    slowest
+        Uids of associations with the longest of them, a few.
     """
 
     counts: Mapping[str, int]
     seconds: Mapping[str, float | None]
     histogram: tuple[int, ...]
+    slowest: tuple[str, ...] = ()
 
     def percentile(self, share: float) -> Percentile | None:
         """Return a percentile of the response times, seconds; None where none was timed."""
@@ -51,12 +54,14 @@ class OperationTimes:
         return self.counts["data_bytes"] / passed if passed else None
 
 
+ROWS = 5
 _SUMMED = ", ".join(
     [
         *(f"sum({name})::BIGINT" for name in (*SUMS, *ELEMENTS)),
         *(f"sum({name})" for name in SECONDS),
         *(f"max({name})" for name in MOST),
         *(f"min({name})" for name in LEAST),
+        f"arg_max(slowest, response_max, {ROWS}) FILTER (slowest IS NOT NULL)",
     ]
 )
 
@@ -93,6 +98,7 @@ def _of(sums: Sequence[Any]) -> OperationTimes:
     first, second = len(SUMS), len(SUMS) + len(ELEMENTS)
     return OperationTimes(
         dict(zip(SUMS, sums[:first], strict=True)),
-        dict(zip((*SECONDS, *MOST, *LEAST), sums[second:], strict=True)),
+        dict(zip((*SECONDS, *MOST, *LEAST), sums[second:-1], strict=True)),
         tuple(sums[first:second]),
+        tuple(dict.fromkeys(sums[-1] or ())),
     )

@@ -20,6 +20,7 @@ from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.ledger.times import LOG as TIMES_LOG
+from pacsflow.ledger.times import RAW as RAW_TIMES
 from pacsflow.ledger.times import TimesHours
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.terms.log_fields import ZEEK_LOGS
@@ -145,12 +146,13 @@ def _stage(
     writers = Writers(folder)
     try:
         with engine(threads=threads) as duck:
+            times = TimesHours(duck)
             for task, lesson in zip(tasks, lessons, strict=True):
                 staged = Staged(task, error=lesson.failed)
                 batch.staged.append(staged)
                 if staged.error:
                     continue
-                rows = _Rows(writers)
+                rows = _Rows(writers, times)
                 try:
                     _read(staged, rows, seen, known, lesson.learnt, duck)
                     rows.give()
@@ -160,6 +162,8 @@ def _stage(
                         raise _SpoiledError from None
                 if staged.print and not staged.error:
                     seen.add(staged.print.sha256)
+            for hours in times.finish():
+                writers.add("times", hours)
         batch.files = writers.close()
     except BaseException:
         writers.abandon()
@@ -170,8 +174,9 @@ def _stage(
 class _Rows:
     """Rows of one source, which wait until it has been read to its end where they are not many."""
 
-    def __init__(self, writers: Writers) -> None:
+    def __init__(self, writers: Writers, times: TimesHours) -> None:
         self.writers = writers
+        self.times = times
         self.waiting: list[tuple[str, pa.Table]] = []
         self.count = 0
         self.given = False
@@ -184,7 +189,8 @@ class _Rows:
 
     def give(self) -> None:
         for table, rows in self.waiting:
-            self.writers.add(table, rows)
+            for made in self.times.take(rows) if table == "times" else (rows,):
+                self.writers.add(table, made)
         self.given |= bool(self.waiting)
         self.waiting, self.count = [], 0
 
@@ -234,7 +240,6 @@ def _read_log(
     while True:
         drop = known.drop.get(mark)
         connections = Connections(duck, source.path.name, known.tunnels, drop, learnt)
-        times = TimesHours(duck, "zeek")
         staged.quality = Quality()
         columns = OF_CONN if source.log == "conn" else None
         for log, batch in read(source, staged.quality, columns):
@@ -243,7 +248,7 @@ def _read_log(
             if log == "conn":
                 made = connections.add(batch, sensor)
             else:
-                made = _others(log, batch, sensor, times)
+                made = _others(log, batch, sensor, "zeek")
             for table, part in made:
                 rows.add(table, _marked(table, part, mark))
         if not connections.again():
@@ -259,11 +264,13 @@ def _read_log(
 
 
 def _others(
-    log: str, batch: pa.RecordBatch, sensor: pa.Array, times: TimesHours
+    log: str, batch: pa.RecordBatch, sensor: pa.Array, origin: str
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield what is kept of a log that tells no traffic, with its table; nothing of other logs."""
     if log == TIMES_LOG:
-        yield "times", times.add(batch, sensor)
+        rows = _kept(log, batch, sensor)
+        named = pa.repeat(pa.scalar(origin, pa.string()), rows.num_rows)
+        yield "times", rows.append_column("origin", named)
     elif log in OF_LOG:
         yield OF_LOG[log], _kept(log, batch, sensor)
 
@@ -288,10 +295,9 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
             raise batches.error from None
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
-    times = TimesHours(duck, "capture")
     for log, batch in aside:
         sensor = sensor_column(batch, staged.task.sensor)
-        for table, part in _others(log, batch, sensor, times):
+        for table, part in _others(log, batch, sensor, "capture"):
             rows.add(table, _marked(table, part, mark))
     for table, made in (("traffic", traffic), ("coverage", coverage)):
         named = made
@@ -308,7 +314,7 @@ def _marked(table: str, rows: pa.Table, mark: str) -> pa.Table:
     made = pa.repeat(pa.scalar(mark, pa.string()), rows.num_rows)
     place = rows.schema.get_field_index("file")
     rows = rows.set_column(place, "file", made) if place >= 0 else rows.append_column("file", made)
-    return rows.select(TABLES[table].names)
+    return rows.select(RAW_TIMES if table == "times" else TABLES[table].names)
 
 
 def _no_times(staged: Staged) -> InputError:

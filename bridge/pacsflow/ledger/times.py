@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.ledger.schemas import HOUR, ORIGINS
-from pacsflow.terms.dicom_times import BUCKETS
+from pacsflow.terms.dicom_times import BUCKETS, FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
 
 LOG = "dicom_times"
+RAW = (
+    *(f.name for f in FIELDS if f.name != "community_id"),
+    "origin",
+    *(field.name for field in ORIGINS),
+)
+"""Columns of rows that are not added up yet."""
 ELEMENTS = tuple(f"t{element:02d}" for element in range(BUCKETS))
 """Columns of the histogram, the shortest times first."""
 SUMS = (
@@ -43,6 +51,7 @@ TIMES = pa.schema(
         *((name, pa.float64()) for name in SECONDS),
         *((name, pa.float64()) for name in (*MOST, *LEAST)),
         *((name, pa.int64()) for name in ELEMENTS),
+        ("slowest", pa.string()),
         ("sign", pa.int64()),
         *ORIGINS,
     ]
@@ -52,7 +61,8 @@ TIMES = pa.schema(
 `associations` in which it was asked, `single` of them for one request alone; `windowed` those in
 which more than one may be under way, `one_at_a_time` of these never more than one was. `opened`
 are associations as a whole, of which `setups` and `round_trips` have a set-up time and a round
-trip. `timed` is the sum of the histogram, `t00` to `t31`. `sign` is a sum over the associations,
+trip. `timed` is the sum of the histogram, `t00` to `t31`; `slowest` is the uid of the association
+with the longest response time. `sign` is a sum over the associations,
 by which the same ones, told by another file, are known."""
 
 _DEDUCED = """
@@ -63,16 +73,17 @@ _DEDUCED = """
            CASE requestor WHEN 'resp' THEN orig_closed_time ELSE resp_closed_time END AS theirs,
            list_sum(response_times)::BIGINT AS timed_here,
            ops_window <> 1 AND count > 1 AS is_windowed,
-           row_number() OVER (PARTITION BY uid, ts, "id.orig_p" ORDER BY data_bytes DESC NULLS LAST,
-                              operation, requestor) = 1 AND NOT is_known AS is_first,
+           row_number() OVER (PARTITION BY file, uid, ts, "id.orig_p"
+                              ORDER BY data_bytes DESC NULLS LAST, operation, requestor) = 1
+               AND NOT is_known AS is_first,
            (md5_number_lower(concat_ws('|', "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p",
                                        epoch_us(ts) // 10000, operation, requestor))
             % 1099511627776)::BIGINT AS sign_here
-    FROM (SELECT *, coalesce(uid, '') || epoch_us(ts) IN (FROM rows_before) AS is_known
+    FROM (SELECT *, file || coalesce(uid, '') || epoch_us(ts) IN (FROM rows_before) AS is_known
           FROM rows_of_log)
 """
 _HOURLY = f"""
-    SELECT hour, client, server, operation, $origin AS origin,
+    SELECT hour, client, server, operation, origin,
            count(*) AS associations,
            count(*) FILTER (count = 1) AS single,
            count(*) FILTER (is_windowed) AS windowed,
@@ -101,6 +112,7 @@ _HOURLY = f"""
            max(response_max) AS response_max,
            max(first_response_max) AS first_response_max,
            max(outstanding)::DOUBLE AS outstanding,
+           arg_max(uid, response_max) AS slowest,
            min(response_min) AS response_min,
            min(round_trip) AS round_trip_min,
            {
@@ -109,53 +121,62 @@ _HOURLY = f"""
         for number, name in enumerate(ELEMENTS, 1)
     )
 },
-           sum(sign_here)::BIGINT AS sign, sensor
-    FROM ({_DEDUCED}) GROUP BY hour, client, server, operation, sensor
+           sum(sign_here)::BIGINT AS sign, sensor, file
+    FROM ({_DEDUCED}) GROUP BY hour, client, server, operation, origin, sensor, file
 """
 REMEMBERED = 4096
 """Associations of which rows may come in the next batch, too: they are written together."""
 
 
 class TimesHours:
-    """Makes the hours of one source.
+    """Adds up rows of dicom_times.log, of several files at once: a question costs more than rows.
 
     Parameters
     ----------
     duck
         An engine.
-    origin
-        ``zeek`` or ``capture``.
     """
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, origin: str) -> None:
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
         self.duck = duck
-        self.origin = origin
+        self.waiting: list[pa.Table] = []
         self.before = pa.table({"name": pa.array([], pa.string())})
 
-    def add(self, batch: pa.RecordBatch, sensor: pa.Array) -> pa.Table:
-        """Return the hours of some rows of dicom_times.log, without the mark of their file."""
-        rows = pa.Table.from_batches([batch]).drop_columns(["sensor"])
-        rows = rows.append_column("sensor", sensor.cast(pa.string()))
-        self.duck.register("rows_of_log", rows)
+    def take(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """Take rows in the columns of `RAW`; yield the hours of what has become much."""
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting)) > MUCH:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[pa.Table]:
+        """Yield the hours of what was taken."""
+        if not self.waiting:
+            return
+        self.duck.register("rows_of_log", pa.concat_tables(self.waiting))
         self.duck.register("rows_before", self.before)
         try:
-            made = self.duck.sql(_HOURLY, params={"origin": self.origin}).to_arrow_table()
+            made = self.duck.sql(_HOURLY).to_arrow_table()
             self.before = self.duck.sql(_LAST).to_arrow_table()
         finally:
             self.duck.unregister("rows_of_log")
             self.duck.unregister("rows_before")
-        return made
+        self.waiting = []
+        yield made
 
+
+MUCH = 300_000
+"""Rows that may wait."""
 
 _LAST = f"""
-    SELECT DISTINCT coalesce(uid, '') || epoch_us(ts) AS name FROM (
-        SELECT uid, ts, row_number() OVER () AS place FROM rows_of_log
+    SELECT DISTINCT file || coalesce(uid, '') || epoch_us(ts) AS name FROM (
+        SELECT file, uid, ts, row_number() OVER () AS place FROM rows_of_log
     ) QUALIFY place > count(*) OVER () - {REMEMBERED}
 """
 
 ONCE = f"""
     WITH told AS (
         SELECT hour, client, server, operation, origin, sensor, file, sum(sign) AS sign,
+               arg_max(slowest, response_max) AS slowest,
                {", ".join(f"sum({name})::BIGINT AS {name}" for name in (*SUMS, *ELEMENTS))},
                {", ".join(f"sum({name}) AS {name}" for name in SECONDS)},
                {", ".join(f"max({name}) AS {name}" for name in MOST)},

@@ -27,6 +27,7 @@ from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
 from pacsflow.week.snapshot import cut
+from pacsflow.week.speed import speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -182,6 +183,7 @@ def _build(
         ),
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
+        speed=speed(scope, hosts),
     )
 
 

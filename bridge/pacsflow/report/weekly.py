@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Software,
         Totals,
     )
+    from pacsflow.week.speed import Speed
 
 
 SCHEMA_VERSION = 1
@@ -114,6 +115,7 @@ class WeeklyReport:
     status: tuple[AreaStatus, ...]
     capacity: tuple[CapacityNote, ...]
     provenance: Provenance
+    speed: Speed | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def _facts(self) -> list[tuple[str, str]]:

@@ -96,6 +96,8 @@ def _json(field: Field, column: pa.Array) -> pa.Array:
         value = pc.if_else(pc.is_null(column), pa.scalar(None, pa.string()), value)
     elif field.quoted:
         value = pc.binary_join_element_wise('"', _escaped(column), '"', "")
+    elif field.type == "vector[count]":
+        value = pc.binary_join_element_wise("[", column, "]", "")
     elif field.type.startswith(("set", "vector")):
         value = pc.replace_substring(_escaped(column), ",", '","')
         value = pc.binary_join_element_wise('["', value, '"]', "")

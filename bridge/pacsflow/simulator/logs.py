@@ -18,6 +18,7 @@ from pacsflow.simulator.notices import notices
 from pacsflow.simulator.rhythm import HOUR_US
 from pacsflow.simulator.span import SimulatedWeek, Span, span, weeks_of
 from pacsflow.simulator.tables import SERVICES, STATES, end_of
+from pacsflow.simulator.times import TIMES, times_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ class Written:
     files
         Number of log files.
     rows
-        Rows of each log by its path: conn, dicom, known_dicom, notice, ssl.
+        Rows of each log by its path: conn, dicom, dicom_times, known_dicom, notice, ssl.
     payload_bytes
         Sum of orig_bytes and resp_bytes of conn.log.
     ip_bytes
@@ -146,6 +147,7 @@ def _write_day(writer: _Writer, memory: Memory, week: SimulatedWeek, start_us: i
         end_of(associations),
         schema.dicom_columns(hospital, associations),
     )
+    writer.log("dicom_times", TIMES, *times_columns(hospital, associations, writer.what.zone))
     writer.log("known_dicom", schema.KNOWN_DICOM, *memory.columns(associations))
     writer.log("notice", schema.NOTICE, *notices(writer.what, associations, start_us))
 

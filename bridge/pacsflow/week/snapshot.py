@@ -43,6 +43,7 @@ def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
         "connections": ("ts >= ? AND ts < ?", [week.shifted(-POINTED_WEEKS).start, week.end]),
         "every": ("ts >= ? AND ts < ?", [first, week.end]),
         "notices": ("ts >= ? AND ts < ?", [first, week.end]),
+        "times": ("hour >= ? AND hour < ?", [first, week.end]),
         "coverage": ("TRUE", []),
         "endpoints": ("TRUE", []),
     }  # fmt: skip

@@ -253,6 +253,60 @@ RULES |= {
             "and whether its return way passes the sensor."
         ),
     ),
+    "pacs-slow": Text(
+        N_("%(host)s answers %(operation)s more slowly than it did"),
+        (
+            N_(
+                "95 of 100 took up to %(high)s, in the weeks before up to %(before)s; half of them "
+                "up to %(middle)s"
+            ),
+            N_("Answers that were timed: %(count)s; most of the time went to: %(where)s"),
+        ),
+        N_(
+            "Look at its load, its disks and its database in those hours; docs/speed.md says how "
+            "the network, the sender and the receiver are told from it."
+        ),
+    ),
+    "path-slow": Text(
+        N_("The path between %(host)s and %(peer)s became longer"),
+        (
+            N_(
+                "A round trip takes %(trip)s, in the weeks before %(before)s (mean of %(count)s "
+                "connections)"
+            ),
+            N_("Segments that came again, or behind later ones: %(resent_number)s"),
+        ),
+        N_(
+            "Ask whether the route changed (a VPN, another site, a wireless link), and look for "
+            "full queues on the way."
+        ),
+    ),
+    "device-slow": Text(
+        N_("%(host)s lets more time pass between its objects"),
+        (
+            N_("%(gap)s an object by itself, in the weeks before %(before)s; %(count)s objects"),
+            N_("While bytes flowed they came with %(rate)s Mbit/s"),
+        ),
+        N_(
+            "It is neither the network nor the PACS: look at the device's disk, its software and "
+            "what else it does while it sends."
+        ),
+    ),
+    "queueing": Text(
+        N_("%(host)s has as many associations open as ever, again and again"),
+        (
+            N_(
+                "Up to %(most)s at once; the most that was ever seen is %(ever)s. In %(hours)s "
+                "hours nearly as many, the first %(first)s; before, in %(usual_number)s hours a "
+                "week"
+            ),
+            N_("Requests that it rejected for want of room: %(refused_number)s"),
+        ),
+        N_(
+            "Whoever comes next waits or is rejected: raise the limit of associations, or find "
+            "out who keeps them open."
+        ),
+    ),
     "retransmissions-high": Text(
         N_("%(host)s sent at least %(percent)s of its packets to %(peer)s again"),
         (

@@ -74,6 +74,16 @@ def words(language: Language) -> Callable[[str], str]:
         "inventory": _("inventory"),
         "association": _("inferred from associations"),
         "traffic": _("inferred from traffic"),
+        # where the time went
+        "where-server": _("the server"),
+        "where-network": _("the network"),
+        "where-sender": _("the sender"),
+        "where-receiver": _("the receiver"),
+        "where-": _("unknown"),
+        "why-association-each": _("an association is opened for every image"),
+        "why-losses": _("segments were lost on the way and sent again"),
+        "why-round-trips": _("small steps that wait for a long round trip each"),
+        "why-delayed-acknowledgments": _("small writes that wait for delayed acknowledgments"),
         # what a choice was left to
         "latest": _("latest"),
         "most-hours": _("the one that covers most hours"),

@@ -318,6 +318,13 @@ class Language:
                 return text + (NBSP + self.number(rest) + NBSP + small if rest else "")
         return NOTHING  # pragma: no cover - whole is at least a minute here
 
+    def elapsed(self, seconds: float | None) -> str:
+        """Return a short time: ``0.4 ms``, ``35 ms``, ``1.3 s``; longer ones as `duration` does."""
+        if seconds is None or seconds >= 1:
+            return self.duration(seconds)
+        milliseconds = seconds * 1000
+        return self.number(milliseconds, 0 if milliseconds >= 10 else 1) + NBSP + "ms"
+
     def listing(self, items: Sequence[str], *, most: int = 4) -> str:
         """Return ``a, b and c``; past `most` items the rest is counted."""
         shown = list(items[:most])

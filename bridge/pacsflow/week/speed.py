@@ -1,0 +1,310 @@
+"""How fast a week was: response times, transfer rates, waiting, and where the time went."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pacsflow.ledger.response_times import OperationTimes, read_times
+from pacsflow.week.where import where
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacsflow.terms.histogram import Percentile
+    from pacsflow.terms.party import Party
+    from pacsflow.week.hosts import Hosts
+    from pacsflow.week.period import Week
+    from pacsflow.week.traffic import Scope
+
+BEFORE = 4
+"""Weeks before, which a week is held against."""
+ENOUGH = 20
+"""Fewer response times have no 95th percentile worth telling."""
+SHOWN = 50
+NAMES = {
+    "echo": "C-ECHO", "store": "C-STORE", "find": "C-FIND", "get": "C-GET", "move": "C-MOVE",
+    "n": "DIMSE-N",
+}  # fmt: skip
+"""What people call the operations of dicom_times.log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A percentile of response times, seconds, and the two between which it certainly lies."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """How fast one host answered one operation; `client` is None where all who asked are meant.
+
+    Parameters
+    ----------
+    timed
+        How many response times there are.
+    before
+        The 95th percentiles of the weeks before, seconds, the latest first; None where there were
+        too few.
+    first
+        Mean seconds to the first response of a query or retrieval.
+    where
+        server, network, sender or receiver: who took most of the time; why: the pattern, or empty.
+    """
+
+    server: Party
+    client: Party | None
+    operation: str
+    timed: int
+    median: Range
+    high: Range
+    before: tuple[float | None, ...]
+    first: float | None
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendingRate:
+    """How fast one kind of equipment sent its objects, bytes a second while they flowed."""
+
+    modality: str
+    objects: int
+    rate: float
+    before: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAtOnce:
+    """How many associations one host had open at once: the most, and in the weeks before."""
+
+    server: Party
+    most: int
+    before: int | None
+    hours_at_most: int
+    """Hours of the week in which it was nearly as many as ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Everything that the page says of it.
+
+    Parameters
+    ----------
+    answers
+        By server and operation, the slowest first.
+    pairs
+        The slowest pairs of hosts.
+    senders
+        By modality.
+    hours
+        Median seconds of response by weekday and hour of the site's zone; None without any.
+    open_at_once
+        By server, from dicom.log.
+    where, why
+        Of all operations of the week together.
+    share
+        Percent of the time that `where` took.
+    """
+
+    answers: tuple[AnswerTimes, ...]
+    pairs: tuple[AnswerTimes, ...]
+    senders: tuple[SendingRate, ...]
+    hours: tuple[tuple[float | None, ...], ...]
+    open_at_once: tuple[OpenAtOnce, ...]
+    where: str
+    why: str
+    share: float
+
+
+def of_week(
+    scope: Scope, by: Sequence[str], week: Week, *, condition: str = "TRUE"
+) -> dict[tuple[str, ...], OperationTimes]:
+    """Return what was timed in a week, by columns of the ledger's table ``times``."""
+    return read_times(
+        scope.connection,
+        by,
+        where=f"hour >= ? AND hour < ? AND ({condition})",
+        values=[week.start, week.end],
+    )
+
+
+def speed(scope: Scope, hosts: Hosts) -> Speed | None:
+    """Return how fast the week was; None where nothing of it was timed."""
+    week = scope.week
+    whole = of_week(scope, [], week)
+    if not whole:
+        return None
+    (everything,) = whole.values()
+    took = where(everything)
+    by_pair = of_week(scope, ["server", "operation", "client"], week)
+    return Speed(
+        answers=_answers(scope, hosts),
+        pairs=_pairs(by_pair, hosts),
+        senders=_senders(scope, hosts),
+        hours=_hours(scope, week),
+        open_at_once=open_at_once(scope, hosts),
+        where=took.most,
+        why=took.why,
+        share=100 * getattr(took, took.most) / took.seconds if took.most else 0.0,
+    )
+
+
+def _answers(scope: Scope, hosts: Hosts) -> tuple[AnswerTimes, ...]:
+    keys = ["server", "operation"]
+    now = of_week(scope, keys, scope.week)
+    weeks = [of_week(scope, keys, scope.week.shifted(-n)) for n in range(1, BEFORE + 1)]
+    told = [
+        _told(hosts.party(key[0]), None, key[1], found, [w.get(key) for w in weeks])
+        for key, found in now.items()
+    ]
+    made = [answer for answer in told if answer is not None]
+    made.sort(key=lambda a: (-a.high.value, a.server.address, a.operation))
+    return tuple(made[:SHOWN])
+
+
+def _pairs(found: dict[tuple[str, ...], OperationTimes], hosts: Hosts) -> tuple[AnswerTimes, ...]:
+    told = [
+        _told(hosts.party(server), hosts.party(client), operation, times, ())
+        for (server, operation, client), times in found.items()
+    ]
+    made = [answer for answer in told if answer is not None]
+    made.sort(key=lambda a: (-a.high.value, a.server.address, a.operation))
+    return tuple(made[:SHOWN])
+
+
+def _told(
+    server: Party,
+    client: Party | None,
+    operation: str,
+    found: OperationTimes,
+    before: Sequence[OperationTimes | None],
+) -> AnswerTimes | None:
+    median, high = found.percentile(0.5), found.percentile(0.95)
+    if median is None or high is None or found.counts["timed"] < ENOUGH:
+        return None
+    took = where(found)
+    return AnswerTimes(
+        server=server,
+        client=client,
+        operation=NAMES.get(operation, operation),
+        timed=found.counts["timed"],
+        median=_range(median),
+        high=_range(high),
+        before=tuple(high_of(times) for times in before),
+        first=found.mean("first_response_seconds", "first_responses"),
+        where=took.most,
+        why=took.why,
+    )
+
+
+def high_of(times: OperationTimes | None) -> float | None:
+    """Return the 95th percentile, seconds; None where there are too few response times."""
+    if times is None or times.counts["timed"] < ENOUGH:
+        return None
+    high = times.percentile(0.95)
+    return high.value if high else None
+
+
+def _range(found: Percentile) -> Range:
+    return Range(found.value, found.lower, found.upper)
+
+
+def usual(before: Sequence[float | None]) -> float | None:
+    """Return the median of the weeks before that there are."""
+    there = [value for value in before if value is not None]
+    return statistics.median(there) if there else None
+
+
+def _senders(scope: Scope, hosts: Hosts) -> tuple[SendingRate, ...]:
+    condition = "operation = 'store'"
+    week = scope.week
+    now = _by_modality(of_week(scope, ["client"], week, condition=condition), hosts)
+    weeks = [
+        _by_modality(of_week(scope, ["client"], week.shifted(-n), condition=condition), hosts)
+        for n in range(1, BEFORE + 1)
+    ]
+    made = []
+    for modality, (size, seconds, objects) in now.items():
+        rates = [w[modality][0] / w[modality][1] for w in weeks if w.get(modality, (0, 0))[1]]
+        if seconds:
+            before = statistics.median(rates) if rates else None
+            made.append(SendingRate(modality, objects, size / seconds, before))
+    return tuple(sorted(made, key=lambda s: s.rate))
+
+
+def _by_modality(
+    found: dict[tuple[str, ...], OperationTimes], hosts: Hosts
+) -> dict[str, tuple[float, float, int]]:
+    """Return bytes, seconds of flow and objects by the modality of who sent."""
+    sums: dict[str, tuple[float, float, int]] = {}
+    for (client,), times in found.items():
+        party = hosts.party(client)
+        modality = party.modality or party.role
+        size, seconds, objects = sums.get(modality, (0.0, 0.0, 0))
+        sums[modality] = (
+            size + times.counts["data_bytes"],
+            seconds + (times.seconds["data_seconds"] or 0.0),
+            objects + times.counts["data_sets"],
+        )
+    return sums
+
+
+def _hours(scope: Scope, week: Week) -> tuple[tuple[float | None, ...], ...]:
+    cells: list[list[float | None]] = [[None] * 24 for _ in range(7)]
+    for (second,), times in of_week(scope, ["epoch(hour)::BIGINT"], week).items():
+        local = datetime.fromtimestamp(int(second), UTC).astimezone(week.zone)
+        middle = times.percentile(0.5)
+        cells[local.weekday()][local.hour] = middle.value if middle else None
+    return tuple(map(tuple, cells))
+
+
+NEARLY = 0.9
+"""Of the most ever: so many open associations are nearly as many."""
+
+_OPEN = """
+    WITH spans AS (
+        SELECT "id.resp_h" AS host, ts, ts + to_microseconds((duration * 1e6)::BIGINT) AS till
+        FROM associations
+        WHERE result = 'accepted' AND duration IS NOT NULL AND ts >= ? AND ts < ?
+    ), marks AS (
+        SELECT host, ts AS moment, 1 AS step FROM spans
+        UNION ALL SELECT host, till, -1 FROM spans
+    ), counted AS (
+        SELECT host, moment, sum(step) OVER (
+            PARTITION BY host ORDER BY moment, step ROWS UNBOUNDED PRECEDING) AS there
+        FROM marks
+    )
+    SELECT host, epoch(date_trunc('hour', moment))::BIGINT, max(there)::BIGINT
+    FROM counted GROUP BY ALL
+"""
+
+
+def open_by_hour(scope: Scope) -> dict[str, dict[datetime, int]]:
+    """Return the most associations that each server had open at once, by hour, with the past."""
+    week = scope.week
+    rows = scope.connection.execute(_OPEN, [week.shifted(-BEFORE).start, week.end]).fetchall()
+    found: dict[str, dict[datetime, int]] = {}
+    for host, second, most in rows:
+        found.setdefault(host, {})[datetime.fromtimestamp(second, UTC)] = most
+    return found
+
+
+def open_at_once(scope: Scope, hosts: Hosts) -> tuple[OpenAtOnce, ...]:
+    """Return how many associations each server had open at once."""
+    start = scope.week.start
+    made = []
+    for host, hours in open_by_hour(scope).items():
+        now = [most for hour, most in hours.items() if hour >= start]
+        then = [most for hour, most in hours.items() if hour < start]
+        if now:
+            ever = max([*now, *then])
+            near = sum(most >= NEARLY * ever for most in now)
+            made.append(OpenAtOnce(hosts.party(host), max(now), max(then, default=None), near))
+    made.sort(key=lambda o: (-o.most, o.server.address))
+    return tuple(made[:SHOWN])
