@@ -19,7 +19,6 @@ from pacsflow.cli.options import (
 )
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
-from pacsflow.terms.dicom_times import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +155,7 @@ def series_of_times(
     """
     from pacsflow.cli.inputs import asked
     from pacsflow.ledger.response_times import read_times
+    from pacsflow.terms.dicom_times import OPERATIONS
 
     client, server, operation = of
     if operation and operation not in OPERATIONS:
