@@ -2549,14 +2549,20 @@ modules.duplicates = function(...)
 -- Finds packets that a mirror port, or a second place of capture, brings more than once. A packet
 -- is known again by its addresses and its transport header; a real retransmission has another IP
 -- identification, or where there is none (0, IPv6), comes when no copy would.
+--
+-- Nearly every TCP segment begins where the one before it ended, or acknowledges more: no copy of
+-- anything before does that. Of these the header alone is kept; only the others are looked up.
 local swap = require("keys").swap
 
 local duplicates = {}
 duplicates.__index = duplicates
 
 local abs = math.abs
-local sub, char = string.sub, string.char
+local byte, char, sub = string.byte, string.char, string.sub
 
+local MODULUS, HALF = 4294967296, 2147483648
+-- What is further ahead belongs to another connection of the same ports.
+local NEAR = 16777216
 -- Copies come within so many seconds of one another; an identification is not used again so soon.
 local WINDOW = 2
 -- No retransmission comes so soon after its original.
@@ -2567,23 +2573,75 @@ local TOO_SOON = 0.2
 local JITTER = 0.005
 -- So many in a row at one distance are copies even where nothing else tells.
 local IN_A_ROW = 8
+-- The headers of a frame of the plain form.
+local PLAIN = 94
 local GENERATION = 65536
 local MAX_PAIRS = 65536
 
+local function fresh()
+  return { directions = {}, what = {}, when = {} }
+end
+
 function duplicates.new()
   return setmetatable({
-    young = { when = {}, how = {} }, old = { when = {}, how = {} }, size = 0, since = 0,
-    offsets = {}, answered = {}, rows = {}, pairs_known = 0,
+    young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
+    pairs_known = 0,
   }, duplicates)
 end
 
-local function remember(self, sign, context, ts)
+-- A generation ends when it is full, or older than any copy.
+local function turn(self, ts)
+  self.old, self.young, self.size, self.since = self.young, fresh(), 0, ts
+end
+
+local function make_room(self, ts)
   if self.size >= GENERATION or ts - self.since > WINDOW or ts < self.since - WINDOW then
-    self.old, self.young = self.young, { when = {}, how = {} }
-    self.size, self.since = 0, ts
+    turn(self, ts)
   end
   self.size = self.size + 1
-  self.young.when[sign], self.young.how[sign] = ts, context
+end
+
+-- What is known of a direction of a TCP connection in this generation; its `before` is that of the
+-- one before. what, when: by sequence number the frame, plain as main.lua has it, and its time; by
+-- -1 - number so of mere acknowledgments; by `sign` of others where they came from.
+local function direction(self, key)
+  local d = self.young.directions[key]
+  if not d then
+    local before = self.old.directions[key]
+    d = { what = {}, when = {}, before = before, row = self.rows[key] }
+    if before then
+      d.next, d.ack, before.before = before.next, before.ack, nil
+    end
+    self.young.directions[key] = d
+  end
+  return d
+end
+
+-- Whether the TCP segment in the frame s of the plain form (untagged Ethernet, IPv4 without
+-- options) cannot be a copy of one before. length: of its payload.
+local function passes(self, s, key, seq, length, flags, ts)
+  local d = self.young.directions[key] or direction(self, key)
+  local name
+  if length > 0 then
+    local following = d.next
+    if flags % 8 ~= 0 or following and (seq - following) % MODULUS >= NEAR then
+      return false
+    end
+    d.next, name = (seq + length) % MODULUS, seq
+  else
+    local a1, a2, a3, a4 = byte(s, 43, 46)
+    local ack, last = ((a1 * 256 + a2) * 256 + a3) * 256 + a4, d.ack
+    if flags % 8 ~= 0 or flags < 16 or last and (ack - last - 1) % MODULUS >= NEAR then
+      return false
+    end
+    d.ack, name = ack, -1 - ack
+  end
+  d.what[name], d.when[name] = #s > PLAIN and sub(s, 1, PLAIN) or s, ts
+  local row = d.row
+  if row then
+    row.fresh = row.fresh + 1
+  end
+  return true
 end
 
 local function bound(self)
@@ -2603,6 +2661,7 @@ local function in_a_row(self, key, gap)
   if not row then
     row = { gap = gap, count = 0, fresh = 0 }
     self.rows[key] = row
+    direction(self, key).row = row
     bound(self)
   end
   if alike(gap, row.gap) and row.fresh <= 2 * row.count + 2 then
@@ -2630,34 +2689,119 @@ local function is_copy(self, out, gap)
   return in_a_row(self, key, gap)
 end
 
-local function judge(self, s, out, ts)
-  local l3, l4 = out.l3, out.l4
-  if not l3 or not out.key or out.short then
-    return nil
+-- What two copies of a packet have in common: IP length and identification, and what stands in the
+-- transport header behind the ports; whole: from the addresses on, to the end of what is there.
+local function sign_of(s, kind, l3, l4, stop, whole)
+  if kind == 0x0800 then
+    return sub(s, l3 + 2, l3 + (whole and 7 or 5)) .. sub(s, whole and l3 + 12 or l4 + 4, stop)
   end
-  local tcp = out.proto == 6 and not out.fragment
-  -- Of what has no numbers of its own, all that is there.
-  local stop = tcp and out.offset or #s
-  local sign
-  if out.kind == 0x0800 then
-    -- Length, identification and fragment; addresses, and the transport header.
-    sign = sub(s, l3 + 2, l3 + 7) .. sub(s, l3 + 12, stop)
-  else
-    sign = sub(s, l3 + 4, l3 + 5) .. sub(s, l3 + 8, stop)
+  return sub(s, l3 + 4, l3 + 5) .. sub(s, whole and l3 + 8 or l3 + 40, stop)
+end
+
+-- The same of a frame of the plain form.
+local function plain_sign(s)
+  local size = byte(s, 47)
+  return sign_of(s, 0x0800, 15, 35, 34 + (size - size % 16) / 4)
+end
+
+-- Where the packet was: what changes from hop to hop.
+local function context_of(s, out)
+  local context = sub(s, out.hw or 1, out.hw and out.l3 - 1 or 0) .. char(out.ttl)
+  return out.path == "" and context or context .. out.path
+end
+
+local function plain_context(s)
+  return sub(s, 1, 14) .. sub(s, 23, 23)
+end
+
+-- What stands under a name in this generation, or the one before.
+local function find(places, name)
+  local when = places.when[name]
+  if when then
+    return when, places.what[name]
   end
+  local before = places.before
+  if before then
+    return before.when[name], before.what[name]
+  end
+  return nil
+end
+
+local function put(places, name, what, ts)
+  places.what[name], places.when[name] = what, ts
+end
+
+-- Looks the packet in `out` up and remembers it, where it was first. Returns when it was there before,
+-- if it was, and whether at another place.
+local function look_up(places, s, out, sign, ts)
+  local context = context_of(s, out)
+  local when, what = find(places, sign)
+  put(places, sign, what or context, ts)
+  return when, what ~= context
+end
+
+-- The same, where packets of the plain form stand under a number.
+local function look_up_numbered(places, s, out, sign, number, ts)
+  local when, what = find(places, number)
+  if not when or plain_sign(what) ~= sign then
+    return look_up(places, s, out, sign, ts)
+  end
+  put(places, number, what, ts)
+  return when, plain_context(what) ~= context_of(s, out)
+end
+
+-- Moves d[name], what a direction has sent or acknowledged, to `number`, which is of a new packet.
+-- What is far from there belongs to another connection of its ports.
+local function advance(d, name, number)
+  local ahead = d[name] and (number - d[name] + HALF) % MODULUS - HALF
+  if not ahead or ahead > 0 or ahead < -NEAR then
+    d[name] = number
+  end
+end
+
+-- A TCP segment: as look_up.
+local function look_up_segment(self, s, out, ts)
+  local d, length = direction(self, out.key), out.length
+  if out.flags % 4 >= 2 then
+    length = length + 1
+  end
+  local sign = sign_of(s, out.kind, out.l3, out.l4, out.offset)
+  local when, elsewhere = look_up_numbered(d, s, out, sign, length > 0 and out.seq or -1 - out.ack, ts)
+  if when then
+    return when, elsewhere
+  elseif length > 0 then
+    advance(d, "next", (out.seq + length) % MODULUS)
+  elseif out.flags % 32 >= 16 then
+    advance(d, "ack", out.ack)
+  end
+  return nil
+end
+
+-- Anything else: as look_up. Of what has no numbers of its own, all that is there.
+local function look_up_other(self, s, out, ts)
+  local sign = sign_of(s, out.kind, out.l3, out.l4, #s, true)
   if #sign > 256 then
     return nil
   end
-  local context = sub(s, out.hw or 1, out.hw and l3 - 1 or 0) .. char(out.ttl)
-  if out.path ~= "" then
-    context = context .. out.path
+  self.young.before = self.old
+  self.old.before = nil
+  return look_up(self.young, s, out, sign, ts)
+end
+
+local function is_plain(out)
+  return out.l3 == 15 and out.l4 == 35 and out.hw == 1 and out.kind == 0x0800 and out.path == ""
+end
+
+local function judge(self, s, out, ts)
+  if not out.l3 or not out.key or out.short then
+    return nil
   end
-  local when = self.young.when[sign]
-  local how = when and self.young.how[sign]
-  if not when then
-    when, how = self.old.when[sign], self.old.how[sign]
+  local tcp = out.proto == 6 and not out.fragment
+  make_room(self, ts)
+  if tcp and is_plain(out) and passes(self, s, out.key, out.seq, out.length, out.flags, ts) then
+    return nil
   end
-  remember(self, sign, context, ts)
+  local when, elsewhere = (tcp and look_up_segment or look_up_other)(self, s, out, ts)
   if tcp and out.flags % 32 == 18 then
     bound(self)
     self.answered[swap(out.key)] = true
@@ -2670,7 +2814,6 @@ local function judge(self, s, out, ts)
     end
     return nil
   end
-  local elsewhere = how ~= context
   if not elsewhere and not is_copy(self, out, gap) then
     return nil
   end
@@ -2695,6 +2838,17 @@ function duplicates:check(s, out, ts, frame)
     self.frame, self.told = frame, judge(self, s, out, ts)
   end
   return self.told
+end
+
+-- Whether the frame s of the plain form is surely new; check() knows it from here on. Where it is not
+-- sure, check() has to be asked.
+function duplicates:is_new(s, key, seq, length, flags, ts, frame)
+  make_room(self, ts)
+  if passes(self, s, key, seq, length, flags, ts) then
+    self.frame, self.told = frame, nil
+    return true
+  end
+  return false
 end
 
 return duplicates
@@ -3986,11 +4140,8 @@ local function user_information(out, body, first, last)
   return whole and sound
 end
 
--- The body (after the 6-byte header) of an A-ASSOCIATE-RQ or -AC. `cut`: bytes are missing at
--- its end because the frame was captured short. The result holds what could be read; `malformed`
--- says that an item violates PS3.8 (and not that it was cut).
-function pdu.associate(body, cut)
-  local out = { contexts = {}, roles = {}, whole = not cut }
+local function associate(body, cut)
+  local out = { contexts = {}, roles = {}, offered = {}, whole = not cut }
   if #body < pdu.FIXED and not cut then
     out.malformed = true
   end
@@ -4012,6 +4163,31 @@ function pdu.associate(body, cut)
   end)
   if not cut and not (whole and sound) then
     out.malformed = true
+  end
+  for _, c in ipairs(out.contexts) do
+    out.offered[c.id] = c.abstract
+  end
+  return out
+end
+
+-- Equipment asks for the same thing, and is answered the same, all day: what was read is kept.
+local KEPT, KEPT_SIZE = 256, 16384
+local kept, kept_number = {}, 0
+
+-- The body (after the 6-byte header) of an A-ASSOCIATE-RQ or -AC. `cut`: bytes are missing at
+-- its end because the frame was captured short. The result holds what could be read; `malformed`
+-- says that an item violates PS3.8 (and not that it was cut). It is not to be changed.
+function pdu.associate(body, cut)
+  if cut or #body > KEPT_SIZE then
+    return associate(body, cut)
+  end
+  local out = kept[body]
+  if not out then
+    if kept_number >= KEPT then
+      kept, kept_number = {}, 0
+    end
+    out = associate(body, cut)
+    kept[body], kept_number = out, kept_number + 1
   end
   return out
 end
@@ -4199,9 +4375,7 @@ function association.request(a, d, body, cut)
   if not cut and not rq.malformed then
     a.ctx_offered = #rq.contexts
   end
-  for _, c in ipairs(rq.contexts) do
-    a.offered[c.id] = c.abstract
-  end
+  a.offered = rq.offered
   a.calling_ae, a.called_ae = rq.calling_ae, rq.called_ae
   a.orig_impl_uid, a.orig_impl_version = rq.impl_uid, rq.impl_version
   a.orig_max_pdu, a.user_identity = rq.max_pdu, rq.identity
@@ -7922,16 +8096,6 @@ end
 
 local inside = tracker.inside
 
--- The headers of a packet on the shortest way: Ethernet, IPv4 without options, TCP.
-local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
-
--- Whether it was there before.
-local function repeats(s, pinfo, h, flags, id, ttl, now)
-  plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
-  plain.id, plain.ttl = id, ttl
-  return copies and copies:check(s, plain, now, number_of(pinfo))
-end
-
 function proto.dissector(tvb, pinfo, tree)
   local size, frame = size_of(tvb), number_of(pinfo)
   local s = raw(tvb, 0, size < HEAD and size or HEAD)
@@ -7944,17 +8108,17 @@ function proto.dissector(tvb, pinfo, tree)
   end
   if fresh and not log and not state.paths.several then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
-    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, 13, 24)
+    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
         local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
         local total = l1 * 256 + l2
         local now = time_of(pinfo)
-        if w2 and w1 + w2 > 0 and size - 14 >= total
-          and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl, now)
-          and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
-            size, now) then
+        local length = w2 and w1 + w2 > 0 and size - 14 >= total and total - 20 - (h - h % 16) / 4 or -1
+        local seq = length >= 0 and ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+        if seq and (not copies or copies:is_new(s, d.key, seq, length, flags, now, frame))
+          and inside(state, d, seq, flags, length, size, now) then
           if showing and wanted(tree) then
             local a = d.c.assoc
             tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)

@@ -136,9 +136,7 @@ function association.request(a, d, body, cut)
   if not cut and not rq.malformed then
     a.ctx_offered = #rq.contexts
   end
-  for _, c in ipairs(rq.contexts) do
-    a.offered[c.id] = c.abstract
-  end
+  a.offered = rq.offered
   a.calling_ae, a.called_ae = rq.calling_ae, rq.called_ae
   a.orig_impl_uid, a.orig_impl_version = rq.impl_uid, rq.impl_version
   a.orig_max_pdu, a.user_identity = rq.max_pdu, rq.identity

@@ -347,16 +347,6 @@ end
 
 local inside = tracker.inside
 
--- The headers of a packet on the shortest way: Ethernet, IPv4 without options, TCP.
-local plain = { l3 = 15, l4 = 35, hw = 1, kind = 0x0800, proto = 6, path = "" }
-
--- Whether it was there before.
-local function repeats(s, pinfo, h, flags, id, ttl, now)
-  plain.key, plain.offset, plain.flags = sub(s, 27, 38), 34 + (h - h % 16) / 4, flags
-  plain.id, plain.ttl = id, ttl
-  return copies and copies:check(s, plain, now, number_of(pinfo))
-end
-
 function proto.dissector(tvb, pinfo, tree)
   local size, frame = size_of(tvb), number_of(pinfo)
   local s = raw(tvb, 0, size < HEAD and size or HEAD)
@@ -369,17 +359,17 @@ function proto.dissector(tvb, pinfo, tree)
   end
   if fresh and not log and not state.paths.several then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.
-    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, 13, 24)
+    local t1, t2, v, _, l1, l2, _, _, f1, f2, _, p = byte(s, 13, 24)
     if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
       local d = state.kept[sub(s, 27, 38)]
       if d then
         local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
         local total = l1 * 256 + l2
         local now = time_of(pinfo)
-        if w2 and w1 + w2 > 0 and size - 14 >= total
-          and not repeats(s, pinfo, h, flags, i1 * 256 + i2, ttl, now)
-          and inside(state, d, ((s1 * 256 + s2) * 256 + s3) * 256 + s4, flags, total - 20 - (h - h % 16) / 4,
-            size, now) then
+        local length = w2 and w1 + w2 > 0 and size - 14 >= total and total - 20 - (h - h % 16) / 4 or -1
+        local seq = length >= 0 and ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+        if seq and (not copies or copies:is_new(s, d.key, seq, length, flags, now, frame))
+          and inside(state, d, seq, flags, length, size, now) then
           if showing and wanted(tree) then
             local a = d.c.assoc
             tagging.tag(proto, tree, state, a, a.snap, d, frame, true, false)

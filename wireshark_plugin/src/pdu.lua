@@ -93,11 +93,8 @@ local function user_information(out, body, first, last)
   return whole and sound
 end
 
--- The body (after the 6-byte header) of an A-ASSOCIATE-RQ or -AC. `cut`: bytes are missing at
--- its end because the frame was captured short. The result holds what could be read; `malformed`
--- says that an item violates PS3.8 (and not that it was cut).
-function pdu.associate(body, cut)
-  local out = { contexts = {}, roles = {}, whole = not cut }
+local function associate(body, cut)
+  local out = { contexts = {}, roles = {}, offered = {}, whole = not cut }
   if #body < pdu.FIXED and not cut then
     out.malformed = true
   end
@@ -119,6 +116,31 @@ function pdu.associate(body, cut)
   end)
   if not cut and not (whole and sound) then
     out.malformed = true
+  end
+  for _, c in ipairs(out.contexts) do
+    out.offered[c.id] = c.abstract
+  end
+  return out
+end
+
+-- Equipment asks for the same thing, and is answered the same, all day: what was read is kept.
+local KEPT, KEPT_SIZE = 256, 16384
+local kept, kept_number = {}, 0
+
+-- The body (after the 6-byte header) of an A-ASSOCIATE-RQ or -AC. `cut`: bytes are missing at
+-- its end because the frame was captured short. The result holds what could be read; `malformed`
+-- says that an item violates PS3.8 (and not that it was cut). It is not to be changed.
+function pdu.associate(body, cut)
+  if cut or #body > KEPT_SIZE then
+    return associate(body, cut)
+  end
+  local out = kept[body]
+  if not out then
+    if kept_number >= KEPT then
+      kept, kept_number = {}, 0
+    end
+    out = associate(body, cut)
+    kept[body], kept_number = out, kept_number + 1
   end
   return out
 end
