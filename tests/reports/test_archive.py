@@ -118,5 +118,5 @@ def test_without_a_browser_printing_says_what_to_do(
     from pacsflow.errors import ToolError
 
     monkeypatch.setenv("PACSFLOW_CHROMIUM", str(tmp_path / "none"))
-    with pytest.raises(ToolError, match="install the package chromium"):
+    with pytest.raises(ToolError, match="apt-get install chromium"):
         html_to_pdf(tmp_path / "x.html", tmp_path / "x.pdf")

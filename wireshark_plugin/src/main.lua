@@ -356,6 +356,9 @@ function proto.dissector(tvb, pinfo, tree)
   else
     -- With a read filter in two passes, frames that it drops share their number with the next.
     fresh = not is_visited(pinfo)
+    if fresh then
+      state.measured[frame] = nil
+    end
   end
   if fresh and not log and not state.paths.several then
     -- Most frames by far: Ethernet, IPv4, TCP, and the inside of a data set.

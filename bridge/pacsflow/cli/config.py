@@ -43,7 +43,7 @@ def init(
     from pacsflow.outputs import write_text
 
     usual = places() or [Path("pacsflow.toml")]
-    target = file or usual[0 if os.geteuid() == 0 else -1]
+    target = file or usual[0 if getattr(os, "geteuid", lambda: 1)() == 0 else -1]
     if target.exists() and not force:
         raise UsageError(f"{target}: is there already; --force replaces it")
     try:
