@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test docs package audit tsharks bench lab speeds lint format lock clean
+.PHONY: help report test mutants docs package audit tsharks bench lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ package: $(VENV)/.dev ## Build wheel, sdist and manual, and try the wheel in a n
 
 audit: $(VENV)/.run ## Write the SBOM and the licences of what is installed, and look for known holes.
 	@tests/packages/audit.sh $(PYTHON) requirements.lock dist
+
+mutants: $(VENV)/.dev ## Run mutants of the pure modules; ARGS="access --all" takes all of a group.
+	@$(BIN)/python tests/mutants/run.py $(ARGS)
 
 tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="trixie sid" brings Debian's.
 	@TSHARKS="$(TSHARKS)" tests/tsharks.sh $(BIN)/python $(SUITES)

@@ -24,7 +24,7 @@ UNSEEN = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A total of packets or bytes, estimated or exact.
+    """A total of packets or bytes, estimated from samples.
 
     Parameters
     ----------
@@ -33,25 +33,23 @@ class Total:
     lower, upper
         Its 95 % interval.
     samples
-        How many samples it comes from; None where everything was seen.
+        How many samples it comes from.
     """
 
     value: float
     lower: float
     upper: float
-    samples: int | None = None
+    samples: int
 
     @property
     def error(self) -> float:
-        """Largest relative distance of the interval's ends, a fraction; infinite at zero."""
-        if self.value == 0:
-            return 0.0 if self.upper == 0 else math.inf
-        return max(self.upper / self.value - 1, 1 - self.lower / self.value)
+        """Relative distance of the upper end, the one farther away; infinite at zero."""
+        return self.upper / self.value - 1 if self.value else math.inf
 
     @property
     def few(self) -> bool:
         """Whether it comes from too few samples to lean on."""
-        return self.samples is not None and self.error > WIDEST
+        return self.error > WIDEST
 
 
 def from_sums(weights: float, squares: float, samples: int) -> Total:

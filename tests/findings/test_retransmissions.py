@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conftest import CAPTURES
+from findings.a_week import CT, PACS, VIEWER, Row, a_week, at, conn, shown
+from pacsflow.findings.retransmissions import retransmissions_high
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.records import Change
 from pacsflow.programs import tools
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pacsflow.findings.finding import Finding
     from pacsflow.report.weekly import WeeklyReport
 
 TIMES = 10
@@ -57,6 +60,55 @@ def report_of(*inputs: Path, book: Path) -> WeeklyReport:
     ledger = Ledger(book, create=True)
     ledger.add(find(inputs).sources, workers=1)
     return build_report(ledger, None, Options(forecasts=False))
+
+
+def sent_again(history: str, packets: int, **row: Any) -> Row:
+    return conn(3, f"{history}{packets}", history=history, source_packets=packets, **row)
+
+
+def told(*rows: Row, **more: Any) -> list[Finding]:
+    return retransmissions_high(a_week(connections=list(rows), **more))
+
+
+def test_what_the_letters_of_both_sides_mean() -> None:
+    rows = [
+        sent_again("ShADTTTw", 5000), sent_again("ShADTTTWT", 400) | {"uid": "FEW"},
+        sent_again("ShADt", 9, destination_packets=3000), sent_again("ShAD", 4500),
+        sent_again("ShADTTT", 99) | {"ts": at(-0.1)}, sent_again("ShADTTT", 99) | {"ts": at(168)},
+        sent_again("T", 10) | {"history": None}, sent_again("ShADTTT", 1) | {"uid": None},
+    ]  # fmt: skip
+    assert shown(told(*rows), "retransmissions-high", "traffic") == {
+        "severity": "medium", "start": None, "end": None, "parties": [CT, PACS], "host": CT,
+        "peer": PACS, "count": 3, "total": 5, "low_number": 100 + 400 + 1, "closed_number": 1,
+        "high_number": 999 + 400 + 1, "packets_number": 5000 + 400 + 9 + 4500 + 1,
+        "percent": pytest.approx(100 * 501 / 9910), "rows": ["FEW", "ShADTTTw5000"],
+    }  # fmt: skip
+
+
+def test_the_way_back_has_letters_of_its_own() -> None:
+    rows = [sent_again("ShADttt", 9, destination_packets=5000)]
+    found = shown(told(*rows), "retransmissions-high", "traffic")
+    assert (found["host"], found["peer"], found["closed_number"]) == (PACS, CT, 0)
+    assert shown(told(sent_again("ttt", 9, destination_packets=5000) | {"history": "tttW"}),
+                 "retransmissions-high", "traffic")["closed_number"] == 1  # fmt: skip
+
+
+def test_what_is_told_begins_at_its_thresholds() -> None:
+    assert [f.severity.value for f in told(sent_again("TTT", 10_000))] == ["low"]
+    assert not told(sent_again("TTT", 10_001)), "less than one percent"
+    assert not told(sent_again("TTT", 99)), "99 packets of 99"
+    assert told(sent_again("TTT", 100))
+    assert [f.severity.value for f in told(sent_again("TTT", 2500))] == ["medium"]
+    assert [f.severity.value for f in told(sent_again("TTT", 2501))] == ["low"]
+    assert not told(sent_again("TTT", 2500), known={"retransmit_percent": 0})
+    assert not told(sent_again("TT", 2), known={"retransmit_packets": 3})
+    assert told(sent_again("T", 2), known={"retransmit_packets": 0})
+    assert not told(sent_again("S", 2), known={"retransmit_packets": 0})
+
+
+def test_the_most_first() -> None:
+    rows = [sent_again("TTT", 500), sent_again("TTTT", 5000, source=VIEWER)]
+    assert [f.parties[0].address for f in told(*rows)] == [VIEWER, CT]
 
 
 def test_zeeks_letters_become_a_finding(tmp_path: Path) -> None:

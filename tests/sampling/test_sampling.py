@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pacsflow.sampling import Total, from_sums, nothing_seen
+from pacsflow.sampling import Total, estimated, from_sums, nothing_seen
 
 TRIALS = 4000
 
@@ -97,6 +97,38 @@ def test_few_samples_are_marked() -> None:
     assert not packets(np.full(24, 100)).few
     lengths = np.array([66] * 20 + [1518] * 10)
     assert octets(np.full(30, 100), lengths).few, "thirty, but three in four bytes are of ten"
+
+
+def test_the_interval_reaches_farther_up_than_down() -> None:
+    total = from_sums(400.0, 1600.0, 100)
+    assert (total.value, total.samples) == (400.0, 100)
+    assert total.error == pytest.approx(math.exp(1.959963984540054 * 0.1) - 1)
+    assert total.upper / total.value == pytest.approx(total.value / total.lower)
+    assert math.isinf(Total(0.0, 0.0, 3.0, 0).error)
+    assert (Total(2.0, 1.5, 3.0, 9).few, Total(2.0, 1.5, 3.01, 9).few) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("weights", "squares", "samples"),
+    [(None, 1.0, 1), (0.0, 1.0, 1), (-1.0, 1.0, 1), (9.0, 1.0, None), (9.0, 1.0, 0)],
+)
+def test_nothing_is_estimated_from_nothing(
+    weights: float | None, squares: float | None, samples: float | None
+) -> None:
+    assert estimated(weights, squares, samples) is None
+
+
+def test_the_sums_of_a_ledger_make_an_estimate() -> None:
+    assert estimated(9.0, 81.0, 1) == from_sums(9.0, 81.0, 1)
+    assert estimated(0.5, None, 2.0) == Total(0.5, 0.5, 0.5, 2)
+    assert nothing_seen(100, 2) == Total(0.0, 0.0, 600.0, 0)
+
+
+@pytest.mark.parametrize(("weights", "samples"), [(9.0, 0), (0.0, 3), (-1.0, 3)])
+def test_sums_of_no_sample_are_refused(weights: float, samples: int) -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        from_sums(weights, 1.0, samples)
+    assert from_sums(0.25, 1.0, 1).value == 0.25
 
 
 def test_an_estimate_of_no_sample_is_refused() -> None:
