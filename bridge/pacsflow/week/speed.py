@@ -271,7 +271,7 @@ _OPEN = """
     WITH spans AS (
         SELECT "id.resp_h" AS host, ts, ts + to_microseconds((duration * 1e6)::BIGINT) AS till
         FROM associations
-        WHERE result = 'accepted' AND duration IS NOT NULL AND ts >= ? AND ts < ?
+        WHERE result = 'accepted' AND duration BETWEEN 0 AND 2419200 AND ts >= ? AND ts < ?
     ), marks AS (
         SELECT host, ts AS moment, 1 AS step FROM spans
         UNION ALL SELECT host, till, -1 FROM spans
