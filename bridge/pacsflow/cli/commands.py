@@ -9,6 +9,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typer._click import Command, Context
 
 
@@ -98,3 +100,14 @@ def imported(name: str) -> Command:
     return get_command_from_info(
         found, pretty_exceptions_short=True, rich_markup_mode=app.rich_markup_mode
     )
+
+
+def every() -> Iterator[tuple[str, Command]]:
+    """Import and yield every command that does something, those of a group as ``group part``."""
+    for name in COMMANDS:
+        command = imported(name)
+        parts = getattr(command, "commands", None)
+        if parts:
+            yield from ((f"{name} {part}", one) for part, one in sorted(parts.items()))
+        else:
+            yield name, command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -41,9 +40,10 @@ def init(
     from pacsflow.configuration.files import places
     from pacsflow.configuration.reference import as_file
     from pacsflow.outputs import write_text
+    from pacsflow.programs.unprivileged import is_root
 
     usual = places() or [Path("pacsflow.toml")]
-    target = file or usual[0 if getattr(os, "geteuid", lambda: 1)() == 0 else -1]
+    target = file or usual[0 if is_root() else -1]
     if target.exists() and not force:
         raise UsageError(f"{target}: is there already; --force replaces it")
     try:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pacsflow import __version__
-from pacsflow.cli.commands import COMMANDS, imported
+from pacsflow.cli.commands import every
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,17 +37,12 @@ def manual() -> Iterator[str]:
     yield ".SH NAME\npacsflow \\- eyes for medical-image traffic\n"
     yield ".SH SYNOPSIS\n.B pacsflow\n.I COMMAND\n[\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n"
     yield ".SH COMMANDS\n"
-    for name in COMMANDS:
-        yield from _command(name, imported(name))
+    for name, command in every():
+        yield from _command(name, command)
     yield FILES
 
 
 def _command(name: str, command: Command) -> Iterator[str]:
-    below = getattr(command, "commands", None)
-    if below:
-        for inner, one in sorted(below.items()):
-            yield from _command(f"{name} {inner}", one)
-        return
     yield f".SS pacsflow {_plain(name)}\n{_prose(command.help or '')}\n"
     for param in command.params:
         told = getattr(param, "help", None) or ""

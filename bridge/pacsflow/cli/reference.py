@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pacsflow.cli.commands import COMMANDS, imported
+from pacsflow.cli.commands import every
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,16 +24,11 @@ wrong use or unusable input.
 def reference() -> Iterator[str]:
     """Yield the document."""
     yield HEAD
-    for name in COMMANDS:
-        yield from _command(name, imported(name))
+    for name, command in every():
+        yield from _command(name, command)
 
 
 def _command(name: str, command: Command) -> Iterator[str]:
-    below = getattr(command, "commands", None)
-    if below:
-        for inner, one in sorted(below.items()):
-            yield from _command(f"{name} {inner}", one)
-        return
     prose = "\n".join(line.strip() for line in (command.help or "").splitlines()).strip()
     yield f"\n## pacsflow {name}\n\n{prose}\n"
     shown = [param for param in command.params if not getattr(param, "hidden", False)]

@@ -105,42 +105,32 @@ def times(
 
     Example: `pacsflow times capture.pcapng --by server`
     """
-    from pacsflow.cli.inputs import asked
-    from pacsflow.ledger.response_times import read_times
-
-    with asked(request) as question:
-        must_have_times(question.connection)
-        found = read_times(question.connection, KEYS[by])
-        rows = [
-            [*host_cells(KEYS[by], key, question.hosts), *measures(value)]
-            for key, value in found.items()
-        ]
-    columns = [*host_columns(KEYS[by]), *MEASURES]
-    slow = columns.index("p95_ms")
-    rows.sort(key=lambda row: (-(row[slow] if row[slow] is not None else -1.0), *map(str, row[:3])))
+    columns, rows = _slowest(request, KEYS[by])
     emit("Response times", columns, rows[:number], how, spare=SPARE)
 
 
 def top_times(request: Request, number: int, how: OutputFormat) -> None:
     """Rank operations and pairs of hosts by the 95th percentile of their response times."""
+    columns, rows = _slowest(request, KEYS[Told.PAIR])
+    ranked = [[rank, *row] for rank, row in enumerate(rows[:number], 1)]
+    emit("Top response times", ["rank", *columns], ranked, how, spare=SPARE)
+
+
+def _slowest(request: Request, names: tuple[str, ...]) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and rows of what is told apart, the highest 95th percentile first."""
     from pacsflow.cli.inputs import asked
     from pacsflow.ledger.response_times import read_times
 
-    names = KEYS[Told.PAIR]
     with asked(request) as question:
         must_have_times(question.connection)
-        found = list(read_times(question.connection, names).items())
-        slowest = sorted(found, key=lambda pair: -_high(pair[1]))[:number]
         rows = [
-            [rank, *host_cells(names, key, question.hosts), *measures(value)]
-            for rank, (key, value) in enumerate(slowest, 1)
+            [*host_cells(names, key, question.hosts), *measures(value)]
+            for key, value in read_times(question.connection, names).items()
         ]
-    emit("Top response times", ["rank", *host_columns(names), *MEASURES], rows, how, spare=SPARE)
-
-
-def _high(found: OperationTimes) -> float:
-    high = found.percentile(0.95)
-    return high.value if high else -1.0
+    columns = [*host_columns(names), *MEASURES]
+    slow = columns.index("p95_ms")
+    rows.sort(key=lambda row: (-(row[slow] if row[slow] is not None else -1.0), *map(str, row[:3])))
+    return columns, rows
 
 
 def series_of_times(

@@ -57,7 +57,7 @@ class Dissection:
 
 def as_root(tool: Tool) -> bool:
     """Say whether `tool` dissects as root: there is no other account for it here."""
-    return _is_root() and unprivileged.account_for(tool.path) is None
+    return unprivileged.is_root() and unprivileged.account_for(tool.path) is None
 
 
 def without_plugin(tool: Tool) -> str | None:
@@ -68,10 +68,6 @@ def without_plugin(tool: Tool) -> str | None:
         f"tshark {tool.version_text} loads no plugin for root, and {tool.path} cannot be started "
         f"as {unprivileged.NAME} here: run pacsflow as another user"
     )
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @contextmanager

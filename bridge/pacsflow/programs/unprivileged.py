@@ -32,6 +32,11 @@ class Account:
     gid: int
 
 
+def is_root() -> bool:
+    """Say whether this is root; on Windows nobody is."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 @cache
 def account_for(program: Path) -> Account | None:
     """Return the account that `program` runs as in place of root.
