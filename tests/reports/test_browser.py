@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from pacsflow_reports import write_archive
 from reports import factory
@@ -349,7 +350,7 @@ def test_the_weeks_chart_is_copied_as_a_table(opened: Callable[..., Opened]) -> 
     page.locator("#week summary").click()
     tab_to(page, "#week button.copy")
     press(page, "Enter")
-    page.wait_for_function("document.getElementById('say').textContent === 'copied'")
+    expect(page.locator("#say")).to_have_text("copied")
     lines = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert lines[0].split("\t")[:3] == ["Hour", "Seen", "Week before"]
     assert len(lines) == 337
