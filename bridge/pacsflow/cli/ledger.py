@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import FOUND, app
+from pacsflow.cli.console import name_unread, progress
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
+from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from pacsflow.ledger import Ledger
@@ -87,6 +89,40 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputF
         return FOUND if faults else 0
     sys.stdout.write(f"{ledger}: {len(book.journal.files()):,} files, all as they were written\n")
     return 0
+
+
+@ledgers.command()
+def repair(
+    ledger: Folder = Path("pacsflow-ledger"),
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Where sources lie now; by default where they lay before."),
+    ] = None,
+) -> int:
+    """Set damaged and foreign files aside and take their sources in again; exit code 1 for losses.
+
+    Sources are known by their content, wherever they lie. Nothing is deleted: what is set aside
+    lies in the ledger's folder aside. Without a journal everything that is named is taken in anew.
+
+    Example: `pacsflow ledger repair /srv/pacsflow /opt/zeek/logs`
+    """
+    from pacsflow.ledger.repair import repair as repaired
+
+    with progress("reading") as update:
+        done = repaired(ledger, logs or (), update)
+    for path in done.aside:
+        sys.stdout.write(f"{escape_controls(str(path))}: set aside\n")
+    for name in done.missing:
+        sys.stdout.write(f"{ledger / name}: was missing\n")
+    for entry in done.again:
+        sys.stdout.write(f"{escape_controls(entry.path)}: taken in again, {entry.rows:,} rows\n")
+    for entry in done.lost:
+        path = escape_controls(entry.path)
+        sys.stdout.write(f"{path}: {entry.notes[-1]}; it was not found as it had been\n")
+    name_unread(done.problems)
+    what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
+    sys.stdout.write(f"{ledger}: {len(done.aside)} files set aside, {what}\n")
+    return FOUND if done.lost or done.problems else 0
 
 
 @ledgers.command()

@@ -181,13 +181,28 @@ def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:
         text = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode()
         rows.append((key, text, bands))
     try:
-        with closing(sqlite3.connect(folder / FILE, timeout=10)) as database, database:
-            database.execute(_TABLE)
-            last = database.execute("SELECT coalesce(max(number), 0) FROM forecasts").fetchone()[0]
-            database.executemany(
-                "INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?, ?)",
-                [(key, last + n, *rest) for n, (key, *rest) in enumerate(rows, 1)],
-            )
-            database.execute("DELETE FROM forecasts WHERE number <= ?", (last + len(rows) - MOST,))
-    except sqlite3.Error:
+        _insert(folder / FILE, rows)
+    except sqlite3.OperationalError:
+        return  # somebody else has it, or the disk is full
+    except sqlite3.DatabaseError:
+        _replace(folder / FILE, rows)
+
+
+def _insert(path: Path, rows: Sequence[tuple[str, str, bytes]]) -> None:
+    with closing(sqlite3.connect(path, timeout=10)) as database, database:
+        database.execute(_TABLE)
+        last = database.execute("SELECT coalesce(max(number), 0) FROM forecasts").fetchone()[0]
+        database.executemany(
+            "INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?, ?)",
+            [(key, last + n, *rest) for n, (key, *rest) in enumerate(rows, 1)],
+        )
+        database.execute("DELETE FROM forecasts WHERE number <= ?", (last + len(rows) - MOST,))
+
+
+def _replace(path: Path, rows: Sequence[tuple[str, str, bytes]]) -> None:
+    """Begin anew where the file is damaged: what it held can be made again."""
+    try:
+        path.unlink(missing_ok=True)
+        _insert(path, rows)
+    except (sqlite3.Error, OSError):
         return

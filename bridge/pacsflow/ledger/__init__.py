@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import InputError, LedgerError
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import Change, Entry
-from pacsflow.ledger.store import MARKER, STAGING, Store, make
+from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import ONCE_EACH, TELLING, show
 from pacsflow.workers import cores
 
@@ -143,7 +143,8 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Return every source that is in the ledger."""
-        entries = self.journal.entries()
+        lost = self.journal.lost()
+        entries = [_with_loss(e, lost.get(e.file, [])) for e in self.journal.entries()]
         if self.pseudonyms is None:
             return entries
         return [replace(e, path=f"input {e.sha256[:8]}", examples=(), sensors=()) for e in entries]
@@ -164,12 +165,21 @@ class Ledger:
         """
         with self.store.reading():
             files = self.journal.files()
-            missing = [k.name for k in files if not (self.folder / k.name).is_file()]
+            missing = [k.name for k in files if not is_there(self.folder, k.name)]
             if missing:
-                hint = "pacsflow ledger verify says whose rows it had"
+                hint = "pacsflow ledger repair takes its sources in again, verify says which"
                 raise LedgerError(
                     f"{self.folder / missing[0]}: a file of the ledger is missing; {hint}"
                 )
             with engine() as connection:
                 show(connection, self.folder, files, self.journal.sensors(), self.pseudonyms)
                 yield connection
+
+
+def _with_loss(entry: Entry, lost: Sequence[str]) -> Entry:
+    """Return a source with the remark that rows of it are lost, where any are."""
+    if not lost:
+        return entry
+    days = sorted({name.split("/")[1].partition("=")[2] for name in lost})
+    told = f"rows of it ({days[0]} to {days[-1]}) were in {len(lost)} damaged files and are lost"
+    return replace(entry, notes=(*entry.notes, f"{told} until the log is added again"))

@@ -62,6 +62,8 @@ class Adding:
     """What is in the ledger, by SHA-256."""
     moved: dict[str, Entry] = field(default_factory=dict)
     """Of these the sources that are gone from their place, or have become others."""
+    again: set[str] = field(default_factory=set)
+    """And those of which rows were lost: they are taken in once more."""
     tunnels: set[str] = field(default_factory=set)
 
     def run(
@@ -75,6 +77,8 @@ class Adding:
         entries = self.store.journal.entries()
         self.entries = {e.sha256: e for e in entries}
         self.moved = {e.sha256: e for e in entries if stamp(Path(e.path)) != e.stamp}
+        lost = self.store.journal.lost()
+        self.again = {e.sha256 for e in entries if e.file in lost}
         self.tunnels = _tunnels(self.store)
         tasks = list(self._new(sources, {e.path: e for e in entries}, sensor))
         done = 0
@@ -94,7 +98,8 @@ class Adding:
         """Yield what has to be read: all that does not lie where and as it lay before."""
         for source in sources:
             old = by_path.get(str(source.path.resolve()))
-            if old is not None and old.stamp == stamp(source.path):
+            unchanged = old is not None and old.stamp == stamp(source.path)
+            if old is not None and unchanged and old.sha256 not in self.again:
                 self._known(source, old)
                 continue
             earlier = [e.size for e in self.moved.values() if e.kind == source.kind]
@@ -133,12 +138,12 @@ class Adding:
                 yield future.result()
 
     def _what_is_known(self) -> Known:
-        return Known(frozenset(self.entries), frozenset(self.tunnels))
+        return Known(frozenset(self.entries.keys() - self.again), frozenset(self.tunnels))
 
     def _settle(self, batch: Batch) -> None:
         """Bring a batch into the ledger, without what others tell of its connections."""
         hashes = [s.print.sha256 for s in batch.staged if s.print and not s.known]
-        if any(sha in self.entries for sha in hashes):
+        if any(sha in self.entries and sha not in self.again for sha in hashes):
             tasks = [staged.task for staged in batch.staged]
             batch = stage(tasks, batch.folder, self._what_is_known())
         grown = {s.print.sha256: self._grown(s) for s in batch.staged if s.print and not s.known}
@@ -166,6 +171,7 @@ class Adding:
         for sha in change.forgotten:
             self.entries.pop(sha, None)
             self.moved.pop(sha, None)
+            self.again.discard(sha)
         self.entries.update({entry.sha256: entry for entry in change.sources})
         self.added += change.sources
         shutil.rmtree(batch.folder, ignore_errors=True)
@@ -194,8 +200,10 @@ class Adding:
         return batch, twins
 
     def _grown(self, staged: Staged) -> str:
-        """Return the hash of the log that a source has grown from; empty for none."""
+        """Return the hash of the log that a source has grown from, or is; empty for none."""
         assert staged.print is not None  # noqa: S101 - for the reader of types
+        if staged.print.sha256 in self.again:
+            return staged.print.sha256
         return next((sha for sha in staged.print.prefixes if sha in self.moved), "")
 
     def _fill(self, change: Change, batch: Batch, grown: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ A file that the journal does not name is no part of the ledger.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
@@ -36,6 +37,9 @@ CREATE TABLE IF NOT EXISTS holds (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS begun (name TEXT PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS garbage (name TEXT PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS lost (
+    source TEXT NOT NULL, file TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY (source, file)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS problems (
     path TEXT PRIMARY KEY, problem TEXT NOT NULL, seen TEXT NOT NULL
 ) STRICT;
@@ -84,6 +88,7 @@ class Journal:
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
             if self.writable:
+                _refuse_foreign_rollback(self.path)
                 database = sqlite3.connect(self.path, timeout=30)
             else:
                 # Without a right to write, SQLite can neither lock nor mend: nobody else writes.
@@ -98,8 +103,9 @@ class Journal:
                 yield database
         except sqlite3.OperationalError as error:
             raise LedgerError(f"{self.path}: {_operational(error)}") from None
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"{self.path}: not a ledger's journal ({error})") from None
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            told = str(error).splitlines()[0][:200]
+            raise LedgerError(f"{self.path}: not a ledger's journal ({told})") from None
         finally:
             database.close()
 
@@ -127,6 +133,12 @@ class Journal:
         with self._database() as database:
             for sha in sorted(change.forgotten):
                 database.execute("DELETE FROM sources WHERE sha256 = ?", (sha,))
+                database.execute("DELETE FROM lost WHERE source = ?", (sha[:16],))
+            for kept in change.lost:
+                database.executemany(
+                    "INSERT OR REPLACE INTO lost VALUES (?, ?, ?)",
+                    [(source, kept.name, kept.rows) for source in sorted(kept.holds)],
+                )
             for entry in change.sources:
                 marks = ",".join("?" * 16)
                 database.execute(f"INSERT OR REPLACE INTO sources VALUES ({marks})", _row(entry))
@@ -180,7 +192,20 @@ class Journal:
         query = f"SELECT {_ENTRY} FROM sources ORDER BY first, path"
         with self._database() as database:
             rows = database.execute(format_1.ENTRIES if self.version == 1 else query).fetchall()
-        return [_entry(row) for row in rows]
+            return [_entry(row) for row in rows]
+
+    def lost(self) -> dict[str, list[str]]:
+        """Return the names of damaged files that are no longer, by the marks of their sources.
+
+        Such a source is in the ledger in part; who adds it again has it whole.
+        """
+        found: dict[str, list[str]] = {}
+        with self._database() as database:
+            known = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'lost'").fetchall()
+            query = "SELECT source, file FROM lost ORDER BY source, file"
+            for source, file in database.execute(query) if known else ():
+                found.setdefault(source, []).append(checked(file, self.path))
+        return found
 
     def files(self) -> list[Kept]:
         """Return the files of the ledger, by name."""
@@ -206,7 +231,25 @@ class Journal:
             return set()
         with self._database() as database:
             rows = database.execute("SELECT DISTINCT sensors FROM sources").fetchall()
-        return {name for row in rows for name in json.loads(row[0])}
+            return {name for row in rows for name in json.loads(row[0])}
+
+
+_ROLLBACK_OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
+
+
+def _refuse_foreign_rollback(path: Path) -> None:
+    """Raise `LedgerError` where a rollback journal names another file, which SQLite would delete.
+
+    Those of one database alone, as a ledger's is, never do (SQLite, "Atomic Commit", 5.5).
+    """
+    try:
+        with path.with_name(f"{path.name}-journal").open("rb") as file:
+            file.seek(-8, os.SEEK_END)
+            foreign = file.read(8) == _ROLLBACK_OF_SEVERAL
+    except OSError:
+        return
+    if foreign:
+        raise LedgerError(f"{path}-journal: names a file that is none of a ledger's")
 
 
 def _operational(error: sqlite3.OperationalError) -> str:

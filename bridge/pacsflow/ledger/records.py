@@ -89,6 +89,8 @@ class Change:
     files: list[Kept] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     """Names of files that are no longer part of it."""
+    lost: list[Kept] = field(default_factory=list)
+    """Of these the damaged ones, whose rows are to be had again from their sources alone."""
 
 
 def checked(name: str, journal: Path) -> str:

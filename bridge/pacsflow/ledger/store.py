@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import LedgerError
@@ -22,7 +23,6 @@ from pacsflow.ledger.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from pacsflow.ledger.records import Change
 
@@ -30,6 +30,7 @@ MARKER = "pacsflow-ledger"
 READERS = "readers"
 JOURNAL = "journal.sqlite"
 STAGING = ".staging"
+ASIDE = "aside"
 MODE = 0o700
 """A ledger says who spoke with whom: its folder is its owner's alone, unless they open it."""
 
@@ -65,6 +66,35 @@ def _is_read_only(folder: Path) -> bool:
         return False
 
 
+def lying(folder: Path) -> Iterator[str]:
+    """Yield the names of files, and of links, that lie where a ledger's files do, named or not."""
+    for table in TABLES:
+        for period in sorted((folder / table).glob("*=*")):
+            if period.is_symlink():
+                yield period.relative_to(folder).as_posix()
+                continue
+            for path in sorted(period.glob("*.parquet")):
+                yield path.relative_to(folder).as_posix()
+
+
+def is_there(folder: Path, name: str) -> bool:
+    """Say whether a file of a ledger lies in its place, and no link to another."""
+    path = folder / name
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+
+
+def set_aside(folder: Path, name: str) -> Path:
+    """Move what lies in a ledger, and is none of its files, where it is in nobody's way."""
+    target = folder / ASIDE / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number = 0
+    while target.exists() or target.is_symlink():
+        number += 1
+        target = target.with_name(f"{Path(name).name}.{number}")
+    (folder / name).rename(target)
+    return target
+
+
 class Store:
     """A ledger's folder and its journal.
 
@@ -82,22 +112,19 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.writable = is_writable(folder)
-        if not (folder / JOURNAL).is_file() and (kept := sum(1 for _ in self.lying())):
+        for path in sorted(folder.iterdir()):
+            if path.is_symlink():
+                raise LedgerError(f"{path}: is a link; what a ledger is made of lies in its folder")
+        if not (folder / JOURNAL).is_file() and (kept := sum(1 for _ in lying(folder))):
             raise LedgerError(
-                f"{folder}: its journal is lost, beside {kept:,} files that it named; put "
-                f"{JOURNAL} back, or make a new ledger of the logs elsewhere"
+                f"{folder}: its journal is lost, beside {kept:,} files that it named; put {JOURNAL}"
+                f" back, or take the logs in again: pacsflow ledger repair {folder} LOGS..."
             )
         self.journal = Journal(folder / JOURNAL, writable=self.writable)
         if self.writable:
             with self.writing(wait=False) as held:
                 if held:
                     self.recover()
-
-    def lying(self) -> Iterator[str]:
-        """Yield the names of the Parquet files that lie where a ledger's do, named or not."""
-        for table in TABLES:
-            for path in sorted((self.folder / table).glob("*=*/*.parquet")):
-                yield path.relative_to(self.folder).as_posix()
 
     @contextmanager
     def writing(self, *, wait: bool = True) -> Iterator[bool]:

@@ -14,9 +14,10 @@ from pacsflow.ledger.compaction import Heap, compact
 from pacsflow.ledger.disk import sha256_of
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import Change
-from pacsflow.ledger.store import JOURNAL, STAGING, make
+from pacsflow.ledger.store import JOURNAL, STAGING, is_there, lying, make
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
     from pathlib import Path
 
@@ -38,23 +39,40 @@ def verify(ledger: Ledger) -> list[Fault]:
     with ledger.store.reading():
         kept = ledger.journal.files()
         paths = {entry.file: entry.path for entry in ledger.entries()}
-        faults = [
-            Fault(k.name, problem, tuple(sorted(paths.get(mark, mark) for mark in k.holds)))
-            for k in kept
-            if (problem := _problem(ledger.folder / k.name, k))
-        ]
-        named = {k.name for k in kept} | set(ledger.journal.leftovers()[1])
-        faults += [
-            Fault(name, "lies there, and the journal does not name it: it counts for nothing here")
-            for name in ledger.store.lying()
-            if name not in named
-        ]
+        bad = damaged(ledger.folder, kept)
+        faults = [Fault(k.name, problem, _named(paths, k.holds)) for k, problem in bad]
+        faults += [Fault(name, FOREIGN) for name in foreign(ledger)]
+        names: dict[str, set[str]] = {}
+        for mark, files in ledger.journal.lost().items():
+            for name in files:
+                names.setdefault(name, set()).add(mark)
+        faults += [Fault(n, LOST, _named(paths, marks)) for n, marks in sorted(names.items())]
     return faults
 
 
-def _problem(path: Path, kept: Kept) -> str:
-    if not path.is_file():
-        return "is missing"
+FOREIGN = "lies there, and the journal does not name it: it counts for nothing here"
+LOST = "was damaged and is gone; its rows are lost until these sources are added again"
+
+
+def _named(paths: dict[str, str], marks: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(paths.get(mark, f"a source of hash {mark}...") for mark in marks))
+
+
+def damaged(folder: Path, files: Iterable[Kept]) -> list[tuple[Kept, str]]:
+    """Return the files that are missing or not as they were written, and what is wrong."""
+    return [(k, problem) for k in files if (problem := _problem(folder, k))]
+
+
+def foreign(ledger: Ledger) -> list[str]:
+    """Return the names of what lies where a ledger's files do, and is none of them."""
+    known = {k.name for k in ledger.journal.files()} | set(ledger.journal.leftovers()[1])
+    return [name for name in lying(ledger.folder) if name not in known]
+
+
+def _problem(folder: Path, kept: Kept) -> str:
+    path = folder / kept.name
+    if not is_there(folder, kept.name):
+        return "is a link, and no file" if path.is_symlink() else "is missing"
     try:
         if kept.sha256:
             return "" if sha256_of(path) == kept.sha256 else "is not what was written"
