@@ -238,21 +238,12 @@ def test_a_rollback_journal_of_somebody_else_deletes_nothing(ledger: Ledger) -> 
     assert victim.read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "change",
-    ["UPDATE sources SET notes = '{'", "UPDATE sources SET first = 'yesterday'",
-     "UPDATE sources SET sensors = '7'", "DROP TABLE files"],
-)  # fmt: skip
+@pytest.mark.parametrize("change", ["notes = '{'", "first = 'yesterday'", "sensors = '7'"])
 def test_a_journal_of_nonsense_is_refused_in_one_line(ledger: Ledger, change: str) -> None:
     with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
-        database.execute(change)
-    with pytest.raises(LedgerError, match="ledger's journal") as error:
-        book = Ledger(ledger.folder)
-        book.entries()
-        book.journal.sensors()
-        with book.connect():
-            pass
-        raise LedgerError("a ledger's journal of which the files are gone: nothing is left")
+        database.execute(f"UPDATE sources SET {change}")
+    with pytest.raises(LedgerError, match="not a ledger's journal") as error:
+        Ledger(ledger.folder).entries()
     assert "\n" not in str(error.value)
 
 
