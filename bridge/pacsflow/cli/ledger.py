@@ -117,8 +117,8 @@ def repair(
     for entry in done.again:
         sys.stdout.write(f"{escape_controls(entry.path)}: taken in again, {entry.rows:,} rows\n")
     for entry in done.lost:
-        path = escape_controls(entry.path)
-        sys.stdout.write(f"{path}: {entry.notes[-1]}; it was not found as it had been\n")
+        where = escape_controls(entry.path)
+        sys.stdout.write(f"{where}: {entry.notes[-1]}; it was not found as it had been\n")
     name_unread(done.problems)
     what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
     sys.stdout.write(f"{ledger}: {len(done.aside)} files set aside, {what}\n")

@@ -123,7 +123,8 @@ def _is_database(path: Path) -> bool:
     try:
         with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
             database.execute("SELECT count(*) FROM sources").fetchone()
-            return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            (told,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            return str(told) == "ok"
     except sqlite3.OperationalError as error:
         return "no such table" not in str(error)
     except sqlite3.DatabaseError:
