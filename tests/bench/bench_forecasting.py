@@ -18,21 +18,21 @@ import os
 import subprocess
 import sys
 import time
-import venv
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.environments import PLACE, python_with
 from pacsflow.forecasting import Forecast, forecast_many
 from pacsflow.forecasting.csv_input import read_series_csv
 from pacsflow.series import HourlySeries
 from pacsflow.simulator import hospital, hourly_series
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACE = ROOT / ".bench"
-ANCHORS = PLACE / "anchors"
 ANSWERS = PLACE / "answers.jsonl"
 UK = ROOT.parent / "shared" / "data" / "series" / "uk_academic_backbone_hourly.csv"
 NEEDS = ("statsforecast==2.1.0", "pandas<3", "pmdarima==2.1.1")
@@ -47,13 +47,7 @@ BEST_OF, TIMED, _ROUND = 1.02, 200, 40
 
 def environment() -> Path:
     """Return the Python of the anchors' environment, making it on first use."""
-    python = ANCHORS / "bin" / "python"
-    stamp = ANCHORS / "needs.txt"
-    if not stamp.exists() or stamp.read_text() != "\n".join(NEEDS):
-        venv.create(ANCHORS, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *NEEDS], check=True)
-        stamp.write_text("\n".join(NEEDS))
-    return python
+    return python_with("anchors", NEEDS)
 
 
 def ask(jobs: list[dict], cores: int, *, arima: bool = True) -> list[dict]:

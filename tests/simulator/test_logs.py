@@ -396,6 +396,15 @@ def test_bulk_log_has_its_rows_and_total(tmp_path: Path) -> None:
     assert out[2] == "0"
 
 
+def test_bulk_log_tells_the_same_in_json(tmp_path: Path) -> None:
+    total = write_conn_log(tmp_path / "conn.log", 3000, seed=5)
+    assert write_conn_log(tmp_path / "conn.json.log", 3000, seed=5) == total
+    lines = (tmp_path / "conn.json.log").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) == 3000
+    assert sum(row["orig_ip_bytes"] + row["resp_ip_bytes"] for row in rows) == total
+
+
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
     calls = []
     write_logs(

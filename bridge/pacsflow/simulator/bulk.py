@@ -10,7 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from pacsflow.simulator import schema
-from pacsflow.simulator.encode import chosen, encode, footer, header, optional, seconds, text
+from pacsflow.simulator.encode import (
+    chosen,
+    encode,
+    footer,
+    header,
+    optional,
+    seconds,
+    text,
+)
 from pacsflow.simulator.story import microseconds
 from pacsflow.simulator.tables import HISTORIES, SERVICES, STATES, count_packets, new_connections
 from pacsflow.simulator.tables import new_uids as uids
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from pacsflow.simulator.encode import Format
 
 _CHUNK = 200_000
 _PORTS = {"dicom": 104, "ssl": 443, "dns": 53, "http": 80, "smb": 445, "ntp": 123, "-": 2575}
@@ -45,7 +55,7 @@ def write_conn_log(
     Parameters
     ----------
     path
-        Log file; compressed where it ends with ``.gz``.
+        Log file; compressed where it ends with ``.gz``, an object a row where it is a ``.json``.
     rows
         Number of rows.
     seed
@@ -78,8 +88,10 @@ def write_conn_log(
     protos = np.array([17 if name in {"dns", "ntp"} else 6 for name in names])
     total = 0
     opener = gzip.open if path.suffix == ".gz" else open
+    form: Format = "json" if ".json" in path.suffixes else "tsv"
     with opener(path, "wb") as file:
-        file.write(header("conn", schema.CONN, start))
+        if form == "tsv":
+            file.write(header("conn", schema.CONN, start))
         for done in range(0, rows, _CHUNK):
             n = min(_CHUNK, rows - done)
             # the chunk's share of the span, so that the whole is in order
@@ -110,8 +122,9 @@ def write_conn_log(
             table["history"][silent] = HISTORIES.index("S")
             count_packets(table)
             total += int(table["orig_ip"].sum() + table["resp_ip"].sum())
-            file.write(encode(schema.CONN, _columns(table, addresses), "tsv").data)
-        file.write(footer(start + timedelta(hours=hours)))
+            file.write(encode(schema.CONN, _columns(table, addresses), form).data)
+        if form == "tsv":
+            file.write(footer(start + timedelta(hours=hours)))
     return total
 
 
