@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pacsflow.report.weekly import WeeklyReport
-    from pacsflow.week.facts import Curve, Equipment, Incident, PacsFlow
+    from pacsflow.week.facts import Curve, Equipment, Incident, PacsFlow, Ranked
+    from pacsflow.week.speed import AnswerTimes
 
 LOGO_TYPES = {
     ".png": "image/png",
@@ -332,7 +333,8 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         )[:ROWS],
         "forecasts": forecasts(report, curves, language),
         "nearly_all": is_nearly_all_imaging(report),
-        "inferred_note": inferred_note(report, language),
+        "inferred_note": lambda *rows: inferred_note(rows, language),
+        "weeks_told": weeks_told,
     }
 
 
@@ -419,11 +421,19 @@ def verdict_alone(curve: Curve, language: Language) -> str:
     return told[:1].upper() + told[1:]
 
 
-def inferred_note(report: WeeklyReport, language: Language) -> Markup:
-    """Return the line that explains the asterisk, where one can occur."""
-    rankings = (report.senders, report.receivers, report.imaging_senders, report.imaging_receivers)
-    parties = [item.party for item in report.equipment]
-    parties += [row.party for ranking in rankings for row in ranking.rows]
+def weeks_told(answers: Sequence[AnswerTimes]) -> list[int]:
+    """Return how many weeks before have a value of any of the answers: 1 is the week before."""
+    most = max(len(answer.before) for answer in answers)
+    return [
+        n
+        for n in range(1, most + 1)
+        if any(len(answer.before) >= n and answer.before[n - 1] is not None for answer in answers)
+    ]
+
+
+def inferred_note(tables: Sequence[Sequence[Ranked | Equipment]], language: Language) -> Markup:
+    """Return the line that explains the asterisk, where these tables have one."""
+    parties = [row.party for rows in tables for row in rows[: 2 * ROWS]]
     if not any(party.basis in ("association", "traffic") for party in parties):
         return Markup()
     return Markup('<p class="note">* {}</p>').format(

@@ -310,7 +310,7 @@ def test_many_are_forecast_in_order_with_progress_and_as_one_alone() -> None:
 @pytest.mark.parametrize(
     ("gain", "suits", "told"),
     [(12.0, True, "12 % better"), (0.4, False, "as well as"), (-0.9, False, "as well as"),
-     (-3.0, False, "3 % worse")],
+     (-3.0, False, "3.0 % worse"), (4.98, True, "4.9 % better")],
 )  # fmt: skip
 def test_a_gain_of_nothing_is_no_gain(gain: float, suits: bool, told: str) -> None:
     from pacsflow.forecasting.results import Verdict

@@ -356,3 +356,30 @@ def test_the_weeks_chart_is_copied_as_a_table(opened: Callable[..., Opened]) -> 
     assert len(lines) == 337
     assert {line.count("\t") for line in lines} <= {3, 5}
     assert one.trouble == []
+
+
+TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
+  const box = row.closest(".scroll").getBoundingClientRect();
+  if (!row.getClientRects().length) return [];
+  const line = 1.35 * parseFloat(getComputedStyle(row).fontSize);
+  const heights = [...row.cells].map((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const seen = cell.getBoundingClientRect().left < box.right - 8;
+    return seen ? range.getBoundingClientRect().height : 0;
+  });
+  const empty = row.getBoundingClientRect().height - Math.max(...heights);
+  return empty > 2.4 * line
+    ? [row.closest("table").id + ": " + Math.round(empty) + " px of " + row.textContent.slice(0, 40)]
+    : [];
+})"""
+"""Rows that are tall for what a column out of sight holds."""
+
+
+@pytest.mark.parametrize("fonts", FONTS)
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_no_row_is_tall_and_empty(opened: Callable[..., Opened], lang: str) -> None:
+    page = opened("ward", lang).page
+    for width in (360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(TALL) == [], f"at {width} px"

@@ -152,11 +152,12 @@ class Verdict:
 
     @property
     def message(self) -> Message:
-        """The verdict, to be said."""
+        """The verdict, to be said: its percent cut to a decimal, so that 5.0 is not short of 5."""
+        percent = self.percent
         return message.message(
             f"verdict-{self.state}",
             model=message.models(self.models),
-            percent=message.percent(None if self.percent is None else round(self.percent)),
+            percent=message.percent(None if percent is None else math.floor(10 * percent) / 10),
             hours=message.count(self.hours),
             needed=message.count(self.needed),
         )

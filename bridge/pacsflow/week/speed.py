@@ -296,14 +296,14 @@ def open_by_hour(scope: Scope) -> dict[str, dict[datetime, int]]:
 
 
 def open_at_once(scope: Scope, hosts: Hosts) -> tuple[OpenAtOnce, ...]:
-    """Return how many associations each server had open at once."""
+    """Return how many associations each server had open at once, of those that ever had two."""
     start = scope.week.start
     made = []
     for host, hours in open_by_hour(scope).items():
         now = [most for hour, most in hours.items() if hour >= start]
         then = [most for hour, most in hours.items() if hour < start]
-        if now:
-            ever = max([*now, *then])
+        ever = max([*now, *then])
+        if now and ever > 1:
             near = sum(most >= NEARLY * ever for most in now)
             made.append(OpenAtOnce(hosts.party(host), max(now), max(then, default=None), near))
     made.sort(key=lambda o: (-o.most, o.server.address))

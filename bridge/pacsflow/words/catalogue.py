@@ -126,8 +126,8 @@ NOTICES: dict[str, Text] = {
         N_("%(host)s fetched very many objects"),
         _FETCHED,
         N_(
-            "Ask who runs it; dicom.log says how much went where (data_bytes_resp, "
-            "move_destinations)."
+            "Ask who runs it and what for; migrations and research exports do this and are "
+            "announced. The log rows say how much went where."
         ),
     ),
     "Move_To_Unknown_Destination": Text(

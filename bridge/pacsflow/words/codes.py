@@ -89,6 +89,17 @@ def words(language: Language) -> Callable[[str], str]:
         "most-hours": _("the one that covers most hours"),
         "yes": _("yes"),
         "no": _("no"),
+        # how a page was made
+        "option-week": _("Week asked for"),
+        "option-zone": _("Time zone"),
+        "option-zone-said-by": _("Time zone named by"),
+        "option-origin": _("Origin counted"),
+        "option-forecasts": _("With forecasts"),
+        "option-holidays": _("Holidays of"),
+        "option": _("the command line"),
+        "configuration": _("the configuration"),
+        "machine": _("this machine"),
+        "nobody": _("nobody"),
         # series of the whole network
         "All traffic": _("All traffic"),
         "Communications": _("Communications"),

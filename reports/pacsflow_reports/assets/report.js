@@ -188,7 +188,7 @@
     input.type = "search";
     const shown = document.createElement("span");
     label.append(words.filter, input, shown);
-    table.closest(".tbl").prepend(label);
+    table.closest(".tbl").querySelector(".cap").append(label);
     input.addEventListener("input", () => {
       const wanted = input.value.trim().toLowerCase();
       let count = 0;
