@@ -2250,7 +2250,8 @@ local FRAMES = {
   { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "hw_source", "string" },
   { "hw_destination", "string" }, { "vlan", "count" }, { "length", "count" },
   { "info", "string" }, { "sampling_rate", "count" }, { "agent", "addr" }, { "proto", "string" },
-  { "flow", "string" }, { "service", "string" }, { "assoc_id", "count" },
+  { "flow", "string" }, { "service", "string" }, { "payload", "count" }, { "tcp_flags", "count" },
+  { "assoc_id", "count" },
   { "calling_ae", "string" }, { "called_ae", "string" }, { "operation", "string" },
   { "operation_inferred", "bool" }, { "sop_class", "string" }, { "modality", "string" },
   { "src_tag", "string" }, { "src_name", "string" }, { "dst_tag", "string" },
@@ -2258,7 +2259,7 @@ local FRAMES = {
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
 -- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
-local PLAIN = 16
+local PLAIN = 18
 local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
@@ -2461,6 +2462,14 @@ local function ready(s)
   return s or "-"
 end
 
+-- Bytes of a TCP segment's payload and its flags (RFC 9293, 3.1), as two columns.
+local function segment(out)
+  if out.proto ~= 6 or not out.key or out.fragment or out.short then
+    return "\t-\t-"
+  end
+  return "\t" .. number(out.length) .. "\t" .. number(out.flags)
+end
+
 -- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
 function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated, d)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
@@ -2495,7 +2504,7 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   self.frames.out:write(self.ts_text, "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
     out.vlan and number(out.vlan) or "-", "\t", number(wire), "\t", text(info), "\t",
     number(rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
-    a and "dicom" or "-", tags, "\n")
+    a and "dicom" or d and d.c.other and "other" or "-", segment(out), tags, "\n")
 end
 
 -- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
@@ -2507,14 +2516,14 @@ function export:sample(ts, h, out, length, rate, agent, d)
     d.row_link, d.row_vlan = addresses, out.vlan
     d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
       .. "\t"
-    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-" .. self.no_tags .. "\n"
+    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-"
   end
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
   end
   self.frames.rows = self.frames.rows + 1
   self.frames.out:write(self.ts_text, d.row_ends, number(length), self.told(agent)(rate),
-    d.row_flow)
+    d.row_flow, segment(out), self.no_tags, "\n")
 end
 
 function export:close(hosts)
@@ -4603,11 +4612,11 @@ end
 -- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
 -- of associations whose contexts could not be read, and whatever samples show).
 local DESCRIPTIONS = {
-  { "pacs", { "query", "retrieve" }, {} },
+  { "pacs", { "query", "retrieve", "commitment" }, {} },
   { "worklist", { "worklist", "mpps" }, {} },
   { "printer", { "print" }, {} },
   { "workstation", { "storage" }, { "query", "retrieve" } },
-  { "modality", {}, { "storage", "worklist", "mpps" } },
+  { "modality", {}, { "storage", "worklist", "mpps", "commitment" } },
 }
 
 -- Category and basis.
@@ -4657,12 +4666,41 @@ end
 local function show_roles(self, a, kind, orig_role, resp_role, frame)
   local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
   for service, role in pairs(a.orig_services) do
-    if role[orig_role] then
+    local counts = service ~= "commitment" or kind == "sent"
+    if counts and role[orig_role] then
       show(self, oh, oh[kind], service, basis_of(a), frame)
     end
-    if role[resp_role] then
+    if counts and role[resp_role] then
       show(self, rh, rh[kind], service, basis_of(a), frame)
     end
+  end
+end
+
+local EVENT_REPORT, ACTION, ACTION_RSP, STORE_RSP = 0x0100, 0x0130, 0x8130, 0x8001
+
+-- Who answers N-ACTION of Storage Commitment, or sends its N-EVENT-REPORT, is the archive (PS3.4
+-- Annex J), whoever began the association: on one that the archive began, roles are often not
+-- negotiated as they are played.
+local function commits(self, frame, a, d, field, service)
+  if service == "commitment" and field == ACTION then
+    d.peer.asked_to_commit = true
+  elseif field == ACTION_RSP and not d.asked_to_commit or service ~= "commitment" and field ~= ACTION_RSP then
+    return
+  end
+  if field == EVENT_REPORT or field == ACTION_RSP then
+    local h = host_of(self, d.host)
+    show(self, h, h.scp, "commitment", basis_of(a), frame)
+  end
+end
+
+-- What an answer shows: where the other direction was not captured, that it asked.
+local function answered(self, frame, a, d, command, service)
+  local class = command.status and dimse.status_class(command.status)
+  if command.field == ACTION_RSP and class ~= "failure" then
+    commits(self, frame, a, d, command.field, service)
+  elseif command.field == STORE_RSP and service == "storage" and d.peer.packets == 0 then
+    local h = host_of(self, d.peer.host)
+    show(self, h, h.sent, service, "traffic", frame)
   end
 end
 
@@ -4703,12 +4741,14 @@ end
 -- A request that direction d sent.
 function endpoints:requested(frame, a, d, command)
   local field = command.field
-  if field and field >= 0x8000 then
-    a.commands = true
-    return
-  end
   local known = command.sop and uids.sop_classes[command.sop]
   local service = known and known[2]
+  if field and field >= 0x8000 then
+    a.commands = true
+    answered(self, frame, a, d, command, service)
+    return
+  end
+  commits(self, frame, a, d, field, service)
   if field == 0x0010 or field == 0x0021 then
     service = "retrieve"
   end
@@ -4724,7 +4764,9 @@ function endpoints:requested(frame, a, d, command)
     put(d.peer.stored, known[3])
   end
   local unseen = not a.ac or a.ac_cut
-  show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  if field ~= EVENT_REPORT then
+    show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  end
   if not a.ac then
     a.asked = a.asked or {}
     a.asked[sender] = a.asked[sender] or {}
@@ -4732,7 +4774,7 @@ function endpoints:requested(frame, a, d, command)
   end
   -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
   if unseen and d == a.orig
-    and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then
+    and (dimse.OPERATION[field] and field ~= EVENT_REPORT or not field and FOUND[service]) then
     show(self, receiver, receiver.scp, service, "traffic", frame)
   end
 end
@@ -5586,7 +5628,7 @@ local function in_sequence(t, c, d, s, length)
         -- The first bytes of the whole connection: a request, or the acceptance of one that was
         -- not captured, or another protocol.
         if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
-          t:foreign(c)
+          t:foreign(c, s)
           return
         end
         t:open(c)
@@ -5596,7 +5638,7 @@ local function in_sequence(t, c, d, s, length)
       elseif not hunting.at_start(t, c, d, s, captured < length) then
         local a = c.assoc
         if a and a.id and not a.confirmed and hunting.looks_foreign(s) then
-          t:foreign(c)
+          t:foreign(c, s)
           return
         end
         s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)
@@ -5772,7 +5814,7 @@ local times = require("times")
 local tracker = {}
 tracker.__index = tracker
 
-local byte = string.byte
+local byte, find = string.byte, string.find
 
 local MODULUS, HALF = 4294967296, 2147483648
 -- Connections without evidence that are remembered: two generations of this many.
@@ -5968,9 +6010,9 @@ function tracker:stop(c)
   end
 end
 
--- The stream speaks another protocol.
-function tracker:foreign(c)
-  c.foreign = true
+-- The stream speaks another protocol. s: the bytes that show it; those of TLS hide what is spoken.
+function tracker:foreign(c, s)
+  c.foreign, c.other = true, s == nil or not find(s, "^[\20-\23]\3")
   local a = c.assoc
   if a and a.id and not a.confirmed then
     a.untagged, a.dirty = true, nil

@@ -94,6 +94,27 @@ def test_a_pacs_that_was_seen_first_did_not_begin(
     assert seen == ([("10.0.0.2", "dADaT")] if turned else [])
 
 
+@pytest.mark.parametrize(
+    ("state", "history", "sent", "answered", "ip", "service"),
+    [
+        ("REJ", "Sr", "0", "0", (60, 40), "tcp/11112"),
+        ("SF", "ShAFf", "0", "0", (216, 164), "tcp/11112"),
+        ("RSTO", "ShAR", "0", "0", (152, 140), "tcp/11112"),
+        ("SF", "ShADadFf", "900", "500", (1400, 800), "dicom?"),
+        ("OTH", "^dA", "0", "70000", (9000, 90000), "dicom?"),
+    ],
+)
+def test_a_port_that_says_nothing_is_no_imaging(
+    ledger: Ledger, write: Write, state: str, history: str, sent: str, answered: str,
+    ip: tuple[int, int], service: str,
+) -> None:  # fmt: skip
+    row = {"id.resp_p": "11112", "service": "-", "conn_state": state, "history": history,
+           "orig_bytes": sent, "resp_bytes": answered, "orig_ip_bytes": str(ip[0]),
+           "resp_ip_bytes": str(ip[1])}  # fmt: skip
+    ledger.add(find([write("conn.log", tsv([row]))]).sources)
+    assert {row["service"] for row in traffic(ledger)} == {service}
+
+
 def test_adding_again_changes_nothing(ledger: Ledger, write: Write) -> None:
     text = tsv([{}, {"uid": "C2", "id.orig_p": "40002"}])
     first = ledger.add(find([write("conn.log", text)]).sources)

@@ -44,11 +44,11 @@ end
 -- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
 -- of associations whose contexts could not be read, and whatever samples show).
 local DESCRIPTIONS = {
-  { "pacs", { "query", "retrieve" }, {} },
+  { "pacs", { "query", "retrieve", "commitment" }, {} },
   { "worklist", { "worklist", "mpps" }, {} },
   { "printer", { "print" }, {} },
   { "workstation", { "storage" }, { "query", "retrieve" } },
-  { "modality", {}, { "storage", "worklist", "mpps" } },
+  { "modality", {}, { "storage", "worklist", "mpps", "commitment" } },
 }
 
 -- Category and basis.
@@ -98,12 +98,41 @@ end
 local function show_roles(self, a, kind, orig_role, resp_role, frame)
   local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
   for service, role in pairs(a.orig_services) do
-    if role[orig_role] then
+    local counts = service ~= "commitment" or kind == "sent"
+    if counts and role[orig_role] then
       show(self, oh, oh[kind], service, basis_of(a), frame)
     end
-    if role[resp_role] then
+    if counts and role[resp_role] then
       show(self, rh, rh[kind], service, basis_of(a), frame)
     end
+  end
+end
+
+local EVENT_REPORT, ACTION, ACTION_RSP, STORE_RSP = 0x0100, 0x0130, 0x8130, 0x8001
+
+-- Who answers N-ACTION of Storage Commitment, or sends its N-EVENT-REPORT, is the archive (PS3.4
+-- Annex J), whoever began the association: on one that the archive began, roles are often not
+-- negotiated as they are played.
+local function commits(self, frame, a, d, field, service)
+  if service == "commitment" and field == ACTION then
+    d.peer.asked_to_commit = true
+  elseif field == ACTION_RSP and not d.asked_to_commit or service ~= "commitment" and field ~= ACTION_RSP then
+    return
+  end
+  if field == EVENT_REPORT or field == ACTION_RSP then
+    local h = host_of(self, d.host)
+    show(self, h, h.scp, "commitment", basis_of(a), frame)
+  end
+end
+
+-- What an answer shows: where the other direction was not captured, that it asked.
+local function answered(self, frame, a, d, command, service)
+  local class = command.status and dimse.status_class(command.status)
+  if command.field == ACTION_RSP and class ~= "failure" then
+    commits(self, frame, a, d, command.field, service)
+  elseif command.field == STORE_RSP and service == "storage" and d.peer.packets == 0 then
+    local h = host_of(self, d.peer.host)
+    show(self, h, h.sent, service, "traffic", frame)
   end
 end
 
@@ -144,12 +173,14 @@ end
 -- A request that direction d sent.
 function endpoints:requested(frame, a, d, command)
   local field = command.field
-  if field and field >= 0x8000 then
-    a.commands = true
-    return
-  end
   local known = command.sop and uids.sop_classes[command.sop]
   local service = known and known[2]
+  if field and field >= 0x8000 then
+    a.commands = true
+    answered(self, frame, a, d, command, service)
+    return
+  end
+  commits(self, frame, a, d, field, service)
   if field == 0x0010 or field == 0x0021 then
     service = "retrieve"
   end
@@ -165,7 +196,9 @@ function endpoints:requested(frame, a, d, command)
     put(d.peer.stored, known[3])
   end
   local unseen = not a.ac or a.ac_cut
-  show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  if field ~= EVENT_REPORT then
+    show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  end
   if not a.ac then
     a.asked = a.asked or {}
     a.asked[sender] = a.asked[sender] or {}
@@ -173,7 +206,7 @@ function endpoints:requested(frame, a, d, command)
   end
   -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
   if unseen and d == a.orig
-    and (dimse.OPERATION[field] and field ~= 0x0100 or not field and FOUND[service]) then
+    and (dimse.OPERATION[field] and field ~= EVENT_REPORT or not field and FOUND[service]) then
     show(self, receiver, receiver.scp, service, "traffic", frame)
   end
 end

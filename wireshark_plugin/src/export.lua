@@ -20,7 +20,8 @@ local FRAMES = {
   { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "hw_source", "string" },
   { "hw_destination", "string" }, { "vlan", "count" }, { "length", "count" },
   { "info", "string" }, { "sampling_rate", "count" }, { "agent", "addr" }, { "proto", "string" },
-  { "flow", "string" }, { "service", "string" }, { "assoc_id", "count" },
+  { "flow", "string" }, { "service", "string" }, { "payload", "count" }, { "tcp_flags", "count" },
+  { "assoc_id", "count" },
   { "calling_ae", "string" }, { "called_ae", "string" }, { "operation", "string" },
   { "operation_inferred", "bool" }, { "sop_class", "string" }, { "modality", "string" },
   { "src_tag", "string" }, { "src_name", "string" }, { "dst_tag", "string" },
@@ -28,7 +29,7 @@ local FRAMES = {
   { "pacs_direction", "string" }, { "truncated", "bool" },
 }
 -- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
-local PLAIN = 16
+local PLAIN = 18
 local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
 
 -- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
@@ -231,6 +232,14 @@ local function ready(s)
   return s or "-"
 end
 
+-- Bytes of a TCP segment's payload and its flags (RFC 9293, 3.1), as two columns.
+local function segment(out)
+  if out.proto ~= 6 or not out.key or out.fragment or out.short then
+    return "\t-\t-"
+  end
+  return "\t" .. number(out.length) .. "\t" .. number(out.flags)
+end
+
 -- out: what packet.parse found; a, snap, tags of the ends where the frame is tagged.
 function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, ends_of, truncated, d)
   local proto, flow, addresses = "-", "-", "-\t-\t-\t-"
@@ -265,7 +274,7 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
   self.frames.out:write(self.ts_text, "\t", text(protocol), "\t", addresses, "\t", hw, "\t",
     out.vlan and number(out.vlan) or "-", "\t", number(wire), "\t", text(info), "\t",
     number(rate), "\t", agent and address(agent) or "-", "\t", proto, "\t", flow, "\t",
-    a and "dicom" or "-", tags, "\n")
+    a and "dicom" or d and d.c.other and "other" or "-", segment(out), tags, "\n")
 end
 
 -- A sample of a TCP connection's direction d without tags: the next one says nearly the same.
@@ -277,14 +286,14 @@ function export:sample(ts, h, out, length, rate, agent, d)
     d.row_link, d.row_vlan = addresses, out.vlan
     d.row_ends = "\tTCP\t" .. e[1] .. "\t" .. hw .. "\t" .. (out.vlan and number(out.vlan) or "-")
       .. "\t"
-    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-" .. self.no_tags .. "\n"
+    d.row_flow = e[2] .. "\t" .. e[3] .. mark_of(d) .. "\t-"
   end
   if ts ~= self.ts then
     self.ts, self.ts_text = ts, format("%.6f", ts)
   end
   self.frames.rows = self.frames.rows + 1
   self.frames.out:write(self.ts_text, d.row_ends, number(length), self.told(agent)(rate),
-    d.row_flow)
+    d.row_flow, segment(out), self.no_tags, "\n")
 end
 
 function export:close(hosts)

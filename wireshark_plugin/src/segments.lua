@@ -77,7 +77,7 @@ local function in_sequence(t, c, d, s, length)
         -- The first bytes of the whole connection: a request, or the acceptance of one that was
         -- not captured, or another protocol.
         if not pdu.can_begin(s) or (byte(s, 1) == 2 and c.tcp_orig ~= d.peer) then
-          t:foreign(c)
+          t:foreign(c, s)
           return
         end
         t:open(c)
@@ -87,7 +87,7 @@ local function in_sequence(t, c, d, s, length)
       elseif not hunting.at_start(t, c, d, s, captured < length) then
         local a = c.assoc
         if a and a.id and not a.confirmed and hunting.looks_foreign(s) then
-          t:foreign(c)
+          t:foreign(c, s)
           return
         end
         s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)

@@ -11,7 +11,7 @@ local times = require("times")
 local tracker = {}
 tracker.__index = tracker
 
-local byte = string.byte
+local byte, find = string.byte, string.find
 
 local MODULUS, HALF = 4294967296, 2147483648
 -- Connections without evidence that are remembered: two generations of this many.
@@ -207,9 +207,9 @@ function tracker:stop(c)
   end
 end
 
--- The stream speaks another protocol.
-function tracker:foreign(c)
-  c.foreign = true
+-- The stream speaks another protocol. s: the bytes that show it; those of TLS hide what is spoken.
+function tracker:foreign(c, s)
+  c.foreign, c.other = true, s == nil or not find(s, "^[\20-\23]\3")
   local a = c.assoc
   if a and a.id and not a.confirmed then
     a.untagged, a.dirty = true, nil

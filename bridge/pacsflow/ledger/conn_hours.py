@@ -34,7 +34,8 @@ SERVICE = f"""
          WHEN resp_p IN ({_PORTS}) AND proto = 'tcp' AND spoke
               AND (service IS NULL OR service IN ('ssl', 'tls')) THEN 'dicom?'
          WHEN service IS NOT NULL THEN left(lower(service), 64)
-         WHEN resp_p < 1024 AND proto IN ('tcp', 'udp') THEN proto || '/' || resp_p
+         WHEN (resp_p < 1024 OR resp_p IN ({_PORTS}))
+              AND proto IN ('tcp', 'udp') THEN proto || '/' || resp_p
          ELSE coalesce(left(lower(proto), 16), 'other') END
 """
 """The ledger's name of a service, from Zeek's, the protocol, the port and whether both spoke."""
@@ -70,6 +71,7 @@ _PIECE = f"""
                    "id.orig_p", "id.resp_p", proto, service,
                    coalesce(orig_bytes, 0) > 0 AND coalesce(resp_bytes, 0) > 0
                        OR coalesce(orig_ip_bytes, 0) > 120 AND coalesce(resp_ip_bytes, 0) > 120
+                          AND coalesce(orig_bytes + resp_bytes > 0, TRUE)
                        AS spoke,
                    coalesce(orig_ip_bytes, orig_bytes, 0) AS sent,
                    coalesce(resp_ip_bytes, resp_bytes, 0) AS received,

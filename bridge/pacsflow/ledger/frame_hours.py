@@ -4,51 +4,98 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from pacsflow.ledger.conn_hours import SERVICE
 from pacsflow.ledger.schemas import COVERAGE, TRAFFIC
+from pacsflow.terms.log_fields import DICOM, OTHER
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
-    import pyarrow as pa
 
 _PORTS = ", ".join(map(str, DICOM_PORTS))
 _CLAMP = "least(coalesce(sum({}), 0), 9223372036854775807)::BIGINT"
 # An agent may sample every frame: its rate is 1 then.
 _SAMPLED = "coalesce(sampling_rate > 1, FALSE) OR agent IS NOT NULL"
-# A conversation belongs to the side that was seen first; it is DICOM when one of its frames was.
-_TRAFFIC = f"""
-    WITH known AS (
-        SELECT rowid AS n, *, {_SAMPLED} AS sampled FROM rows
-        WHERE "id.orig_h" IS NOT NULL AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
-    ), flows AS (
-        SELECT flow, min(n) AS first, bool_or(service = 'dicom') AS is_dicom,
+_SYN, _SYN_ACK = 2, 18
+_KEPT = f"""
+    CREATE OR REPLACE TEMP TABLE known AS
+    SELECT rowid AS n, *, {_SAMPLED} AS sampled FROM rows
+    WHERE "id.orig_h" IS NOT NULL AND "id.resp_h" IS NOT NULL AND ts IS NOT NULL
+"""
+# The originator of a conversation is who sent the SYN, who did not answer it, who called in the
+# association that ran on it, who is not on a DICOM port where the other side is; else who was seen
+# first. On a DICOM port it is DICOM (by its port) where both sides said something, or the one that
+# was captured did, or what was said in the beginning is not in the capture: neither a refusal nor a
+# look whether the port is open says anything.
+_FLOWS = f"""
+    CREATE OR REPLACE TEMP TABLE flows AS
+    WITH callers AS (
+        SELECT h, p, rh, rp, bool_and(turned) AS turned FROM (
+            SELECT "id.orig_h" AS h, "id.orig_p" AS p, "id.resp_h" AS rh, "id.resp_p" AS rp,
+                   FALSE AS turned FROM called
+            UNION ALL SELECT "id.resp_h", "id.resp_p", "id.orig_h", "id.orig_p", TRUE FROM called
+        ) GROUP BY ALL
+    ), ends AS (
+        SELECT flow, min(n) AS first, any_value(proto) AS proto, arg_min(service, n) AS said,
+               bool_or(service = 'dicom') AS is_dicom, bool_or(service = '{OTHER}') AS is_other,
                arg_min("id.orig_h", n) AS a, arg_min("id.orig_p", n) AS a_p,
-               arg_min("id.resp_p", n) AS b_p, arg_min(proto, n) AS proto,
-               arg_min(service, n) AS said,
-               min("id.orig_h") <> max("id.orig_h") AS spoke
+               arg_min("id.resp_h", n) AS b, arg_min("id.resp_p", n) AS b_p,
+               arg_min(("id.orig_h", "id.orig_p"), n)
+                   FILTER (tcp_flags & {_SYN_ACK} = {_SYN}) AS called,
+               arg_min(("id.orig_h", "id.orig_p"), n)
+                   FILTER (tcp_flags & {_SYN_ACK} = {_SYN_ACK}) AS answered,
+               count(payload) > 0 AS measured,
+               count(DISTINCT ("id.orig_h", "id.orig_p")) > 1 AS two_sided,
+               count(DISTINCT ("id.orig_h", "id.orig_p")) FILTER (payload > 0) AS talked
         FROM known WHERE flow IS NOT NULL GROUP BY flow
+    ), turned AS (
+        SELECT ends.*,
+               CASE WHEN called IS NOT NULL THEN called <> (a, a_p)
+                    WHEN answered IS NOT NULL THEN answered = (a, a_p)
+                    WHEN callers.turned IS NOT NULL THEN callers.turned
+                    ELSE coalesce(proto = 'tcp' AND a_p IN ({_PORTS}) AND b_p NOT IN ({_PORTS}),
+                                  FALSE) END AS turned
+        FROM ends LEFT JOIN callers ON (h, p, rh, rp) = (a, a_p, b, b_p)
     ), named AS (
-        SELECT flow, first, a, spoke, proto,
-               CASE WHEN is_dicom THEN 'dicom' ELSE said END AS service,
-               CASE WHEN b_p IN ({_PORTS}) OR b_p <= a_p THEN b_p ELSE a_p END AS resp_p
-        FROM flows
-    ), services AS (
-        SELECT flow, first, {SERVICE} AS service FROM named
+        SELECT flow, first, turned, a, b, proto,
+               CASE WHEN is_dicom THEN 'dicom' WHEN NOT is_other THEN said END AS service,
+               NOT coalesce(is_other, FALSE)
+                   AND CASE WHEN measured THEN talked = 2 OR talked = 1
+                                 AND (NOT two_sided OR called IS NULL AND answered IS NULL)
+                            ELSE two_sided END AS spoke,
+               CASE WHEN called IS NOT NULL OR answered IS NOT NULL
+                         OR a_p IN ({_PORTS}) <> b_p IN ({_PORTS})
+                    THEN CASE WHEN turned THEN a_p ELSE b_p END
+                    ELSE least(a_p, b_p) END AS resp_p
+        FROM turned
     )
-    SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour,
-           "id.orig_h" AS source, "id.resp_h" AS destination,
-           coalesce(services.service, CASE WHEN lower(known.protocol) = 'dicom' THEN 'dicom' END,
-                    known.service, left(lower(known.protocol), 64), 'other') AS service,
+    SELECT flow, first, turned, a, b, {SERVICE} AS service FROM named
+"""
+_TRAFFIC = f"""
+    WITH parts AS (
+        SELECT ts, "id.orig_h" AS source, "id.resp_h" AS destination,
+               coalesce(flows.service, CASE WHEN lower(known.protocol) = 'dicom' THEN 'dicom' END,
+                        known.service, left(lower(known.protocol), 64), 'other') AS service,
+               sampled, (known.flow IS NULL OR n = first AND NOT turned OR sampled) AS began,
+               sampling_rate, length
+        FROM known LEFT JOIN flows USING (flow)
+        UNION ALL
+        SELECT ts, b, a, flows.service, FALSE, TRUE, 0, 0
+        FROM flows JOIN known ON n = first WHERE turned AND NOT sampled
+    )
+    SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour, source, destination, service,
            CASE WHEN sampled THEN 'sflow' ELSE 'capture' END AS origin,
-           count(*) FILTER (known.flow IS NULL OR n = first OR sampled)::BIGINT
-               AS communications,
+           count(*) FILTER (began)::BIGINT AS communications,
            {_CLAMP.format("sampling_rate::HUGEINT")} AS packets,
            {_CLAMP.format("sampling_rate::HUGEINT * length")} AS bytes,
            count(*) FILTER (sampled)::BIGINT AS samples, 0::BIGINT AS missed_bytes,
            coalesce(sum(power(sampling_rate::DOUBLE * length, 2)) FILTER (sampled), 0)
                AS weight_squares, NULL::VARCHAR AS sensor, NULL::VARCHAR AS file
-    FROM known LEFT JOIN services USING (flow)
+    FROM parts
     GROUP BY ALL
     ORDER BY hour, source, destination, service, origin
 """
@@ -61,7 +108,9 @@ _COVERAGE = f"""
 
 
 def frame_hours(
-    engine: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader
+    engine: duckdb.DuckDBPyConnection,
+    rows: pa.RecordBatchReader,
+    associations: Sequence[pa.RecordBatch] = (),
 ) -> tuple[pa.Table, pa.Table]:
     """Return the rows of ``traffic`` and of ``coverage`` that frames come to.
 
@@ -71,13 +120,21 @@ def frame_hours(
         A DuckDB that nobody else uses meanwhile; what does not fit in its memory is spilled.
     rows
         In the columns of ``log_fields.FRAMES``; read once, as a stream.
+    associations
+        Rows of dicom.log of the same capture, which say who called whom; they are looked at when
+        `rows` has been read.
     """
     engine.register("incoming", rows)
     try:
         engine.execute("CREATE OR REPLACE TEMP TABLE rows AS SELECT * FROM incoming")
+        engine.register("called", pa.Table.from_batches(associations, DICOM))
+        engine.execute(_KEPT)
+        engine.execute(_FLOWS)
         traffic = engine.sql(_TRAFFIC).to_arrow_table().cast(TRAFFIC)
         hours = engine.sql(_COVERAGE).to_arrow_table().cast(COVERAGE)
     finally:
         engine.unregister("incoming")
-        engine.execute("DROP TABLE IF EXISTS rows")
+        engine.unregister("called")
+        for table in ("rows", "known", "flows"):
+            engine.execute(f"DROP TABLE IF EXISTS {table}")
     return traffic, hours

@@ -98,6 +98,6 @@ OF_CONN = (
 
 OF_FRAMES = (
     "ts", "protocol", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "length",
-    "sampling_rate", "agent", "proto", "flow", "service",
+    "sampling_rate", "agent", "proto", "flow", "service", "payload", "tcp_flags",
 )  # fmt: skip
 """The columns of frames that a ledger asks for."""

@@ -277,6 +277,7 @@ def _others(
 
 def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyConnection) -> None:
     aside: list[tuple[str, pa.RecordBatch]] = []
+    associations: list[pa.RecordBatch] = []
 
     def frames() -> Iterator[pa.RecordBatch]:
         for log, batch in read(staged.task.source, staged.quality, OF_FRAMES):
@@ -285,11 +286,12 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
                 yield batch
             else:
                 aside.append((log, batch))
+                associations.extend([batch] if log == "dicom" else [])
 
     batches = _Remembering(frames())
     try:
         reader = pa.RecordBatchReader.from_batches(ZEEK_LOGS["frames"], batches)
-        traffic, coverage = frame_hours(duck, reader)
+        traffic, coverage = frame_hours(duck, reader, associations)
     except Exception as error:
         if batches.error is not None:
             raise batches.error from None

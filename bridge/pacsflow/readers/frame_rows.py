@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def batch_of(rows: list[tuple[Any, ...]], quality: Quality) -> pa.RecordBatch:
-    """Return rows, each in the columns of ``log_fields.FRAMES``, as a batch, and count them."""
+    """Return rows, in the first columns of ``log_fields.FRAMES``, as a batch, and count them."""
     quality.rows += len(rows)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(FRAMES)
+    columns = list(zip(*rows, strict=True)) if rows else []
+    columns += [(None,) * len(rows)] * (len(FRAMES) - len(columns))
     arrays = [pa.array(c, t) for c, t in zip(columns, FRAMES.types, strict=True)]
     return pa.record_batch(arrays, schema=FRAMES)

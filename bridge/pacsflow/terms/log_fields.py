@@ -172,11 +172,17 @@ FRAMES = pa.schema(
         ("proto", pa.string()),
         ("flow", pa.string()),
         ("service", pa.string()),
+        ("payload", pa.int64()),
+        ("tcp_flags", pa.int32()),
     ]
 )
 """One row a frame, from its sender (orig) to its receiver (resp). `flow` is the same for both
 directions of one conversation and null where the source cannot tell; `sampling_rate` is 1 where
-every frame was captured; `service` is `dicom` where the frame was recognised as such."""
+every frame was captured; `service` is `dicom` where the frame was recognised as such, `other` where
+its TCP connection began with another protocol (not TLS). `payload` is bytes of a TCP segment, and
+`tcp_flags` the byte of its flags; both are null where they are not known."""
+OTHER = "other"
+"""What `service` of frames says of a connection that is known to be no DICOM."""
 
 SFLOW = pa.schema(
     [

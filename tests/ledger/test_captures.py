@@ -1,0 +1,119 @@
+"""What a ledger makes of captures: who began, who answers, what is no imaging traffic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.wireshark.capture import ACK, PSH_ACK, SYN, conversation, segment, write_pcap
+
+from conftest import CAPTURES
+from pacsflow.inventory import Inventory
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+from pacsflow.week.hosts import Hosts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NETWORKS = CAPTURES / "networks"
+CLIENT, PACS = "10.1.0.11", "10.1.0.5"
+RST_ACK, FIN_ACK = 20, 17
+TPKT = b"\x03\0\0\x16\x11\xe0\0\0\0\1\0\xc1\2\1\0\xc2\2\1\2\xc0\1\x0a"
+TLS = b"\x17\x03\x03\0\x30" + bytes(48)
+HTTP = b"GET / HTTP/1.1\r\nHost: pacs\r\n\r\n"
+
+
+class Seen:
+    """A capture in a ledger of its own."""
+
+    def __init__(self, path: Path) -> None:
+        with Ledger.temporary() as ledger:
+            ledger.add(find([path]).sources, workers=1)
+            with ledger.connect() as connection:
+                rows = connection.sql(
+                    "SELECT source, destination, service, sum(communications), sum(packets) "
+                    "FROM traffic GROUP BY ALL"
+                ).fetchall()
+                hosts = Hosts(Inventory(()), connection)
+                self.roles = {party.address: party.role for party in hosts.imaging()}
+        self.services = {row[2] for row in rows}
+        self.began: Counter[str] = Counter()
+        for row in rows:
+            self.began[row[0]] += int(row[3])
+        self.packets = sum(int(row[4]) for row in rows)
+
+
+@pytest.fixture
+def seen(tshark: str) -> type[Seen]:
+    assert tshark
+    return Seen
+
+
+def handshake(port: int, *, answered: bool = True) -> list[bytes]:
+    frames = [segment(CLIENT, 40000, PACS, port, b"", seq=999, flags=SYN)]
+    if answered:
+        frames += [
+            segment(PACS, port, CLIENT, 40000, b"", seq=8999, flags=SYN | ACK),
+            segment(CLIENT, 40000, PACS, port, b"", seq=1000, flags=ACK),
+        ]
+    return frames
+
+
+def test_a_refused_port_is_no_pacs(seen: type[Seen]) -> None:
+    told = seen(NETWORKS / "scan104.pcap")
+    assert (told.services, told.roles) == ({"tcp/104"}, {})
+    assert told.began["10.9.9.9"] == 40
+
+
+@pytest.mark.parametrize("port", [104, 11112, 2762])
+@pytest.mark.parametrize("end", [FIN_ACK, RST_ACK])
+def test_a_port_that_only_accepts_is_no_pacs(
+    seen: type[Seen], tmp_path: Path, port: int, end: int
+) -> None:
+    close = [segment(CLIENT, 40000, PACS, port, b"", seq=1000, flags=end)]
+    if end == FIN_ACK:
+        close.append(segment(PACS, port, CLIENT, 40000, b"", seq=9000, flags=FIN_ACK))
+    told = seen(write_pcap(tmp_path / "health.pcap", handshake(port) + close))
+    assert (told.roles, told.services & {"dicom", "dicom?"}) == ({}, set())
+
+
+@pytest.mark.parametrize("first", [TPKT, HTTP])
+def test_another_protocol_on_its_port_is_none(
+    seen: type[Seen], tmp_path: Path, first: bytes
+) -> None:
+    frames = conversation(CLIENT, PACS, 104, first, syn=True)
+    told = seen(write_pcap(tmp_path / "other.pcap", frames))
+    assert (told.roles, told.services) == ({}, {"tcp/104"})
+
+
+@pytest.mark.parametrize("syn", [True, False])
+@pytest.mark.parametrize("pacs_first", [True, False])
+def test_who_listens_on_the_port_answers(
+    seen: type[Seen], tmp_path: Path, *, syn: bool, pacs_first: bool
+) -> None:
+    """TLS: nothing but the ports and the SYN says who called."""
+    frames = conversation(CLIENT, PACS, 2762, TLS, syn=syn)
+    data = [
+        segment(CLIENT, 40000, PACS, 2762, TLS * 9, seq=5000 + n, flags=PSH_ACK) for n in (0, 9)
+    ]
+    if pacs_first:
+        frames = [frames[1], frames[0], *frames[2:]] if not syn else frames[1:]
+    told = seen(write_pcap(tmp_path / "tls.pcap", frames + data))
+    assert told.roles == {PACS: "pacs", CLIENT: "modality"}
+    assert told.began == {CLIENT: 1, PACS: 0}
+    assert told.packets == len(frames) + 2
+
+
+def test_one_side_alone(seen: type[Seen]) -> None:
+    """Of the responder alone were packets captured."""
+    told = seen(NETWORKS / "oneside1.pcap")
+    assert told.roles == {PACS: "pacs", CLIENT: "modality"}
+    assert (told.began, told.packets) == ({CLIENT: 1, PACS: 0}, 114)
+
+
+def test_who_answers_storage_commitment_is_the_archive(seen: type[Seen]) -> None:
+    """The archive begins the association on which it reports."""
+    told = seen(NETWORKS / "commit_rev.pcap")
+    assert told.roles == {PACS: "pacs", CLIENT: "modality"}
