@@ -383,10 +383,10 @@ def contents(language: Language) -> list[tuple[str, str]]:
 
 def equipment_rows(report: WeeklyReport) -> list[Equipment]:
     """Return the equipment to list: new first, silent next, then the busiest."""
-    order = {"new": 0, "silent": 1}
+    order = {"new": 0, "silent": 1, "unseen": 2}
     return sorted(
         report.equipment,
-        key=lambda item: (order.get(item.state, 2), -(item.bytes_in + item.bytes_out)),
+        key=lambda item: (order.get(item.state, 3), -(item.bytes_in + item.bytes_out)),
     )[: 2 * ROWS]
 
 

@@ -30,6 +30,7 @@ from pacsflow.week import dicom, traffic
 from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.period import parse_week
+from pacsflow.week.sensors import sensors
 from pacsflow.week.snapshot import sum_imaging
 from pacsflow.words.language import Language, languages
 from pacsflow.words.saying import finding_said
@@ -117,6 +118,7 @@ def facts_of(
     for name, schema in TABLES.items():
         connection.register(f"_{name}", pa.Table.from_pylist(rows.get(name, []), schema=schema))
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
+    connection.execute("CREATE VIEW seen_traffic AS FROM traffic")
     inventory = inventory or Inventory()
     sum_imaging(connection, "zeek", WEEK)
     scope = traffic.Scope(connection, "zeek", WEEK)
@@ -131,7 +133,7 @@ def facts_of(
             scope, hosts, at(min(hours)),
             silent_days=limits.silent_days, learning_days=limits.learning_days,
         ),
-        incidents, limits,
+        incidents, limits, sensors=sensors(scope, hosts),
     )  # fmt: skip
 
 
@@ -302,6 +304,24 @@ def covering(*hours: int) -> list[Row]:
     return [{"hour": now + timedelta(hours=h), "origin": "zeek", "rows": 7} for h in hours]
 
 
+def two_sensors(silent: int) -> Row:
+    """Return two weeks of two sensors, the second silent for some hours and alone with the PACS."""
+    gone = range(50, 50 + silent)
+    seen = [("north", h) for h in range(-168, 168)]
+    seen += [("south", h) for h in range(-168, 168) if h not in gone]
+    pairs = {"north": (CT, VIEWER), "south": (STRANGER, PACS)}
+    flows = [{**hourly(*pairs[name], 9, [h])[0], "sensor": name} for name, h in seen]
+    return {
+        "flows": flows,
+        "inventory": INVENTORY,
+        "coverage": [{"hour": at(h), "origin": "zeek", "rows": 1, "sensor": n} for n, h in seen],
+        "connections": [
+            {**connection, "sensor": flow["sensor"]}
+            for connection, flow in zip(connections_of(flows), flows, strict=True)
+        ],
+    }
+
+
 PATTERN = [1 + (h % 24) ** 2 % 17 + (h // 24) for h in range(168)]
 
 
@@ -403,6 +423,7 @@ CASES: dict[str, tuple[Row, Row]] = {
         {"gaps": gap(1), "flows": SENT},
         {"gaps": gap(2), "flows": SENT, "thresholds": Thresholds(gap_hours=3)},
     ),
+    "sensor-silent": (two_sensors(6), two_sensors(5)),
     "future-rows": (
         {"coverage": covering(-1, 0, 3), "connections": ahead(3)},
         {"coverage": covering(-1, 0)},
@@ -464,6 +485,7 @@ OFF = {
     "rejects-high": "reject_percent", "aborts-high": "abort_percent",
     "failures-high": "failure_percent", "loss-high": "missed_percent",
     "retransmissions-high": "retransmit_percent", "sensor-gap": "gap_hours",
+    "sensor-silent": "sensor_silent_hours",
     "pacs-slow": "slow_response_seconds", "path-slow": "path_round_trip_seconds",
     "device-slow": "device_gap_seconds", "queueing": "queue_associations",
     "future-rows": "ahead_hours", "hours-disagree": "skew_seconds",

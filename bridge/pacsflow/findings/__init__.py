@@ -19,6 +19,7 @@ from pacsflow.findings import (
     operations,
     retransmissions,
     security,
+    sensors,
     speed,
     unusual,
 )
@@ -48,6 +49,7 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     operations.failures_high,
     operations.loss_high,
     operations.sensor_gap,
+    sensors.sensor_silent,
     links.loss_on_path,
     retransmissions.retransmissions_high,
     speed.pacs_slow,

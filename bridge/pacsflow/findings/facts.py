@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pacsflow.inventory import Inventory
     from pacsflow.week.facts import Associations, Coverage, Equipment, Incident, Totals
     from pacsflow.week.hosts import Hosts
+    from pacsflow.week.sensors import Sensors
     from pacsflow.week.traffic import Scope
 
 
@@ -28,3 +29,5 @@ class Facts:
     thresholds: Thresholds
     clock_known: bool = True
     """Whether anybody said the site's zone: without it nothing is told of times of day."""
+    sensors: Sensors | None = None
+    """What each sensor saw, where any has a name."""

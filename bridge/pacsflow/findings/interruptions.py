@@ -92,26 +92,38 @@ def _weeks(
         counts: NDArray[np.int64] = grid.reshape(rows, len(starts), -1, hours).sum(axis=3)
         return counts
 
-    covered = facts.scope.connection.execute(
-        "SELECT epoch(hour)::BIGINT // 3600 FROM coverage"
-        " WHERE origin = ? AND hour >= ? AND hour < ?",
-        [facts.scope.origin, *span],
-    ).fetchall()
-    watched = np.array([row[0] for row in covered], np.int64)
-    seen = (2 * by_part(1, np.zeros_like(watched), watched)[0] > hours).tolist()
+    places, moments = _watched(facts, addresses, *span)
+    seen = (2 * by_part(len(addresses), places, moments) > hours).tolist()
     active = by_part(len(addresses), *active_hours(facts.scope, addresses, ways, *span)) > 0
     return {
         address: [
             [True if was else False if could else None for was, could in zip(*week, strict=True)]
-            for week in zip(weeks, seen, strict=True)
+            for week in zip(weeks, watched, strict=True)
         ]
-        for address, weeks in zip(addresses, active.tolist(), strict=True)
+        for address, weeks, watched in zip(addresses, active.tolist(), seen, strict=True)
     }
 
 
+def _watched(
+    facts: Facts, addresses: list[str], start: datetime, end: datetime
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when each host could have been seen: places in `addresses`, hours since the epoch."""
+    if facts.sensors and facts.sensors.covered:
+        mine = [sorted(facts.sensors.watched(address)) for address in addresses]
+    else:
+        covered = facts.scope.connection.execute(
+            "SELECT DISTINCT epoch(hour)::BIGINT // 3600 FROM coverage"
+            " WHERE origin = ? AND hour >= ? AND hour < ?",
+            [facts.scope.origin, start, end],
+        ).fetchall()
+        mine = [[row[0] for row in covered]] * len(addresses)
+    places = np.repeat(np.arange(len(mine)), [len(hours) for hours in mine])
+    return places, np.array([hour for hours in mine for hour in hours], np.int64)
+
+
 def _heard(facts: Facts, role: str) -> list[str]:
-    """Return the hosts of a role that the list of equipment does not call silent already."""
-    silent = {e.party.address for e in facts.equipment if e.state == "silent"}
+    """Return the hosts of a role that the list of equipment does not call silent or unseen."""
+    silent = {e.party.address for e in facts.equipment if e.state in {"silent", "unseen"}}
     return [p.address for p in facts.hosts.of_role(role) if p.address not in silent]
 
 

@@ -31,6 +31,7 @@ class Thresholds:
     queue_associations: int = 10
     queue_hours: int = 3
     gap_hours: int = 1
+    sensor_silent_hours: int = 6
     incident_deviations: float = 4.0
     silent_days: int = 3
     pacs_silent_hours: int = 4

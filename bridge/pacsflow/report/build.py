@@ -26,6 +26,7 @@ from pacsflow.week.facts import ModalityFlow, PacsFlow
 from pacsflow.week.hosts import Hosts
 from pacsflow.week.incidents import incidents
 from pacsflow.week.period import latest_week, parse_week, week_of, zone_of
+from pacsflow.week.sensors import sensors
 from pacsflow.week.snapshot import cut
 from pacsflow.week.speed import speed
 
@@ -130,12 +131,14 @@ def _build(
     )
     associations = dicom.associations(scope, hosts)
     past = [hour for hour in covered if hour < week.end]
+    watching = sensors(scope, hosts)
     equipment = dicom.equipment(
         scope,
         hosts,
         min(past) if past else None,
         silent_days=options.thresholds.silent_days,
         learning_days=options.thresholds.learning_days,
+        sensors=watching,
     )
     unusual = incidents(scope, hosts, made["imaging"])
     notes = (*_chosen(options), *coverage.notes, *_clock(options), *_left_out(made["imaging"]))
@@ -143,6 +146,7 @@ def _build(
     facts = Facts(
         scope, hosts, inventory, coverage, totals, associations, equipment, unusual,
         options.thresholds, clock_known=options.zone_said_by is not SaidBy.NOBODY,
+        sensors=watching,
     )  # fmt: skip
     found = findings(facts)
     imaging = made["imaging"].series.between(week.start, week.end)
@@ -184,6 +188,7 @@ def _build(
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),
         speed=speed(scope, hosts),
+        sensors=watching.views,
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Software,
         Totals,
     )
+    from pacsflow.week.sensors import SensorView
     from pacsflow.week.speed import Speed
 
 
@@ -116,6 +117,8 @@ class WeeklyReport:
     capacity: tuple[CapacityNote, ...]
     provenance: Provenance
     speed: Speed | None = None
+    sensors: tuple[SensorView, ...] = ()
+    """Where any has a name."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def _facts(self) -> list[tuple[str, str]]:

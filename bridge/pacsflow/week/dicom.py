@@ -10,6 +10,7 @@ from pacsflow.week.traffic import last_seen, percent
 
 if TYPE_CHECKING:
     from pacsflow.week.hosts import Hosts
+    from pacsflow.week.sensors import Sensors
     from pacsflow.week.traffic import Scope
 
 OPERATIONS = {
@@ -178,8 +179,9 @@ def equipment(
     *,
     silent_days: float,
     learning_days: float,
+    sensors: Sensors | None = None,
 ) -> tuple[Equipment, ...]:
-    """Return every known endpoint with its state: active, new or silent this week.
+    """Return every known endpoint with its state: active, new, silent or unseen this week.
 
     `new` needs `learning_days` of history before the week; `silent` a device that was seen on at
     least `silent_days` days of the four weeks before.
@@ -226,6 +228,8 @@ def equipment(
         state = "active"
         if party.address not in sums:
             state = "silent" if days.get(party.address, 0) >= max(1, silent_days) else ""
+            if state and sensors and sensors.is_unseen(party.address, week.start, week.end):
+                state = "unseen"
         elif long_enough and first is not None and first >= week.start:
             state = "new"
         if state:
@@ -243,7 +247,7 @@ def equipment(
                     peers=peers,
                 )
             )
-    order = {"new": 0, "silent": 1, "active": 2}
+    order = {"new": 0, "silent": 1, "unseen": 2, "active": 3}
     result.sort(key=lambda e: (order[e.state], -(e.bytes_in + e.bytes_out), e.party.address))
     return tuple(result)
 

@@ -326,11 +326,11 @@ class Software:
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """One known endpoint: seen before, new this week, or silent this week."""
+    """One known endpoint: seen before, new this week, silent, or not to be seen this week."""
 
     party: Party
     state: str
-    """active, new, silent."""
+    """active, new, silent; unseen where the sensors that see it mostly stood still."""
     last_seen: datetime | None
     first_seen: datetime | None
     services: tuple[str, ...] = ()

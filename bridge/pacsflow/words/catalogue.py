@@ -72,6 +72,17 @@ RULES: dict[str, Text] = {
         (N_("From %(start)s to %(end)s"),),
         N_("Find out whether the sensor, the mirror port or the log rotation stood still."),
     ),
+    "sensor-silent": Text(
+        N_("Sensor %(sensor)s saw nothing for %(hours)s"),
+        (
+            N_("From %(start)s to %(end)s, while other sensors went on"),
+            N_("Seen by no other sensor, %(number)s: %(hosts)s"),
+        ),
+        N_(
+            "Find out whether the sensor, its mirror port or its log rotation stood still; what it "
+            "alone sees is not known for that time."
+        ),
+    ),
     "outside": Text(
         N_("DICOM in the clear with %(host)s, outside the site"),
         (N_("%(bytes)s this week"),),

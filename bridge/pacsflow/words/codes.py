@@ -36,6 +36,8 @@ def words(language: Language) -> Callable[[str], str]:
         "active": _("active"),
         "new": _("new"),
         "silent": _("silent"),
+        "unseen": _("unseen"),
+        "unnamed": _("without a name"),
         # associations
         "accepted": _("accepted"),
         "rejected": _("rejected"),
