@@ -2138,6 +2138,123 @@ uids.transfer_syntaxes = {
 return uids
 end
 
+modules.info = function(...)
+-- What Wireshark says of a frame (its Info column), cut down to forms that hold nothing of what the
+-- frame carried. Any dissector may write there (a URL, a user's name, the Error Comment of a DICOM
+-- response), whatever protocol the frame is called after: so only known forms pass, and of a text
+-- the part in front that has one.
+
+local info = {}
+
+local find, sub = string.find, string.sub
+
+local TITLE = "[%w_%-%.][%w_%-%. ]*"
+local ADDRESS, NAMED = "[%x%.:]+", "[%a%-, ]+"
+local SEGMENT = { first = "^%d+ [^%w%s]+ %d+ %[[%u, ]+%]", more = { "^ %u[%a]*=%d+", "^ SACK_PERM" } }
+-- Status and comment of a response stand in parentheses, and are left out.
+local MESSAGES = {
+  first = "^P%-DATA",
+  more = { "^, [CN]%-%u+%-R%u+ ID=%d+", "^, [CN]%-%u+%-R%u+%-DATA", "^, PDV Fragment" },
+}
+local TLS = {
+  "Application Data", "Client Hello", "Server Hello Done", "Server Hello", "Change Cipher Spec",
+  "Encrypted Handshake Message", "Encrypted Extensions", "Encrypted Alert", "Certificate Request",
+  "Certificate Verify", "Certificate", "Server Key Exchange", "Client Key Exchange",
+  "New Session Ticket", "Finished", "Continuation Data", "Ignored Unknown Record", "Hello Request",
+}
+
+local function all(words, before)
+  local out = {}
+  for i = 1, #words do
+    out[i] = before .. words[i]
+  end
+  return out
+end
+
+local RECORDS = { first = all(TLS, "^"), more = all(TLS, "^, ") }
+local FORMS = {
+  TCP = { SEGMENT },
+  UDP = { { first = "^%d+ [^%w%s]+ %d+ Len=%d+" } },
+  DICOM = {
+    SEGMENT, MESSAGES, { first = "^A%-ASSOCIATE request " .. TITLE .. "%-%-> " .. TITLE },
+    { first = "^A%-ASSOCIATE %l+  " .. TITLE .. "<%-%- " .. TITLE },
+    { first = "^A%-RELEASE %l+" }, { first = "^ABORT " .. TITLE .. "%-%-> " .. TITLE },
+  },
+  ARP = {
+    { first = "^Who has " .. ADDRESS .. "%? Tell " .. ADDRESS },
+    { first = "^" .. ADDRESS .. " is at " .. ADDRESS },
+    { first = "^ARP Announcement for " .. ADDRESS }, { first = "^Gratuitous ARP for " .. ADDRESS },
+  },
+  ICMP = {
+    { first = "^Echo %(ping%) %l+  id=0x%x+, seq=%d+/?%d*" },
+    { first = "^Destination unreachable %(" .. NAMED .. "%)" },
+    { first = "^Time%-to%-live exceeded %(" .. NAMED .. "%)" },
+  },
+  ICMPv6 = {
+    { first = "^Echo %(ping%) %l+ id=0x%x+, seq=%d+" }, { first = "^Packet Too Big" },
+    { first = "^Neighbor %a+ for " .. ADDRESS }, { first = "^Neighbor Advertisement" },
+    { first = "^Router %a+" }, { first = "^Multicast Listener Report Message v2" },
+  },
+  IGMP = { { first = "^Membership %a+" } },
+  sFlow = { { first = "^V%d, agent " .. ADDRESS } },
+  STP = { { first = "^%u*%. ?Root = [%d/%x:]+  Cost = %d+  Port = 0x%x+" } },
+  NTP = { { first = "^NTP Version %d, %a+" } },
+}
+for _, version in ipairs({ "SSL", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3" }) do
+  FORMS[version] = { RECORDS }
+end
+
+-- Return the place of the last octet of what stands at `first` in one of the patterns, or nil.
+local function ending(text, first, patterns)
+  if type(patterns) == "string" then
+    patterns = { patterns }
+  end
+  for i = 1, #patterns do
+    local _, last = find(text, patterns[i], first)
+    if last then
+      return last
+    end
+  end
+end
+
+-- Behind Wireshark's remarks on the segment (`[TCP Retransmission] `).
+local function behind_remarks(text)
+  local first, last, _ = 1, nil, nil
+  repeat
+    _, last = find(text, "^%[TCP [%a%-' ]+%] ?", first)
+    first = last and last + 1 or first
+  until not last
+  return first
+end
+
+local function known(text, first, form)
+  local last = ending(text, first, form.first)
+  local more = last
+  while more and form.more do
+    last, more = more, ending(text, more + 1, form.more)
+  end
+  return last
+end
+
+-- Return what may be kept of the Info of a frame whose Protocol column is `protocol`, or nil.
+function info.open(protocol, text)
+  local forms = text and FORMS[protocol]
+  if not forms then
+    return nil
+  end
+  local first = behind_remarks(text)
+  for i = 1, #forms do
+    local last = known(text, first, forms[i])
+    if last then
+      return sub(text, 1, last)
+    end
+  end
+  return nil
+end
+
+return info
+end
+
 modules.zeeklog = function(...)
 -- Zeek's ASCII log format (TSV with #fields and #types), as Zeek's own writer puts it.
 local bytes = require("bytes")
@@ -2237,6 +2354,7 @@ local rows = require("rows")
 local sflowlog = require("sflowlog")
 local tally = require("tally")
 local uids = require("uids")
+local open_info = require("info").open
 local zeeklog = require("zeeklog")
 
 local export = {}
@@ -2261,14 +2379,6 @@ local FRAMES = {
 -- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
 local PLAIN = 18
 local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
-
--- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
--- segment) it may name a patient and is left out.
-local OPEN_INFO = {
-  TCP = true, UDP = true, DICOM = true, ARP = true, ICMP = true, ICMPv6 = true, IGMP = true,
-  sFlow = true, SSL = true, TLSv1 = true, ["TLSv1.1"] = true, ["TLSv1.2"] = true,
-  ["TLSv1.3"] = true, STP = true, LLDP = true, NTP = true,
-}
 
 local PROTO = {
   [1] = "icmp", [2] = "igmp", [6] = "tcp", [17] = "udp", [47] = "gre", [50] = "esp", [58] = "icmp",
@@ -2315,9 +2425,11 @@ local function ends(key)
 end
 ends = memo(ends)
 
--- brief: frames.log without the columns that a ledger does not ask for.
-function export.open(directory, brief)
-  local self = setmetatable({ brief = brief, no_tags = brief and "" or NO_TAGS }, export)
+-- brief: frames.log without the columns that a ledger does not ask for. with_info: Wireshark's own
+-- text of a frame as it is, whatever it tells of what was carried.
+function export.open(directory, brief, with_info)
+  local self = setmetatable({ brief = brief, with_info = with_info,
+    no_tags = brief and "" or NO_TAGS }, export)
   -- By agent and rate, what stands between length and protocol of a sample's row.
   self.told = memo(function(agent)
     return memo(function(rate)
@@ -2477,8 +2589,8 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
     local e = ends(out.key .. char(out.proto))
     addresses, proto, flow = e[1], e[2], e[3] .. mark_of(d)
   end
-  if not OPEN_INFO[protocol] then
-    info = nil
+  if not self.with_info then
+    info = open_info(protocol, info)
   end
   local hw = "-\t-"
   local known_hw = not self.brief and link.hardware(s, out)
@@ -8193,7 +8305,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to, brief)
+  log = export.open(export_to, brief, settings.get("with_info"))
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

@@ -4,6 +4,7 @@ package.path = arg[1] .. "/?.lua"
 local bytes = require("bytes")
 local communityid = require("communityid")
 local dimse = require("dimse")
+local info = require("info")
 local inventory = require("inventory")
 local packet = require("packet")
 local pdu = require("pdu")
@@ -1002,6 +1003,30 @@ test("fields that the command line cannot show are left out", function()
     false)
   equal(command_line.one_pass({ "tshark", "-T", "fields", "-e", "pacsflow.assoc.id" }), true)
   equal(command_line.one_pass({ "tshark", "-2", "-T", "fields" }), false)
+end)
+
+test("of Wireshark's words for a frame only known forms are told", function()
+  local segment = "[TCP Retransmission] 40000 → 104 [PSH, ACK] Seq=1 Ack=1 Win=64240 Len=9 TSval=2"
+  equal(info.open("TCP", segment .. " [TCP segment of a reassembled PDU]"), segment)
+  equal(info.open("DICOM", "40000 → 104 [SYN] Seq=0 SACK_PERM WS=128 MARY"),
+    "40000 → 104 [SYN] Seq=0 SACK_PERM WS=128")
+  equal(info.open("UDP", "5 → 6 Len=3 MARY"), "5 → 6 Len=3")
+  local stored = "P-DATA, C-STORE-RSP ID=7"
+  equal(info.open("DICOM", stored .. " (Cannot understand, MARY DOE)"), stored)
+  equal(info.open("DICOM", "P-DATA, C-FIND-RQ ID=1, C-FIND-RQ-DATA, MARY"),
+    "P-DATA, C-FIND-RQ ID=1, C-FIND-RQ-DATA")
+  equal(info.open("DICOM", "A-ASSOCIATE request CT1 --> PACS_1, MARY"), "A-ASSOCIATE request CT1 --> PACS_1")
+  equal(info.open("TLSv1.2", "Client Hello (SNI=mary.example)"), "Client Hello")
+  equal(info.open("TLSv1.3", "Server Hello, Change Cipher Spec, Application Data"),
+    "Server Hello, Change Cipher Spec, Application Data")
+  equal(info.open("ARP", "Who has 10.0.0.1? Tell 10.0.0.2"), "Who has 10.0.0.1? Tell 10.0.0.2")
+  for _, text in ipairs({ "GET /wado?patient=MARY HTTP/1.1", "USER mary", "[MARY DOE] 1 → 2 [ACK]",
+    "[TCP MARY] GET /", "1 → 2 MARY [ACK]", "" }) do
+    for _, protocol in ipairs({ "TCP", "UDP", "DICOM", "HTTP", "TLSv1.2", "ICMP", "Nobody's" }) do
+      equal(info.open(protocol, text), nil)
+    end
+  end
+  equal(info.open("TCP", nil), nil)
 end)
 
 print(string.format("%d passed, %d failed", passed, failed))

@@ -7,6 +7,7 @@ local rows = require("rows")
 local sflowlog = require("sflowlog")
 local tally = require("tally")
 local uids = require("uids")
+local open_info = require("info").open
 local zeeklog = require("zeeklog")
 
 local export = {}
@@ -31,14 +32,6 @@ local FRAMES = {
 -- Those before the tags. A ledger asks for no other, and not for hardware addresses and Info.
 local PLAIN = 18
 local NO_TAGS = ("\t-"):rep(#FRAMES - PLAIN)
-
--- The Info column of these says nothing of what was carried; of others (a DICOMweb URL, an HL7
--- segment) it may name a patient and is left out.
-local OPEN_INFO = {
-  TCP = true, UDP = true, DICOM = true, ARP = true, ICMP = true, ICMPv6 = true, IGMP = true,
-  sFlow = true, SSL = true, TLSv1 = true, ["TLSv1.1"] = true, ["TLSv1.2"] = true,
-  ["TLSv1.3"] = true, STP = true, LLDP = true, NTP = true,
-}
 
 local PROTO = {
   [1] = "icmp", [2] = "igmp", [6] = "tcp", [17] = "udp", [47] = "gre", [50] = "esp", [58] = "icmp",
@@ -85,9 +78,11 @@ local function ends(key)
 end
 ends = memo(ends)
 
--- brief: frames.log without the columns that a ledger does not ask for.
-function export.open(directory, brief)
-  local self = setmetatable({ brief = brief, no_tags = brief and "" or NO_TAGS }, export)
+-- brief: frames.log without the columns that a ledger does not ask for. with_info: Wireshark's own
+-- text of a frame as it is, whatever it tells of what was carried.
+function export.open(directory, brief, with_info)
+  local self = setmetatable({ brief = brief, with_info = with_info,
+    no_tags = brief and "" or NO_TAGS }, export)
   -- By agent and rate, what stands between length and protocol of a sample's row.
   self.told = memo(function(agent)
     return memo(function(rate)
@@ -247,8 +242,8 @@ function export:frame(ts, protocol, s, out, wire, info, rate, agent, a, snap, en
     local e = ends(out.key .. char(out.proto))
     addresses, proto, flow = e[1], e[2], e[3] .. mark_of(d)
   end
-  if not OPEN_INFO[protocol] then
-    info = nil
+  if not self.with_info then
+    info = open_info(protocol, info)
   end
   local hw = "-\t-"
   local known_hw = not self.brief and link.hardware(s, out)

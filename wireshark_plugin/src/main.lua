@@ -402,7 +402,7 @@ local function finish()
 end
 
 if export_to then
-  log = export.open(export_to, brief)
+  log = export.open(export_to, brief, settings.get("with_info"))
   local tap = Listener.new("frame")
   function tap.packet() end
   function tap.draw()

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@reading(("inputs", "keylog", "sampling_rate", "capture_start", "date_order", "pseudonymise"))
+@reading(
+    (
+        "inputs",
+        "keylog",
+        "sampling_rate",
+        "capture_start",
+        "date_order",
+        "with_info",
+        "pseudonymise",
+    )
+)
 def explore(request: Request) -> None:
     """Explore frames in the terminal: pick a column, a number, an address, DICOM only or not.
 

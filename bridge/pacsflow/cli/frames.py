@@ -158,7 +158,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
 
 
 @app.command()
-@reading((*(name for name in SOURCES if name != "ledger"), *PERIOD))
+@reading((*(name for name in SOURCES if name != "ledger"), "with_info", *PERIOD))
 def show(
     request: Request,
     what: Annotated[

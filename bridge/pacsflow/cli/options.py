@@ -126,6 +126,15 @@ class Request:
             rich_help_panel=_SOURCES,
         ),
     ] = None  # fmt: skip
+    with_info: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-info",
+            help="Tell Wireshark's Info of frames as it is: it may name patients, and carries what "
+            "senders wrote.",
+            rich_help_panel=_SOURCES, show_default=False,
+        ),
+    ] = None  # fmt: skip
     pseudonymise: Annotated[
         Path | None,
         typer.Option(
@@ -257,6 +266,7 @@ class Request:
             _start(bare[0]) if bare else None,
             tuple((name, _start(time)) for name, _, time in named),
             self.date_order.value if self.date_order else known.date_order,
+            with_info=bool(self.with_info),
         )
 
     def of_captures(self) -> list[str]:

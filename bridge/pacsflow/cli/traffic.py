@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.options import FormatOption, NumberOption, Request, reading
+from pacsflow.cli.options import EVERYTHING, FormatOption, NumberOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
@@ -67,7 +67,7 @@ def who(party: Party) -> str:
 
 
 @app.command()
-@reading()
+@reading((*EVERYTHING, "with_info"))
 def top(
     request: Request,
     by: Annotated[By, typer.Option("--by", help="What to rank.")] = By.SOURCE,
@@ -88,6 +88,8 @@ def top(
 
     Example: `pacsflow top logs/ --by destination -n 5 --dicom`
     """
+    if by is not By.INFO:
+        request.refuse(["with_info"], f"on --by {by.value}")
     if by is By.RESPONSE_TIME:
         from pacsflow.cli.times import top_times
 

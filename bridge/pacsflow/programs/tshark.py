@@ -67,6 +67,7 @@ def export_logs(
     sampling_rate: int | None = None,
     keylog: Path | None = None,
     brief: bool = False,
+    with_info: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ExportedLogs:
     """Write dicom.log, known_dicom.log, dicom_times.log and frames.log of a capture.
@@ -87,6 +88,8 @@ def export_logs(
         TLS key log (NSS format), to read associations inside TLS.
     brief
         Leave hardware addresses, Info and tags out of frames.log: a ledger asks for none of them.
+    with_info
+        Give Wireshark's Info of frames as it is, whatever it tells of what they carried.
     progress
         Called now and then with the number of frames read so far.
 
@@ -101,6 +104,8 @@ def export_logs(
     settings = {"PACSFLOW_PROGRESS": str(PROGRESS_EVERY)}
     if brief:
         settings["PACSFLOW_BRIEF"] = "1"
+    if with_info:
+        settings["PACSFLOW_WITH_INFO"] = "1"
     if sampling_rate is not None and sampling_rate > 1:
         settings["PACSFLOW_SAMPLING_RATE"] = str(sampling_rate)
     warnings, logs = _run(

@@ -115,6 +115,7 @@ def _export(
         sampling_rate=options.sampling_rate,
         keylog=options.keylog,
         brief=brief,
+        with_info=options.with_info,
     )
 
 

@@ -23,7 +23,7 @@ UNIT = "\x1f"
 FIELDS = (
     "frame.number", "frame.time_epoch", "_ws.col.Protocol", "ip.src", "ipv6.src", "ip.dst",
     "ipv6.dst", "tcp.srcport", "udp.srcport", "tcp.dstport", "udp.dstport", "eth.src", "eth.dst",
-    "vlan.id", "frame.len", "_ws.col.Info", "tcp.stream", "udp.stream", "frame.protocols",
+    "vlan.id", "frame.len", "tcp.stream", "udp.stream", "frame.protocols",
     "ip.proto", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "tcp.len", "tcp.flags",
 )  # fmt: skip
 BATCH = 20_000
@@ -73,7 +73,7 @@ def _add(raw: bytes, rows: list[tuple[Any, ...]], quality: Quality) -> None:
         quality.bad_row(quality.rows + len(rows) + 1, "tshark's row has other columns than asked")
         return
     (number, ts, protocol, ip4s, ip6s, ip4d, ip6d, tcps, udps, tcpd, udpd, eths, ethd, vlan,
-     length, info, tcp, udp, protocols, ip_proto, arps, arpd, payload, flags) = cells  # fmt: skip
+     length, tcp, udp, protocols, ip_proto, arps, arpd, payload, flags) = cells  # fmt: skip
     source, destination = ip4s or ip6s or arps, ip4d or ip6d or arpd
     try:
         rows.append(
@@ -88,7 +88,7 @@ def _add(raw: bytes, rows: list[tuple[Any, ...]], quality: Quality) -> None:
                 ethd or None,
                 int(vlan) if vlan else None,
                 int(length),
-                to_text(info),
+                None,
                 1,
                 None,
                 "tcp" if tcps else "udp" if udps else "icmp" if ip_proto in {"1", "58"} else None,

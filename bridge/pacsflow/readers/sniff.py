@@ -65,6 +65,8 @@ class CaptureOptions:
         The same for single files, each by its path or name.
     date_order
         ``dmy`` or ``mdy``, for tables whose dates could be either; empty for what they show.
+    with_info
+        Give Wireshark's Info of frames as it is, not only its forms that hold nothing carried.
     """
 
     sampling_rate: int | None = None
@@ -73,6 +75,7 @@ class CaptureOptions:
     start: datetime | None = None
     starts: tuple[tuple[str, datetime], ...] = ()
     date_order: str = ""
+    with_info: bool = False
 
 
 @dataclass(frozen=True, slots=True)
