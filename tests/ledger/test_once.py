@@ -217,3 +217,15 @@ def test_associations_of_one_file_are_never_each_others_twins(ledger: Ledger, wr
     with ledger.connect() as connection:
         uids = connection.sql("SELECT uid FROM associations ORDER BY uid").fetchall()
     assert uids == [("A1",), ("A2",)]
+
+
+def test_a_log_in_whole_seconds_is_told(tmp_path: Path) -> None:
+    """Its connections cannot be known again by their start."""
+    rows = [{"ts": f"{1772438400 + n}.000000", "uid": f"C{n}"} for n in range(6)]
+    (tmp_path / "conn.log").write_text(tsv(rows))
+    (tmp_path / "conn_2.log").write_text(tsv([{**row, "ts": row["ts"][:-1] + "1"} for row in rows]))
+    with Ledger.temporary() as ledger:
+        added = ledger.add(find([tmp_path]).sources, workers=1).added
+    notes = {entry.path.rsplit("/", 1)[1]: " ".join(entry.notes) for entry in added}
+    assert "whole seconds" in notes["conn.log"]
+    assert "whole seconds" not in notes["conn_2.log"]

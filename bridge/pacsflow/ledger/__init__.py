@@ -172,7 +172,7 @@ class Ledger:
                     f"{self.folder / missing[0]}: a file of the ledger is missing; {hint}"
                 )
             with engine() as connection:
-                show(connection, self.folder, files, self.journal.sensors(), self.pseudonyms)
+                show(connection, self.folder, files, self.journal.entries(), self.pseudonyms)
                 yield connection
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage
 from pacsflow.ledger.store import STAGING, Store
 from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back
+from pacsflow.ledger.vantages import remark
 from pacsflow.workers import pool
 
 if TYPE_CHECKING:
@@ -217,7 +218,10 @@ class Adding:
                     self.known.pop()
                     self._known(staged.task.source, old)
             elif staged.print:
-                change.sources.append(_entry(staged, self._remarks(staged), self.simulated))
+                entry = _entry(staged, self._remarks(staged), self.simulated)
+                if said := remark(entry, [*self.entries.values(), *change.sources]):
+                    entry = replace(entry, notes=(*entry.notes, said))
+                change.sources.append(entry)
                 if sha := grown.get(staged.print.sha256):
                     change.forgotten.add(sha)
 

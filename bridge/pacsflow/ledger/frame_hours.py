@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.ledger.conn_hours import SERVICE
-from pacsflow.ledger.schemas import COVERAGE, TRAFFIC
+from pacsflow.ledger.schemas import COVERAGE, CROSSING, TRAFFIC
 from pacsflow.terms.log_fields import DICOM, OTHER
 from pacsflow.terms.ports import DICOM_PORTS
 
@@ -20,7 +20,7 @@ _PORTS = ", ".join(map(str, DICOM_PORTS))
 _CLAMP = "least(coalesce(sum({}), 0), 9223372036854775807)::BIGINT"
 # An agent may sample every frame: its rate is 1 then.
 _SAMPLED = "coalesce(sampling_rate > 1, FALSE) OR agent IS NOT NULL"
-_SYN, _SYN_ACK = 2, 18
+_SYN, _SYN_ACK, _FIN_RST = 2, 18, 5
 _KEPT = f"""
     CREATE OR REPLACE TEMP TABLE known AS
     SELECT rowid AS n, *, {_SAMPLED} AS sampled FROM rows
@@ -48,7 +48,8 @@ _FLOWS = f"""
                    FILTER (tcp_flags & {_SYN_ACK} = {_SYN}) AS called,
                arg_min(("id.orig_h", "id.orig_p"), n)
                    FILTER (tcp_flags & {_SYN_ACK} = {_SYN_ACK}) AS answered,
-               count(payload) > 0 AS measured,
+               count(payload) > 0 AS measured, bool_or(sampled) AS of_samples,
+               min(ts) AS begins, max(ts) AS ends, bool_or(tcp_flags & {_FIN_RST} > 0) AS closed,
                count(DISTINCT ("id.orig_h", "id.orig_p")) > 1 AS two_sided,
                count(DISTINCT ("id.orig_h", "id.orig_p")) FILTER (payload > 0) AS talked
         FROM known WHERE flow IS NOT NULL GROUP BY flow
@@ -61,7 +62,13 @@ _FLOWS = f"""
                                   FALSE) END AS turned
         FROM ends LEFT JOIN callers ON (h, p, rh, rp) = (a, a_p, b, b_p)
     ), named AS (
-        SELECT flow, first, turned, a, b, proto,
+        SELECT flow, first, turned, a, b, proto, begins, ends, of_samples,
+               (md5_number_lower(concat_ws(' ', proto, least(a, b), greatest(a, b),
+                                           least(a_p, b_p), greatest(a_p, b_p)))
+                % 9223372036854775807)::BIGINT AS key,
+               called IS NULL AND answered IS NULL AS head,
+               NOT coalesce(closed, FALSE)
+                   AND (NOT measured OR talked > 0 OR answered IS NOT NULL) AS tail, measured,
                CASE WHEN is_dicom THEN 'dicom' WHEN NOT is_other THEN said END AS service,
                NOT coalesce(is_other, FALSE)
                    AND CASE WHEN measured THEN talked = 2 OR talked = 1
@@ -73,7 +80,20 @@ _FLOWS = f"""
                     ELSE least(a_p, b_p) END AS resp_p
         FROM turned
     )
-    SELECT flow, first, turned, a, b, {SERVICE} AS service FROM named
+    SELECT flow, first, turned, a, b, {SERVICE} AS service, key, begins, ends, of_samples, head,
+           tail, measured
+    FROM named
+"""
+_CROSSING = """
+    SELECT * FROM (
+    SELECT begins AS ts, ends AS last, key,
+           head AND (measured OR begins < low + INTERVAL 60 SECOND) AS head,
+           tail AND (measured OR ends > high - INTERVAL 60 SECOND) AS tail,
+           CASE WHEN turned THEN b ELSE a END AS source,
+           CASE WHEN turned THEN a ELSE b END AS destination, service,
+           NULL::VARCHAR AS sensor, NULL::VARCHAR AS file
+    FROM flows, (SELECT min(ts) AS low, max(ts) AS high FROM known) WHERE NOT of_samples
+    ) WHERE head OR tail
 """
 _TRAFFIC = f"""
     WITH parts AS (
@@ -85,7 +105,7 @@ _TRAFFIC = f"""
         FROM known LEFT JOIN flows USING (flow)
         UNION ALL
         SELECT ts, b, a, flows.service, FALSE, TRUE, 0, 0
-        FROM flows JOIN known ON n = first WHERE turned AND NOT sampled
+        FROM flows JOIN known ON n = first WHERE turned AND NOT of_samples
     )
     SELECT to_timestamp(floor(epoch_us(ts) / 3.6e9) * 3600) AS hour, source, destination, service,
            CASE WHEN sampled THEN 'sflow' ELSE 'capture' END AS origin,
@@ -111,8 +131,8 @@ def frame_hours(
     engine: duckdb.DuckDBPyConnection,
     rows: pa.RecordBatchReader,
     associations: Sequence[pa.RecordBatch] = (),
-) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of ``traffic`` and of ``coverage`` that frames come to.
+) -> tuple[tuple[str, pa.Table], ...]:
+    """Return the tables that frames come to: ``traffic``, ``coverage`` and ``crossing``.
 
     Parameters
     ----------
@@ -132,9 +152,10 @@ def frame_hours(
         engine.execute(_FLOWS)
         traffic = engine.sql(_TRAFFIC).to_arrow_table().cast(TRAFFIC)
         hours = engine.sql(_COVERAGE).to_arrow_table().cast(COVERAGE)
+        crossing = engine.sql(_CROSSING).to_arrow_table().cast(CROSSING)
     finally:
         engine.unregister("incoming")
         engine.unregister("called")
         for table in ("rows", "known", "flows"):
             engine.execute(f"DROP TABLE IF EXISTS {table}")
-    return traffic, hours
+    return ("traffic", traffic), ("coverage", hours), ("crossing", crossing)

@@ -88,6 +88,23 @@ of 300 s and more, and tunnels. From them what was counted can be taken back."""
 TUNNELS = pa.schema([("ts", HOUR), ("uid", pa.string()), *ORIGINS])
 """The connections that carry others (`tunnel_parents` of those they carry)."""
 
+CROSSING = pa.schema(
+    [
+        ("ts", HOUR),
+        ("last", HOUR),
+        ("key", pa.int64()),
+        ("head", pa.bool_()),
+        ("tail", pa.bool_()),
+        ("source", pa.string()),
+        ("destination", pa.string()),
+        ("service", pa.string()),
+        *ORIGINS,
+    ]
+)
+"""Conversations of captures that may have begun before the file (`head`: no SYN, or none that could
+be seen, and in its first minute) or go on after it (`tail`). `key` follows from both ends and the
+protocol. With them a conversation over several files of one capture counts once."""
+
 OF_CONN = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
     "duration", "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts",

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MUCH = 400_000
 """Rows of a source that may wait until it has been read to its end."""
+WHOLE = 5
+"""From so many rows on it is no chance that all times are whole seconds."""
 PLAIN = {Format.ZEEK_TSV, Format.ZEEK_JSON}
 """Formats that pacsflow reads itself, through the file that it holds open."""
 
@@ -89,6 +91,8 @@ class Staged:
     last: datetime | None = None
     sensors: set[str] = field(default_factory=set)
     twins: int = 0
+    whole: bool = True
+    """Whether all its times are whole seconds: no copy of it is known again by them."""
     known: bool = False
     """Whether its content is in the ledger already: then nothing of it was read."""
     error: PacsflowError | None = None
@@ -261,6 +265,11 @@ def _read_log(
     staged.twins, staged.sensors = connections.twins, connections.sensors
     for text in connections.told():
         staged.quality.note(text)
+    if staged.whole and source.log == "conn" and staged.quality.rows >= WHOLE:
+        staged.quality.note(
+            "all its times are whole seconds: where another log has the same connections with "
+            "exact times, they count twice; leave one of both out"
+        )
 
 
 def _others(
@@ -291,7 +300,7 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
     batches = _Remembering(frames())
     try:
         reader = pa.RecordBatchReader.from_batches(ZEEK_LOGS["frames"], batches)
-        traffic, coverage = frame_hours(duck, reader, associations)
+        hours = frame_hours(duck, reader, associations)
     except Exception as error:
         if batches.error is not None:
             raise batches.error from None
@@ -301,7 +310,7 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
         sensor = sensor_column(batch, staged.task.sensor)
         for table, part in _others(log, batch, sensor, "capture"):
             rows.add(table, _marked(table, part, mark))
-    for table, made in (("traffic", traffic), ("coverage", coverage)):
+    for table, made in hours:
         named = made
         if staged.task.sensor:
             place = made.schema.get_field_index("sensor")
@@ -357,6 +366,9 @@ def _kept(log: str, batch: pa.RecordBatch, sensor: pa.Array) -> pa.Table:
 
 def _watch_time(staged: Staged, batch: pa.RecordBatch) -> None:
     found = pc.min_max(batch["ts"]).as_py()
+    if staged.whole and batch.num_rows:
+        steps = batch["ts"].cast(pa.int64()).drop_null().to_numpy(zero_copy_only=False)
+        staged.whole = not bool((steps % 1_000_000).any())
     if found["min"] is not None:
         low, high = found["min"].astimezone(UTC), found["max"].astimezone(UTC)
         staged.first = min(staged.first or low, low)

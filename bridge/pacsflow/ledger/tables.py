@@ -7,6 +7,7 @@ import pyarrow as pa
 from pacsflow.ledger.schemas import (
     CONNECTIONS,
     COVERAGE,
+    CROSSING,
     KEYS,
     LASTING,
     ORIGINS,
@@ -35,9 +36,10 @@ TABLES: dict[str, pa.Schema] = {
     "keys": KEYS,
     "lasting": LASTING,
     "tunnels": TUNNELS,
+    "crossing": CROSSING,
 }
-"""``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting`` and ``tunnels`` are what it
-needs to count a connection once; the others keep what the week's page needs."""
+"""``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting``, ``tunnels``, ``crossing``
+are what it needs to count a connection once; the others keep what the week's page needs."""
 
 OF_LOG = {
     "dicom": "associations",

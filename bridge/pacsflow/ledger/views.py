@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ONCE as TIMES_ONCE
+from pacsflow.ledger.vantages import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from pacsflow.ledger.records import Kept
+    from pacsflow.ledger.records import Entry, Kept
     from pacsflow.pseudonyms import Pseudonyms
 
 OF_FORMAT_1 = re.compile(r"[0-9a-f]{32}\.parquet")
@@ -52,21 +54,22 @@ FAMILY = "CASE service WHEN 'dicom?' THEN 'dicom' ELSE service END"
 _BEST = f"""
     WITH seen AS (
         SELECT hour, source, destination, service, origin, sensor,
+               CASE WHEN origin = 'capture' THEN vantage END AS place,
                sum(communications)::BIGINT AS communications, sum(packets)::BIGINT AS packets,
                sum(bytes)::BIGINT AS bytes, sum(samples)::BIGINT AS samples,
                sum(missed_bytes)::BIGINT AS missed_bytes, sum(weight_squares) AS weight_squares,
                any_value(file) AS file
-        FROM {{table}} GROUP BY ALL
+        FROM {{table}} LEFT JOIN captured USING (file) GROUP BY ALL
     ), ranked AS (
         SELECT *, sum(bytes) OVER view AS most, sum(packets) OVER view AS packets_seen FROM seen
-        WINDOW view AS (PARTITION BY hour, source, destination, origin, sensor, {FAMILY})
+        WINDOW view AS (PARTITION BY hour, source, destination, origin, sensor, place, {FAMILY})
     )
-    SELECT * EXCLUDE (most, packets_seen) FROM ranked
+    SELECT * EXCLUDE (most, packets_seen, place) FROM ranked
     QUALIFY dense_rank() OVER (
         PARTITION BY hour, source, destination, origin, {FAMILY}
-        ORDER BY most DESC, packets_seen DESC, sensor NULLS FIRST) = 1
+        ORDER BY most DESC, packets_seen DESC, sensor NULLS FIRST, place) = 1
 """
-"""Of what several sensors saw, the rows of the one that saw most."""
+"""Of what several sensors, or captures at several places, saw, the rows of who saw most."""
 _OF_ONE_CONNECTION = (
     "SELECT * FROM {table} QUALIFY uid IS NULL OR row_number() OVER ("
     "PARTITION BY uid, ts ORDER BY bytes DESC) = 1"
@@ -86,7 +89,7 @@ def show(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     files: Sequence[Kept],
-    sensors: Iterable[str],
+    entries: Sequence[Entry],
     pseudonyms: Pseudonyms | None,
 ) -> None:
     """Make a view of every table, and `every` of all rows of dicom.log.
@@ -95,12 +98,13 @@ def show(
     ----------
     files
         Of which the ledger consists at this moment.
-    sensors
-        Whose rows they have: with more than one, what they both saw is chosen from.
+    entries
+        The sources whose rows they have: what several of them saw is chosen from.
     pseudonyms
         Stand in the place of names, where there are any.
     """
-    several = len(set(sensors)) > 0
+    captures, places = tell(connection, entries)
+    several = places > 1 or any(entry.sensors for entry in entries)
     for table, schema in TABLES.items():
         mine = [kept for kept in files if kept.table == table]
         rows = connection.sql(select(connection, folder, table, mine)) if mine else None
@@ -109,9 +113,10 @@ def show(
         if pseudonyms is not None:
             rows = connection.from_arrow(pseudonyms.table(rows.to_arrow_table()))
         if table == "associations":
-            rows.create_view("every")
-            rows = connection.sql(ONCE_EACH.format(what="*", table="every"))
+            rows = _associations(connection, rows, captures)
         elif table == "traffic":
+            if captures > 1:
+                rows = _uncut(connection, folder, files, rows, pseudonyms)
             rows.create_view("seen_traffic")
             if several:
                 rows = connection.sql(_BEST.format(table="seen_traffic"))
@@ -119,6 +124,36 @@ def show(
             rows.create_view(f"all_{table}")
             rows = connection.sql(ONCE[table].format(table=f"all_{table}"))
         rows.create_view(table)
+
+
+def _associations(
+    connection: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, captures: int
+) -> duckdb.DuckDBPyRelation:
+    """Return associations, each once; those of several captures are put together before."""
+    if captures > 1:
+        rows.create_view("every_piece")
+        rows = connection.sql(whole("every_piece"))
+    rows.create_view("every")
+    return connection.sql(ONCE_EACH.format(what="*", table="every"))
+
+
+def _uncut(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    files: Sequence[Kept],
+    traffic: duckdb.DuckDBPyRelation,
+    pseudonyms: Pseudonyms | None,
+) -> duckdb.DuckDBPyRelation:
+    """Return traffic in which conversations over several files of a capture count once."""
+    crossing = [kept for kept in files if kept.table == "crossing"]
+    if not crossing:
+        return traffic
+    rows = connection.sql(select(connection, folder, "crossing", crossing))
+    if pseudonyms is not None:
+        rows = connection.from_arrow(pseudonyms.table(rows.to_arrow_table()))
+    rows.create_view("all_crossing")
+    traffic.create_view("all_traffic")
+    return connection.sql(CROSSES.format(traffic="all_traffic", crossing="all_crossing"))
 
 
 def select(
@@ -152,7 +187,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
     return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {options})"
 
 
-FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times"}
+FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing"}
 """Tables whose columns are the ledger's own: all files of a format have the same."""
 MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"
 _KINDS = {

@@ -1,0 +1,118 @@
+"""Joins what several files of one capture tell of an association that goes on from one to the next.
+
+The plugin takes an association up where a file begins inside it, and tells all bytes whose headers
+are in that file. So sums over the rows are those of the whole; who called whom stands in the first.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pacsflow.ledger.tables import TABLES
+
+FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
+PAUSE = 3600
+"""Seconds that may lie between two files of a capture, one of which goes on where one ended."""
+UNSEEN = 1
+"""Seconds between them from which a piece may be missing: the row has the flag ``pieces`` then."""
+CLOCKS = 1_000_000
+"""Microseconds by which the clocks of two places of capture may differ."""
+CROSSES = f"""
+    SELECT hour, source, destination, service, origin, communications, packets, bytes, samples,
+           missed_bytes, weight_squares, sensor, file FROM {{traffic}}
+    UNION ALL
+    SELECT date_trunc('hour', ts), source, destination, service, 'capture', -1, 0, 0, 0, 0, 0,
+           sensor, file
+    FROM {{crossing}} AS begun JOIN captured USING (file)
+    WHERE head AND EXISTS (
+        SELECT 1 FROM {{crossing}} AS before JOIN captured AS other USING (file)
+        WHERE before.tail AND before.key = begun.key AND other.vantage = captured.vantage
+            AND before.file <> begun.file AND before.last <= begun.ts
+            AND begun.ts - before.last < INTERVAL {PAUSE} SECOND)
+"""
+"""Traffic in which a conversation that goes on in the next file of a capture is counted once."""
+_TOTALS = (
+    "echo_rq", "store_rq", "find_rq", "get_rq", "move_rq", "cancel_rq", "n_rq", "rsp_success",
+    "rsp_warning", "rsp_failure", "rsp_pending", "rsp_cancel", "data_pdus", "data_bytes_orig",
+    "data_bytes_resp", "missed_bytes",
+)  # fmt: skip
+
+
+def _of_whole(field: pa.Field) -> str:
+    """Return what a column of the whole association is, from those of its pieces."""
+    name = f'"{field.name}"'
+    first = f"first({name} ORDER BY ts) FILTER ({name} IS NOT NULL)"
+    if field.name == "ts":
+        made = "min(ts)"
+    elif field.name == "duration":
+        made = "(max(epoch_us(ts) + coalesce(duration, 0) * 1e6) - min(epoch_us(ts))) / 1e6"
+    elif field.name in {"uid", "file", "sensor"}:
+        made = f"first({name} ORDER BY ts)"
+    elif field.name == "end":
+        made = f"last({name} ORDER BY ts)"
+    elif field.name == "result":
+        known = f"first({name} ORDER BY ts) FILTER ({name} <> 'unknown')"
+        made = f"coalesce({known}, 'unknown')"
+    elif field.name == "flags":
+        made = (
+            "nullif(list_distinct(flatten(list([f FOR f IN coalesce(flags, [])"
+            " IF f <> 'midstream' OR NOT goes_on]))"
+            " || CASE WHEN bool_or(unseen) THEN ['pieces'] ELSE [] END), [])"
+        )
+    elif field.name in _TOTALS:
+        made = f"sum({name})::BIGINT"
+    elif pa.types.is_list(field.type):
+        made = f"list_distinct(flatten(list({name}) FILTER ({name} IS NOT NULL)))"
+    else:
+        made = first
+    return f"{made} AS {name}"
+
+
+def whole(table: str) -> str:
+    """Return SQL for rows of dicom.log, those of pieces joined, what two captures tell told once.
+
+    Parameters
+    ----------
+    table
+        The rows; beside it there is ``captured`` (`vantages.tell`).
+    """
+    names = ", ".join(f'"{name}"' for name in TABLES["associations"].names)
+    columns = ", ".join(map(_of_whole, TABLES["associations"]))
+    return f"""
+        WITH told AS (
+            SELECT rows.*, vantage, file_first, file_last
+            FROM {table} AS rows JOIN captured USING (file)
+        ), placed AS (
+            SELECT *, epoch(file_first) - epoch(lag(file_last) OVER before) AS pause,
+                   ctx_offered IS NULL AND lag(file) OVER before <> file
+                       AND lag("end") OVER before = 'incomplete' AS may_go_on
+            FROM told WINDOW before AS (PARTITION BY vantage, {FLOW} ORDER BY ts, file)
+        ), linked AS (
+            SELECT *, coalesce(may_go_on AND pause < {PAUSE}, FALSE) AS goes_on,
+                   coalesce(may_go_on AND pause BETWEEN {UNSEEN} AND {PAUSE}, FALSE) AS unseen
+            FROM placed
+        ), counted AS (
+            SELECT *, sum((NOT goes_on)::INTEGER) OVER (
+                PARTITION BY vantage, {FLOW} ORDER BY ts, file ROWS UNBOUNDED PRECEDING) AS number
+            FROM linked
+        ), joined AS (
+            SELECT vantage, {columns} FROM counted
+            GROUP BY vantage, {FLOW}, number
+        ), near AS (
+            SELECT *, epoch_us(ts) - lag(epoch_us(ts)) OVER same < {CLOCKS}
+                AND lag(vantage) OVER same <> vantage AS is_same
+            FROM joined WINDOW same AS (PARTITION BY {FLOW} ORDER BY ts, vantage)
+        ), runs AS (
+            SELECT *, sum((NOT coalesce(is_same, FALSE))::INTEGER) OVER (
+                PARTITION BY {FLOW} ORDER BY ts, vantage ROWS UNBOUNDED PRECEDING) AS run
+            FROM near
+        ), seen AS (
+            SELECT *, sum(data_bytes_orig + data_bytes_resp)
+                OVER (PARTITION BY {FLOW}, run, vantage) AS most
+            FROM runs
+        )
+        SELECT {names} FROM {table} AS rows ANTI JOIN captured USING (file)
+        UNION ALL
+        SELECT {names} FROM (FROM seen QUALIFY dense_rank() OVER (
+            PARTITION BY {FLOW}, run ORDER BY most DESC, vantage) = 1)
+    """

@@ -1,0 +1,130 @@
+"""Tells pieces of one capture, whose frames add up, from captures of one time, whose frames do not.
+
+Files of frames whose times do not overlap are pieces of what was seen at one place, as those of a
+ring buffer. Files that overlap were taken at several places, or are copies of one another: what
+both have of a pair of hosts in an hour counts once.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pacsflow.readers import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    import duckdb
+
+    from pacsflow.ledger.records import Entry
+
+OF_FRAMES = {Format.CAPTURE.value, Format.WIRESHARK_JSON.value, Format.TABLE.value}
+"""Kinds of sources that are frames."""
+DISORDER = 1.0
+"""Seconds by which the pieces of one capture may overlap: several queues write it."""
+CAPTURED = pa.schema(
+    [
+        ("file", pa.string()),
+        ("vantage", pa.int32()),
+        ("file_first", pa.timestamp("us", tz="UTC")),
+        ("file_last", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def overlap(one: Entry, other: Entry) -> bool:
+    """Say whether two sources saw the same time, and not merely one after the other."""
+    if one.first is None or one.last is None or other.first is None or other.last is None:
+        return False
+    common = (min(one.last, other.last) - max(one.first, other.first)).total_seconds()
+    shorter = min((entry.last - entry.first).total_seconds() for entry in (one, other))  # type: ignore[operator]
+    return common > min(DISORDER, shorter / 2) or (common == shorter == 0)
+
+
+def is_of_frames(entry: Entry) -> bool:
+    """Say whether a source is frames that say when they were."""
+    return entry.kind in OF_FRAMES and entry.first is not None
+
+
+def vantages(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return a number for each source of frames, by its mark; those of one number add up.
+
+    A file goes on where one stopped that is called most like it.
+    """
+    places: list[list[Entry]] = []
+    found: dict[str, int] = {}
+    for entry in sorted(filter(is_of_frames, entries), key=_order):
+        free = [
+            number
+            for number, place in enumerate(places)
+            if place[-1].sensors == entry.sensors and not overlap(place[-1], entry)
+        ]
+        if free:
+            at = max(free, key=lambda n: _alike(places[n][-1].path, entry.path))
+            before = places[at][-1]
+            # Who lasts longest stands last: what comes next must not overlap with any before it.
+            longest = max(before, entry, key=lambda e: e.last or _never(e))
+            places[at].append(longest)
+        else:
+            at = len(places)
+            places.append([entry])
+        found[entry.file] = at
+    return found
+
+
+def _alike(one: str, other: str) -> int:
+    """Return in how many first characters two paths agree."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _order(entry: Entry) -> tuple[datetime, str]:
+    return _never(entry), entry.path
+
+
+def _never(entry: Entry) -> datetime:
+    assert entry.first is not None  # noqa: S101 - for the reader of types: see is_of_frames
+    return entry.first
+
+
+def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tuple[int, int]:
+    """Make the table ``captured`` of the sources of frames; returns how many, and of places.
+
+    Its columns are those of `CAPTURED`.
+    """
+    entries = [*filter(is_of_frames, entries)]
+    numbers = vantages(entries)
+    rows = [
+        {
+            "file": entry.file,
+            "vantage": numbers[entry.file],
+            "file_first": entry.first,
+            "file_last": entry.last,
+        }
+        for entry in entries
+    ]
+    connection.register("captured_rows", pa.Table.from_pylist(rows, CAPTURED))
+    connection.execute("CREATE OR REPLACE TEMP TABLE captured AS SELECT * FROM captured_rows")
+    connection.unregister("captured_rows")
+    return len(rows), len(set(numbers.values()))
+
+
+def remark(entry: Entry, others: Iterable[Entry]) -> str:
+    """Return what is to be said of a source of frames that was taken while another was."""
+    if not is_of_frames(entry):
+        return ""
+    same = [
+        other.path.rsplit("/", 1)[-1]
+        for other in others
+        if is_of_frames(other) and other.file != entry.file and overlap(entry, other)
+    ]
+    if not same:
+        return ""
+    more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+    return (
+        f"it was taken at the time of {same[0]}{more}: what both saw of a pair of hosts in an hour "
+        "counts once, as the one that saw more has it; samples of sFlow that both have count twice"
+    )

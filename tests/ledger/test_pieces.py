@@ -1,0 +1,129 @@
+"""One capture in several files, and one traffic in several captures: counted once, in any order."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.wireshark import pieces
+
+from conftest import CAPTURES
+from pacsflow.ledger import Ledger
+from pacsflow.readers import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+BASE = pieces.read(CAPTURES / "networks" / "base.pcap")
+BYTES, PACKETS, DATA = 319_906, 332, 300_000
+WHOLE = (1, 3, DATA, "CT1", "accepted", "released", [])
+
+
+def told(ledger: Ledger) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the associations, and communications, packets and bytes of the traffic."""
+    with ledger.connect() as connection:
+        rows = connection.sql(
+            'SELECT count(*) OVER (), store_rq, data_bytes_orig, calling_ae, result, "end",'
+            " coalesce(flags, []) FROM associations ORDER BY ts"
+        ).fetchall()
+        sums = connection.sql(
+            "SELECT sum(communications), sum(packets), sum(bytes) FROM traffic"
+        ).fetchall()
+    return rows, tuple(map(int, sums[0]))
+
+
+def ring(folder: Path, size: int, name: str = "ring_{:05}.pcap") -> list[Path]:
+    """Return files of one capture with so many frames each."""
+    return [
+        pieces.write(folder / name.format(number), BASE[at : at + size])
+        for number, at in enumerate(range(0, len(BASE), size))
+    ]
+
+
+def later(path: Path, seconds: float, frames: Iterable[pieces.Frame] = BASE) -> Path:
+    return pieces.write(path, [(ts + seconds, data, wire) for ts, data, wire in frames])
+
+
+@pytest.fixture
+def ledger(tshark: str, tmp_path: Path) -> Ledger:
+    assert tshark
+    return Ledger(tmp_path / "ledger", create=True)
+
+
+@pytest.mark.parametrize("size", [67, 111])
+def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int) -> None:
+    ledger.add(find(ring(tmp_path, size)).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_pieces_that_come_in_any_order(
+    ledger: Ledger, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    files = ring(tmp_path, 120)
+    for number in order:
+        ledger.add(find([files[number]]).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
+def test_a_piece_is_missing(ledger: Ledger, tmp_path: Path) -> None:
+    """What was between is not made up; where it may have taken a second the row says so."""
+    frames = [(ts + 2 * (n >= 134), data, wire) for n, (ts, data, wire) in enumerate(BASE)]
+    first = pieces.write(tmp_path / "a_1.pcap", frames[:67])
+    last = pieces.write(tmp_path / "a_3.pcap", frames[134:])
+    ledger.add(find([first, last]).sources, workers=1)
+    (row,), sums = told(ledger)
+    assert (row[0], row[3:]) == (1, ("CT1", "accepted", "released", ["pieces"]))
+    assert row[2] < DATA
+    assert sums == (1, 332 - 67, sum(w for _, _, w in frames[:67] + frames[134:]))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.4, -0.4])
+@pytest.mark.parametrize("together", [True, False])
+def test_two_captures_of_one_traffic(
+    ledger: Ledger, tmp_path: Path, seconds: float, *, together: bool
+) -> None:
+    """A copy of a capture under another name, or another place of capture with its own clock."""
+    start = BASE[0][0]
+    slow = [(start + (ts - start) * 20, data, wire) for ts, data, wire in BASE]
+    one = pieces.write(tmp_path / "core.pcap", slow)
+    other = later(tmp_path / "edge.pcap", seconds + 1e-6, slow)
+    for given in [[one, other]] if together else [[one], [other]]:
+        added = ledger.add(find(given).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+    assert any("counts once" in note for entry in added.added for note in entry.notes)
+
+
+def test_two_rings_of_one_traffic(ledger: Ledger, tmp_path: Path) -> None:
+    files = ring(tmp_path, 67, "core_{}.pcap")
+    other = [(ts + 0.002, data, wire) for ts, data, wire in BASE]
+    files += [
+        pieces.write(tmp_path / f"edge_{at}.pcap", other[at : at + 90]) for at in range(0, 332, 90)
+    ]
+    ledger.add(find(files).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
+def test_captures_of_several_days_add_up(ledger: Ledger, tmp_path: Path) -> None:
+    """The same frames on another day are other traffic."""
+    files = [later(tmp_path / f"day_{n}.pcap", n * 86400) for n in range(3)]
+    ledger.add(find(files).sources, workers=1)
+    rows, sums = told(ledger)
+    assert (len(rows), sums) == (3, (3, 3 * PACKETS, 3 * BYTES))
+
+
+def test_captures_of_one_time_and_other_hosts_add_up(ledger: Ledger, tmp_path: Path) -> None:
+    other = []
+    for ts, data, wire in BASE:
+        changed = bytearray(data)
+        client = 26 if data[26:30] == bytes((10, 1, 0, 11)) else 30
+        changed[client : client + 4] = bytes((10, 1, 0, 12))
+        pieces.add(changed, 38, 77)
+        pieces.add(changed, 42, 77)
+        other.append((ts, bytes(changed), wire))
+    files = [pieces.write(tmp_path / "a.pcap", BASE), pieces.write(tmp_path / "b.pcap", other)]
+    ledger.add(find(files).sources, workers=1)
+    rows, sums = told(ledger)
+    assert (len(rows), sums) == (2, (2, 2 * PACKETS, 2 * BYTES))
