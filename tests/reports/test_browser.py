@@ -370,7 +370,7 @@ TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
   });
   const empty = row.getBoundingClientRect().height - Math.max(...heights);
   return empty > 2.4 * line
-    ? [row.closest("table").id + ": " + Math.round(empty) + " px of " + row.textContent.slice(0, 40)]
+    ? [`${row.closest("table").id}: ${Math.round(empty)} px of ${row.textContent.slice(0, 40)}`]
     : [];
 })"""
 """Rows that are tall for what a column out of sight holds."""
