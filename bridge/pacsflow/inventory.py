@@ -233,11 +233,15 @@ def normalise_match(text: str) -> str:
 
 
 def format_inventory(items: Iterable[Item]) -> str:
-    """Return the text of an inventory file, as Zeek's Input framework reads it."""
+    """Return the text of an inventory file, as Zeek's Input framework reads it.
+
+    Lines without a role are comments, until somebody names one.
+    """
     lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-"]
     lines += ["#path\tpacsflow_inventory", "#fields\t" + "\t".join(FIELDS)]
     lines += ["#types\t" + "\t".join(["string"] * len(FIELDS))]
     for item in items:
         cells = (item.match, item.name, item.role, item.modality, item.site)
-        lines.append("\t".join(cell.replace("\t", " ") or "-" for cell in cells))
+        line = "\t".join(cell.replace("\t", " ") or "-" for cell in cells)
+        lines.append(line if item.role else f"#{line}")
     return "\n".join(lines) + "\n"

@@ -189,8 +189,8 @@ def test_endpoints_say_how_they_are_known(
     capsys: pytest.CaptureFixture[str], logs: Path, write: Write
 ) -> None:
     _, out, _ = run(capsys, "endpoints", logs, "-f", "json")
-    found = {row["host"]: (row["role"], row["basis"]) for row in json.loads(out)}
-    assert found["10.0.0.2"] == ("pacs", "traffic")
+    found = {row["host"]: (row["role"], row["basis"], row["evidence"]) for row in json.loads(out)}
+    assert found["10.0.0.2"] == (None, "", ""), "no image passed"
     inventory = write(
         "inv.tsv",
         "#separator \\x09\n#fields\tmatch\tname\trole\tmodality\tsite\n"

@@ -230,7 +230,10 @@ def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
 
 def test_a_few_hours_of_the_week_before_are_nothing_to_compare_with(write: Write) -> None:
     for before, told in ((2, None), (84, 84 * 1820)):
-        rows = [{"uid": f"C{h}", "ts": float(T0 + h * HOUR)} for h in range(168 - before, 336)]
+        rows: list[dict[str, Any]] = [
+            {"uid": f"C{h}", "ts": float(T0 + h * HOUR)} for h in range(168 - before, 336)
+        ]
+        rows[-1]["orig_ip_bytes"] = 2_000_000
         made = report_of(write(f"{before}/conn.log", json_log(rows)), week="2026-W11")
         assert made.totals.previous_bytes == told
         assert made.imaging_senders.rows[0].previous_bytes == (told and 84 * 1400)

@@ -86,7 +86,8 @@ def endpoints(
     """List PACS, modalities, workstations and the rest, with where each role is known from.
 
     The basis is `inventory` (somebody wrote it down), `association` (it was seen to do it) or
-    `traffic` (it looks like it).
+    `traffic` (it looks like it); the evidence says what it was. A host of which too little was seen
+    has no role.
 
     Example: `pacsflow endpoints logs/ --role pacs`
     """

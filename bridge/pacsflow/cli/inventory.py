@@ -23,6 +23,8 @@ def infer(
 ) -> None:
     """Write a first inventory from the traffic, for a person to correct.
 
+    Equipment of which too little was seen to tell its role stands in it as a comment.
+
     Example: `pacsflow inventory infer logs/ -o inventory.tsv`
     """
     from pacsflow.cli.inputs import asked
@@ -35,7 +37,7 @@ def infer(
         Item(
             match=p.address,
             name=p.name or (p.ae_titles[0] if p.ae_titles else ""),
-            role=p.role if p.role != "unknown" else "other",
+            role=p.role if p.role != "unknown" else "",
             modality=p.modality,
             site=p.site,
         )

@@ -39,8 +39,8 @@ ASSOCIATIONS = (
     "data_bytes_resp", "flags", "uid",
 )  # fmt: skip
 ENDPOINTS = (
-    "host", "name", "role", "basis", "modality", "ae_titles", "local", "bytes_in", "bytes_out",
-    "peers", "first_utc", "last_utc",
+    "host", "name", "role", "basis", "evidence", "modality", "ae_titles", "local", "bytes_in",
+    "bytes_out", "peers", "first_utc", "last_utc",
 )  # fmt: skip
 BOUNDS = ("lower_bytes_in", "upper_bytes_in", "lower_bytes_out", "upper_bytes_out")
 _NOTHING = (0, 0, 0, None, None, None, None, None, None)
@@ -75,11 +75,13 @@ def endpoints(question: Question, role: str = "") -> Table:
     rows: list[list[Any]] = []
     for party in parties:
         received, sent, peers, first, last, *errors = sums.get(party.address, _NOTHING)
-        cells: list[Any] = [party.address, party.name, party.role, party.basis, party.modality]
+        role_known = None if party.role == "unknown" else party.role
+        cells: list[Any] = [party.address, party.name, role_known, party.basis, party.evidence]
+        cells.append(party.modality)
         cells += [list(party.ae_titles), party.local, received, sent, peers]
         ends = [*_interval(received, *errors[:2]), *_interval(sent, *errors[2:])]
         rows.append([*cells, _time(first), _time(last), *(ends if sampled else ())])
-    rows.sort(key=lambda row: (row[2] != "pacs", -(row[7] + row[8]), row[0]))
+    rows.sort(key=lambda row: (row[2] != "pacs", -(row[8] + row[9]), row[0]))
     return Table((*ENDPOINTS, *(BOUNDS if sampled else ())), rows)
 
 

@@ -19,3 +19,5 @@ class Party:
     basis: str = ""
     """inventory, association, traffic, or empty where nothing is known."""
     local: bool = True
+    evidence: str = ""
+    """What shows an inferred role: answers-queries, sends-images and others."""

@@ -76,6 +76,17 @@ def words(language: Language) -> Callable[[str], str]:
         "inventory": _("inventory"),
         "association": _("inferred from associations"),
         "traffic": _("inferred from traffic"),
+        # what shows it
+        "answers-queries": _("it answers queries"),
+        "answers-worklists": _("it answers worklist queries"),
+        "takes-prints": _("it takes print jobs"),
+        "asks": _("it asks for studies"),
+        "sends-images": _("it sends images or asks for worklists"),
+        "takes-from-modality": _("it takes images from a modality, and asks for none"),
+        "others-connect": _("others open connections to it and exchange images"),
+        "takes-and-gives": _("it takes images from several hosts and gives images to them"),
+        "sends-most": _("it sends far more than it receives"),
+        "receives-most": _("it receives far more than it sends"),
         # where the time went
         "where-server": _("the server"),
         "where-network": _("the network"),
