@@ -96,6 +96,18 @@ def test_two_captures_of_one_traffic(
     assert any("counts once" in note for entry in added.added for note in entry.notes)
 
 
+def test_a_capture_that_is_still_written(ledger: Ledger, tmp_path: Path) -> None:
+    """What it was before, cut inside a packet, is the beginning of what it is now."""
+    first, last = ring(tmp_path, 200)
+    whole = first.read_bytes()
+    for size in (60_000, 120_000, len(whole)):
+        first.write_bytes(whole[:size])
+        ledger.add(find([first]).sources, workers=1)
+    ledger.add(find([last]).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+    assert len(ledger.entries()) == 2
+
+
 def test_two_rings_of_one_traffic(ledger: Ledger, tmp_path: Path) -> None:
     files = ring(tmp_path, 67, "core_{}.pcap")
     other = [(ts + 0.002, data, wire) for ts, data, wire in BASE]

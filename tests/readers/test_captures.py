@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import re
 import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from tests.wireshark import pieces
 
 from conftest import CAPTURES
 from pacsflow.errors import InputError
-from pacsflow.readers import Quality, capture_plain, read, recognise
+from pacsflow.readers import Quality, capture_plain, find, read, recognise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +117,34 @@ def test_fragments_that_come_late_in_a_capture(tmp_path: Path) -> None:
     ]
     rows, _ = rows_of(pieces.write(tmp_path / "late.pcap", [*quiet, *frames]))
     assert rows["dicom"][-1]["data_bytes_orig"] == 300_000
+
+
+def packed(how: str, data: bytes) -> bytes:
+    plain = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    if how in plain:
+        return plain[how](data)
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, {"zst": "zstd"}.get(how, how)) as out:
+        out.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst", "lz4"])
+def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> None:
+    """Whole, put together of two packed parts, and cut, which is named."""
+    assert tshark
+    data = (CAPTURES / "networks" / "base.pcap").read_bytes()
+    (tmp_path / f"whole.pcap.{how}").write_bytes(packed(how, data))
+    parts = packed(how, data[:99_999]) + packed(how, data[99_999:])
+    (tmp_path / f"parts.pcap.{how}").write_bytes(parts)
+    found = find([tmp_path])
+    assert [len(rows_of(source.path)[0]["frames"]) for source in found.sources] == [332, 332]
+    cut = tmp_path / f"cut.pcap.{how}"
+    cut.write_bytes(parts[: len(parts) // 3])
+    try:
+        rows, quality = rows_of(cut)
+    except InputError as error:
+        assert "ends early" in str(error)
+    else:
+        assert len(rows["frames"]) < 332
+        assert quality.notes

@@ -42,6 +42,8 @@ WHOLE = 5
 """From so many rows on it is no chance that all times are whole seconds."""
 PLAIN = {Format.ZEEK_TSV, Format.ZEEK_JSON}
 """Formats that pacsflow reads itself, through the file that it holds open."""
+GROWING = PLAIN | {Format.CAPTURE}
+"""Formats of which a file that has grown begins with what it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def _read(
     """Read one source; `PacsflowError` where it cannot be used, or changed meanwhile."""
     source = staged.task.source
     with held(source.path) as file:
-        earlier = staged.task.earlier if source.format in PLAIN else ()
+        earlier = staged.task.earlier if source.format in GROWING else ()
         staged.print = file.fingerprint(earlier)
         if staged.print.sha256 in seen:
             staged.known = True

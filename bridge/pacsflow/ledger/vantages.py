@@ -64,11 +64,9 @@ def vantages(entries: Iterable[Entry]) -> dict[str, int]:
             if place[-1].sensors == entry.sensors and not overlap(place[-1], entry)
         ]
         if free:
-            at = max(free, key=lambda n: _alike(places[n][-1].path, entry.path))
-            before = places[at][-1]
+            at = max(free, key=lambda n: (_alike(places[n][-1].path, entry.path), _end(places[n])))
             # Who lasts longest stands last: what comes next must not overlap with any before it.
-            longest = max(before, entry, key=lambda e: e.last or _never(e))
-            places[at].append(longest)
+            places[at] = sorted([places[at][-1], entry], key=lambda e: _end([e]))
         else:
             at = len(places)
             places.append([entry])
@@ -82,12 +80,16 @@ def _alike(one: str, other: str) -> int:
 
 
 def _order(entry: Entry) -> tuple[datetime, str]:
-    return _never(entry), entry.path
+    return _begin(entry), entry.path
 
 
-def _never(entry: Entry) -> datetime:
+def _begin(entry: Entry) -> datetime:
     assert entry.first is not None  # noqa: S101 - for the reader of types: see is_of_frames
     return entry.first
+
+
+def _end(place: list[Entry]) -> datetime:
+    return place[-1].last or _begin(place[-1])
 
 
 def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tuple[int, int]:
