@@ -38,21 +38,21 @@ class Screen:
         )
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    def window(self, name: str) -> str:
+    def window(self, name: str, patience: float = PATIENCE) -> str:
         """Wait for a window whose title holds `name`; return its id."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             found = self.call("xdotool", "search", "--onlyvisible", "--name", name)
             if found:
                 return found.splitlines()[-1]
-            time.sleep(0.3)
+            time.sleep(0.1)
         raise TimeoutError(f"no window {name!r}: {self.log.read_text()[-2000:]}")
 
     def key(self, *keys: str) -> None:
         """Press keys, one after the other, in the window that has the focus."""
         for key in keys:
             self.call("xdotool", "key", key)
-            time.sleep(0.5)
+            time.sleep(0.1)
 
     def picture(self, window: str, path: Path) -> None:
         """Save what the window shows."""
@@ -62,7 +62,7 @@ class Screen:
         """Save what the window shows once it has stopped changing; return the picture."""
         last, until = b"", time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            time.sleep(1.0)
+            time.sleep(0.4)
             self.picture(window, path)
             now = path.read_bytes() if path.is_file() else b""
             if now and now == last:
@@ -79,10 +79,20 @@ class Screen:
         return False
 
     def open_table(self, main: str, title: str) -> str:
-        """Open Tools > PACS flow > title and return the window's id."""
-        self.call("xdotool", "windowfocus", main)
-        self.key("Escape", "alt+t", "Up", "Right", *["Down"] * WINDOWS.index(title), "Return")
-        return self.window(f"PACS flow: {title}")
+        """Open Tools > PACS flow > title and return the window's id.
+
+        A busy machine may lose a key: then it is tried again.
+        """
+        downs = ["Down"] * WINDOWS.index(title)
+        for patience in (5.0, 10.0, PATIENCE):
+            self.call("xdotool", "windowfocus", main)
+            self.key("Escape", "Escape", "alt+t", "Up", "Right", *downs, "Return")
+            try:
+                return self.window(f"PACS flow: {title}", patience)
+            except TimeoutError:
+                if patience == PATIENCE:
+                    raise
+        raise AssertionError
 
     def click(self, window: str, x: int, y: int) -> None:
         """Click into a window."""
