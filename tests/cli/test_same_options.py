@@ -35,7 +35,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
         "--holidays": AHEAD, "--format": OWN,
     },
     "watch": {
-        "--from --to --week --origin --sensor --host --ae --service": ADDS, "--format": OWN,
+        "--from --to --week --origin --host --ae --service": ADDS, "--format": OWN,
     },
     "top": {"--holidays": AHEAD},
     "associations": {"--origin": ROWS, "--holidays": AHEAD},

@@ -29,6 +29,12 @@ IntoOption = Annotated[
         help="The ledger's folder, made where there is none; pacsflow-ledger by default.",
     ),
 ]  # fmt: skip
+SensorOption = Annotated[
+    str, typer.Option("--sensor", metavar="NAME", help="The sensor that saw all of it.")
+]
+FoldersOption = Annotated[
+    bool, typer.Option(help="The folders right below the inputs are sensors, and name them.")
+]
 
 
 def into(ledger: Path | None) -> Path:
@@ -44,13 +50,8 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default all cores.")
     ] = None,
-    sensor: Annotated[
-        str, typer.Option("--sensor", metavar="NAME", help="The sensor that saw all of it.")
-    ] = "",
-    sensor_folders: Annotated[
-        bool,
-        typer.Option(help="The folders right below the inputs are sensors, and name them."),
-    ] = False,
+    sensor: SensorOption = "",
+    sensor_folders: FoldersOption = False,
 ) -> None:
     """Add logs and captures to a ledger that lasts; what is in it already changes nothing.
 
@@ -64,15 +65,14 @@ def ingest(
     from pacsflow.cli.inputs import name_losses, sources
     from pacsflow.ledger import Ledger
 
-    if sensor and sensor_folders:
-        raise UsageError("give either --sensor or --sensor-folders")
     found, folder = sources(request), into(ledger)
+    named = sensor_of(request.inputs, sensor, folders=sensor_folders)
     book = Ledger(folder, create=True)
     with progress("reading") as update:
         added = book.add(
             found.sources,
             simulated=found.simulated,
-            sensor=sensor_of(request.inputs, sensor, folders=sensor_folders),
+            sensor=named,
             workers=workers,
             progress=update,
         )
@@ -88,6 +88,8 @@ def sensor_of(inputs: Sequence[str], sensor: str, *, folders: bool) -> str | Cal
     """Return whose the inputs are, as `Ledger.add` wants it; by default as it is configured."""
     from pacsflow.configuration import choices
 
+    if sensor and folders:
+        raise UsageError("give either --sensor or --sensor-folders")
     known = settings().inputs
     if sensor or folders or list(inputs) != [str(path) for path in known.paths]:
         known = replace(known, sensor=sensor, sensor_folders=folders)

@@ -40,12 +40,21 @@ def _opened(folder: Path) -> Ledger:
 
 
 @ledgers.command()
-def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputFormat.TABLE) -> None:
+def info(
+    ledger: Folder = Path("pacsflow-ledger"),
+    sensors: Annotated[
+        bool, typer.Option("--sensors", help="What each sensor saw in its last four weeks.")
+    ] = False,
+    how: FormatOption = OutputFormat.TABLE,
+) -> None:
     """Say what is in a ledger: sources, days, files and their sizes, by table.
 
-    Example: `pacsflow ledger info /srv/pacsflow`
+    Example: `pacsflow ledger info /srv/pacsflow --sensors`
     """
     book = _opened(ledger)
+    if sensors:
+        _sensors(book, how)
+        return
     rows = []
     files = book.journal.files()
     for table in dict.fromkeys(kept.table for kept in files):
@@ -61,6 +70,29 @@ def info(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputFor
         rows,
         how,
     )
+
+
+def _sensors(book: Ledger, how: OutputFormat) -> None:
+    """Write what each sensor saw alone, with others, and how its clock goes."""
+    from pacsflow.ledger.series import covered_hours, origins
+    from pacsflow.ledger.vantage import offsets, vantages
+
+    if not book.journal.sensors():
+        raise UsageError(f"{book.folder}: nothing in it says which sensor saw it")
+    columns = ["sensor", "bytes", "alone", "with_others", "lacks_percent",
+               "clock_seconds", "clock_against", "compared"]  # fmt: skip
+    with book.connect() as connection:
+        origin = origins(connection)[0]
+        end = max(covered_hours(connection, origin)) + timedelta(hours=1)
+        start = end - timedelta(weeks=4)
+        clocks = {o.sensor: o for o in offsets(connection, start, end)}
+        rows = []
+        for v in vantages(connection, origin, start, end):
+            lacks = None if v.lacking is None else round(100 * v.lacking, 4)
+            clock = clocks.get(v.sensor)
+            told = [clock.seconds, clock.reference, clock.connections] if clock else [None] * 3
+            rows.append([v.sensor or "-", v.bytes, v.alone, v.shared, lacks, *told])
+    emit(f"{book.folder}: {origin}, {start:%Y-%m-%d} to {end:%Y-%m-%d}", columns, rows, how)
 
 
 @ledgers.command()
@@ -123,6 +155,41 @@ def repair(
     what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
     sys.stdout.write(f"{ledger}: {len(done.aside)} files set aside, {what}\n")
     return FOUND if done.lost or done.problems else 0
+
+
+@ledgers.command()
+def merge(
+    ledger: Folder,
+    others: Annotated[
+        list[Path], typer.Argument(metavar="OTHER...", help="Ledgers to take sources from.")
+    ],
+) -> int:
+    """Take in other ledgers' sources, as if their logs had been added; exit code 1 for losses.
+
+    Sources, connections and associations count once, sensors keep their names, and a merge that is
+    killed leaves the ledger as it was. The other ledgers stay as they are.
+
+    Example: `pacsflow ledger merge /srv/group /mnt/north/pacsflow /mnt/south/pacsflow`
+    """
+    from pacsflow.ledger.merging import merge as merged
+    from pacsflow.ledger.merging import read_again
+
+    book, left = _opened(ledger), 0
+    for folder in others:
+        done = merged(book, _opened(folder))
+        for entry in read_again(book, done.torn):
+            left += 1
+            path = escape_controls(entry.path)
+            why = "tells in part what is counted here already, and is not there to be read again"
+            sys.stdout.write(f"{path}: left out: {why}\n")
+        for entry in done.lost:
+            left += 1
+            path = escape_controls(entry.path)
+            sys.stdout.write(f"{path}: left out: rows of it are lost; repair {folder} first\n")
+        came = len(done.added) + len(done.torn)
+        what = f"{came} sources came in or were read again, {len(done.known)} were in it already"
+        sys.stdout.write(f"{ledger}: {folder}: {what}\n")
+    return FOUND if left else 0
 
 
 @ledgers.command()

@@ -14,7 +14,15 @@ import typer
 
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.console import name_unread
-from pacsflow.cli.ingest import ADDED, IntoOption, count_added, into, sensor_of
+from pacsflow.cli.ingest import (
+    ADDED,
+    FoldersOption,
+    IntoOption,
+    SensorOption,
+    count_added,
+    into,
+    sensor_of,
+)
 from pacsflow.cli.options import HolidaysOption, LanguageOption, Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.cli.week_report import (
@@ -36,11 +44,17 @@ if TYPE_CHECKING:
     from pacsflow.readers import CaptureOptions
 
 
-def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str]) -> bool:
+def look(
+    inputs: list[str],
+    ledger: Path,
+    capture: CaptureOptions,
+    told: set[str],
+    sensor: str | Callable[[Path], str] = "",
+) -> bool:
     """Add what is new; say what was added, and each problem once. True where anything was."""
     from pacsflow.service.arrivals import add_new
 
-    added = add_new(inputs, ledger, capture, sensor_of(inputs, "", folders=False))
+    added = add_new(inputs, ledger, capture, sensor)
     problems = {str(problem): problem for problem in added.problems}
     name_unread(problem for text, problem in problems.items() if text not in told)
     told |= problems.keys()
@@ -56,6 +70,8 @@ def look(inputs: list[str], ledger: Path, capture: CaptureOptions, told: set[str
 def watch(
     request: Request,
     ledger: IntoOption = None,
+    sensor: SensorOption = "",
+    sensor_folders: FoldersOption = False,
     every: Annotated[
         float | None, typer.Option(min=1, help="Seconds between looks; 300 by default.")
     ] = None,
@@ -94,13 +110,14 @@ def watch(
     for option in (name for name, value in of_pages.items() if value and not archive):
         raise UsageError(f"{option} has no effect without --archive")
     inputs, folder, told = request.inputs, into(ledger), set[str]()
+    named = sensor_of(inputs, sensor, folders=sensor_folders)
     asked = replace(request, inputs=None, ledger=folder, keylog=None, sampling_rate=None,
                     capture_start=None, date_order=None)  # fmt: skip
     code = USABLE
 
     def round_() -> None:
         nonlocal code
-        if look(inputs, folder, request.capture(), told) and archive:
+        if look(inputs, folder, request.capture(), told, named) and archive:
             made = build(asked, site=site, title=title, holidays=holidays)
             page = keep_pages(made, archive, lang, logo, pdf=pdf).page
             sys.stdout.write(f"{page}\n")

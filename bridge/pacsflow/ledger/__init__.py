@@ -110,8 +110,8 @@ class Ledger:
             adding = Adding(self.store, simulated)
             named = sensor if callable(sensor) else lambda _path: sensor
             adding.run(sources, named, workers or cores(), progress)
-            if adding.added and self.lasts:
-                self._compact(everything=False)
+            if adding.added:
+                self.tidy()
         return Added(tuple(adding.added), tuple(adding.known), tuple(adding.problems))
 
     def compact(self) -> tuple[int, int]:
@@ -121,6 +121,11 @@ class Ledger:
             before = len(self.journal.files())
             self._compact(everything=True)
             return before, len(self.journal.files())
+
+    def tidy(self) -> None:
+        """Compact what is worth it, where the ledger lasts; call it holding the ledger."""
+        if self.lasts:
+            self._compact(everything=False)
 
     def _compact(self, *, everything: bool) -> None:
         from pacsflow.ledger.compaction import compact, heaps  # noqa: PLC0415 - likewise

@@ -17,7 +17,7 @@ from pacsflow.ledger.upkeep import damaged, foreign
 from pacsflow.readers import CaptureOptions, find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pacsflow.errors import InputError
     from pacsflow.ledger.records import Entry
@@ -68,9 +68,9 @@ def repair(
     aside = list(_begun_anew(folder, given))
     ledger = Ledger(folder)
     if aside:
-        found = find(given)
-        added = ledger.add(found.sources, simulated=found.simulated, progress=progress)
-        problems = (*found.problems, *added.problems)
+        taken = find(given)
+        added = ledger.add(taken.sources, simulated=taken.simulated, progress=progress)
+        problems = (*taken.problems, *added.problems)
         return Repaired(tuple(aside), (), added.added, (), problems)
     missing = []
     with ledger.store.writing():
@@ -85,12 +85,14 @@ def repair(
                 missing.append(name)
         if bad:
             ledger.store.commit(Change(dropped=[k.name for k in bad], lost=bad), [])
-    found_again = list(_found(ledger, given))
-    sensors = {source.path.resolve(): _sensor(entry) for source, entry in found_again}
+    gone = ledger.journal.lost()
+    wanted = {entry.sha256: entry for entry in ledger.journal.entries() if entry.file in gone}
+    found = list(found_again(wanted, given))
+    sensors = {source.path.resolve(): _sensor(entry) for source, entry in found}
     added = ledger.add(
-        [source for source, _ in found_again],
+        [source for source, _ in found],
         sensor=lambda path: sensors.get(path.resolve(), ""),
-        simulated=any(entry.simulated for _, entry in found_again),
+        simulated=any(entry.simulated for _, entry in found),
         progress=progress,
     )
     gone = ledger.journal.lost()
@@ -131,10 +133,13 @@ def _is_database(path: Path) -> bool:
         return False
 
 
-def _found(ledger: Ledger, given: Sequence[str | Path]) -> Iterator[tuple[Source, Entry]]:
-    """Yield the sources of which rows are lost, where they are found as they were, or grown."""
-    lost = ledger.journal.lost()
-    wanted = {entry.sha256: entry for entry in ledger.journal.entries() if entry.file in lost}
+def found_again(
+    wanted: Mapping[str, Entry], given: Sequence[str | Path]
+) -> Iterator[tuple[Source, Entry]]:
+    """Yield sources that are wanted, by their SHA-256, where they are as they were, or have grown.
+
+    They are looked for where they lay, and among what is `given`.
+    """
     paths = [entry.path for entry in wanted.values() if Path(entry.path).is_file()]
     if not (paths or (wanted and given)):
         return

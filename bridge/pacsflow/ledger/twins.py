@@ -79,6 +79,15 @@ def near(files: Iterable[Kept], days: Sequence[date]) -> Iterator[Kept]:
             yield kept
 
 
+def days_of(period: str) -> list[date]:
+    """Return the days of a day, or of a month."""
+    if len(period) == 10:
+        return [date.fromisoformat(period)]
+    first = date.fromisoformat(f"{period}-01")
+    days = (first + timedelta(n) for n in range(31))
+    return [day for day in days if day.month == first.month]
+
+
 def find_twins(
     duck: duckdb.DuckDBPyConnection,
     staging: Path,
@@ -101,7 +110,7 @@ def find_twins(
     new = paths(staging, staged, "keys")
     if not new:
         return Twins()
-    days = [date.fromisoformat(k.period) for k in staged if k.table == "keys"]
+    days = [day for k in staged if k.table == "keys" for day in days_of(k.period)]
     close = list(near(kept, days))
     old = paths(folder, close, "keys")
     several = len({mark for k in staged if k.table == "keys" for mark in k.holds}) > 1
