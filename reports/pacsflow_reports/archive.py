@@ -96,7 +96,7 @@ def summary_of(report: WeeklyReport) -> WeekSummary:
         imaging_communications=report.totals.imaging_communications.value if known else None,
         associations=report.associations.total if report.associations else None,
         hours_expected=report.coverage.hours_expected,
-        hours_with_data=report.coverage.hours_with_data,
+        hours_with_data=report.hours_covered,
         incidents=len(report.incidents),
         new=sum(item.state == "new" for item in report.equipment),
         silent=sum(item.state == "silent" for item in report.equipment),

@@ -10,7 +10,7 @@ from pacsflow.words.codes import area_names, words
 from pacsflow.words.language import Language
 from pacsflow.words.saying import reason_said, title_said
 from pacsflow.words.sentences import Teller
-from pacsflow.words.text import cleaned, prose
+from pacsflow.words.text import cleaned, prose, shorten
 
 if TYPE_CHECKING:
     from pacsflow.report.weekly import WeeklyReport
@@ -50,11 +50,10 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     teller = Teller(report, language, (lambda t: f"**{plain(t)}**") if markdown else str, plain)
     names = area_names(language)
     coverage = report.coverage
-    share = (
-        100 * coverage.hours_with_data / coverage.hours_expected if coverage.hours_expected else 0.0
-    )
+    hours = report.hours_covered
+    share = 100 * hours / coverage.hours_expected if coverage.hours_expected else 0.0
     seen = _("%(seen)s of %(all)s hours") % {
-        "seen": language.number(coverage.hours_with_data),
+        "seen": language.number(hours),
         "all": language.number(coverage.hours_expected),
     }
     head = plain(f"{prose(title_said(report, language))} – {report.week}")
@@ -68,6 +67,12 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         _("Status"),
     )
     quality = f"{covered}: {plain(language.percent(share, 1))} ({plain(seen)})"
+    if len(report.sensors) > 1:
+        least = min(report.sensors, key=lambda view: view.hours)
+        fewest = _("the sensor with fewest: %(sensor)s") % {
+            "sensor": shorten(least.name) or say("unnamed")
+        }
+        quality += f", {plain(fewest)}"
     if coverage.sampled:
         quality += f"; {guessed}"
     if coverage.unreadable_rows:

@@ -41,6 +41,7 @@ from . import charts, flowmap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from pacsflow.report.weekly import WeeklyReport
@@ -333,6 +334,7 @@ def _context(report: WeeklyReport, language: Language) -> dict[str, Any]:
         )[:ROWS],
         "forecasts": forecasts(report, curves, language),
         "nearly_all": is_nearly_all_imaging(report),
+        "gaps": gaps(report),
         "inferred_note": lambda *rows: inferred_note(rows, language),
         "weeks_told": weeks_told,
     }
@@ -419,6 +421,27 @@ def verdict_alone(curve: Curve, language: Language) -> str:
     if curve.models:
         told = told.removeprefix(models_said(curve.models, language)).lstrip(" :")
     return told[:1].upper() + told[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class SensorGap:
+    """Hours without data, of one of several sensors or (None) of all."""
+
+    start: datetime
+    end: datetime
+    hours: int
+    sensor: str | None
+
+
+def gaps(report: WeeklyReport) -> list[SensorGap]:
+    """Return the hours that no sensor saw, and those in which one of several stood still."""
+    found = [SensorGap(gap.start, gap.end, gap.hours, None) for gap in report.coverage.gaps]
+    found += [
+        SensorGap(gap.start, gap.end, gap.hours, view.name)
+        for view in report.sensors
+        for gap in view.silences
+    ]
+    return sorted(found, key=lambda gap: gap.start)
 
 
 def weeks_told(answers: Sequence[AnswerTimes]) -> list[int]:

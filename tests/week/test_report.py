@@ -276,3 +276,16 @@ def test_of_very_many_hosts_the_map_draws_the_largest_connections(write: Write) 
     assert {n.party.address for n in drawn.nodes} >= {"10.1.1.49", "10.2.1.49"}
     assert len({(e.source, e.target) for e in drawn.edges}) == 60
     assert drawn.omitted_nodes == 540
+
+
+@pytest.mark.parametrize(
+    ("broken", "missing", "reason"),
+    [("", range(0), "nothing-unusual"), ("{broken\n", range(0), "rows-unreadable"),
+     ("", range(60, 61), "finding")],
+)  # fmt: skip
+def test_data_are_good_where_nothing_lacks(
+    write: Write, broken: str, missing: range, reason: str
+) -> None:
+    made = report_of(write("conn.log", hourly(1, skip=missing) + broken))
+    assert made.status[-1].reason == reason
+    assert (made.status[-1].status.value == "good") is (reason == "nothing-unusual")

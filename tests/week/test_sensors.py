@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,8 @@ from pacsflow.readers import find
 from pacsflow.report.build import build_report
 from pacsflow.report.options import Options
 from pacsflow.week.sensors import silences_of
-from pacsflow_reports import render_html
+from pacsflow_reports import render_digest, render_html
+from pacsflow_reports.archive import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +80,17 @@ def test_what_only_a_dead_sensor_sees_is_unseen_and_not_silent(
     page = render_html(made)
     assert "Sensor south saw nothing for" in page
     assert "Sensors: what each saw, alone and with others" in page
+    # Coverage is that of the sensor with fewest hours, wherever it is told.
+    assert made.hours_covered == 50
+    assert made.coverage.hours_with_data == 168
+    said = " ".join(re.sub("<[^>]+>", " ", page).replace("\u00a0", " ").split())
+    assert "29.8 % south 50, north 168, each of 168 hours" in said
+    assert "longest Wed 11 Mar, 02:00 – Mon 16 Mar, 00:00 ( south )" in said
+    assert "There is no gap in the week" not in said
+    assert "29.8 %" in render_digest(made).replace("\u00a0", " ")
+    assert "the sensor with fewest: south" in " ".join(render_digest(made).split())
+    assert summary_of(made).hours_with_data == 50
+    assert {area.area: area.status.value for area in made.status}["data"] == "act"
     assert "O sensor south não viu nada por" in render_html(made, lang="pt-BR")
 
 
@@ -193,3 +206,21 @@ def test_without_names_there_are_no_sensors(ledger: Ledger, write: Write) -> Non
     path = write("conn.log", tsv(rows(range(9), "10.0.0.1", "10.0.0.2")))
     ledger.add(find([path]).sources)
     assert report(ledger).sensors == ()
+
+
+@pytest.mark.parametrize(
+    ("dead", "state", "reason"),
+    [
+        (range(50, 50), "good", "nothing-unusual"),
+        (range(50, 55), "look", "sensor-stood-still"),
+        (range(50, 56), "act", "finding"),
+    ],
+)
+def test_data_are_not_good_where_a_sensor_stood_still(
+    ledger: Ledger, write: Write, dead: range, state: str, reason: str
+) -> None:
+    add(ledger, write, "north", rows(ALL, "10.0.0.1", "10.0.0.2"))
+    there = [r for h in ALL if h not in dead for r in rows(range(h, h + 1), "10.1.0.1", "10.1.0.2")]
+    add(ledger, write, "south", there)
+    data = report(ledger).status[-1]
+    assert (data.area, data.status.value, data.reason) == ("data", state, reason)

@@ -183,7 +183,12 @@ def _build(
         findings=found,
         incidents=unusual,
         status=states(
-            found, coverage, totals, has_dicom=associations is not None, has_pacs=bool(pacs_sums)
+            found,
+            coverage,
+            totals,
+            has_dicom=associations is not None,
+            has_pacs=bool(pacs_sums),
+            sensors=watching.views,
         ),
         capacity=capacity.notes(made["imaging"], _links(made, pacs_sums, linked, inventory)),
         provenance=_provenance(ledger, options),

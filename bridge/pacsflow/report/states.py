@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pacsflow.report.coverage import NOT_READ
 from pacsflow.report.weekly import AreaStatus, Status
 from pacsflow.terms.severity import Severity
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from pacsflow.findings.finding import Finding
     from pacsflow.week.facts import Coverage, Totals
+    from pacsflow.week.sensors import SensorView
 
 AREAS = ("traffic", "pacs", "modalities", "associations", "security", "data")
 
@@ -23,11 +26,27 @@ def states(
     *,
     has_dicom: bool,
     has_pacs: bool,
+    sensors: Sequence[SensorView] = (),
 ) -> tuple[AreaStatus, ...]:
     """Return the state of each area; `found` has the gravest first."""
-    return tuple(
+    made = [
         _state(area, found, _unknown(area, coverage, totals, has_dicom, has_pacs)) for area in AREAS
-    )
+    ]
+    lacking = _lacking(coverage, sensors)
+    if lacking and made[-1].status is Status.GOOD:
+        made[-1] = replace(made[-1], status=Status.LOOK, reason=lacking)
+    return tuple(made)
+
+
+def _lacking(coverage: Coverage, sensors: Sequence[SensorView]) -> str:
+    """Return what the data lack that is no finding of its own, or an empty text."""
+    if any(file.kind == NOT_READ for file in coverage.files):
+        return "files-not-read"
+    if coverage.unreadable_rows:
+        return "rows-unreadable"
+    if coverage.gaps:
+        return "hours-missing"
+    return "sensor-stood-still" if any(view.silences for view in sensors) else ""
 
 
 def _unknown(area: str, coverage: Coverage, totals: Totals, has_dicom: bool, has_pacs: bool) -> str:

@@ -58,7 +58,8 @@ class AreaStatus:
     """traffic, pacs, modalities, associations, security, data."""
     status: Status
     reason: str
-    """no-data, no-dicom-log, no-imaging, no-pacs, nothing-unusual, or finding."""
+    """no-data, no-dicom-log, no-imaging, no-pacs, files-not-read, rows-unreadable, hours-missing,
+    sensor-stood-still, nothing-unusual, or finding."""
     findings: int = 0
     """Findings of the area."""
     finding: int | None = None
@@ -121,11 +122,19 @@ class WeeklyReport:
     """Where any has a name."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
+    @property
+    def hours_covered(self) -> int:
+        """The hours of the week that have data; of several sensors those of the one with fewest.
+
+        What one sensor saw while another stood still covers nothing that the other alone sees.
+        """
+        return min((view.hours for view in self.sensors), default=self.coverage.hours_with_data)
+
     def _facts(self) -> list[tuple[str, str]]:
         """Return what tells one report from another, at a glance."""
         counts = Counter(finding.severity.value for finding in self.findings)
         found = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
-        hours = f"{self.coverage.hours_with_data} of {self.coverage.hours_expected}"
+        hours = f"{self.hours_covered} of {self.coverage.hours_expected}"
         return [
             ("week", self.week),
             ("site", self.site or "not named"),

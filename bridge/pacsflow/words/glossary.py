@@ -43,7 +43,10 @@ GLOSSARY = {
     "aborted": (N_("aborted"), N_("Broken off by one side, or by the network, before its end.")),
     "coverage": (
         N_("coverage"),
-        N_("The hours of the week in which a sensor saw anything at all, of all its hours."),
+        N_(
+            "The hours of the week in which a sensor saw anything at all, of all its hours; of "
+            "several sensors each has its own, and the lowest counts."
+        ),
     ),
     "mase": (
         "MASE",

@@ -210,6 +210,10 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "no-dicom-log": N_("No DICOM log was given"),
     "no-imaging": N_("No imaging equipment was seen"),
     "no-pacs": N_("No PACS was recognised"),
+    "files-not-read": N_("There are files that could not be read"),
+    "rows-unreadable": N_("There are rows that could not be read"),
+    "hours-missing": N_("There are hours that no sensor saw"),
+    "sensor-stood-still": N_("There are hours in which one of the sensors saw nothing"),
     "nothing-unusual": N_("Nothing unusual"),
 }
 """What can be told besides findings, by the key of a `pacsflow.terms.message.Message`."""
