@@ -87,17 +87,34 @@ def clock_skew(facts: Facts) -> list[Finding]:
                   list(uid ORDER BY uid)[:10] FROM twice""",
     )[0]
     if count < LEAST_PAIRS or median < limit or high - low > limit:
+        return _by_connections(facts, limit)
+    return [_skew(median, count, found or ())]
+
+
+def _by_connections(facts: Facts, limit: float) -> list[Finding]:
+    """Return one finding where connections that two sensors saw tell what associations do not."""
+    views = facts.sensors.views if facts.sensors else ()
+    worst = max((v.offset for v in views if v.offset), key=lambda o: abs(o.seconds), default=None)
+    if worst is None or abs(worst.seconds) < limit:
         return []
-    return [
-        Finding(
-            rule="clock-skew",
-            severity=Severity.MEDIUM,
-            area="data",
-            count=int(count),
-            rows=uids(found or ()),
-            values=message.values(skew_seconds=message.seconds(median), count=message.count(count)),
-        )
-    ]
+    week = facts.scope.week
+    rows = facts.scope.connection.execute(
+        """SELECT uid FROM connections WHERE sensor = ? AND uid IS NOT NULL AND ts >= ? AND ts < ?
+           ORDER BY ts, uid LIMIT 10""",
+        [worst.sensor, week.start, week.end],
+    ).fetchall()
+    return [_skew(abs(worst.seconds), worst.connections, [row[0] for row in rows])]
+
+
+def _skew(seconds: float, count: int, found: Sequence[str]) -> Finding:
+    return Finding(
+        rule="clock-skew",
+        severity=Severity.MEDIUM,
+        area="data",
+        count=int(count),
+        rows=uids(found),
+        values=message.values(skew_seconds=message.seconds(seconds), count=message.count(count)),
+    )
 
 
 def shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:

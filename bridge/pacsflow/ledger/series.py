@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow import sampling
+from pacsflow.ledger.future import come
 from pacsflow.series import HOUR, HourlySeries, floor_hour
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ IMAGING = "service IN ('dicom', 'dicom?')"
 
 
 def covered_hours(connection: duckdb.DuckDBPyConnection, origin: str) -> set[datetime]:
-    """Return the UTC hours in which `origin` saw anything begin or end."""
+    """Return the UTC hours in which `origin` saw anything begin or end.
+
+    Hours that have not come are none.
+    """
     rows = connection.execute(
         "SELECT DISTINCT epoch(hour)::BIGINT FROM coverage WHERE origin = ?", [origin]
     ).fetchall()
-    return {datetime.fromtimestamp(row[0], UTC) for row in rows}
+    return come(datetime.fromtimestamp(row[0], UTC) for row in rows)
 
 
 def origins(connection: duckdb.DuckDBPyConnection) -> list[str]:
