@@ -16,6 +16,7 @@ from pacsflow.report.build import build_report
 from pacsflow.report.options import Options
 from pacsflow.terms.message import count, message
 from pacsflow.week.period import latest_week, parse_week, week_of
+from pacsflow_reports import render_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,10 @@ def report_of(path: Path, **options: Any) -> WeeklyReport:
     with Ledger.temporary() as ledger:
         ledger.add(find([path]).sources)
         return build_report(ledger, None, Options(**{"forecasts": False, **options}))
+
+
+def digest_of(report: WeeklyReport) -> str:
+    return " ".join(render_digest(report).split())
 
 
 def hourly(weeks: int, skip: range = range(0), **row: Any) -> str:
@@ -289,3 +294,4 @@ def test_data_are_good_where_nothing_lacks(
     made = report_of(write("conn.log", hourly(1, skip=missing) + broken))
     assert made.status[-1].reason == reason
     assert (made.status[-1].status.value == "good") is (reason == "nothing-unusual")
+    assert ("nothing is known of 1 of its 168 hours" in digest_of(made)) is (len(missing) > 0)

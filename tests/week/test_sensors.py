@@ -91,6 +91,8 @@ def test_what_only_a_dead_sensor_sees_is_unseen_and_not_silent(
     assert "the sensor with fewest: south" in " ".join(render_digest(made).split())
     assert summary_of(made).hours_with_data == 50
     assert {area.area: area.status.value for area in made.status}["data"] == "act"
+    assert {area.area: area.reason for area in made.status}["pacs"] == "unseen-for-hours"
+    assert "sensor south saw nothing in 118 hours, and what it alone sees is missing" in said
     assert "O sensor south não viu nada por" in render_html(made, lang="pt-BR")
 
 
@@ -222,5 +224,9 @@ def test_data_are_not_good_where_a_sensor_stood_still(
     add(ledger, write, "north", rows(ALL, "10.0.0.1", "10.0.0.2"))
     there = [r for h in ALL if h not in dead for r in rows(range(h, h + 1), "10.1.0.1", "10.1.0.2")]
     add(ledger, write, "south", there)
-    data = report(ledger).status[-1]
+    made = report(ledger)
+    data = made.status[-1]
     assert (data.area, data.status.value, data.reason) == ("data", state, reason)
+    states = {area.area: area.reason for area in made.status}
+    assert (states["pacs"] == "unseen-for-hours") is (len(dead) > 0)
+    assert ("saw nothing in" in render_digest(made).replace("\n", " ")) is (len(dead) > 0)

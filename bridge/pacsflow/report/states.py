@@ -32,14 +32,27 @@ def states(
     made = [
         _state(area, found, _unknown(area, coverage, totals, has_dicom, has_pacs)) for area in AREAS
     ]
-    lacking = _lacking(coverage, sensors)
-    if lacking and made[-1].status is Status.GOOD:
-        made[-1] = replace(made[-1], status=Status.LOOK, reason=lacking)
-    return tuple(made)
+    return tuple(_doubted(state, _lacking(state.area, coverage, sensors)) for state in made)
 
 
-def _lacking(coverage: Coverage, sensors: Sequence[SensorView]) -> str:
-    """Return what the data lack that is no finding of its own, or an empty text."""
+def _doubted(state: AreaStatus, lacking: str) -> AreaStatus:
+    """Return the state, not good where something lacks."""
+    if lacking and state.status is Status.GOOD:
+        return replace(state, status=Status.LOOK, reason=lacking)
+    return state
+
+
+UNSEEN = {"pacs": "pacs", "modalities": "modality"}
+"""By area, the role of the equipment that a sensor which stood still may leave unseen."""
+
+
+def _lacking(area: str, coverage: Coverage, sensors: Sequence[SensorView]) -> str:
+    """Return what the data of an area lack that is no finding of its own, or an empty text."""
+    if area in UNSEEN:
+        unseen = (party.role for view in sensors if view.silences for party in view.unseen)
+        return "unseen-for-hours" if UNSEEN[area] in unseen else ""
+    if area != "data":
+        return ""
     if any(file.kind == NOT_READ for file in coverage.files):
         return "files-not-read"
     if coverage.unreadable_rows:

@@ -59,7 +59,7 @@ class AreaStatus:
     status: Status
     reason: str
     """no-data, no-dicom-log, no-imaging, no-pacs, files-not-read, rows-unreadable, hours-missing,
-    sensor-stood-still, nothing-unusual, or finding."""
+    sensor-stood-still, unseen-for-hours, nothing-unusual, or finding."""
     findings: int = 0
     """Findings of the area."""
     finding: int | None = None

@@ -214,6 +214,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "rows-unreadable": N_("There are rows that could not be read"),
     "hours-missing": N_("There are hours that no sensor saw"),
     "sensor-stood-still": N_("There are hours in which one of the sensors saw nothing"),
+    "unseen-for-hours": N_("Some were not seen for hours: the sensor that sees them stood still"),
     "nothing-unusual": N_("Nothing unusual"),
 }
 """What can be told besides findings, by the key of a `pacsflow.terms.message.Message`."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pacsflow.terms.severity import Severity
+from pacsflow.words.codes import words
 from pacsflow.words.saying import finding_said, message_said, party_name
 from pacsflow.words.text import prose, shorten
 
@@ -161,6 +162,7 @@ class Teller:
             text += f" ({self.plain(interval)})"
         comparison = self._comparison(volume.value, before)
         clauses.append(f"{text}, {comparison}" if comparison else text)
+        clauses += self.unseen()
         if not imaging:
             clauses.append(self._say(_("%(NONE)s was seen among it"), NONE=_("no imaging traffic")))
             return clauses
@@ -183,6 +185,33 @@ class Teller:
                     volume=language.bytes(ranking[0].bytes.value),
                 )
             )
+        return clauses
+
+    def unseen(self) -> list[str]:
+        """Say of how many hours nothing is known, of all sensors or of the one that lacks most."""
+        _, language, coverage = self._, self.language, self.report.coverage
+        clauses = []
+        missing = coverage.hours_expected - coverage.hours_with_data
+        if missing:
+            template = language.ngettext(
+                "nothing is known of %(HOURS)s of its %(all)s hours",
+                "nothing is known of %(HOURS)s of its %(all)s hours",
+                missing,
+            )
+            hours, all_hours = (language.number(n) for n in (missing, coverage.hours_expected))
+            clauses.append(self._say(template, HOURS=hours, all=all_hours))
+        silent = [(sum(g.hours for g in view.silences), view.name) for view in self.report.sensors]
+        hours_silent, name = max(silent, default=(0, ""))
+        if hours_silent:
+            template = language.ngettext(
+                "sensor %(SENSOR)s saw nothing in %(count)s hour, and "
+                "what it alone sees is missing",
+                "sensor %(SENSOR)s saw nothing in %(count)s hours, and "
+                "what it alone sees is missing",
+                hours_silent,
+            )
+            told = shorten(name) or words(language)("unnamed")
+            clauses.append(self._say(template, SENSOR=told, count=language.number(hours_silent)))
         return clauses
 
     def _comparison(self, now: float, before: float | None) -> str:
