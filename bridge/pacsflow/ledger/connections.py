@@ -208,9 +208,7 @@ class Connections:
         rows = pa.concat_tables(self.pending)
         rows = rows.append_column("interim", pa.array(np.full(len(rows), self.interim)))
         self.pending, self.rows = [], 0
-        connections, lasting = self.hours.add(rows)
-        yield "connections", connections
-        yield "lasting", lasting
+        yield from self.hours.add(rows)
 
     def again(self) -> bool:
         """Say whether the log has to be read again, knowing what this reading taught."""
@@ -236,9 +234,7 @@ class Connections:
     def finish(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield what is left when the log has been read to its end."""
         yield from self._sum()
-        traffic, coverage = self.hours.finish()
-        yield "traffic", traffic
-        yield "coverage", coverage
+        yield from self.hours.finish()
         yield from (("tunnels", rows) for rows in self.found)
         for sensor in {name for name, _, _ in self.keys}:
             mine = [(keys, days) for name, keys, days in self.keys if name == sensor]

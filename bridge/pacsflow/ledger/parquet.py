@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pacsflow.ledger.disk import sha256_of
 from pacsflow.ledger.records import Kept
-from pacsflow.ledger.tables import TABLES, order_of, time_column
+from pacsflow.ledger.tables import TABLES, WRITTEN, order_of, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,8 @@ GROUP = 1 << 17
 """Rows after which they are written: what waits for its day's file stays in memory until then."""
 OPEN = 96
 """So many files are written side by side; rows of more days than that make more files."""
+SORTED = {"traffic"}
+"""Tables whose rows come sorted."""
 DENSE = {"keys": {"key": "DELTA_BINARY_PACKED"}}
 """Columns of numbers that are written as differences, by table."""
 
@@ -44,7 +46,7 @@ class Writers:
             rows = rows.filter(pc.is_valid(column))
         if not rows.num_rows:
             return
-        rows = rows.select(TABLES[table].names).cast(TABLES[table])
+        rows = rows.select(WRITTEN[table].names).cast(WRITTEN[table])
         if period:
             self._wait(f"{table}/{period}", rows)
             return
@@ -62,9 +64,11 @@ class Writers:
 
     def _write(self, place: str) -> None:
         table = place.split("/", 1)[0]
-        rows = pa.concat_tables(self.waiting.pop(place))
+        parts = self.waiting.pop(place)
         self.rows[place] = 0
-        if len(rows) < GROUP or table == "keys":
+        rows = parts[0] if len(parts) == 1 else pa.concat_tables(parts).cast(TABLES[table])
+        if not (table in SORTED and len(parts) == 1) and (len(rows) < GROUP or table == "keys"):
+            rows = rows.cast(TABLES[table])
             rows = rows.sort_by([(name, "ascending") for name in order_of(table)])
         if place not in self.open:
             if len(self.open) >= OPEN:
@@ -72,9 +76,9 @@ class Writers:
             name = f"{place}/{secrets.token_hex(12)}.parquet"
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.open[place] = name, writer(path, table)
+            self.open[place] = name, writer(path, table, WRITTEN[table])
         name, into = self.open[place]
-        into.write_table(rows)
+        into.write_table(rows.cast(WRITTEN[table]))
         count, holds = self.names.get(name, (0, set()))
         self.names[name] = count + len(rows), holds | self.holds.pop(place)
 
@@ -100,13 +104,18 @@ class Writers:
             self._close(place)
 
 
-def writer(path: Path, table: str) -> pq.ParquetWriter:
-    """Return a writer of a table's file, compressed with zstd."""
+def writer(path: Path, table: str, schema: pa.Schema | None = None) -> pq.ParquetWriter:
+    """Return a writer of a table's file, compressed with zstd.
+
+    It takes rows in the columns of `TABLES`, or in those of a schema that has some of their texts
+    as numbers; in the file they are the same.
+    """
     dense = DENSE.get(table)
     dictionary: Any = [n for n in TABLES[table].names if n not in dense] if dense else True
     return pq.ParquetWriter(
-        path, TABLES[table], compression="zstd", use_dictionary=dictionary, column_encoding=dense
-    )
+        path, schema or TABLES[table], compression="zstd", use_dictionary=dictionary,
+        column_encoding=dense, store_schema=schema in (None, TABLES[table]),
+    )  # fmt: skip
 
 
 def _by_day(table: str, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:

@@ -23,6 +23,7 @@ from pacsflow.ledger.times import LOG as TIMES_LOG
 from pacsflow.ledger.times import RAW as RAW_TIMES
 from pacsflow.ledger.times import TimesHours
 from pacsflow.readers import Format, Quality, Source, read
+from pacsflow.readers.arrays import repeated
 from pacsflow.terms.log_fields import ZEEK_LOGS
 from pacsflow.terms.ports import DICOM_PORTS
 
@@ -324,7 +325,7 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
 
 def _marked(table: str, rows: pa.Table, mark: str) -> pa.Table:
     """Return rows in a table's columns, with the mark of the file that they are of."""
-    made = pa.repeat(pa.scalar(mark, pa.string()), rows.num_rows)
+    made = repeated(mark, rows.num_rows)
     place = rows.schema.get_field_index("file")
     rows = rows.set_column(place, "file", made) if place >= 0 else rows.append_column("file", made)
     return rows.select(RAW_TIMES if table == "times" else TABLES[table].names)

@@ -41,6 +41,15 @@ TABLES: dict[str, pa.Schema] = {
 """``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting``, ``tunnels``, ``crossing``
 are what it needs to count a connection once; the others keep what the week's page needs."""
 
+NUMBERED = pa.dictionary(pa.int32(), pa.string())
+"""Texts as numbers that stand for them, beside the texts: few that come often."""
+WRITTEN = TABLES | {
+    "traffic": pa.schema(
+        [f.with_type(NUMBERED) if pa.types.is_string(f.type) else f for f in TRAFFIC]
+    )
+}
+"""The columns as they are handed to Parquet's writer; in the files they are those of `TABLES`."""
+
 OF_LOG = {
     "dicom": "associations",
     "known_dicom": "endpoints",

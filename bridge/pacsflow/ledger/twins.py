@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from pacsflow.ledger.conn_hours import ConnHours
 from pacsflow.ledger.keys import neighbours
-from pacsflow.ledger.schemas import KEYS, LASTING, TRAFFIC
+from pacsflow.ledger.schemas import KEYS, LASTING
+from pacsflow.readers.arrays import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -204,12 +206,9 @@ def taken_back(
     for mark in sorted(set(rows["file"].to_pylist())):
         mine = rows.filter(pa.compute.equal(rows["file"], mark))
         hours = ConnHours(duck)
-        hours.add_lasting(mine)
-        traffic, _ = hours.finish()
-        for name in ("communications", "packets", "bytes", "missed_bytes"):
-            place = TRAFFIC.get_field_index(name)
-            traffic = traffic.set_column(place, name, pa.compute.negate(traffic[name]))
-        yield "traffic", _with(traffic, "file", mark)
+        for table, rows_of_hours in chain(hours.add_lasting(mine), hours.finish()):
+            if table == "traffic":
+                yield "traffic", _of(_negative(rows_of_hours), mark)
         yield "lasting", _with(mine, "sign", -1)
         outer = pa.compute.is_in(mine["uid"], pa.array(sorted(carriers), pa.string()))
         told = mine.filter(pa.compute.invert(outer))
@@ -224,6 +223,18 @@ def taken_back(
                 schema=KEYS,
             ),
         )  # fmt: skip
+
+
+def _negative(traffic: pa.Table) -> pa.Table:
+    for name in ("communications", "packets", "bytes", "missed_bytes"):
+        place = traffic.schema.get_field_index(name)
+        traffic = traffic.set_column(place, name, pa.compute.negate(traffic[name]))
+    return traffic
+
+
+def _of(traffic: pa.Table, mark: str) -> pa.Table:
+    place = traffic.schema.get_field_index("file")
+    return traffic.set_column(place, "file", repeated(mark, traffic.num_rows))
 
 
 def _with(rows: pa.Table, column: str, value: str | int) -> pa.Table:

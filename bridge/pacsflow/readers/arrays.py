@@ -44,6 +44,12 @@ def from_bytes(values: Sequence[bytes], valid: NDArray[np.bool_] | None = None) 
         return from_bytes([v.decode("utf-8", "replace").encode() for v in values], valid)
 
 
+def repeated(value: str | None, count: int) -> pa.DictionaryArray:
+    """Return a text, or null, `count` times, dictionary-encoded."""
+    numbers = pa.repeat(pa.scalar(None if value is None else 0, pa.int32()), count)
+    return pa.DictionaryArray.from_arrays(numbers, strings([] if value is None else [value]))
+
+
 def integers(values: NDArray[np.int64], valid: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return an int64 array; null where `valid` is False."""
     data = pa.py_buffer(np.ascontiguousarray(values, dtype=np.int64))
