@@ -53,6 +53,34 @@ def add(data: bytearray, at: int, step: int) -> None:
     data[at : at + 4] = (number % 2**32).to_bytes(4, "big")
 
 
+ENDS6 = {
+    bytes((10, 1, 0, number)): bytes.fromhex("20010db8") + bytes(11) + bytes([number])
+    for number in range(1, 250)
+}
+"""The IPv6 address that stands for an address of 10.1.0.0/24."""
+
+
+def ipv6(data: bytes) -> bytes:
+    """Return an Ethernet frame of IPv4 as one of IPv6 between 2001:db8::/32."""
+    total = int.from_bytes(data[16:18], "big")
+    payload = data[34 : 14 + total]
+    head = struct.pack(">IHBB", 0x60000000, len(payload), data[23], data[22])
+    ends = ENDS6[data[26:30]] + ENDS6[data[30:34]]
+    return data[:12] + b"\x86\xdd" + head + ends + payload
+
+
+def fragments6(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
+    """Give an Ethernet frame of IPv6 as the frames of its fragments (RFC 8200, 4.5)."""
+    payload = data[54:]
+    for at in range(0, len(payload), size):
+        piece = payload[at : at + size]
+        more = int(at + size < len(payload))
+        extension = struct.pack(">BBHI", data[20], 0, at | more, ident)
+        head = bytearray(data[:54])
+        head[18:21] = struct.pack(">HB", len(piece) + 8, 44)
+        yield bytes(head) + extension + piece
+
+
 def fragments(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
     """Give an Ethernet frame as the frames of IPv4 fragments with up to `size` bytes each."""
     total = int.from_bytes(data[16:18], "big")

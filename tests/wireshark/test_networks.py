@@ -186,6 +186,32 @@ def test_fragments(export: Export, size: int) -> None:
     assert {f["service"] for f in told.frames} == {"dicom"}
 
 
+@pytest.mark.parametrize("size", [600, 1400])
+def test_fragments_of_ipv6(export: Export, size: int) -> None:
+    frames = []
+    for number, (ts, data, _) in enumerate(BASE):
+        for k, piece in enumerate(pieces.fragments6(pieces.ipv6(data), number + 1, size)):
+            frames.append((ts + k * 1e-6, piece, len(piece)))
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    assert told.bytes == sum(wire for _, _, wire in frames)
+    assert {f["service"] for f in told.frames} == {"dicom"}
+    assert {f["id.orig_h"] for f in told.frames} == {"2001:db8::b", "2001:db8::5"}
+
+
+@pytest.mark.parametrize("apart", [0.00002, 0.02])
+def test_a_retransmission_before_and_after_a_router(export: Export, apart: float) -> None:
+    """Every packet is seen twice; so is every tenth segment, which is sent again."""
+    sent = list(BASE)
+    for number, (ts, data, wire) in enumerate(BASE[20:300:10]):
+        repeated = bytearray(data)
+        repeated[18:20] = (40000 + number).to_bytes(2, "big")
+        sent.append((ts + 0.25, bytes(repeated), wire))
+    told = export(pieces.copied(sorted(sent), apart, routed=True))
+    assert told.sums == (1, STORES, DATA)
+    assert (len(told.frames), told.count("copy, elsewhere")) == (len(sent), len(sent))
+
+
 def test_fragments_of_a_tunnel(export: Export) -> None:
     frames = []
     for number, (ts, data, _) in enumerate(BASE):
