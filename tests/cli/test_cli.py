@@ -198,7 +198,9 @@ def test_endpoints_say_how_they_are_known(
         "10.0.0.0/30\tArchive\tgateway\t-\tmain\nnonsense\tx\tpacs\t-\t-\n",
     )
     code, out, err = run(capsys, "endpoints", logs, "-i", inventory, "-f", "json")
-    found = {row["host"]: (row["name"], row["role"], row["basis"]) for row in json.loads(out)}
+    *rows, last = json.loads(out)
+    assert "line 5" in last["remarks"][0]["message"]
+    found = {row["host"]: (row["name"], row["role"], row["basis"]) for row in rows}
     assert code == 0
     assert found["10.0.0.2"] == ("Archive", "gateway", "inventory")
     assert "line 5: 'nonsense' is no address" in err

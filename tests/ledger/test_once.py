@@ -219,13 +219,20 @@ def test_associations_of_one_file_are_never_each_others_twins(ledger: Ledger, wr
     assert uids == [("A1",), ("A2",)]
 
 
-def test_a_log_in_whole_seconds_is_told(tmp_path: Path) -> None:
-    """Its connections cannot be known again by their start."""
+@pytest.mark.parametrize("first", ["exact.log", "conn.log"])
+def test_a_log_in_whole_seconds_is_told(tmp_path: Path, first: str) -> None:
+    """Its connections cannot be known again by their start; alone it is no matter."""
     rows = [{"ts": f"{1772438400 + n}.000000", "uid": f"C{n}"} for n in range(6)]
-    (tmp_path / "conn.log").write_text(tsv(rows))
-    (tmp_path / "conn_2.log").write_text(tsv([{**row, "ts": row["ts"][:-1] + "1"} for row in rows]))
+    logs = {
+        "conn.log": tsv(rows),
+        "exact.log": tsv([{**row, "ts": row["ts"][:-6] + "250001"} for row in rows]),
+    }
     with Ledger.temporary() as ledger:
-        added = ledger.add(find([tmp_path]).sources, workers=1).added
-    notes = {entry.path.rsplit("/", 1)[1]: " ".join(entry.notes) for entry in added}
-    assert "whole seconds" in notes["conn.log"]
-    assert "whole seconds" not in notes["conn_2.log"]
+        for name in sorted(logs, key=lambda name: name != first):
+            (tmp_path / name).write_text(logs[name])
+            ledger.add(find([tmp_path / name]).sources, workers=1)
+            notes = {entry.path.rsplit("/", 1)[1]: entry.notes for entry in ledger.entries()}
+            if len(notes) == 1:
+                assert notes[name] == ()
+    assert any("whole seconds" in note for note in notes["conn.log"])
+    assert not any("whole seconds" in note for note in notes["exact.log"])

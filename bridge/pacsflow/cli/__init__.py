@@ -11,7 +11,7 @@ import typer
 
 from pacsflow import __version__
 from pacsflow.cli.commands import COMMANDS, Commands
-from pacsflow.cli.console import USUAL, LogFormat, fail, set_form, set_level
+from pacsflow.cli.console import USUAL, LogFormat, fail, remarks, set_form, set_level
 from pacsflow.cli.settings import use
 from pacsflow.errors import PacsflowError
 from pacsflow.printable import escape_controls
@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
     set_level(USUAL)
     set_form(LogFormat.TEXT)
+    remarks()
     use(None)
     try:
         code = app(args=arguments, standalone_mode=False)

@@ -66,13 +66,29 @@ def say(text: str) -> None:
         sys.stderr.write(escape_controls(text) + "\n")
 
 
-def warn(text: str) -> None:
-    """Say a line that matters: in yellow on a terminal, and with ``-q``, too."""
+def warn(text: str, *, of_result: bool = True, **told: object) -> None:
+    """Say a line that matters: in yellow on a terminal, and with ``-q``, too.
+
+    A result in JSON has it as well (`remarks`), with what else is `told` of it, unless it says
+    nothing of the result.
+    """
+    if of_result:
+        _warned.append({"message": text, **told})
     if form is LogFormat.JSON:
         _object("warning", text)
         return
     yellow, plain = ("\x1b[33m", "\x1b[0m") if _is_terminal() else ("", "")
     sys.stderr.write(f"{yellow}{escape_controls(text)}{plain}\n")
+
+
+_warned: list[dict[str, object]] = []
+
+
+def remarks() -> list[dict[str, object]]:
+    """Return what was warned of since it was last asked for: what is not counted, and why."""
+    taken = _warned[:]
+    _warned.clear()
+    return taken
 
 
 def fail(text: str) -> None:
@@ -86,7 +102,7 @@ def fail(text: str) -> None:
 def name_unread(problems: Iterable[PacsflowError]) -> None:
     """Say what could not be read, a line each."""
     for problem in problems:
-        warn(f"not read: {problem}")
+        warn(f"not read: {problem}", source=getattr(problem, "path", ""))
 
 
 def _is_terminal() -> bool:

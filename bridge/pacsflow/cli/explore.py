@@ -51,6 +51,8 @@ def explore(request: Request) -> None:
                 nonlocal done
                 done += 1
                 update(done, len(sources))
+                for note in quality.notes:
+                    warn(f"{source.path}: {note}")
                 if quality.unreadable:
                     warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
 

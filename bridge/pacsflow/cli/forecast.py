@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import progress, say, warn
+from pacsflow.cli.console import progress, remarks, say, warn
 from pacsflow.cli.options import (
     FILTERS,
     SOURCES,
@@ -275,10 +275,11 @@ def _plot(
     warn("no plot: no series has enough history")
 
 
-def _json(value: object) -> None:
+def _json(rows: list[Any]) -> None:
     from pacsflow.export.rows import to_json
 
-    sys.stdout.write(to_json(value))
+    said = [{"remarks": told}] if (told := remarks()) else []
+    sys.stdout.write(to_json([*rows, *said]))
 
 
 def _emit_forecasts(

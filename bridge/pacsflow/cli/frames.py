@@ -69,6 +69,16 @@ TITLES = {
 }
 
 
+def _lost(source: Source, quality: Quality) -> None:
+    """Say how many rows of a source could not be read."""
+    warn(
+        f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}",
+        source=str(source.path),
+        rows_read=quality.rows,
+        rows_not_read=quality.unreadable,
+    )
+
+
 def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield all rows; a source that cannot be read is named, and the others go on."""
     from pacsflow.readers import Quality, read
@@ -81,8 +91,10 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
                 yield from read(source, quality)
             except PacsflowError as error:
                 failed.append(error)
+            for note in quality.notes:
+                warn(f"{source.path}: {note}", source=str(source.path))
             if quality.unreadable:
-                warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
+                _lost(source, quality)
             update(done, len(sources))
     if failed and len(failed) == len(sources):
         raise failed[0]
@@ -130,13 +142,13 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
             done += 1
             update(done, len(sources))
             for note in quality.notes:
-                warn(f"{source.path}: {note}")
+                warn(f"{source.path}: {note}", source=str(source.path))
             if quality.unreadable and not quality.rows:
                 problem = f"no row of it can be read; {quality.examples[0]}"
                 unread.append(InputError(source.path, problem))
                 return
             if quality.unreadable:
-                warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
+                _lost(source, quality)
 
         ranked = rank_stream(sources, by, number, dicom=dicom, told=told, unread=unread)
     _refuse(sources, unread, ranked)

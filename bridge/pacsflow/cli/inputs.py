@@ -124,13 +124,18 @@ def name_losses(entries: Iterable[Entry], passed: str = "") -> None:
     for entry in short[:LOSSES]:
         all_rows = entry.rows + entry.unreadable
         example = f"; {entry.examples[0]}" if entry.examples else ""
-        warn(f"{entry.path}: {entry.unreadable:,} of {all_rows:,} rows not read{example}")
+        warn(
+            f"{entry.path}: {entry.unreadable:,} of {all_rows:,} rows not read{example}",
+            source=entry.path,
+            rows_read=entry.rows,
+            rows_not_read=entry.unreadable,
+        )
     if len(short) > LOSSES:
         rows = sum(entry.unreadable for entry in short[LOSSES:])
-        warn(f"{len(short) - LOSSES} other sources: {rows:,} rows not read")
+        warn(f"{len(short) - LOSSES} other sources: {rows:,} rows not read", rows_not_read=rows)
     remarks = [(entry.path, note) for entry in entries for note in entry.notes]
     for path, note in remarks[:LOSSES]:
-        warn(f"{path}: {note}")
+        warn(f"{path}: {note}", source=path)
     if len(remarks) > LOSSES:
         warn(f"{len(remarks) - LOSSES} more remarks on sources")
 

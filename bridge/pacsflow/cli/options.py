@@ -222,7 +222,7 @@ class Request:
         zone_of(clock.zone)
         origin = settings().origins.get(("site", "time_zone"), "")
         text = f"hours are those of {clock.zone}, {CLOCK_SAID[clock.said_by].format(origin)}"
-        say(text) if clock.known else warn(text)
+        say(text) if clock.known else warn(text, of_result=False)
 
     @property
     def keyfile(self) -> Path | None:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli import app
-from pacsflow.cli.console import warn
+from pacsflow.cli.console import remarks, warn
 from pacsflow.cli.options import PERIOD, FormatOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
@@ -93,6 +93,8 @@ def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]
     from pacsflow.words.saying import message_said
 
     made |= {"notes": [message_said(note, english()) for note in told.notes()]}
+    if said := remarks():
+        made["remarks"] = said
     return to_json(made)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from pacsflow.cli.console import remarks
 from pacsflow.printable import escape_controls
 from pacsflow.words.tables import LEFT_OUT, NONE
 
@@ -48,6 +49,9 @@ def emit(
 ) -> None:
     """Write a result to standard output as a table, JSON objects or CSV.
 
+    Behind the objects there is one with `remarks` where anything was warned of: rows that were not
+    read or left out, and what else a reader has to know of the sources.
+
     Parameters
     ----------
     title
@@ -69,7 +73,10 @@ def emit(
         return
     from pacsflow.export.rows import to_csv, to_objects
 
-    sys.stdout.write((to_objects if how is OutputFormat.JSON else to_csv)(columns, rows))
+    told = remarks()
+    sys.stdout.write(
+        to_objects(columns, rows, told) if how is OutputFormat.JSON else to_csv(columns, rows)
+    )
 
 
 @dataclass(slots=True)

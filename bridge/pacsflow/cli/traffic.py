@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
+from pacsflow.cli.console import remarks
 from pacsflow.cli.options import EVERYTHING, FormatOption, NumberOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
@@ -327,7 +328,9 @@ def flow_map(
             dict(zip(names, [*e[:3], *_cells(e[3], e[4], e[5:], sampled=sampled)], strict=True))
             for e in edges
         ]
-        sys.stdout.write(to_json({"nodes": nodes, "edges": links}))
+        told = remarks()
+        made = {"nodes": nodes, "edges": links} | ({"remarks": told} if told else {})
+        sys.stdout.write(to_json(made))
         return
     columns = ["source", "source_name", "source_role", "destination", "destination_name"]
     columns += ["destination_role", *counted]

@@ -58,9 +58,12 @@ def to_json(value: object) -> str:
     return orjson.dumps(_json(value), option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-def to_objects(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return JSON text: a list with an object for each row."""
-    return to_json([dict(zip(columns, row, strict=True)) for row in rows])
+def to_objects(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], remarks: Sequence[dict[str, Any]] = ()
+) -> str:
+    """Return JSON text: a list with an object for each row, and one of `remarks` behind them."""
+    made: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in rows]
+    return to_json([*made, *([{"remarks": list(remarks)}] if remarks else [])])
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401 - likewise

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, LedgerError
 from pacsflow.ledger.engine import engine
-from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.records import IN_SECONDS, Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
+from pacsflow.ledger.vantages import overlap
 from pacsflow.ledger.views import ONCE_EACH, TELLING, show
 from pacsflow.workers import cores
 
@@ -150,6 +151,7 @@ class Ledger:
         """Return every source that is in the ledger."""
         lost = self.journal.lost()
         entries = [_with_loss(e, lost.get(e.file, [])) for e in self.journal.entries()]
+        entries = [_without_idle(e, entries) if IN_SECONDS in e.notes else e for e in entries]
         if self.pseudonyms is None:
             return entries
         return [replace(e, path=f"input {e.sha256[:8]}", examples=(), sensors=()) for e in entries]
@@ -179,6 +181,14 @@ class Ledger:
             with engine() as connection:
                 show(connection, self.folder, files, self.journal.entries(), self.pseudonyms)
                 yield connection
+
+
+def _without_idle(entry: Entry, entries: Sequence[Entry]) -> Entry:
+    """Return a log of whole seconds without that remark where no other tells of its time."""
+    others = (e for e in entries if "conn" in e.kind or e.kind.endswith("logs"))
+    if any(IN_SECONDS not in other.notes and overlap(entry, other) for other in others):
+        return entry
+    return replace(entry, notes=tuple(note for note in entry.notes if note != IN_SECONDS))
 
 
 def _with_loss(entry: Entry, lost: Sequence[str]) -> Entry:

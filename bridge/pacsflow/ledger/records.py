@@ -19,6 +19,13 @@ NAME = re.compile(
 """How files of a ledger are called: none lies outside its folder."""
 
 
+IN_SECONDS = (
+    "all its times are whole seconds: connections that another log of this time has with exact "
+    "times count twice; leave one of both out"
+)
+"""The remark on such a log, which is one only where there is another of its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One source that is in the ledger.

@@ -16,6 +16,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import Fingerprint, Held, held
 from pacsflow.ledger.frame_hours import frame_hours
 from pacsflow.ledger.parquet import Writers
+from pacsflow.ledger.records import IN_SECONDS
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
@@ -269,10 +270,7 @@ def _read_log(
     for text in connections.told():
         staged.quality.note(text)
     if staged.whole and source.log == "conn" and staged.quality.rows >= WHOLE:
-        staged.quality.note(
-            "all its times are whole seconds: where another log has the same connections with "
-            "exact times, they count twice; leave one of both out"
-        )
+        staged.quality.note(IN_SECONDS)
 
 
 def _others(

@@ -1,0 +1,67 @@
+"""Whatever a command does not read or count stands on standard error, and in its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest import tsv
+from pacsflow.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Capture = pytest.CaptureFixture[str]
+
+ROWS = [{"ts": f"{1772438400 + n * 60}.5", "uid": f"C{n}"} for n in range(20)]
+DAMAGED = tsv([*ROWS, "this is no row", {"orig_ip_bytes": "many"}])
+TABLE = "Time;Source;Destination;Protocol;Length;Info\n" + "".join(
+    f"2026-03-02T08:00:0{n}Z;10.0.0.1;10.0.0.2;TCP;{'x' if n == 3 else 100};-\n" for n in range(9)
+)
+COMMANDS = [
+    ["top"], ["top", "--by", "pair"], ["series"], ["map"], ["endpoints"],
+    ["findings", "--no-forecast"], ["forecast"], ["show", "10.0.0.1"],
+]  # fmt: skip
+
+
+def remarks(made: Any) -> list[dict[str, Any]]:
+    found = made if isinstance(made, dict) else made[-1]
+    told: list[dict[str, Any]] = found["remarks"]
+    return told
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_rows_that_were_not_read(capsys: Capture, tmp_path: Path, command: list[str]) -> None:
+    path = tmp_path / "conn.log"
+    path.write_text(DAMAGED)
+    assert main([*command, str(path), "--format", "json"]) in {0, 1}
+    out, err = capsys.readouterr()
+    assert "conn.log" in err
+    (lost,) = [told for told in remarks(json.loads(out)) if "rows_not_read" in told]
+    assert (lost["rows_read"], lost["rows_not_read"], lost["source"]) == (20, 2, str(path))
+
+
+def test_a_source_that_was_not_read(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "conn.log").write_text(tsv(ROWS))
+    (tmp_path / "broken.pcap").write_bytes(b"\x0a\x0d\x0d\x0a" + bytes(40))
+    assert main(["map", str(tmp_path), "--format", "json"]) == 0
+    told = remarks(json.loads(capsys.readouterr().out))
+    assert any(str(one.get("source", "")).endswith("broken.pcap") for one in told)
+
+
+def test_a_table(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "frames.csv"
+    path.write_text(TABLE)
+    assert main(["top", str(path), "--format", "json"]) == 0
+    (lost,) = remarks(json.loads(capsys.readouterr().out))
+    assert (lost["rows_read"], lost["rows_not_read"]) == (8, 1)
+
+
+def test_where_nothing_is_lost_there_are_no_remarks(
+    capsys: Capture, write: Callable[[str, str], Path]
+) -> None:
+    assert main(["top", str(write("conn.log", tsv(ROWS))), "--format", "json"]) == 0
+    assert all("remarks" not in row for row in json.loads(capsys.readouterr().out))
