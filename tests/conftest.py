@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 from pacsflow.errors import ToolError
 from pacsflow.programs import tools
+from pacsflow.simulator import hospital, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +52,35 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("no ../shared/data beside the checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def hospital_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four weeks of the simulated hospital, a log a kind: read sooner than thousands of hours.
+
+    Made once, however many processes run the tests.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "hospital"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            hourly, new = own / "hourly", folder.with_suffix(".new")
+            write_logs(hospital(5, scale=0.2), hourly, weeks=4)
+            new.mkdir()
+            for name in ("conn", "dicom", "known_dicom", "ssl"):
+                _joined(sorted(hourly.glob(f"*/{name}.*.log.gz")), new / f"{name}.log")
+            for name in ("inventory.tsv", "SIMULATED"):
+                shutil.copyfile(hourly / name, new / name)
+            new.rename(folder)
+    return folder
+
+
+def _joined(parts: Sequence[Path], target: Path) -> None:
+    with target.open("wb") as out:
+        for i, path in enumerate(parts):
+            for line in gzip.decompress(path.read_bytes()).splitlines(keepends=True):
+                if not line.startswith(b"#") or (i == 0 and not line.startswith(b"#close")):
+                    out.write(line)
 
 
 @pytest.fixture(scope="session")

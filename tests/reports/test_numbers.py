@@ -299,10 +299,11 @@ def test_a_wrong_number_is_found(spoil: Callable[[Any], object]) -> None:
         check(told, page, "en")
 
 
-def test_the_demos_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["demo", str(tmp_path), "--weeks", "2", "--scale", "0.1", "--no-report"])
-    main(["ingest", str(tmp_path / "logs"), "--ledger", str(tmp_path / "book")])
-    known = str(tmp_path / "logs/inventory.tsv")
+def test_the_demos_numbers(
+    hospital_logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["ingest", str(hospital_logs), "--ledger", str(tmp_path / "book")])
+    known = str(hospital_logs / "inventory.tsv")
     asked = ["report", "--ledger", str(tmp_path / "book"), "-i", known, "--site-tz",
              "America/Sao_Paulo", "--no-forecast"]  # fmt: skip
     main([*asked, "-f", "json", "-o", str(tmp_path / "week.json")])

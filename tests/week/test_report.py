@@ -203,12 +203,9 @@ def test_a_capture_is_named_where_a_program_is_to_blame(
             assert all(f.problem.startswith("/nowhere/tshark was not found") for f in unread)
 
 
-def test_the_demo_is_told_as_it_was_simulated(tmp_path: Path) -> None:
+def test_the_demo_is_told_as_it_was_simulated(hospital_logs: Path) -> None:
     """The whole way on a small hospital: the story that was simulated is the one reported."""
-    from pacsflow.simulator import hospital, write_logs
-
-    written = write_logs(hospital(3, scale=0.2), tmp_path, weeks=3)
-    found = find([tmp_path])
+    found = find([hospital_logs])
     with Ledger.temporary() as ledger:
         added = ledger.add(found.sources, simulated=found.simulated)
         made = build_report(ledger, None, Options(forecasts=False, zone="America/Sao_Paulo"))
@@ -216,7 +213,6 @@ def test_the_demo_is_told_as_it_was_simulated(tmp_path: Path) -> None:
     assert made.provenance.simulated
     assert made.coverage.unreadable_rows == 0
     assert any(f.rule == "device-new" for f in made.findings)
-    assert written is not None
 
 
 def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
