@@ -67,7 +67,7 @@ def hospital_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             hourly, new = own / "hourly", folder.with_suffix(".new")
             write_logs(hospital(5, scale=0.2), hourly, weeks=4)
             new.mkdir()
-            for name in ("conn", "dicom", "known_dicom", "ssl"):
+            for name in sorted({p.name.split(".")[0] for p in hourly.glob("2*/*.log.gz")}):
                 _joined(sorted(hourly.glob(f"*/{name}.*.log.gz")), new / f"{name}.log")
             for name in ("inventory.tsv", "SIMULATED"):
                 shutil.copyfile(hourly / name, new / name)

@@ -159,31 +159,28 @@ ELSEWHERE = {"live", "cross-check"}
 """Tables of what takes an interface or Zeek: tests of their own hold those against this."""
 
 
-@pytest.fixture(scope="module")
-def shown(there: Path) -> dict[str, list[Shown]]:
-    """Every table that the command lines show, before it is one."""
-    found: dict[str, list[Shown]] = {}
-    now: list[Shown] = []
+def shown(line: Sequence[object], monkeypatch: pytest.MonkeyPatch) -> list[Shown]:
+    """Return every table that a command line shows, before it is one."""
+    found: list[Shown] = []
     real = tables.table
 
     def spy(title: str, columns: Any, rows: Any, width: int | None, **more: Any) -> str:
-        now.append(Shown(title, columns, rows, more))
+        found.append(Shown(title, columns, rows, more))
         return real(title, columns, rows, width, **more)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "table", spy)
-        for name, line in cases(there).items():
-            now = found.setdefault(name, [])
-            main([str(word) for word in line] + ["-f", "table"])
+    monkeypatch.setattr(tables, "table", spy)
+    main([str(word) for word in line] + ["-f", "table"])
     return found
 
 
 @pytest.mark.parametrize("name", cases(Path()))
 def test_each_value_is_whole_or_its_column_is_named(
-    shown: dict[str, list[Shown]], name: str
+    there: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert any(table.rows for table in shown[name]), "no table was shown"
-    for table, width in itertools.product(shown[name], (*WIDTHS, None)):
+    with monkeypatch.context() as patch:
+        found = shown(cases(there)[name], patch)
+    assert any(table.rows for table in found), "no table was shown"
+    for table, width in itertools.product(found, (*WIDTHS, None)):
         text = tables.table(table.title, table.columns, table.rows, width, **table.more)
         if not table.rows:
             assert text == f"{table.title}\nnothing\n"

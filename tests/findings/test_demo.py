@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 def test_a_normal_week_is_quiet_and_the_story_is_found(hospital_logs: Path) -> None:
     inventory = read_inventory(hospital_logs / "inventory.tsv")
+    # what the rules find themselves, not what the sensor's notices say of the same
+    own = [path for path in hospital_logs.glob("*.log") if path.stem != "notice"]
     found = {}
     with Ledger.temporary() as ledger:
-        ledger.add(find([hospital_logs]).sources, workers=1)
+        ledger.add(find(own).sources, workers=1)
         for week in ("2026-W12", "2026-W13"):
             options = Options(week=week, forecasts=False, zone="America/Sao_Paulo")
             made = build_report(ledger, inventory, options)

@@ -18,8 +18,6 @@ from pacsflow.errors import InputError
 from pacsflow.inventory import Inventory, Item, read_inventory
 from pacsflow.ledger.tables import TABLES
 from pacsflow.pseudonyms import KINDS, SPECIAL, Kind, Pseudonyms
-from pacsflow.simulator import hospital as hospital_of
-from pacsflow.simulator import write_logs
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -160,12 +158,13 @@ COMMANDS = (
 
 
 @pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, set[str]]:
+def hospital(
+    hospital_logs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, set[str]]:
     """Return a ledger, a key, and all that must not be seen."""
     folder = tmp_path_factory.mktemp("hospital")
-    write_logs(hospital_of(7, scale=0.2), folder / "logs", weeks=2)
-    inventory = next((folder / "logs").rglob("inventory.tsv"))
-    assert main(["ingest", str(folder / "logs"), "--ledger", str(folder / "ledger")]) == 0
+    inventory = hospital_logs / "inventory.tsv"
+    assert main(["ingest", str(hospital_logs), "--ledger", str(folder / "ledger")]) == 0
     (folder / "key").write_bytes(b"k" * 32)
     items = read_inventory(inventory).items
     secret = {item.name for item in items if len(item.name) > 4} | {
