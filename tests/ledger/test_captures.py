@@ -95,21 +95,23 @@ def test_who_listens_on_the_port_answers(
 ) -> None:
     """TLS: nothing but the ports and the SYN says who called."""
     frames = conversation(CLIENT, PACS, 2762, TLS, syn=syn)
+    record = b"\x17\x03\x03\x05\xa0" + bytes(1440)
     data = [
-        segment(CLIENT, 40000, PACS, 2762, TLS * 9, seq=5000 + n, flags=PSH_ACK) for n in (0, 9)
+        segment(CLIENT, 40000, PACS, 2762, record, seq=9000 + n * 1445, flags=PSH_ACK)
+        for n in range(800)
     ]
     if pacs_first:
         frames = [frames[1], frames[0], *frames[2:]] if not syn else frames[1:]
     told = seen(write_pcap(tmp_path / "tls.pcap", frames + data))
     assert told.roles == {PACS: "pacs", CLIENT: "modality"}
     assert told.began == {CLIENT: 1, PACS: 0}
-    assert told.packets == len(frames) + 2
+    assert told.packets == len(frames) + len(data)
 
 
 def test_one_side_alone(seen: type[Seen]) -> None:
-    """Of the responder alone were packets captured."""
+    """Of the responder alone were packets captured: its answers show who stored."""
     told = seen(NETWORKS / "oneside1.pcap")
-    assert told.roles == {PACS: "pacs", CLIENT: "modality"}
+    assert told.roles == {PACS: "unknown", CLIENT: "modality"}
     assert (told.began, told.packets) == ({CLIENT: 1, PACS: 0}, 114)
 
 

@@ -141,10 +141,11 @@ def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> N
     assert [len(rows_of(source.path)[0]["frames"]) for source in found.sources] == [332, 332]
     cut = tmp_path / f"cut.pcap.{how}"
     cut.write_bytes(parts[: len(parts) // 3])
+    told, frames = "", 0
     try:
         rows, quality = rows_of(cut)
+        told, frames = " ".join(quality.notes), len(rows["frames"])
     except InputError as error:
-        assert "ends early" in str(error)
-    else:
-        assert len(rows["frames"]) < 332
-        assert quality.notes
+        told = str(error)
+    assert "ends" in told
+    assert frames < 332

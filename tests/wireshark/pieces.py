@@ -92,3 +92,12 @@ def fragments(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
         head[16:18] = struct.pack(">H", 20 + len(piece))
         head[18:22] = struct.pack(">HH", ident, more | at // 8)
         yield bytes(head) + piece
+
+
+def ipv6_of(data: bytes) -> bytes:
+    """Return an Ethernet frame of IPv4, between whatever hosts, as one of IPv6."""
+    total = int.from_bytes(data[16:18], "big")
+    payload = data[34 : 14 + total]
+    head = struct.pack(">IHBB", 0x60000000, len(payload), data[23], data[22])
+    ends = b"".join(b"\x20\x01\x0d\xb8" + bytes(8) + data[at : at + 4] for at in (26, 30))
+    return data[:12] + b"\x86\xdd" + head + ends + payload

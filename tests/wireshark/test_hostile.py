@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CAPTURES
-from tests.wireshark import mutate, tagging
+from tests.wireshark import mutants, mutate, tagging
 from tests.wireshark.test_plugin import show
 
 if TYPE_CHECKING:
@@ -58,6 +58,12 @@ def test_mutations(run: Callable[..., str], tmp_path: Path) -> None:
     assert len(widths) == 1
     for log in logs.glob("*.log"):
         assert all(0x20 <= byte < 0x7F or byte in b"\t\n" for byte in log.read_bytes())
+
+
+def test_mutants_of_tunnels(tshark: str, tmp_path: Path) -> None:
+    """Encapsulated, cut and reordered; `python -m tests.wireshark.mutants 10000` makes many."""
+    number, wrong = mutants.check(tmp_path, tshark, range(300))
+    assert (number > 1000, wrong) == (True, "")
 
 
 def test_every_prefix(run: Callable[..., str], tmp_path: Path) -> None:
