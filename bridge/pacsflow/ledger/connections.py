@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PIECE = 1 << 19
 """Rows that are summed together."""
 DAY_US = 86_400_000_000
+RANGES = 64
+"""Parts, a power of two, in which steps of flows are compared: so much less memory at a time."""
 _RUNS = f"""
     CREATE OR REPLACE TEMP TABLE runs AS
     WITH told AS (
@@ -120,7 +122,8 @@ class Connections:
         self.outer = 0
         self.pending: list[pa.Table] = []
         self.rows = 0
-        self.keys: list[tuple[str | None, NDArray[np.int64], NDArray[np.int32]]] = []
+        self.sensors: set[str] = set()
+        """The names of the sensors whose rows these are."""
         self.steps: list[NDArray[np.uint64]] = []
         self.found: list[pa.Table] = []
         self.looked: list[pa.Table] = []
@@ -148,24 +151,29 @@ class Connections:
         table = table.append_column("sensor", sensor).append_column("key", pa.array(keys))
         if not keep.all():
             table = table.filter(pa.array(keep))
-        self._note_keys(table)
+        self._note_steps(table)
         self.pending.append(table)
         self.rows += table.num_rows
         if self.rows >= PIECE:
             yield from self._sum()
 
-    def _note_keys(self, rows: pa.Table) -> None:
+    def _note_steps(self, rows: pa.Table) -> None:
+        if self.learnt.reading is _Pass.FIRST:
+            moments = rows["ts"].cast(pa.int64()).to_numpy()
+            self.steps.append(np.sort(flow_steps(rows["key"].to_numpy(), moments)[0]))
+
+    def _keys(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """Yield the keys of rows in the columns of ``keys``, the sensors and days one by one."""
         moments = rows["ts"].cast(pa.int64()).to_numpy()
-        days = (moments // DAY_US).astype(np.int32)
         keys = rows["key"].to_numpy()
-        self.steps.append(flow_steps(keys, moments)[0])
-        for name in pc.unique(rows["sensor"]).to_pylist():
-            if rows["sensor"].null_count == len(rows):
-                self.keys.append((None, keys, days))
-                continue
-            mine = pc.is_null(rows["sensor"]) if name is None else pc.equal(rows["sensor"], name)
+        days = (moments // DAY_US).astype(np.int32)
+        sensor = rows["sensor"]
+        for name in pc.unique(sensor).to_pylist():
+            mine = pc.is_null(sensor) if name is None else pc.equal(sensor, name)
             chosen = pc.fill_null(mine, fill_value=False).to_numpy()
-            self.keys.append((name, keys[chosen], days[chosen]))
+            self.sensors |= {name} - {None, ""}
+            for day in np.unique(days[chosen]).tolist():
+                yield _keys(keys[chosen & (days == day)], day, name)
 
     def _see_tunnels(self, batch: pa.RecordBatch, sensor: pa.Array) -> None:
         parents = batch["tunnel_parents"]
@@ -208,6 +216,7 @@ class Connections:
         rows = pa.concat_tables(self.pending)
         rows = rows.append_column("interim", pa.array(np.full(len(rows), self.interim)))
         self.pending, self.rows = [], 0
+        yield from (("keys", keys) for keys in self._keys(rows))
         yield from self.hours.add(rows)
 
     def again(self) -> bool:
@@ -236,18 +245,6 @@ class Connections:
         yield from self._sum()
         yield from self.hours.finish()
         yield from (("tunnels", rows) for rows in self.found)
-        for sensor in {name for name, _, _ in self.keys}:
-            mine = [(keys, days) for name, keys, days in self.keys if name == sensor]
-            keys = np.concatenate([k for k, _ in mine])
-            days = np.concatenate([d for _, d in mine])
-            for day in np.unique(days):
-                part = keys if mine and (days == day).all() else keys[days == day]
-                yield "keys", _keys(part, int(day), sensor)
-
-    @property
-    def sensors(self) -> set[str]:
-        """The names of the sensors whose rows these are."""
-        return {name for name, _, _ in self.keys if name}
 
     def told(self) -> Iterator[str]:
         """Yield what a reader of the data's quality should know of rows that are not counted."""
@@ -263,14 +260,26 @@ class Connections:
 
 
 def _repeated(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Return the steps of flows that occur more than once, or beside each other, sorted."""
-    if not parts:
-        return np.empty(0, np.uint64)
-    steps = np.concatenate(parts)
-    steps.sort()
-    close = steps[1:] - steps[:-1] <= 1
-    found: NDArray[np.uint64] = np.unique(np.concatenate([steps[1:][close], steps[:-1][close]]))
-    return found
+    """Return the steps of flows that occur more than once, or beside each other, sorted.
+
+    Parameters
+    ----------
+    parts
+        Steps of flows, each part sorted: ranges of them are compared one after the other.
+    """
+    found = [np.empty(0, np.uint64)]
+    edges = np.arange(1, RANGES, dtype=np.uint64) << np.uint64(64 - RANGES.bit_length() + 1)
+    places = [np.concatenate(([0], np.searchsorted(p, edges), [len(p)])) for p in parts]
+    before = np.empty(0, np.uint64)
+    for number in range(RANGES):
+        steps = np.concatenate(
+            [before, *(p[at[number] : at[number + 1]] for p, at in zip(parts, places, strict=True))]
+        )
+        steps.sort()
+        close = steps[1:] - steps[:-1] <= 1
+        found += [steps[1:][close], steps[:-1][close]]
+        before = steps[-1:]
+    return np.unique(np.concatenate(found))
 
 
 def _keys(keys: NDArray[np.int64], day: int, sensor: str | None) -> pa.Table:
