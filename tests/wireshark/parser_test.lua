@@ -11,6 +11,7 @@ local pdu = require("pdu")
 local rows = require("rows")
 local sflow = require("sflow")
 local sflowlog = require("sflowlog")
+local stats = require("stats")
 local tracker = require("tracker")
 local command_line = require("command_line")
 local zeeklog = require("zeeklog")
@@ -1027,6 +1028,27 @@ test("of Wireshark's words for a frame only known forms are told", function()
     end
   end
   equal(info.open("TCP", nil), nil)
+end)
+
+test("a window's columns come in groups that fit, each with the first column", function()
+  local wide = ("x"):rep(45)
+  local tab = { columns = { "Id", "Host", "Peer", "Outcome", "Bytes" }, numeric = { true, [5] = true },
+    rows = { { "1", wide, wide, "accepted, released", "7" } } }
+  local groups, seen = stats.groups(tab, 80), {}
+  for _, group in ipairs(groups) do
+    equal(group[1], 1)
+    for k = 2, #group do
+      seen[#seen + 1] = group[k]
+    end
+    for line in stats.text(tab, true, group):gmatch("[^\n]+") do
+      equal(#line <= 80, true)
+    end
+  end
+  equal(table.concat(seen, " "), "2 3 4 5")
+  equal(#groups, 3)
+  equal(#stats.groups(tab, 1000), 1)
+  -- A column that fits nowhere has a group of its own.
+  equal(#stats.groups(tab, 10), 4)
 end)
 
 print(string.format("%d passed, %d failed", passed, failed))

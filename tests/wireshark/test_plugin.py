@@ -325,6 +325,18 @@ def test_tables(run: Run, name: str) -> None:
     assert len(table.splitlines()) > 3
 
 
+@pytest.mark.parametrize("name", ["associations", "endpoints", "io", "talkers"])
+def test_tables_say_what_is_estimated(run: Run, name: str) -> None:
+    rate = ("-o", "pacsflow.sampling_rate:10", "-q", "-z", f"pacsflow,{name}")
+    sampled = run(own("sampled_1in10_snap128"), *rate)
+    whole = run(own("qr_move_3party"), "-q", "-z", f"pacsflow,{name}")
+    assert re.search("Estimated bytes|Bytes", sampled)[0] == "Estimated bytes"  # type: ignore[index]
+    assert "Of samples: bytes are estimates (each sample times its rate)" in sampled
+    assert "Frames" not in sampled
+    assert not re.search("[Ee]stimate|[Ss]ample", whole)
+    assert not re.search(r" 0 +0 +0\.0$", sampled, re.MULTILINE), "nobody sent nothing"
+
+
 def test_table_agrees_with_tshark_conversations(run: Run) -> None:
     capture = own("qr_move_3party")
     found = re.findall(

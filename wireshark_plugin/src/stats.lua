@@ -26,8 +26,9 @@ local function originator(a)
   return a.orig or a.c.tcp_orig or a.c.a
 end
 
+-- The same words in a window, where a capture may go on, as in a table at its end.
 local function state(a)
-  if a.done and a.confirmed then
+  if a.confirmed then
     return rows.result(a) .. ", " .. rows.ending(a)
   end
   return a.state
@@ -173,16 +174,18 @@ function stats.talkers(trackers)
   local out, known, total, is_new = {}, {}, 0, once()
   each(trackers, function(a)
     for _, d in ipairs(is_new(a.c) and { a.c.a, a.c.b } or {}) do
-      local key = d.host .. d.peer.host
-      local line = known[key]
-      if not line then
-        line = { bytes.address(d.host), bytes.address(d.peer.host), 0, 0, 0,
-                 filter = pair_filter(d.host, d.peer.host) }
-        known[key] = line
-        out[#out + 1] = line
+      if d.packets > 0 then
+        local key = d.host .. d.peer.host
+        local line = known[key]
+        if not line then
+          line = { bytes.address(d.host), bytes.address(d.peer.host), 0, 0, 0,
+                   filter = pair_filter(d.host, d.peer.host) }
+          known[key] = line
+          out[#out + 1] = line
+        end
+        line[3], line[4] = line[3] + d.packets, line[4] + d.wire_bytes
+        total = total + d.wire_bytes
       end
-      line[3], line[4] = line[3] + d.packets, line[4] + d.wire_bytes
-      total = total + d.wire_bytes
     end
   end)
   for _, line in ipairs(out) do
@@ -243,6 +246,33 @@ end
 
 stats.NAMES = { "associations", "endpoints", "io", "talkers", "operations", "times" }
 
+stats.NOTE = "Of samples: bytes are estimates (each sample times its rate)."
+
+-- Of samples, says in the headings what is counted and what is estimated, and in a note.
+local function name_estimates(tab, trackers)
+  local sampled, whole = false, false
+  each(trackers, function(a)
+    sampled, whole = sampled or a.flags.sampled or false, whole or not a.flags.sampled
+  end)
+  if not sampled then
+    return tab
+  end
+  for i, column in ipairs(tab.columns) do
+    if column:find("^Frames") then
+      tab.columns[i] = (column:gsub("^Frames", whole and "Frames or samples" or "Samples"))
+    elseif column:find("^Bytes") then
+      tab.columns[i] = (column:gsub("^Bytes", whole and "Bytes or estimates" or "Estimated bytes"))
+    end
+  end
+  tab.note = stats.NOTE
+  return tab
+end
+
+-- The table of a name of stats.NAMES over the trackers' associations.
+function stats.build(name, trackers)
+  return name_estimates(stats[name](trackers), trackers)
+end
+
 -- Sorts by a column: numbers from the largest (but identifiers from the first), texts from A.
 function stats.sort(tab, column, ascending)
   local numeric = tab.numeric[column]
@@ -263,9 +293,9 @@ function stats.sort(tab, column, ascending)
   end)
 end
 
--- The table as lines of aligned columns; `numbered`: with the number of each row in front.
-function stats.text(tab, numbered)
-  local widths, lines = {}, {}
+-- The width of each column, in characters.
+local function widths_of(tab)
+  local widths = {}
   local function fit(row)
     for i = 1, #tab.columns do
       widths[i] = math.max(widths[i] or 0, #row[i])
@@ -275,11 +305,39 @@ function stats.text(tab, numbered)
   for _, row in ipairs(tab.rows) do
     fit(row)
   end
+  return widths
+end
+
+-- What stands in front of a numbered row.
+local NUMBER = 7
+
+-- The columns in groups that are no wider than `width` characters, each beginning with the first
+-- one; one column beside it there is always.
+function stats.groups(tab, width)
+  local widths, groups = widths_of(tab), {}
+  local used = 0
+  for i = 2, #tab.columns do
+    local group = groups[#groups]
+    if not group or used + 2 + widths[i] > width then
+      group, used = { 1 }, NUMBER + widths[1]
+      groups[#groups + 1] = group
+    end
+    group[#group + 1] = i
+    used = used + 2 + widths[i]
+  end
+  return groups
+end
+
+-- The table as lines of aligned columns; `numbered`: with the number of each row in front;
+-- `chosen`: of these columns alone.
+function stats.text(tab, numbered, chosen)
+  local widths, lines = widths_of(tab), {}
   local function line(row, label)
     local cells = {}
-    for i = 1, #tab.columns do
+    for k = 1, chosen and #chosen or #tab.columns do
+      local i = chosen and chosen[k] or k
       local gap = (" "):rep(widths[i] - #row[i])
-      cells[i] = tab.numeric[i] and gap .. row[i] or row[i] .. gap
+      cells[k] = tab.numeric[i] and gap .. row[i] or row[i] .. gap
     end
     return (numbered and format("%5s  ", label) or "") .. table.concat(cells, "  "):gsub(" +$", "")
   end
@@ -287,6 +345,9 @@ function stats.text(tab, numbered)
   lines[2] = ("-"):rep(#lines[1])
   for i, row in ipairs(tab.rows) do
     lines[#lines + 1] = line(row, number(i))
+  end
+  if tab.note then
+    lines[#lines + 1] = tab.note
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -9,8 +9,23 @@ local MENU = {
   talkers = "Top talkers", operations = "Operations", times = "Response times",
 }
 
+-- Characters that a line of a window holds as it opens; a longer one would be wrapped.
+local WIDTH = 92
+
+-- The first group of columns that has a column.
+local function page_of(groups, column)
+  for page, group in ipairs(groups) do
+    for _, i in ipairs(group) do
+      if i == column then
+        return page
+      end
+    end
+  end
+  return 1
+end
+
 local function build(name, trackers)
-  local tab = stats[name](trackers())
+  local tab = stats.build(name, trackers())
   stats.sort(tab, tab.sort, name == "associations")
   return tab
 end
@@ -18,14 +33,23 @@ end
 local function open(name, trackers)
   local tab = build(name, trackers)
   local window = TextWindow.new("PACS flow: " .. tab.title)
-  local column, ascending = tab.sort, name == "associations"
+  local column, ascending, page = tab.sort, name == "associations", 1
   local function show()
-    window:set("Sorted by " .. tab.columns[column] .. ". " .. #tab.rows .. " rows.\n\n"
-      .. stats.text(tab, true))
+    local groups = stats.groups(tab, WIDTH)
+    page = (page - 1) % #groups + 1
+    local rest = #groups > 1 and ("\nColumns " .. page .. " of " .. #groups
+      .. ": the button Columns shows the others, Copy takes all.") or ""
+    window:set("Sorted by " .. tab.columns[column] .. ". " .. #tab.rows .. " rows." .. rest .. "\n\n"
+      .. stats.text(tab, true, groups[page]))
   end
+  window:add_button("Columns", function()
+    page = page + 1
+    show()
+  end)
   window:add_button("Next column", function()
     column, ascending = column % #tab.columns + 1, false
     stats.sort(tab, column, ascending)
+    page = page_of(stats.groups(tab, WIDTH), column)
     show()
   end)
   window:add_button("Reverse", function()
