@@ -65,7 +65,7 @@ KINDS = (
             "resp_roles", "orig_impl_uid", "orig_impl_version", "resp_impl_uid",
             "resp_impl_version", "impl_uid", "impl_version", "user_identity", "failure_codes",
             "flags", "tunnel", "operation", "requestor", "role", "category", "basis", "note",
-            "actions", "version", "cipher",
+            "actions", "version", "cipher", "what",
         ),
         Kind.KEEP,
     )
@@ -77,7 +77,7 @@ KINDS = (
         Kind.ADDRESS,
     )
     | dict.fromkeys(("calling_ae", "called_ae", "ae_title", "move_destinations"), Kind.TITLE)
-    | dict.fromkeys(("server_name", "sensor"), Kind.NAME)
+    | dict.fromkeys(("server_name", "sensor", "name"), Kind.NAME)
     | dict.fromkeys(
         ("uid", "evidence_uid", "slowest", "community_id", "flow", "tunnel_parents", "file"),
         Kind.TOKEN,

@@ -338,6 +338,22 @@ SENT = hourly(CT, PACS, 10_000_000, range(-24 * 28, 168))
 NIGHTS = [d * 24 + h for d in range(7) for h in range(1, 8)]
 ALL_WEEK = range(-24 * 21, 168)
 
+
+def tried(hosts: int) -> list[Row]:
+    """Return one host's looks at the DICOM ports of so many, none of which answered."""
+    return [
+        {**row, "service": "tcp/104"}
+        for n in range(hosts)
+        for row in hourly(STRANGER, f"10.0.7.{n}", 60, [5])
+    ]
+
+
+def remarked(what: str, number: int) -> list[Row]:
+    """Return what a source of 100 rows or frames says of so many of them."""
+    return [{"ts": at(3), "what": what, "number": number, "total": 100, "name": "x*.pcap",
+             "file": "f"}]  # fmt: skip
+
+
 CASES: dict[str, tuple[Row, Row]] = {
     # rule: (what makes it speak, what is just below)
     "ae-guessing": ({"associations": rejected(4)}, {"associations": rejected(3)}),
@@ -463,6 +479,19 @@ CASES: dict[str, tuple[Row, Row]] = {
         {"flows": [{**r, "missed_bytes": 99_000} for r in hourly(CT, PACS, 10**7, range(100))]
          + hourly(VIEWER, PACS, 10**8, range(100))},
     ),
+    "port-scan": ({"flows": tried(10)}, {"flows": tried(9)}),
+    "copies-seen": (
+        {"remarks": remarked("copies", 10), "associations": [assoc(file="f")]},
+        {"remarks": remarked("copies", 9), "associations": [assoc(file="f")]},
+    ),
+    "spread-by-cluster": (
+        {"remarks": remarked("spread", 10), "associations": [assoc(file="f")]},
+        {"remarks": remarked("spread", 9), "associations": [assoc(file="f")]},
+    ),
+    "two-networks": (
+        {"associations": [assoc(1, 1, vlan=10, id__orig_p=4), assoc(1, 2, vlan=20, id__orig_p=4)]},
+        {"associations": [assoc(1, 1, vlan=10, id__orig_p=4), assoc(2, 2, vlan=20, id__orig_p=4)]},
+    ),
     "prefetch-into-morning": (
         {"flows": [*SENT, *hourly(PACS, VIEWER, 2 * 10**8, NIGHTS)], "inventory": INVENTORY},
         {"flows": [*SENT, *hourly(PACS, VIEWER, 2 * 10**8, [h for h in NIGHTS if h % 24 < 7])],
@@ -472,6 +501,8 @@ CASES: dict[str, tuple[Row, Row]] = {
 
 
 OFF = {
+    "port-scan": "scan_hosts", "copies-seen": "copies_percent",
+    "spread-by-cluster": "spread_connections", "two-networks": "mixed_associations",
     "ae-guessing": "guess_pairs", "find-enumeration": "find_results",
     "bulk-requests": "retrieve_requests", "association-flood": "flood_associations",
     "echo-scan": "echo_endpoints", "ae-on-several-hosts": "ae_hosts",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.wireshark import pieces, wrapping
 from tests.wireshark.capture import ACK, PSH_ACK, SYN, conversation, segment, write_pcap
 
 from conftest import CAPTURES
+from pacsflow.cli import main
 from pacsflow.inventory import Inventory
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
@@ -119,3 +122,37 @@ def test_who_answers_storage_commitment_is_the_archive(seen: type[Seen]) -> None
     """The archive begins the association on which it reports."""
     told = seen(NETWORKS / "commit_rev.pcap")
     assert told.roles == {PACS: "pacs", CLIENT: "modality"}
+
+
+def rules_of(capsys: pytest.CaptureFixture[str], path: Path) -> dict[str, dict[str, object]]:
+    assert main(["findings", str(path), "--no-forecast", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    return {row["rule"]: row for row in rows if "rule" in row}
+
+
+def test_a_scan_is_a_finding(tshark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tshark
+    found = rules_of(capsys, NETWORKS / "scan104.pcap")["port-scan"]
+    assert (found["hosts"], found["count"]) == (["10.9.9.9"], 40)
+
+
+def test_copies_and_mixed_networks_are_findings(
+    tshark: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert tshark
+    base = pieces.read(NETWORKS / "base.pcap")
+    twice = pieces.write(tmp_path / "mirror_01.pcap", pieces.copied(base, 0.0003))
+    found = rules_of(capsys, twice)["copies-seen"]
+    assert (found["count"], found["title"]) == (
+        332, "50\xa0% of the frames of mirror_*.pcap are copies of others",
+    )  # fmt: skip
+    other = []
+    for ts, data, wire in base:
+        moved = bytearray(data)
+        pieces.add(moved, 38, 5_000_000)
+        pieces.add(moved, 42, 5_000_000)
+        other.append((ts + 0.001, wrapping.vlan(bytes(moved), 20), wire + 4))
+    first = [(ts, wrapping.vlan(data, 10), wire + 4) for ts, data, wire in base]
+    mixed = rules_of(capsys, pieces.write(tmp_path / "mixed.pcap", sorted(first + other)))
+    assert mixed["two-networks"]["count"] == 2
+    assert "copies-seen" not in mixed

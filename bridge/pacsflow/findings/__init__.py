@@ -15,6 +15,7 @@ from pacsflow.findings import (
     clocks,
     interruptions,
     links,
+    mirrors,
     notices,
     operations,
     retransmissions,
@@ -76,6 +77,10 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
     access.ae_on_several_hosts,
     access.association_flood,
     access.echo_scan,
+    mirrors.port_scan,
+    mirrors.copies_seen,
+    mirrors.spread_by_cluster,
+    mirrors.addresses_in_two_networks,
     unusual.traffic_unusual,
     notices.from_zeek,
 )

@@ -63,6 +63,10 @@ class Thresholds:
     flood_seconds: float = 60.0
     echo_endpoints: int = 10
     echo_hours: float = 24.0
+    scan_hosts: int = 10
+    copies_percent: float = 10.0
+    spread_connections: int = 10
+    mixed_associations: int = 1
     unknown_sender_objects: int = 1
     part10_associations: int = 1
     credentials_associations: int = 1

@@ -105,6 +105,21 @@ CROSSING = pa.schema(
 be seen, and in its first minute) or go on after it (`tail`). `key` follows from both ends and the
 protocol. With them a conversation over several files of one capture counts once."""
 
+REMARKS = pa.schema(
+    [
+        ("ts", HOUR),
+        ("what", pa.string()),
+        ("number", pa.int64()),
+        ("total", pa.int64()),
+        ("name", pa.string()),
+        *ORIGINS,
+    ]
+)
+"""What holds of a source as a whole, by its earliest time, so that findings can speak of it: of
+`total` frames or rows `number` are ``copies`` (frames of a capture that repeat others) or
+``spread`` (connections that several workers of a cluster told); `name` is that of the file, with
+`*` for its numbers."""
+
 OF_CONN = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
     "duration", "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from pacsflow.ledger.fingerprints import Fingerprint, Held, held
 from pacsflow.ledger.frame_hours import frame_hours
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import IN_SECONDS
-from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES
+from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES, REMARKS
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.ledger.times import LOG as TIMES_LOG
@@ -229,6 +230,8 @@ def _read(
             file.check(by_name=source.format not in PLAIN)
     if staged.quality.rows and staged.first is None:
         raise _no_times(staged)
+    if (made := _remarks(staged, learnt)).num_rows:
+        rows.add("remarks", _marked("remarks", made, staged.print.sha256[:16]))
     if not staged.quality.rows and staged.quality.unreadable:
         raise InputError(source.path, f"no row of it can be read; {staged.quality.examples[0]}")
 
@@ -271,6 +274,20 @@ def _read_log(
         staged.quality.note(text)
     if staged.whole and source.log == "conn" and staged.quality.rows >= WHOLE:
         staged.quality.note(IN_SECONDS)
+
+
+def _remarks(staged: Staged, learnt: Learnt) -> pa.Table:
+    """Return what holds of a source as a whole, as rows of ``remarks``."""
+    copies, frames, _ = staged.quality.repeated
+    told = ("copies", copies, frames), ("spread", learnt.split, staged.quality.rows)
+    sensors = {staged.task.sensor} - {""} or staged.sensors
+    common = {
+        "ts": staged.first,
+        "name": re.sub(r"\d+", "*", staged.task.source.path.name)[:200],
+        "sensor": next(iter(sensors)) if len(sensors) == 1 else None,
+    }
+    rows = [{**common, "what": what, "number": n, "total": of} for what, n, of in told if n]
+    return pa.Table.from_pylist(rows if staged.first else [], REMARKS)
 
 
 def _others(

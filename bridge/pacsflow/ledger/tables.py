@@ -11,6 +11,7 @@ from pacsflow.ledger.schemas import (
     KEYS,
     LASTING,
     ORIGINS,
+    REMARKS,
     TRAFFIC,
     TUNNELS,
 )
@@ -37,6 +38,7 @@ TABLES: dict[str, pa.Schema] = {
     "lasting": LASTING,
     "tunnels": TUNNELS,
     "crossing": CROSSING,
+    "remarks": REMARKS,
 }
 """``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting``, ``tunnels``, ``crossing``
 are what it needs to count a connection once; the others keep what the week's page needs."""

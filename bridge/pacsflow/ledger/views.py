@@ -187,7 +187,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
     return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {options})"
 
 
-FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing"}
+FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing", "remarks"}
 """Tables whose columns are the ledger's own: all files of a format have the same."""
 MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"
 _KINDS = {

@@ -56,6 +56,8 @@ def read(
         logs, told, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
         for note in _notes(logs, told, timeless=timeless):
             quality.note(note)
+        copies, size = told.copies
+        quality.repeated = copies, told.frames("seen"), size
         translated = pa.array(told.translated, pa.string())
         for batch in zeek_tsv.read(logs.frames, "frames", quality, columns):
             kept = batch.filter(pc.invert(pc.is_in(batch["flow"], translated)))

@@ -23,6 +23,8 @@ class Quality:
     notes: list[str] = field(default_factory=list)
     others: dict[str, int] = field(default_factory=dict)
     """Rows of logs that pacsflow has no use for, by log, in a file of several."""
+    repeated: tuple[int, int, int] = (0, 0, 0)
+    """Frames of a capture that are copies of others, all frames, and bytes of the copies."""
     nameless: int = 0
     """Frames of a table that say no source or no destination."""
     path: str = field(default="", compare=False)

@@ -434,6 +434,40 @@ RULES |= {
             "other."
         ),
     ),
+    "port-scan": Text(
+        N_("%(host)s tried DICOM ports of %(number)s hosts that do not answer as DICOM"),
+        (N_("Ports that refused, only accepted, or spoke another protocol; first: %(first)s"),),
+        N_(
+            "A vulnerability scanner or monitoring does that; the week after, the same hosts are "
+            "no news. Anything else that looks for PACS is an attacker until it is found."
+        ),
+    ),
+    "copies-seen": Text(
+        N_("%(percent)s of the frames of %(name)s are copies of others"),
+        (N_("%(number)s of %(total)s frames; each is counted once"),),
+        N_(
+            "The mirror port gives frames of both directions twice, or of several ports on their "
+            "way: mirror one direction, or one port of each path. A sensor that does not know "
+            "copies counts them all."
+        ),
+    ),
+    "spread-by-cluster": Text(
+        N_("The cluster of %(name)s spreads single connections over its workers"),
+        (N_("%(number)s connections have several rows, of %(total)s; the fullest row counts"),),
+        N_(
+            "Balance by both addresses and both ports, the same in both directions (a symmetric "
+            "hash): until then bytes are too low, and associations are seen in part."
+        ),
+    ),
+    "two-networks": Text(
+        N_("%(host)s and %(peer)s are in VLAN %(one)s and in VLAN %(other)s at one time"),
+        (N_("%(number)s associations with the same addresses and ports"),),
+        N_(
+            "Two networks use the same addresses, or the mirror gives both sides of a router. "
+            "Totals of these hosts are those of both; Zeek needs its VLAN-aware connection key "
+            "(policy/frameworks/conn_key/vlan_fivetuple) to tell them apart."
+        ),
+    ),
     "traffic-above": Text(
         N_("Imaging traffic was far above what was forecast"),
         _UNUSUAL,
