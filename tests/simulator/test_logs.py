@@ -232,6 +232,65 @@ def test_truth_is_no_data_in_the_outage_and_equals_the_logs_elsewhere(
     assert lunch < 0.8 * np.nanmean(count[(day < 5) & (clock == 10)])
 
 
+def gigabytes(folder: Path, condition: str) -> float:
+    """Sum of IP bytes of the connections for which an awk condition holds."""
+    program = f'!/^#/ && {condition} {{i+=$18+$20}} END {{printf "%.3f", i/1e9}}'
+    return float(awk(program, folder, "conn.*")[0])
+
+
+def test_imaging_is_about_half_of_the_traffic(written: Written) -> None:
+    imaging, all_of_it = (gigabytes(written.out_dir, c) for c in ('$8=="dicom"', "1"))
+    assert 0.3 < (all_of_it - imaging) / all_of_it < 0.6
+    backup = gigabytes(written.out_dir, '$3=="10.21.0.12"')
+    assert backup > 200 * WEEKS
+    at_night = '$3=="10.21.0.12" && strftime("%H", $1 - 10800, 1) ~ /^(22|23|00|01)$/'
+    assert gigabytes(written.out_dir, at_night) == backup
+    assert 80 * WEEKS < gigabytes(written.out_dir, '$3=="10.60.0.1"') < 300 * WEEKS  # guests
+    assert 30 * WEEKS < gigabytes(written.out_dir, "$6==3478") < 150 * WEEKS  # meetings
+
+
+def test_the_months_updates_come_after_the_second_tuesday(written: Written) -> None:
+    days = awk('!/^#/ && $6==8530 {print strftime("%F", $1 - 10800, 1)}', written.out_dir, "conn.*")
+    assert Counter(days) == {"2026-03-11": 60}
+    assert 30 < gigabytes(written.out_dir, "$6==8530") < 80
+
+
+def test_the_file_server_moves_in_one_night(written: Written) -> None:
+    story = written.story
+    sums = awk(
+        '!/^#/ && $5=="10.21.0.15" {n++; p+=$10+$11} END {printf "%d %.0f", n, p}',
+        written.out_dir, "conn.*",
+    )  # fmt: skip
+    assert sums == ["10", str(story.migration_bytes)]
+    assert story.migration_bytes == 450_000_000_000
+
+
+def test_an_archive_out_of_service_gets_afterwards_what_waited(
+    written: Written, dicom: list[dict[str, str]]
+) -> None:
+    story = written.story
+    begin, end = story.stopped_start.timestamp(), story.stopped_end.timestamp()
+    stored = [
+        float(r["ts"]) for r in dicom if r["id.resp_h"] == "10.20.0.11" and r["store_rq"] != "0"
+    ]
+    assert not [t for t in stored if begin <= t < end]
+    queue = [t for t in stored if end <= t < end + 2400]
+    assert len(queue) > 2 * len([t for t in stored if begin - 2400 <= t < begin])
+
+
+def test_months_end_and_holidays() -> None:
+    what = span(hospital(3), weeks=5, start=None)  # Good Friday is 3 April, and no Sunday
+    *_, week = weeks_of(what)
+    rows, accounts = week.connections, what.hospital.index("accounts1")
+    sent = rows[rows["resp"] == accounts]
+    local = [(datetime.fromtimestamp(s / 1e6, what.zone)).date().isoformat() for s in sent["start"]]
+    assert local == ["2026-03-30", "2026-03-31"]
+    assert 20e9 < sent["orig_bytes"].sum() < 60e9
+    day = (week.associations["start"] - week.start_us) // (24 * 3_600_000_000)
+    moved = np.bincount(day, week.associations["data_orig"], minlength=7)
+    assert moved[4] < 0.5 * moved[[1, 2, 3]].mean()  # the Friday
+
+
 def test_pacs_and_modalities_have_their_share(series: dict[str, HourlySeries]) -> None:
     assert {"PACS1 in", "PACS1 out", "PACS2 in", "PACS2 out"} <= set(series)
     sent = {name: np.nansum(series[name].values) for name in ("CT", "MR", "CR", "US", "MG")}

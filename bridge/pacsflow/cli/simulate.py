@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ZONE = "America/Sao_Paulo"
+HOLIDAYS = "BR"
 
 
 class LogFormat(StrEnum):
@@ -70,9 +71,10 @@ def demo(
 ) -> None:
     """Simulate a hospital, write its hourly rotated Zeek logs, and report on its last week.
 
-    CT, MR, CR, US, mammography, two PACS, a worklist, workstations and other traffic; working
-    hours, weekends, a nightly prefetch, one sensor outage, one new device and one anomaly. The
-    same seed gives the same logs, and the report says that they are simulated.
+    CT, MR, CR, US, mammography, two PACS, a worklist and workstations; office, web, video, backup
+    and updates; working hours, weekends, holidays, a nightly prefetch, month's end, a migration, an
+    archive out of service, one sensor outage, one new device and one anomaly. The same seed gives
+    the same logs, and the report says that they are simulated.
 
     Example: `pacsflow demo /tmp/demo --weeks 8`
     """
@@ -105,4 +107,5 @@ def demo(
             inventory=logs / "inventory.tsv",
             out=out or folder / "report.html",
             site_tz=ZONE,
+            holidays=HOLIDAYS,
         )

@@ -211,6 +211,12 @@ def _add_servers(devices: list[Device]) -> None:
             ("web3", "198.51.100.23", "outside"),
             ("updates", "198.51.100.61", "outside"),
             ("stranger", "203.0.113.199", "outside"),
+            ("backup1", "10.21.0.12", "datacentre"),
+            ("updates1", "10.21.0.13", "datacentre"),
+            ("accounts1", "10.21.0.14", "datacentre"),
+            ("files2", "10.21.0.15", "datacentre"),
+            ("guests", "10.60.0.1", "guests"),
+            ("meetings", "198.51.100.90", "outside"),
         )
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from datetime import date
     from zoneinfo import ZoneInfo
 
     from numpy.typing import NDArray
@@ -31,6 +33,11 @@ _DAY = {
         1.5, 0.8, 0.5, 0.4, 0.3, 0.2,
     ),
     "always": (1,) * 24,
+    # patients and their guests: from breakfast on, most in the evening
+    "leisure": (
+        1.0, 0.5, 0.3, 0.2, 0.2, 0.4, 1.2, 2.4, 3.0, 3.4, 3.6, 3.6, 3.4, 3.8, 4.2, 4.4, 4.4, 4.6,
+        5.4, 6.4, 6.8, 6.2, 4.4, 2.2,
+    ),
     # prior studies are brought to the reading stations before the morning
     "night": (0, 0, 3, 4, 2.5, *(0,) * 19),
 }  # fmt: skip
@@ -39,16 +46,39 @@ _WEEK = {
     "emergency": (1.02, 0.97, 0.96, 0.97, 1.05, 1.08, 0.98),
     "office": (1.05, 1.02, 1.0, 1.0, 0.93, 0.16, 0.09),
     "always": (1.0,) * 7,
+    "leisure": (1.0, 1.0, 1.0, 1.0, 1.0, 1.1, 1.15),
     "night": (1.05, 1.0, 1.0, 1.0, 0.95, 0.12, 0.1),
 }
 DAILY_NOISE = 0.06
 """Standard deviation of the logarithm of a day's activity."""
 
 
-def local_hours(start: datetime, hours: int, zone: ZoneInfo) -> NDArray[np.int64]:
-    """Return (hour of the day, day of the week) of each UTC hour, local time, shape (hours, 2)."""
+COUNTRIES = {"America/Sao_Paulo": "BR"}
+"""Countries whose public holidays a simulated hospital keeps, by its zone."""
+_SUNDAY = 6
+
+
+def local_hours(
+    start: datetime, hours: int, zone: ZoneInfo, *, holidays: bool = False
+) -> NDArray[np.int64]:
+    """Return (hour of the day, day of the week) of each UTC hour, local time, shape (hours, 2).
+
+    With `holidays` a public holiday of the zone's country (`COUNTRIES`) is a Sunday.
+    """
     local = [(start + timedelta(hours=h)).astimezone(zone) for h in range(hours)]
-    return np.array([(moment.hour, moment.weekday()) for moment in local], dtype=np.int64)
+    free = set()
+    if holidays and zone.key in COUNTRIES:
+        free = {day for year in {m.year for m in local} for day in _free(zone.key, year)}
+    return np.array(
+        [(m.hour, _SUNDAY if m.date() in free else m.weekday()) for m in local], dtype=np.int64
+    )
+
+
+@cache
+def _free(zone: str, year: int) -> frozenset[date]:
+    import holidays  # noqa: PLC0415  half a second
+
+    return frozenset(holidays.country_holidays(COUNTRIES[zone], years=year))
 
 
 def shape(name: str, local: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,7 +13,15 @@ from pacsflow.simulator.equipment import ZONE
 from pacsflow.simulator.imaging import imaging
 from pacsflow.simulator.office import everything_else
 from pacsflow.simulator.rhythm import HOUR_US, local_hours
-from pacsflow.simulator.story import Story, extraordinary, microseconds, mishaps, story
+from pacsflow.simulator.servers import servers
+from pacsflow.simulator.story import (
+    Story,
+    extraordinary,
+    microseconds,
+    mishaps,
+    put_off,
+    story,
+)
 from pacsflow.simulator.tables import (
     ASSOCIATION,
     CONNECTION,
@@ -108,12 +116,15 @@ def weeks_of(what: Span) -> Iterator[SimulatedWeek]:
     for number in range(what.weeks):
         start = what.start + timedelta(weeks=number)
         start_us = microseconds(start)
-        local = local_hours(start, HOURS_A_WEEK, what.zone)
+        local = local_hours(start, HOURS_A_WEEK, what.zone, holidays=True)
         rng = np.random.default_rng([hospital.seed, number])
         tables = [imaging(rng, hospital, local, start_us), mishaps(rng, hospital, local, start_us)]
         if number == what.weeks - 1:
             tables.append(extraordinary(rng, hospital, what.story, local, start_us))
         associations = concatenate(tables, ASSOCIATION)
+        put_off(
+            np.random.default_rng([hospital.seed, number, 9]), hospital, what.story, associations
+        )
         dial(rng, hospital, associations)
         associations = _blind(associations, what.story)
         carried = connections_of(rng, associations)
@@ -121,8 +132,10 @@ def weeks_of(what: Span) -> Iterator[SimulatedWeek]:
         seen = ~associations["midstream"] | (associations["store_rq"] > 0)
         carried["service"][~seen] = SERVICES.index("-")
         associations = associations[seen]
-        other = _blind(everything_else(rng, hospital, local, start_us), what.story)
-        connections = concatenate([open_connections, carried, other], CONNECTION)
+        large = servers(hospital, what.story, start, local, what.zone)
+        others = concatenate([everything_else(rng, hospital, local, start_us), large], CONNECTION)
+        others = _blind(others, what.story)
+        connections = concatenate([open_connections, carried, others], CONNECTION)
         associations = concatenate([open_associations, associations], ASSOCIATION)
         limit = start_us + HOURS_A_WEEK * HOUR_US
         connections, open_connections = _split(connections, limit)

@@ -1,4 +1,4 @@
-"""What is out of the ordinary in a simulated span: an outage, a newcomer, a night of copying."""
+"""What is out of the ordinary in a simulated span: outages, a migration, a newcomer, a copy."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Story:
     ----------
     outage_start, outage_end
         The sensor writes no file at all for these hours; both on the hour.
+    stopped, stopped_start, stopped_end
+        Name of the archive that is out of service meanwhile: what it would have been sent waits.
+    migration_start, migration_end, migration_bytes
+        When the file server's files move to its successor, and how many payload bytes they are.
     newcomer, newcomer_since
         Name of a device in no inventory, and when it first sends images.
     bulk_host, bulk_start, bulk_end, bulk_bytes
@@ -37,6 +41,12 @@ class Story:
 
     outage_start: datetime
     outage_end: datetime
+    stopped: str
+    stopped_start: datetime
+    stopped_end: datetime
+    migration_start: datetime
+    migration_end: datetime
+    migration_bytes: int
     newcomer: str
     newcomer_since: datetime
     bulk_host: str
@@ -50,14 +60,19 @@ _BULK_IMAGES = 17_500
 _BULK_REQUESTS = 60
 _BULK_IMAGE_BYTES = 526_000
 _BULK_STEP = timedelta(minutes=13)
+_STOPPED = timedelta(hours=3)
+_MIGRATION_HOURS, _MIGRATION_BYTES = 10, 45_000_000_000
+_QUEUE = 40 * 60 * SECOND
+"""What waited for an archive is sent within so long (microseconds)."""
 
 
 def story(hospital: Hospital, weeks: int, start: datetime, zone: ZoneInfo) -> Story:
     """Return what happens in `weeks` weeks from `start` (UTC).
 
-    The outage is a Tuesday to Thursday afternoon in the middle of the span, and not in the last
-    week where there is more than one; newcomer (Wednesday) and bulk retrieval (the night to
-    Friday) are in the last week.
+    The sensor's outage is a Tuesday to Thursday afternoon in the middle of the span, and not in the
+    last week where there is more than one; in the same week the second PACS is out of service on
+    Monday, and the file server moves in the night to Sunday. Newcomer (Wednesday) and bulk
+    retrieval (the night to Friday) are in the last week.
     """
     rng = np.random.default_rng([hospital.seed, 77])
     outage_day = int(rng.integers(1, 4))
@@ -70,11 +85,18 @@ def story(hospital: Hospital, weeks: int, start: datetime, zone: ZoneInfo) -> St
         return local.astimezone(UTC)
 
     outage = at((weeks - 1) // 2, outage_day, 13)
+    stopped, moved = at((weeks - 1) // 2, 0, 9, 30), at((weeks - 1) // 2, 5, 20)
     bulk = at(weeks - 1, 4, 1, 4)
     viewers = [i for i in hospital.of("workstation") if not hospital.devices[i].port]
     return Story(
         outage_start=outage,
         outage_end=outage + timedelta(hours=5 + int(rng.integers(0, 3))),
+        stopped="pacs2",
+        stopped_start=stopped,
+        stopped_end=stopped + _STOPPED,
+        migration_start=moved,
+        migration_end=moved + timedelta(hours=_MIGRATION_HOURS),
+        migration_bytes=_MIGRATION_HOURS * int(_MIGRATION_BYTES * hospital.scale),
         newcomer=hospital.devices[hospital.newcomer].name,
         newcomer_since=at(weeks - 1, 2, 8),
         bulk_host=hospital.devices[viewers[int(rng.integers(len(viewers)))]].name,
@@ -121,6 +143,15 @@ def extraordinary(
         ],
         ASSOCIATION,
     )
+
+
+def put_off(rng: np.random.Generator, hospital: Hospital, told: Story, table: Rows) -> None:
+    """Let what an archive out of service would have been sent wait for its return, in place."""
+    begin, end = microseconds(told.stopped_start), microseconds(told.stopped_end)
+    waits = table["resp"] == hospital.index(told.stopped)
+    waits &= (table["start"] >= begin) & (table["start"] < end)
+    waits &= table["store_rq"] > 0
+    table["start"][waits] = end + rng.integers(0, _QUEUE, int(waits.sum()))
 
 
 def _bulk(rng: np.random.Generator, hospital: Hospital, told: Story) -> Rows:
