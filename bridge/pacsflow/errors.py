@@ -56,3 +56,7 @@ class ToolError(PacsflowError):
 
 class LedgerError(PacsflowError):
     """A ledger folder that is not one, is locked, or was written by a newer version."""
+
+
+class NoRoomError(LedgerError):
+    """The disk of a ledger is full; it is as it was before."""

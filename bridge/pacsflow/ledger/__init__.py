@@ -106,7 +106,7 @@ class Ledger:
         """
         from pacsflow.ledger.adding import Adding  # noqa: PLC0415 - asking a ledger takes none of it
 
-        with self.store.writing():
+        with self.store.writing(), self.store.room():
             self.store.recover()
             adding = Adding(self.store, simulated)
             named = sensor if callable(sensor) else lambda _path: sensor
@@ -137,12 +137,8 @@ class Ledger:
         staging = self.folder / STAGING / "compact"
         with engine() as duck:
             for heap in todo:
-                try:
+                with self.store.room():
                     made = compact(duck, self.folder, staging, heap)
-                except OSError as error:
-                    from pacsflow.ledger.store import no_room  # noqa: PLC0415 - seldom
-
-                    raise no_room(self.folder, error) from None
                 files = [made] if made else []
                 dropped = [kept.name for kept in heap.files]
                 self.store.commit(Change(files=files, dropped=dropped), [staging])

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pacsflow.errors import LedgerError
+from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import format_1
 from pacsflow.ledger.records import Change, Entry, Kept, checked
 
@@ -81,7 +81,8 @@ class Journal:
                 )
             if writable and self.version in {0, VERSION}:
                 database.executescript(_TABLES)
-                database.execute(f"PRAGMA user_version = {VERSION}")
+                if self.version != VERSION:  # nothing is written where nothing changes
+                    database.execute(f"PRAGMA user_version = {VERSION}")
                 self.version = VERSION
 
     @contextmanager
@@ -102,7 +103,8 @@ class Journal:
             with database:
                 yield database
         except sqlite3.OperationalError as error:
-            raise LedgerError(f"{self.path}: {_operational(error)}") from None
+            kind = NoRoomError if "full" in str(error) else LedgerError
+            raise kind(f"{self.path}: {_operational(error)}") from None
         except (sqlite3.Error, ValueError, TypeError) as error:
             told = str(error).splitlines()[0][:200]
             raise LedgerError(f"{self.path}: not a ledger's journal ({told})") from None

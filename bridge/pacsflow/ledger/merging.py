@@ -23,7 +23,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change
 from pacsflow.ledger.schemas import LASTING
-from pacsflow.ledger.store import STAGING, is_there, no_room
+from pacsflow.ledger.store import STAGING, is_there
 from pacsflow.ledger.twins import NETTED, counted_before, find_twins, paths, taken_back
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ def merge(ledger: Ledger, other: Ledger) -> Merged:
     with ledger.store.writing(), other.store.reading():
         ledger.store.recover()
         try:
-            return _Merging(ledger, other, staging).run()
-        except OSError as error:
-            raise no_room(ledger.folder, error) from None
+            with ledger.store.room():
+                return _Merging(ledger, other, staging).run()
         except (duckdb.Error, pa.ArrowException) as error:
             told = str(error).splitlines()[0][:200]
             hint = f"pacsflow ledger verify {other.folder} says which file"

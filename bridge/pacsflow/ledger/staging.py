@@ -133,8 +133,8 @@ def stage(tasks: list[Task], folder: Path, known: Known, *, threads: int | None 
     lessons = [_Lesson() for _ in tasks]
     while True:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
         try:
+            folder.mkdir(parents=True)
             return _stage(tasks, folder, known, lessons, threads)
         except _SpoiledError:
             continue

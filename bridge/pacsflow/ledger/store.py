@@ -11,12 +11,12 @@ import errno
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import LedgerError
-from pacsflow.ledger.disk import sync_folder
+from pacsflow.errors import LedgerError, NoRoomError
+from pacsflow.ledger.disk import sha256_of, sync_folder
 from pacsflow.ledger.journal import Journal
 from pacsflow.ledger.locking import lock
 from pacsflow.ledger.tables import TABLES
@@ -44,6 +44,9 @@ def make(folder: Path) -> None:
         folder.chmod(MODE)
         (folder / READERS).touch()
         (folder / MARKER).write_text("2\n", encoding="ascii")
+        sha256_of(folder / MARKER, sync=True)
+        for place in (folder, folder.parent):
+            sync_folder(place)
     except OSError as error:
         raise LedgerError(f"{folder}: cannot be made: {error.strerror}") from None
 
@@ -124,7 +127,9 @@ class Store:
         if self.writable:
             with self.writing(wait=False) as held:
                 if held:
-                    self.recover()
+                    # Who only reads needs no room; who writes is told by what they do then.
+                    with suppress(NoRoomError):
+                        self.recover()
 
     @contextmanager
     def writing(self, *, wait: bool = True) -> Iterator[bool]:
@@ -160,33 +165,46 @@ class Store:
         """Delete what a change that was not finished left behind; call it holding the ledger."""
         self.journal.migrate()
         begun, _ = self.journal.leftovers()
-        named = {kept.name for kept in self.journal.files()} if begun else set()
-        for name in begun:
-            if name not in named:
-                self._delete(name)
-        self.journal.cleared(begun)
+        if begun:
+            named = {kept.name for kept in self.journal.files()}
+            try:
+                self._delete(name for name in begun if name not in named)
+            except OSError as error:
+                raise no_room(self.folder, error) from None
+            self.journal.cleared(begun)
         self.sweep()
         shutil.rmtree(self.folder / STAGING, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete files that are no longer named, unless somebody may be reading them."""
+        """Delete files that are no longer named, unless somebody may be reading them.
+
+        Where there is no room to write down that they are gone, who writes next does it.
+        """
         _, garbage = self.journal.leftovers()
-        if not garbage:
-            return
+        with suppress(OSError, NoRoomError):
+            if garbage:
+                self._sweep(garbage)
+
+    def _sweep(self, garbage: list[str]) -> None:
         (self.folder / READERS).touch()
         with lock(self.folder / READERS, wait=False) as alone:
             if not alone:
                 return
-            for name in garbage:
-                self._delete(name)
+            self._delete(garbage)
         self.journal.cleared(garbage)
 
-    def _delete(self, name: str) -> None:
-        path = self.folder / name
-        if path.parent.resolve().is_relative_to(self.folder.resolve()):
-            path.unlink(missing_ok=True)
-            if path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+    def _delete(self, names: Iterable[str]) -> None:
+        """Delete files, so that none of them is back after a power cut."""
+        folders = set()
+        for name in names:
+            path = self.folder / name
+            if path.parent.resolve().is_relative_to(self.folder.resolve()):
+                path.unlink(missing_ok=True)
+                folders |= {path.parent, path.parent.parent}
+                if path.parent.is_dir() and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
+        for folder in sorted(folders):
+            sync_folder(folder)
 
     def commit(self, change: Change, staging: Iterable[Path]) -> None:
         """Make a change part of the ledger; its files lie below one of the staging folders."""
@@ -211,6 +229,15 @@ class Store:
             raise no_room(self.folder, error) from None
         self.sweep()
 
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Say in one line where there is no room, or no right, to write in the ledger's folder."""
+        try:
+            yield
+        except OSError as error:
+            shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+            raise no_room(self.folder, error) from None
+
     def _place(self, name: str) -> Path:
         """Return where a file of the ledger lies; its folder is made."""
         target = self.folder / name
@@ -222,9 +249,7 @@ class Store:
     def _undo(self, names: list[str]) -> None:
         try:
             named = {kept.name for kept in self.journal.files()}
-            for name in names:
-                if name not in named:
-                    self._delete(name)
+            self._delete(name for name in names if name not in named)
             self.journal.cleared(names)
         except (OSError, LedgerError):
             return  # who writes next does it
@@ -233,6 +258,6 @@ class Store:
 def no_room(folder: Path, error: OSError) -> LedgerError:
     """Return what to say where files cannot be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return LedgerError(f"{folder}: the disk is full; the ledger is as it was before")
+        return NoRoomError(f"{folder}: the disk is full; the ledger is as it was before")
     told = error.strerror or str(error)
     return LedgerError(f"{folder}: cannot be written: {told}; the ledger is as it was before")

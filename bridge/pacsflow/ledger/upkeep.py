@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pacsflow.errors import LedgerError
 from pacsflow.ledger.compaction import Heap, compact
-from pacsflow.ledger.disk import sha256_of
+from pacsflow.ledger.disk import sha256_of, sync_folder
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import Change
 from pacsflow.ledger.store import JOURNAL, STAGING, is_there, lying, make
@@ -90,7 +91,7 @@ def prune(ledger: Ledger, before: date) -> int:
     with ledger.store.writing():
         ledger.store.recover()
         change, staging = Change(), ledger.folder / STAGING / "prune"
-        with engine() as duck:
+        with ledger.store.room(), engine() as duck:
             for kept in ledger.journal.files():
                 if kept.period[: len(str(before))] >= str(before)[: len(kept.period)] and not (
                     kept.period == str(before)[:7] and before.day > 1
@@ -122,13 +123,20 @@ def export(ledger: Ledger, target: Path) -> int:
                 place = part / kept.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ledger.folder / kept.name, place)
-            source = sqlite3.connect(ledger.folder / JOURNAL)
-            copy = sqlite3.connect(part / JOURNAL)
-            source.backup(copy)
-            copy.close()
-            source.close()
+                sha256_of(place, sync=True)
+            _copy_journal(ledger.folder / JOURNAL, part / JOURNAL)
+        for place in [part, *(path for path in part.rglob("*") if path.is_dir())]:
+            sync_folder(place)
         part.replace(target)
-    except OSError as error:
+        sync_folder(target.parent)
+    except (OSError, sqlite3.Error) as error:
         shutil.rmtree(part, ignore_errors=True)
-        raise LedgerError(f"{target}: cannot be written: {error.strerror}") from None
+        told = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise LedgerError(f"{target}: cannot be written: {told}; nothing of it was kept") from None
     return len(files)
+
+
+def _copy_journal(path: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as into:
+        source.backup(into)
+    sha256_of(copy, sync=True)
