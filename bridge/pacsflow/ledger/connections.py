@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-PIECE = 1 << 19
+PIECE = 1 << 17
 """Rows that are summed together."""
 DAY_US = 86_400_000_000
 RANGES = 64

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-MUCH = 1 << 20
+MUCH = 1 << 19
 """Sums that may wait."""
 MANY_NAMES = 1 << 20
 """So many names are known at a time: after them all sums are given out, and all are forgotten."""
@@ -32,6 +32,7 @@ LATEST = 2
 """Hours before the last one seen that are not yet taken to be complete."""
 AT_ONCE = 1 << 18
 """Rows of a table that is given out."""
+COUNTED = ("communications", "packets", "bytes", "missed_bytes")
 HOUR_US = 3_600_000_000
 _WORD = np.int64(1 << 32)
 _MOST = (1 << 63) - 1
@@ -155,21 +156,22 @@ class HourSums:
 
     def _rows(self, sums: Sums) -> Iterator[pa.Table]:
         """Yield both directions, sorted, equal ones as one."""
-        hosts, services, sensors = self.hosts.ranks(), self.services.ranks(), self.sensors.ranks()
-        a, b = hosts[sums.a], hosts[sums.b]
-        service, sensor = services[sums.service], sensors[sums.sensor]
+        ranks = [n.ranks() for n in (self.hosts, self.services, self.sensors)]
+        a, b = ranks[0][sums.a], ranks[0][sums.b]
+        service, sensor = ranks[1][sums.service], ranks[2][sums.sensor]
         key = packed(
             (
                 (np.concatenate([sums.hour, sums.hour]), 0),
-                (np.concatenate([a, b]), len(hosts)),
-                (np.concatenate([b, a]), len(hosts)),
-                (np.concatenate([service, service]), len(services)),
-                (np.concatenate([sensor, sensor]), len(sensors)),
+                (np.concatenate([a, b]), len(ranks[0])),
+                (np.concatenate([b, a]), len(ranks[0])),
+                (np.concatenate([service, service]), len(ranks[1])),
+                (np.concatenate([sensor, sensor]), len(ranks[2])),
             )
         )
         order = np.argsort(key, kind="stable")
         key = key[order]
         starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        del key
         nothing = np.zeros_like(sums.missed)
         added = [
             added_up(np.concatenate(pair)[order], starts)
@@ -177,41 +179,47 @@ class HourSums:
                 (sums.communications, nothing), sums.packets, sums.bytes, (sums.missed, nothing),
             )
         ]  # fmt: skip
-        counted = (added[0] != 0) | (added[1] != 0) | (added[2] != 0)
-        chosen = order[starts[counted]]
-        forth = chosen < len(sums)
-        row = np.where(forth, chosen, chosen - len(sums))
-        columns = {
-            "hour": pa.array(sums.hour[row] * HOUR_US, HOUR),
-            "source": _named(np.where(forth, a[row], b[row]), self.hosts),
-            "destination": _named(np.where(forth, b[row], a[row]), self.hosts),
-            "service": _named(service[row], self.services),
-            "sensor": _named(sensor[row], self.sensors),
-        }
-        for name, values in zip(
-            ("communications", "packets", "bytes", "missed_bytes"), added, strict=True
-        ):
-            columns[name] = pa.array(values[counted])
-        yield from _tables(columns, len(row))
+        counted = np.flatnonzero((added[0] != 0) | (added[1] != 0) | (added[2] != 0))
+        places = order[starts]
+        del order, starts
+        hosts, services, sensors = (n.sorted() for n in (self.hosts, self.services, self.sensors))
+        for begin in range(0, len(counted), AT_ONCE):
+            some = counted[begin : begin + AT_ONCE]
+            forth = places[some] < len(sums)
+            row = np.where(forth, places[some], places[some] - len(sums))
+            yield _table(
+                sums.hour[row],
+                {
+                    "source": _named(np.where(forth, a[row], b[row]), hosts),
+                    "destination": _named(np.where(forth, b[row], a[row]), hosts),
+                    "service": _named(service[row], services),
+                    "sensor": _named(sensor[row], sensors),
+                },
+                [values[some] for values in added],
+            )
 
 
-def _named(ranks: Codes, names: Names) -> pa.Array:
-    words = names.sorted()
+def _named(ranks: Codes, words: pa.Array) -> pa.Array:
     if words.null_count:  # null is the first of all: its rows have no number
         ranks, words = ranks - np.int32(1), words[1:]
         return pa.DictionaryArray.from_arrays(pa.array(ranks, mask=ranks < 0), words)
     return pa.DictionaryArray.from_arrays(pa.array(ranks), words)
 
 
-def _tables(columns: dict[str, pa.Array], count: int) -> Iterator[pa.Table]:
-    """Yield the rows with the columns that are one and the same in all of them."""
-    for begin in range(0, count, AT_ONCE):
-        size = min(AT_ONCE, count - begin)
-        part = {name: column.slice(begin, size) for name, column in columns.items()}
-        part["origin"], part["file"] = repeated("zeek", size), repeated(None, size)
-        part["samples"] = pa.array(np.zeros(size, np.int64))
-        part["weight_squares"] = pa.array(np.zeros(size))
-        yield pa.table([part[name] for name in WRITTEN["traffic"].names], WRITTEN["traffic"])
+def _table(hours: Ints, names: dict[str, pa.Array], added: Sequence[Ints]) -> pa.Table:
+    """Return rows with the columns that are one and the same in all of them."""
+    size = len(hours)
+    columns = names | {
+        "hour": pa.array(hours * HOUR_US, HOUR),
+        "origin": repeated("zeek", size),
+        "samples": pa.array(np.zeros(size, np.int64)),
+        "weight_squares": pa.array(np.zeros(size)),
+        "file": repeated(None, size),
+    }
+    for name, values in zip(COUNTED, added, strict=True):
+        columns[name] = pa.array(values)
+    schema = WRITTEN["traffic"]
+    return pa.table([columns[name] for name in schema.names], schema)
 
 
 def packed(columns: Sequence[tuple[NDArray[Any], int]]) -> Ints:

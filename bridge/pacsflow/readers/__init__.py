@@ -51,7 +51,7 @@ def _read(
     elif source.format is Format.ZEEK_JSON:
         from pacsflow.readers import zeek_json  # noqa: PLC0415 - likewise
 
-        yield from zeek_json.read(source, quality)
+        yield from zeek_json.read(source, quality, columns)
     elif source.format is Format.WIRESHARK_JSON:
         from pacsflow.readers import wireshark_json  # noqa: PLC0415 - likewise
 

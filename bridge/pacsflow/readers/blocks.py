@@ -9,6 +9,8 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import numpy as np
+
 from pacsflow.errors import InputError
 from pacsflow.readers.limits import exceeded, limits
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
 
 BLOCK = 4 << 20
+PIECE = 1 << 16
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 PACKED = {
@@ -130,6 +133,26 @@ def blocks(path: Path, quality: Quality, *, size: int = BLOCK) -> Iterator[Block
                 rest, line = _skip_line(file, size), line + 1
         if rest:
             yield Block(line, rest, complete=False)
+
+
+def pieces(block: Block) -> Iterator[Block]:
+    """Split a block in which something is odd, so that few rows are read one by one."""
+    data, start, line = block.data, 0, block.line
+    if len(data) <= 2 * PIECE:
+        yield block
+        return
+    while start < len(data):
+        end = data.find(b"\n", start + PIECE) + 1 or len(data)
+        yield Block(line, data[start:end], complete=block.complete or end < len(data))
+        line += data.count(b"\n", start, end)
+        start = end
+
+
+def has_controls(data: bytes) -> bool:
+    """Say whether ASCII text has control characters besides tabs and line ends."""
+    codes = np.frombuffer(data, dtype=np.uint8)
+    low, tabs, ends = (np.count_nonzero(found) for found in (codes < 32, codes == 9, codes == 10))
+    return bool(low != tabs + ends) or b"\x7f" in data
 
 
 def _text(path: Path, data: bytes) -> bytes:

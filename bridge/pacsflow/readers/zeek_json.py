@@ -10,21 +10,20 @@ import pyarrow as pa
 
 from pacsflow.errors import InputError
 from pacsflow.readers import json_packets
-from pacsflow.readers.blocks import blocks, head
+from pacsflow.readers.blocks import Block, blocks, head, pieces
 from pacsflow.readers.dialects import plain_row
+from pacsflow.readers.json_columns import UNSET, columns_of
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.zeek_tsv import is_wanted
 from pacsflow.readers.zeek_values import converter
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pacsflow.readers.quality import Quality
     from pacsflow.readers.sniff import Source
 
-UNSET = {"", "-", "(empty)"}
-"""What Zeek's tab-separated logs, and shippers that read them, write for nothing."""
 TOGETHER = 20_000
 """So many objects are a batch."""
 
@@ -76,15 +75,22 @@ class _Judge:
         return log
 
 
-def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch]]:
+def read(
+    source: Source, quality: Quality, columns: Collection[str] | None = None
+) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield ``(log, rows)`` in the columns of ``log_fields.ZEEK_LOGS[log]``.
 
-    Each row goes to the log that it declares; those of logs that are not used are counted.
+    Where `columns` are given, others of the source's own log may be null. Each row goes to the log
+    that it declares; those of logs that are not used are counted.
     Raises `InputError` where no line at all is a row of a log.
     """
     judge = _Judge(source)
     logs = {source.log: _Rows(source.log)}
-    for some in _batches(source, quality):
+    for some in _batches(source, quality, judge, columns):
+        if isinstance(some, pa.RecordBatch):
+            quality.rows += some.num_rows
+            yield source.log, some
+            continue
         _read_rows(some, judge, logs, quality)
         for log, rows in logs.items():
             batch = rows.batch()
@@ -95,16 +101,41 @@ def read(source: Source, quality: Quality) -> Iterator[tuple[str, pa.RecordBatch
         raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
 
 
-def _batches(source: Source, quality: Quality) -> Iterator[Iterator[tuple[int, Any]]]:
-    """Yield numbered rows, some together: lines, or the objects of an array or of printed JSON."""
+def _batches(
+    source: Source, quality: Quality, judge: _Judge, columns: Collection[str] | None
+) -> Iterator[Iterator[tuple[int, Any]] | pa.RecordBatch]:
+    """Yield numbered rows, some together: lines, or the objects of an array or of printed JSON.
+
+    Of lines that are all as Zeek writes them come their columns.
+    """
     if json_packets.are_lines(head(source.path)):
         for block in blocks(source.path, quality):
-            lines = enumerate(block.data.split(b"\n"), block.line)
-            yield ((n, raw) for n, raw in lines if raw.strip() and not raw.startswith(b"#"))
+            whole = _columns(block, source, judge, columns)
+            for piece in (block,) if whole is not None else pieces(block):
+                made = whole if piece is block else _columns(piece, source, judge, columns)
+                yield _lines(piece) if made is None else made
         return
     numbered = enumerate(json_packets.objects(source.path), 1)
     while some := list(islice(numbered, TOGETHER)):
         yield iter(some)
+
+
+def _lines(block: Block) -> Iterator[tuple[int, Any]]:
+    lines = enumerate(block.data.split(b"\n"), block.line)
+    return ((n, raw) for n, raw in lines if raw.strip() and not raw.startswith(b"#"))
+
+
+def _columns(
+    block: Block, source: Source, judge: _Judge, columns: Collection[str] | None
+) -> pa.RecordBatch | None:
+    """Return the rows of a block where all are of the source's own log, and plain."""
+    try:
+        row, declared = plain_row(_object(block.data[: block.data.find(b"\n")]))
+    except ValueError:
+        return None
+    if (not declared and not judge.pure) or judge(declared, row) != source.log:
+        return None
+    return columns_of(block, source.log, declared, columns)
 
 
 def _read_rows(

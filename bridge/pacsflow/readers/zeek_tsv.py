@@ -12,32 +12,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from pacsflow.errors import InputError
-from pacsflow.readers.arrays import strings
-from pacsflow.readers.blocks import Block, blocks
+from pacsflow.readers.blocks import Block, blocks, has_controls, pieces
+from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts
 from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.log_kinds import judged
 from pacsflow.readers.zeek_values import (
-    COUNT_MAX,
-    EARLIEST,
-    LONGEST,
-    ROUNDING,
     converter,
-    latest,
-    to_address,
     to_counts,
     to_text,
     unescape,
 )
-from pacsflow.terms.dicom_times import BUCKETS
 from pacsflow.terms.log_fields import (
     COUNTS,
-    INTERVALS,
     REQUIRED,
     TEXTS,
     TIME,
@@ -52,8 +43,6 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
     from pacsflow.readers.sniff import Source
 
-DECIMAL = pa.decimal128(18, 6)
-PIECE = 1 << 16
 ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _KEY = re.compile(
     rb"#(separator|set_separator|empty_field|unset_field|path|fields|types)(?![a-z_])"
@@ -64,7 +53,6 @@ _INDENTED = re.compile(
     rb"(?m)^[ \t]+(?=#(?:separator|set_separator|empty_field|unset_field|path|open|close|fields"
     rb"|types)(?![a-z_]))"
 )
-ADDRESSES = {"id.orig_h", "id.resp_h", "host"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +257,7 @@ def _rows(
     batch = _fast(block, header, log, columns)
     if batch is None:
         batches = []
-        for piece in _pieces(block):
+        for piece in pieces(block):
             made = _fast(piece, header, log, columns) if piece is not block else None
             batches.append(_slow(piece, header, log, quality) if made is None else made)
         batch = batches[0]
@@ -279,31 +267,11 @@ def _rows(
     return batch
 
 
-def _pieces(block: Block) -> Iterator[Block]:
-    """Split a block in which something is odd, so that few rows are read one by one."""
-    data, start, line = block.data, 0, block.line
-    if len(data) <= 2 * PIECE:
-        yield block
-        return
-    while start < len(data):
-        end = data.find(b"\n", start + PIECE) + 1 or len(data)
-        yield Block(line, data[start:end], complete=block.complete or end < len(data))
-        line += data.count(b"\n", start, end)
-        start = end
-
-
-def _has_controls(data: bytes) -> bool:
-    """Say whether ASCII text has control characters besides tabs and line ends."""
-    codes = np.frombuffer(data, dtype=np.uint8)
-    low, tabs, ends = (np.count_nonzero(found) for found in (codes < 32, codes == 9, codes == 10))
-    return bool(low != tabs + ends) or b"\x7f" in data
-
-
 def _fast(
     block: Block, header: Header, log: str, wanted: Collection[str] | None
 ) -> pa.RecordBatch | None:
     """Return the block's rows, or None where anything in it is not as it should be."""
-    if not (block.complete and block.data.isascii()) or _has_controls(block.data):
+    if not (block.complete and block.data.isascii()) or has_controls(block.data):
         return None
     schema = ZEEK_LOGS[log]
     there = [
@@ -355,62 +323,18 @@ def _csv_type(kind: pa.DataType) -> pa.DataType:
 
 def _finish(name: str, kind: pa.DataType, column: pa.Array, header: Header) -> pa.Array:
     """Bring one parsed column to its final type; ValueError where a value is out of bounds."""
-    if kind == TIME:
-        micro = _microseconds(column)
-        _within(micro, int(EARLIEST) * 1_000_000, latest() * 1_000_000 - 1)
-        return micro.cast(kind)
     if kind == TEXTS:
         lists = _unescaped(pc.split_pattern(column, header.set_separator))
         empty = pc.fill_null(pc.equal(column, header.empty), fill_value=False)
         return pc.if_else(empty, pa.scalar([], TEXTS), lists) if pc.any(empty).as_py() else lists
     if kind == COUNTS:
-        return _counts(pc.split_pattern(column, header.set_separator))
-    if name in ADDRESSES:
-        return _addresses(column)
-    if pa.types.is_string(kind):
+        return counts(pc.split_pattern(column, header.set_separator))
+    if pa.types.is_string(kind) and name not in ADDRESSES:
         nothing = pc.equal(column, header.empty)
         if pc.any(nothing).as_py():
             column = pc.if_else(pc.fill_null(nothing, False), pa.scalar(None, kind), column)
         return _unescaped(column)
-    if pa.types.is_int32(kind):
-        _within(column, 0, 65535)
-    elif pa.types.is_int64(kind):
-        _within(column, 0, COUNT_MAX)
-    elif pa.types.is_floating(kind):
-        return _finite(column, is_interval=name in INTERVALS)
-    return column
-
-
-def _finite(column: pa.Array, *, is_interval: bool) -> pa.Array:
-    if not pc.all(pc.is_finite(column)).as_py() and column.null_count < len(column):
-        raise ValueError("not finite")
-    if is_interval:
-        _within(column, -ROUNDING, LONGEST)
-        return pc.max_element_wise(column, 0.0, skip_nulls=False)
-    _within(column, 0, float("inf"))
-    return column
-
-
-def _addresses(column: pa.Array) -> pa.Array:
-    encoded = column.dictionary_encode()
-    canonical = strings([to_address(value) for value in encoded.dictionary.to_pylist()])
-    return pc.take(canonical, encoded.indices)
-
-
-def _counts(column: pa.Array) -> pa.Array:
-    """Return histograms of lists of texts."""
-    made = column.cast(COUNTS)
-    _within(made.flatten(), 0, COUNT_MAX)
-    _within(pc.list_value_length(made), 1, BUCKETS)
-    return made
-
-
-def _microseconds(column: pa.Array) -> pa.Array:
-    """Return int64 microseconds of a column of `DECIMAL` seconds: its unscaled integers."""
-    words = np.frombuffer(column.buffers()[1], dtype=np.int64)[2 * column.offset :]
-    valid = column.is_valid().buffers()[1] if column.null_count else None
-    data = pa.py_buffer(np.ascontiguousarray(words[: 2 * len(column) : 2]))
-    return pa.Array.from_buffers(pa.int64(), len(column), [valid, data])
+    return checked(name, kind, column)
 
 
 def _unescaped(column: pa.Array) -> pa.Array:
@@ -422,12 +346,6 @@ def _unescaped(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
         return pa.array([v and [unescape(t) for t in v] for v in values], column.type)
     return pa.array([v and unescape(v) for v in values], column.type)
-
-
-def _within(column: pa.Array, low: float, high: float) -> None:
-    found = pc.min_max(column).as_py()
-    if found["min"] is not None and (found["min"] < low or found["max"] > high):
-        raise ValueError("out of bounds")
 
 
 def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.RecordBatch:
