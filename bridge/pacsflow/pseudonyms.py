@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.inventory import MAC, Inventory, Item
+from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,6 +145,8 @@ class Pseudonyms:
 
     def _address(self, text: str) -> str:
         """Return the pseudonym of an IP or MAC address, or network; of anything else a name's."""
+        if text == INTERNET:
+            return text
         if MAC.match(text.lower()):
             octets = self._digest("mac", text.lower())[:6]
             first = octets[0] & 0xFC | 0x02  # locally administered, one station

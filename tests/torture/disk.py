@@ -120,7 +120,10 @@ def watched(disk: Disk) -> Iterator[Disk]:  # noqa: C901 - one small function a 
         def called(path: Any, *args: Any, **named: Any) -> Any:
             if inside(path):
                 disk.step("go" if name in {"unlink", "rmdir"} else "name")
-            return real(path, *args, **named)
+            done = real(path, *args, **named)
+            if name == "mkdir" and inside(path):
+                disk.names[Path(path).stat().st_ino] = {}  # the number may have been another's
+            return done
 
         replace(os, name, called)
 

@@ -12,6 +12,7 @@ from conftest import tsv
 from pacsflow.errors import PacsflowError
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.merging import merge
+from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import export, prune, verify
 from pacsflow.readers import find
 from torture.disk import cut, full
@@ -123,6 +124,11 @@ SCENES = {
             "prune",
             lambda folder: _ledger(folder, range(0, 100, 12)).compact() and None,
             lambda folder: prune(Ledger(folder / "ledger"), date(2026, 3, 19)),
+        ),
+        Scene(
+            "roll up",
+            lambda folder: _ledger(folder, range(0, 100, 12)) and None,
+            lambda folder: roll_up(Ledger(folder / "ledger"), date(2026, 6, 1), lambda _: False),
         ),
         Scene("migrate", _old, lambda folder: Ledger(folder / "ledger").compact()),
         Scene(

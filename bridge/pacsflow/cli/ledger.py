@@ -13,11 +13,14 @@ import typer
 from pacsflow.cli import FOUND, app
 from pacsflow.cli.console import name_unread, progress
 from pacsflow.cli.options import FormatOption
+from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pacsflow.ledger import Ledger
 
 Folder = Annotated[Path, typer.Argument(help="The ledger's folder.")]
@@ -96,13 +99,38 @@ def _sensors(book: Ledger, how: OutputFormat) -> None:
 
 
 @ledgers.command()
-def compact(ledger: Folder = Path("pacsflow-ledger")) -> None:
+def compact(
+    ledger: Folder = Path("pacsflow-ledger"),
+    roll_up: Annotated[
+        str,
+        typer.Option(help="Also make the Internet's hosts one in months so old, such as 13m."),
+    ] = "",
+) -> None:
     """Make one sorted file a table of each closed day, and of each closed month.
 
-    `ingest` and `watch` do it by themselves; this does it for what came late, too.
+    `ingest` and `watch` do it by themselves; this does it for what came late, too. With --roll-up,
+    or as it is configured, remote hosts that never carried imaging become one in old months.
     """
-    before, after = _opened(ledger).compact()
+    from pacsflow.configuration.choices import own_of
+    from pacsflow.ledger.rollup import roll_up as rolled
+
+    wanted = roll_up or settings().ledger.roll_up
+    day = _day_before(wanted, "--roll-up") if wanted else None
+    book = _opened(ledger)
+    before, after = book.compact()
     sys.stdout.write(f"{ledger}: {before:,} files before, {after:,} now\n")
+    if day:
+        was, left = rolled(book, day, own_of(settings()))
+        sys.stdout.write(f"{ledger}: {was:,} rows before {day:%Y-%m}, {left:,} now\n")
+
+
+def _day_before(period: str, option: str) -> date:
+    """Return the day (UTC) that lies a period such as 2y before now."""
+    told = re.fullmatch(r"(\d{1,5})([dwmy])", period)
+    if not told or not int(told[1]):
+        raise UsageError(f"{option} {period}: expected a number and d, w, m or y, such as 2y")
+    days = min(int(told[1]) * PERIODS[told[2]], 700_000)
+    return (datetime.now(UTC) - timedelta(days=days)).date()
 
 
 @ledgers.command()
@@ -203,11 +231,7 @@ def prune(
     """
     from pacsflow.ledger.upkeep import prune as pruned
 
-    told = re.fullmatch(r"(\d{1,5})([dwmy])", keep)
-    if not told or not int(told[1]):
-        raise UsageError(f"--keep {keep}: expected a number and d, w, m or y, such as 2y")
-    days = min(int(told[1]) * PERIODS[told[2]], 700_000)
-    before = (datetime.now(UTC) - timedelta(days=days)).date()
+    before = _day_before(keep, "--keep")
     changed = pruned(_opened(ledger), before)
     sys.stdout.write(f"{ledger}: days before {before} are gone, {changed:,} files changed\n")
 

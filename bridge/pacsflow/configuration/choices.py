@@ -11,6 +11,7 @@ from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions
 from pacsflow.report.options import Options
 from pacsflow.site import Clock, SaidBy, machine_clock
+from pacsflow.terms.networks import is_in, is_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,18 @@ def capture_of(settings: Settings) -> CaptureOptions:
         settings.site.inventory,
         date_order=known.date_order,
     )
+
+
+def own_of(settings: Settings) -> Callable[[str], bool]:
+    """Return what says whether an address is one of the site's own, or of its equipment."""
+    inventory = inventory_of(settings)
+    networks = (*settings.site.local_networks, *inventory.local)
+
+    def own(address: str) -> bool:
+        known = is_local(address) or is_in(address, networks)
+        return known or inventory.find(address, ()) is not None
+
+    return own
 
 
 def sensor_of(known: Inputs, paths: Sequence[str]) -> str | Callable[[Path], str]:

@@ -51,6 +51,9 @@ class Kept:
 
     folder: Path | None = _set(kinds.PATH, None, "The ledger.")
     keep: str = _set(kinds.PERIOD, "", "How long, such as 2y; nothing is let go without it.")
+    roll_up: str = _set(
+        kinds.PERIOD, "", "When the Internet's hosts become one, such as 13m; never without it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,17 @@ def compact(
     if where:
         rows = f"SELECT * FROM ({rows}) WHERE {' AND '.join(where)}"
     netted = _NETTED.get(table, "SELECT * FROM ({})").format(rows)
-    name = f"{table}/{heap.period}/{secrets.token_hex(12)}.parquet"
+    return written(duck, staging, f"{table}/{heap.period}/{secrets.token_hex(12)}.parquet", netted)
+
+
+def written(duck: duckdb.DuckDBPyConnection, staging: Path, name: str, rows: str) -> Kept | None:
+    """Write the rows of a query as a file of the ledger, sorted; None where there are none."""
+    table = name.split("/", 1)[0]
     path = staging / name
     path.parent.mkdir(parents=True, exist_ok=True)
     wanted = ", ".join(f'"{column}"' for column in TABLES[table].names)
     order = ", ".join(f'"{column}"' for column in order_of(table))
-    query = f"SELECT {wanted} FROM ({netted}) ORDER BY {order}"
+    query = f"SELECT {wanted} FROM ({rows}) ORDER BY {order}"
     count, marks = 0, set[str]()
     with writer(path, table) as into:
         reader = duck.sql(query).to_arrow_reader(ROWS)

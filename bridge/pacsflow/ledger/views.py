@@ -9,6 +9,7 @@ from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ONCE as TIMES_ONCE
 from pacsflow.ledger.vantages import tell
+from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,11 +66,12 @@ _BEST = f"""
         WINDOW view AS (PARTITION BY hour, source, destination, origin, sensor, place, {FAMILY})
     )
     SELECT * EXCLUDE (most, packets_seen, place) FROM ranked
-    QUALIFY dense_rank() OVER (
+    QUALIFY '{INTERNET}' IN (source, destination) OR dense_rank() OVER (
         PARTITION BY hour, source, destination, origin, {FAMILY}
         ORDER BY most DESC, packets_seen DESC, sensor NULLS FIRST, place) = 1
 """
-"""Of what several sensors, or captures at several places, saw, the rows of who saw most."""
+"""Of what several sensors, or captures at several places, saw, the rows of who saw most. Where the
+Internet is one host, that was chosen before."""
 _OF_ONE_CONNECTION = (
     "SELECT * FROM {table} QUALIFY uid IS NULL OR row_number() OVER ("
     "PARTITION BY uid, ts ORDER BY bytes DESC) = 1"

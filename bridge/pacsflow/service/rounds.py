@@ -15,11 +15,13 @@ from pacsflow.configuration.choices import (
     inventory_of,
     key_of,
     options_of,
+    own_of,
     sensor_of,
 )
 from pacsflow.configuration.kinds import days_of
 from pacsflow.errors import InputError, PacsflowError, UsageError
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import prune
 from pacsflow.report.build import build_report
 from pacsflow.service import events, mail, metrics
@@ -240,7 +242,13 @@ def _last_week(round_: Round) -> Week:
 
 
 def _compact(round_: Round) -> None:
-    Ledger(round_.folder).compact()
+    ledger = Ledger(round_.folder)
+    ledger.compact()
+    if days := days_of(round_.settings.ledger.roll_up):
+        before = (round_.now - timedelta(days=days)).date()
+        was, left = roll_up(ledger, before, own_of(round_.settings))
+        if left < was:
+            round_.say(f"{round_.folder}: {was:,} rows before {before:%Y-%m} are {left:,} now")
 
 
 def _prune(round_: Round) -> None:

@@ -19,6 +19,9 @@ LOCAL_NETWORKS = (
 )  # fmt: skip
 """``Site::private_address_space`` of Zeek 8.0, the 6to4 forms of the IPv4 networks left out."""
 
+INTERNET = "internet"
+"""What all hosts outside are called where a ledger no longer keeps single ones."""
+
 _NETWORKS = tuple(map(ipaddress.ip_network, LOCAL_NETWORKS))
 
 
