@@ -59,7 +59,8 @@ def ledger(tmp_path: Path, write: Write) -> Ledger:
 
 
 ASKED = (
-    "SELECT epoch(hour)::BIGINT, service, sum(communications)::BIGINT, sum(packets)::BIGINT, sum(bytes)::BIGINT",
+    "SELECT epoch(hour)::BIGINT, service, sum(communications)::BIGINT, sum(packets)::BIGINT,"
+    " sum(bytes)::BIGINT",
     "SELECT source, epoch(hour)::BIGINT, service, sum(communications)::BIGINT, sum(bytes)::BIGINT",
     "SELECT destination, epoch(hour)::BIGINT, service, sum(packets)::BIGINT, sum(bytes)::BIGINT",
     "SELECT source, destination, sum(bytes)::BIGINT",
