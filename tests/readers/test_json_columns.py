@@ -24,7 +24,7 @@ PLAIN: list[dict[str, Any]] = [
     {"id.orig_h": "FE80::1"}, {"tunnel_parents": ["C1", "C2"]}, {"tunnel_parents": []},
     {"local_orig": True, "local_resp": False}, {"duration": 3}, {"duration": -0.0001},
     {"_system_name": "north"}, {"sensor": "south"}, {"note": {"deep": [1, {"id": 2}]}},
-    {"orig_bytes": 2**53},
+    {"orig_bytes": 2**53}, {"uid": "CNaNInf"},
 ]  # fmt: skip
 """What Zeek writes, or could."""
 ODD: list[dict[str, Any]] = [

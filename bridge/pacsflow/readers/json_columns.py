@@ -6,6 +6,7 @@ the lines are read one by one, with all that shippers do to them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ UNSET = ("", "-", "(empty)")
 """What Zeek's tab-separated logs, and shippers that read them, write for nothing."""
 ELSEWHERE = ("id", "id_orig_h", "id_orig_p", "id_resp_h", "id_resp_p")
 """Where shippers keep addresses and ports: rows that have any of these are not Zeek's own."""
+NO_NUMBER = re.compile(rb"[:,\[] *-?(?:NaN|Inf)")
+"""What Arrow takes for a number, and JSON does not."""
 PATHS = ("_path", "_log_type")
 
 
@@ -43,7 +46,9 @@ def columns_of(
     data = block.data
     if not (block.complete and data.isascii()) or has_controls(data):
         return None
-    if any(sign in data for sign in (b"\\", b"NaN", b"Inf", b"\r", b"\t")):
+    if any(sign in data for sign in (b"\\", b"\r", b"\t")):
+        return None
+    if (b"NaN" in data or b"Inf" in data) and NO_NUMBER.search(data):
         return None
     schema = ZEEK_LOGS[log]
     names = [n for n in schema.names if wanted is None or n in wanted or n in REQUIRED[log]]
