@@ -160,19 +160,18 @@ def wireshark(capture: Path, *arguments: str) -> Iterator[tuple[Screen, str]]:
 
 
 def main(capture: Path, folder: Path) -> None:
-    """Save pictures of the main window and of the five tables."""
+    """Save pictures of the main window and of the tables, each as it opens."""
     with wireshark(capture) as (screen, window):
         screen.picture("root", folder / "wireshark-frames.png")
         for title in WINDOWS:
             table = screen.open_table(window, title)
-            screen.call("xdotool", "windowsize", table, "1250", "330")
             screen.call("xdotool", "windowmove", table, "60", "200")
             time.sleep(1.5)
             name = title.lower().replace("/", "-").replace(" ", "-")
             screen.picture(table, folder / f"wireshark-{name}.png")
             if title == "Associations":
                 # "Filter first row" sets the display filter of the main window.
-                screen.click(table, 905, 308)
+                screen.click(table, 472, 427)
                 time.sleep(2.0)
                 screen.picture("root", folder / "wireshark-filtered.png")
             screen.call("xdotool", "windowfocus", table)
