@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import subprocess
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import openpyxl
 import pytest
+from pyarrow import parquet as pq
 
+from pacsflow import __version__
+from pacsflow.cli import main
 from pacsflow.cli.explore import write_screen
 from pacsflow.errors import UsageError
-from pacsflow.export.rows import to_csv
+from pacsflow.export.rows import plain_cell, to_csv
 from pacsflow.export.workbook import write_table, write_workbook
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
@@ -62,7 +67,9 @@ def awk(logs: Path, program: str) -> list[str]:
 def test_senders_receivers_and_pairs_are_those_of_the_logs(week: tuple[Path, Path]) -> None:
     logs, path = week
     book = openpyxl.load_workbook(path)
-    assert book.sheetnames == ["senders", "receivers", "pairs", "hours", "associations"]
+    assert book.sheetnames == [
+        "senders", "receivers", "pairs", "hours", "associations", "about",
+    ]  # fmt: skip
     began = {
         line.split()[0]: int(line.split()[1])
         for line in awk(logs, "!/^#/ {n[$3]++} END {for (h in n) print h, n[h]}")
@@ -189,9 +196,59 @@ def test_an_empty_ledger_gives_headers_alone(tmp_path: Path) -> None:
         question = Asked(connection, "zeek", Hosts(Inventory(), connection))
         write_workbook(question, tmp_path / "a.xlsx")  # type: ignore[arg-type]
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    assert [sheet.max_row for sheet in book] == [1] * 5
+    assert [sheet.max_row for sheet in book if sheet.title != "about"] == [1] * 5
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         write_table(tmp_path / "no" / "a.xlsx", "a", ("a",), [["b"]])
+
+
+def test_an_export_says_what_it_is_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], week: tuple[Path, Path]
+) -> None:
+    logs, made = week
+    told = dict(openpyxl.load_workbook(made, read_only=True)["about"].iter_rows(values_only=True))
+    assert told["made by"] == f"pacsflow {__version__}"
+    assert told["time zone of times"] == "UTC"
+    hours = [r[0] for r in openpyxl.load_workbook(made)["hours"].iter_rows(2, values_only=True)]
+    assert told["first hour (UTC)"] == f"{hours[0]:%Y-%m-%dT%H:%M:%SZ}"
+    end = hours[-1] + timedelta(hours=1)
+    assert told["end of the last hour (UTC)"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    book = str(tmp_path / "book")
+    main(["ingest", str(next(logs.glob("2026-*"))), "--sensor", "north", "--ledger", book])
+    asked = ["--ledger", book, "-i", str(logs / "inventory.tsv")]
+    for ending in ("csv", "json", "parquet"):
+        main(["export", *asked, "-o", str(tmp_path / f"x.{ending}")])
+    beside = [json.loads((tmp_path / f"x.{e}-metadata.json").read_text()) for e in ("csv", "json")]
+    known = pq.read_schema(tmp_path / "x.parquet").metadata
+    kept = {key.decode(): value.decode() for key, value in known.items()}
+    for one in (*beside, kept):
+        assert one["sensors"] == "north"
+        assert one["origin"] == "zeek"
+        assert one["first hour (UTC)"].startswith("2026-")
+    capsys.readouterr()
+    main(["map", *asked, "-f", "graphml"])
+    graph = ET.fromstring(capsys.readouterr().out)
+    of = "{http://graphml.graphdrawing.org/xmlns}"
+    keys = {key.get("id"): key.get("attr.name") for key in graph.iter(f"{of}key")}
+    assert {d.get("key") for d in graph.iter(f"{of}data")} <= keys.keys()
+    assert graph.findtext(f"{of}graph/{of}data[@key='graph sensors']") == "north"
+    nodes = [{str(keys[d.get("key")]): d.text or "" for d in n} for n in graph.iter(f"{of}node")]
+    assert [n["ae_titles"] for n in nodes if n["name"] == "pacs1"] == ["PACS1"]
+    main(["map", *asked, "-f", "dot"])
+    drawn = capsys.readouterr().out
+    assert "sensors: north" in drawn
+    assert "pacs1 / PACS1 / 10." in drawn
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0, "0"), (-0.0, "0"), (469.0, "469"), (1e21, "1" + "0" * 21), (1.234, "1.2340"),
+     (-0.162, "-0.1620"), (0.161988, "0.161988"), (12.5, "12.5"), (1e-7, "0.0000001"),
+     (float("nan"), None)],
+)  # fmt: skip
+def test_no_number_of_a_csv_is_another_one_where_a_point_groups_thousands(
+    value: float, written: str | None
+) -> None:
+    assert plain_cell(value) == written

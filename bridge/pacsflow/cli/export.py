@@ -45,7 +45,8 @@ def export(
     """Write the hourly ledger rows, associations, endpoints or notices to a file.
 
     The ending of the file says how: .xlsx (a workbook with sheets and charts), .csv, .json or
-    .parquet. No cell can become a formula.
+    .parquet. No cell can become a formula. Period, time zone, origin, sensors and version stand in
+    the sheet `about`, in the metadata of Parquet, and beside a .csv or .json in NAME-metadata.json.
 
     Example: `pacsflow export logs/ -o week.xlsx`
     """
@@ -64,9 +65,16 @@ def export(
         if ending == ".xlsx":
             from pacsflow.export.workbook import write_workbook
 
-            write_workbook(question, out)
+            write_workbook(question, out, request.clock().zone if request.clock().known else "")
         else:
-            _write(_table(question, what or What.TRAFFIC), out, ending)
+            from pacsflow.export.about import about
+
+            told = about(
+                question.connection,
+                question.origin,
+                request.clock().zone if request.clock().known else "",
+            )
+            _write(_table(question, what or What.TRAFFIC), out, ending, told)
     sys.stdout.write(f"{out.resolve()}\n")
 
 
@@ -77,7 +85,8 @@ def _table(question: Question, what: What) -> pa.Table:
     return question.connection.sql(query, params=values).to_arrow_table()
 
 
-def _write(table: pa.Table, out: Path, ending: str) -> None:
+def _write(table: pa.Table, out: Path, ending: str, told: dict[str, str]) -> None:
+    """Write the table; what it is of is the metadata of Parquet, and a file beside the others."""
     from pacsflow.export.rows import to_csv, to_objects
     from pacsflow.outputs import replacing, write_text
 
@@ -85,7 +94,11 @@ def _write(table: pa.Table, out: Path, ending: str) -> None:
         from pyarrow import parquet
 
         with replacing(out) as part:
-            parquet.write_table(table, part, compression="zstd")
+            known = {**(table.schema.metadata or {}), **told}
+            parquet.write_table(table.replace_schema_metadata(known), part, compression="zstd")
         return
+    from pacsflow.export.rows import to_json
+
+    write_text(out.with_name(f"{out.name}-metadata.json"), to_json(told))
     rows = [list(row.values()) for row in table.to_pylist()]
     write_text(out, (to_objects if ending == ".json" else to_csv)(table.column_names, rows))

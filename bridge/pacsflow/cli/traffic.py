@@ -292,6 +292,7 @@ def flow_map(
     Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
     """
     from pacsflow.cli.inputs import asked, told_of_samples
+    from pacsflow.export.about import about
     from pacsflow.ledger.series import IMAGING
 
     with asked(request) as question:
@@ -305,11 +306,18 @@ def flow_map(
         parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
         sampled = question.origin == "sflow"
         told_of_samples(question)
+        told_about = about(
+            question.connection,
+            question.origin,
+            request.clock().zone if request.clock().known else "",
+        )
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:
         from pacsflow.export.graphs import to_dot, to_graphml
 
         sys.stdout.write(
-            (to_dot if how is MapFormat.DOT else to_graphml)(parties, [edge[:5] for edge in edges])
+            (to_dot if how is MapFormat.DOT else to_graphml)(
+                parties, [edge[:5] for edge in edges], told_about
+            )
         )
         return
     counted = ["samples" if sampled else "communications"]
@@ -329,7 +337,8 @@ def flow_map(
             for e in edges
         ]
         told = remarks()
-        made = {"nodes": nodes, "edges": links} | ({"remarks": told} if told else {})
+        made: dict[str, Any] = {"nodes": nodes, "edges": links, "about": told_about}
+        made |= {"remarks": told} if told else {}
         sys.stdout.write(to_json(made))
         return
     columns = ["source", "source_name", "source_role", "destination", "destination_name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 Edge = tuple[str, str, int, int, int]
 """Source, destination, communications, packets, bytes."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
+NODE_KEYS = ("label", "name", "ae_titles", "role", "basis", "evidence", "modality", "site")
 GRAPHML = "http://graphml.graphdrawing.org/xmlns"
 
 
@@ -21,13 +24,18 @@ def _quoted(text: str) -> str:
     return '"' + escape_controls(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def to_dot(parties: Mapping[str, Party], edges: Sequence[Edge]) -> str:
-    """Return a directed graph in the DOT language."""
-    lines = ["digraph pacsflow {", "  rankdir=LR;", "  node [shape=box];"]
+def to_dot(
+    parties: Mapping[str, Party], edges: Sequence[Edge], about: Mapping[str, str] = NOTHING
+) -> str:
+    """Return a directed graph in the DOT language; what it is `about` stands below it."""
+    what = "; ".join(f"{key}: {value}" for key, value in about.items())
+    lines = ["digraph pacsflow {", f"  label={_quoted(what)};", "  rankdir=LR;"]
+    lines.append("  node [shape=box];")
     for address, party in parties.items():
-        title = party.name or (party.ae_titles[0] if party.ae_titles else address)
-        label = f"{title} / {address} / {party.role}"
-        lines.append(f"  {_quoted(address)} [label={_quoted(label)}, class={_quoted(party.role)}];")
+        titles = ", ".join(title for title in party.ae_titles if title != party.name)
+        label = " / ".join(filter(None, (party.name, titles, address, _role(party))))
+        told = f"label={_quoted(label)}, class={_quoted(_role(party))}"
+        lines.append(f"  {_quoted(address)} [{told}];")
     for source, destination, communications, packets, octets in edges:
         told = f"communications={communications}, packets={packets}, bytes={octets}"
         lines.append(
@@ -37,23 +45,44 @@ def to_dot(parties: Mapping[str, Party], edges: Sequence[Edge]) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def to_graphml(parties: Mapping[str, Party], edges: Sequence[Edge]) -> str:
-    """Return a GraphML document, as Gephi, yEd and networkx read it."""
+def _role(party: Party) -> str:
+    return "" if party.role == "unknown" else party.role
+
+
+def _texts(party: Party) -> dict[str, str]:
+    return {
+        "label": party.name or ", ".join(party.ae_titles) or party.address,
+        "name": party.name,
+        "ae_titles": ", ".join(party.ae_titles),
+        "role": _role(party),
+        "basis": party.basis,
+        "evidence": party.evidence,
+        "modality": party.modality,
+        "site": party.site,
+    }
+
+
+def to_graphml(
+    parties: Mapping[str, Party], edges: Sequence[Edge], about: Mapping[str, str] = NOTHING
+) -> str:
+    """Return a GraphML document, as Gephi, yEd and networkx read it; `about` is of the graph."""
     root = ET.Element("graphml", xmlns=GRAPHML)
-    node_keys = ("name", "role", "basis", "modality", "site")
     edge_keys = ("communications", "packets", "bytes")
-    for owner, names, kind in (("node", node_keys, "string"), ("edge", edge_keys, "long")):
+    keys = (("graph", about, "string"), ("node", NODE_KEYS, "string"), ("edge", edge_keys, "long"))
+    for owner, names, kind in keys:
         for name in names:
-            told = {"id": name, "for": owner, "attr.name": name, "attr.type": kind}
+            told = {"id": f"{owner} {name}", "for": owner, "attr.name": name, "attr.type": kind}
             ET.SubElement(root, "key", told)
     graph = ET.SubElement(root, "graph", id="pacsflow", edgedefault="directed")
+    for name, value in about.items():
+        ET.SubElement(graph, "data", key=f"graph {name}").text = escape_controls(value)
     for address, party in parties.items():
         node = ET.SubElement(graph, "node", id=address)
-        for name in node_keys:
-            ET.SubElement(node, "data", key=name).text = escape_controls(getattr(party, name))
+        for name, value in _texts(party).items():
+            ET.SubElement(node, "data", key=f"node {name}").text = escape_controls(value)
     for number, (source, destination, *values) in enumerate(edges):
         edge = ET.SubElement(graph, "edge", id=f"e{number}", source=source, target=destination)
-        for name, value in zip(edge_keys, values, strict=True):
-            ET.SubElement(edge, "data", key=name).text = str(value)
+        for name, number_of in zip(edge_keys, values, strict=True):
+            ET.SubElement(edge, "data", key=f"edge {name}").text = str(number_of)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"

@@ -29,8 +29,20 @@ def plain_cell(cell: Any) -> Any:  # noqa: ANN401 - a cell is of any type
     if isinstance(cell, str):
         return FORMULA.sub(r"\1\2'", escape_controls(cell))
     if isinstance(cell, float):
-        return positional(cell) if math.isfinite(cell) else None
+        return spread(cell) if math.isfinite(cell) else None
     return iso(cell)
+
+
+def spread(value: float) -> str:
+    """Return a number that no spreadsheet takes for another one, whatever its decimal sign is.
+
+    Where a point groups thousands, 1.234 would be read as 1234: 1.2340 is not. Whole ones need no
+    point at all.
+    """
+    whole, _, decimals = positional(value).partition(".")
+    if not decimals.strip("0"):
+        return "0" if whole == "-0" else whole
+    return f"{whole}.{decimals}" + ("0" if len(decimals) == 3 else "")
 
 
 def positional(value: float) -> str:

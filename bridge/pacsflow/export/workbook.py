@@ -17,6 +17,7 @@ from xlsxwriter.exceptions import XlsxWriterException
 
 from pacsflow import sampling
 from pacsflow.errors import UsageError
+from pacsflow.export.about import about
 from pacsflow.ledger.series import IMAGING
 from pacsflow.outputs import replacing
 from pacsflow.printable import escape_controls
@@ -220,7 +221,7 @@ class Rows(Protocol):
         """Who is who."""
 
 
-def write_workbook(question: Rows, path: Path) -> None:
+def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
     """Write senders, receivers, pairs, hours and associations of a ledger, with charts.
 
     Parameters
@@ -229,6 +230,8 @@ def write_workbook(question: Rows, path: Path) -> None:
         A connection to a ledger's tables, the origin whose rows count, and who is who.
     path
         The ``.xlsx`` file.
+    zone
+        The site's, where it is known; times are UTC.
 
     Raises
     ------
@@ -253,6 +256,8 @@ def write_workbook(question: Rows, path: Path) -> None:
         lines = [("all", 3), ("imaging", 6)]
         book.lines(sheet, "bytes an hour (UTC)", lines, count)
         book.sheet("associations", _ASSOCIATIONS, _associations(connection))
+        told = about(connection, origin, zone)
+        book.sheet("about", [Column("what", width=28), Column("is", width=48)], told.items())
 
 
 def _columns(keys: Sequence[str], sampled: bool) -> list[Column]:
