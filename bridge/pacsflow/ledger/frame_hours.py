@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.ledger.conn_hours import SERVICE
+from pacsflow.ledger.paths import one_a_path
 from pacsflow.ledger.schemas import COVERAGE, CROSSING, TRAFFIC
 from pacsflow.terms.log_fields import DICOM, OTHER
 from pacsflow.terms.ports import DICOM_PORTS
@@ -131,8 +132,11 @@ def frame_hours(
     engine: duckdb.DuckDBPyConnection,
     rows: pa.RecordBatchReader,
     associations: Sequence[pa.RecordBatch] = (),
-) -> tuple[tuple[str, pa.Table], ...]:
-    """Return the tables that frames come to: ``traffic``, ``coverage`` and ``crossing``.
+) -> tuple[tuple[tuple[str, pa.Table], ...], str]:
+    """Return the tables that frames come to, and what is to be said of them.
+
+    They are ``traffic``, ``coverage`` and ``crossing``. What is to be said is empty unless several
+    sFlow agents sample one path.
 
     Parameters
     ----------
@@ -149,6 +153,7 @@ def frame_hours(
         engine.execute("CREATE OR REPLACE TEMP TABLE rows AS SELECT * FROM incoming")
         engine.register("called", pa.Table.from_batches(associations, DICOM))
         engine.execute(_KEPT)
+        said = one_a_path(engine)
         engine.execute(_FLOWS)
         traffic = engine.sql(_TRAFFIC).to_arrow_table().cast(TRAFFIC)
         hours = engine.sql(_COVERAGE).to_arrow_table().cast(COVERAGE)
@@ -158,4 +163,4 @@ def frame_hours(
         engine.unregister("called")
         for table in ("rows", "known", "flows"):
             engine.execute(f"DROP TABLE IF EXISTS {table}")
-    return ("traffic", traffic), ("coverage", hours), ("crossing", crossing)
+    return (("traffic", traffic), ("coverage", hours), ("crossing", crossing)), said

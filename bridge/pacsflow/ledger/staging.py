@@ -318,24 +318,28 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
     batches = _Remembering(frames())
     try:
         reader = pa.RecordBatchReader.from_batches(ZEEK_LOGS["frames"], batches)
-        hours = frame_hours(duck, reader, associations)
+        hours, said = frame_hours(duck, reader, associations)
     except Exception as error:
         if batches.error is not None:
             raise batches.error from None
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
+    if said:
+        staged.quality.note(said)
     for log, batch in aside:
         sensor = sensor_column(batch, staged.task.sensor)
         for table, part in _others(log, batch, sensor, "capture"):
             rows.add(table, _marked(table, part, mark))
     for table, made in hours:
-        named = made
-        if staged.task.sensor:
-            place = made.schema.get_field_index("sensor")
-            named = made.set_column(
-                place, "sensor", pa.array([staged.task.sensor] * len(made), pa.string())
-            )
-        rows.add(table, _marked(table, named, mark))
+        rows.add(table, _marked(table, _named(made, staged.task.sensor), mark))
+
+
+def _named(rows: pa.Table, sensor: str) -> pa.Table:
+    """Return rows with the sensor that they are of, where one is known."""
+    if not sensor:
+        return rows
+    place = rows.schema.get_field_index("sensor")
+    return rows.set_column(place, "sensor", pa.array([sensor] * len(rows), pa.string()))
 
 
 def _marked(table: str, rows: pa.Table, mark: str) -> pa.Table:

@@ -196,7 +196,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "counters-still": N_("%(still)s of %(all)s interface counters never moved."),
     "several-agents": N_(
-        "%(agents)s agents sampled: a packet that passes several of them counts at each."
+        "%(agents)s agents sampled: what several of them see of one pair of hosts counts once."
     ),
     "sflow-malformed": N_("%(number)s sFlow datagrams that are not well-formed."),
     "sflow-cut": N_("%(number)s sFlow datagrams that the capture cut short."),
