@@ -60,3 +60,12 @@ class LedgerError(PacsflowError):
 
 class NoRoomError(LedgerError):
     """The disk of a ledger is full; it is as it was before."""
+
+
+def let_interrupts_pass(error: Exception) -> None:
+    """Raise KeyboardInterrupt where an engine's error says that the program was asked to end.
+
+    DuckDB wraps what a signal raised while it worked; who catches any error asks this first.
+    """
+    if type(error).__name__ == "InterruptException":
+        raise KeyboardInterrupt from error

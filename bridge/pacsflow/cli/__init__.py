@@ -10,6 +10,7 @@ import sys
 import typer
 
 from pacsflow import __version__
+from pacsflow.cli import ended
 from pacsflow.cli.commands import COMMANDS, Commands
 from pacsflow.cli.console import USUAL, LogFormat, fail, remarks, set_form, set_level
 from pacsflow.cli.settings import use
@@ -20,6 +21,9 @@ __all__ = ["COMMANDS", "FOUND", "UNUSABLE", "USABLE", "app", "entry", "main"]
 
 USABLE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: done; findings at or above the asked severity; wrong use or unusable input."""
+
+INTERRUPTED = 130
+"""What typer makes of any signal that `ended` turns into an interruption."""
 
 SYSTEM_SAYS = {
     errno.ENOSPC: "the disk is full; make room and give the same command again",
@@ -71,20 +75,20 @@ def main(arguments: list[str] | None = None) -> int:
     use(None)
     try:
         code = app(args=arguments, standalone_mode=False)
-    except typer.Abort:
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        return ended.code()
     except typer.TyperException as error:
         _said(error)
         return UNUSABLE
     except PacsflowError as error:
         fail(str(error))
         return UNUSABLE
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USABLE
     except Exception as error:
+        if ended.was_asked():
+            return ended.code()
         if os.environ.get("PACSFLOW_DEBUG"):
             raise
         if isinstance(error, OSError) and error.errno in SYSTEM_SAYS:
@@ -97,6 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
             "(PACSFLOW_DEBUG=1 shows where; please report it)"
         )
         return UNUSABLE
+    if code == INTERRUPTED:
+        return ended.code()
     return code if isinstance(code, int) else USABLE
 
 
@@ -116,4 +122,5 @@ def entry() -> None:
     # A report is made of some hundred thousand objects that all stay; by default the collector
     # walks them again and again, a twentieth of the whole time.
     gc.set_threshold(500_000, 50, 100)
+    ended.unwind()
     sys.exit(main())

@@ -14,6 +14,7 @@ import typer
 
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.console import name_unread
+from pacsflow.cli.ended import ENDING
 from pacsflow.cli.ingest import (
     ADDED,
     FoldersOption,
@@ -138,7 +139,7 @@ def until_interrupted(round_: Callable[[], None], every: float) -> None:
     def end(_number: int, _frame: FrameType | None) -> None:
         ended.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end) for number in ENDING}
     try:
         while not ended.is_set():
             round_()

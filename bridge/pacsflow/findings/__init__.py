@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pacsflow.errors import let_interrupts_pass
 from pacsflow.findings import (
     access,
     clocks,
@@ -101,6 +102,7 @@ def _applied(rule: Callable[[Facts], list[Finding]], facts: Facts) -> list[Findi
     try:
         found = [finding for finding in rule(facts) if finding.rule not in facts.thresholds.off]
     except Exception as error:  # noqa: BLE001 - one rule that fails must not cost the page
+        let_interrupts_pass(error)
         logging.getLogger(__name__).warning("rule %s failed: %r", rule.__name__, error)
         return [
             Finding(

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.errors import LedgerError
+from pacsflow.errors import LedgerError, let_interrupts_pass
 from pacsflow.ledger.compaction import Heap, compact, leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.parquet import Writers
@@ -79,6 +79,7 @@ def merge(ledger: Ledger, other: Ledger) -> Merged:
             with ledger.store.room():
                 return _Merging(ledger, other, staging).run()
         except (duckdb.Error, pa.ArrowException) as error:
+            let_interrupts_pass(error)
             told = str(error).splitlines()[0][:200]
             hint = f"pacsflow ledger verify {other.folder} says which file"
             raise LedgerError(f"{other.folder}: cannot be merged: {told} ({hint})") from None

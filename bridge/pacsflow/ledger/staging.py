@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.errors import InputError, PacsflowError
+from pacsflow.errors import InputError, PacsflowError, let_interrupts_pass
 from pacsflow.ledger.connections import Connections, Learnt
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import Fingerprint, Held, held
@@ -322,6 +322,7 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
     except Exception as error:
         if batches.error is not None:
             raise batches.error from None
+        let_interrupts_pass(error)
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
     if said:
@@ -365,12 +366,12 @@ class _Remembering:
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self.batches = batches
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
             yield from self.batches
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             self.error = error
             raise
 

@@ -19,7 +19,7 @@ from pacsflow.configuration.choices import (
     sensor_of,
 )
 from pacsflow.configuration.kinds import days_of
-from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.errors import InputError, PacsflowError, UsageError, let_interrupts_pass
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import prune
@@ -147,6 +147,7 @@ def _done(round_: Round, job: Job) -> bool:
     except (PacsflowError, OSError) as error:
         told = str(error)
     except Exception as error:  # noqa: BLE001 - a fault in one job must not cost the others
+        let_interrupts_pass(error)
         told = f"this should not have happened: {type(error).__name__}: {error}"[:300]
     else:
         state.done[job.name] = round_.now

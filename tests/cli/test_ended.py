@@ -1,0 +1,94 @@
+"""A command that a signal ends leaves no process and no temporary file behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from conftest import CAPTURES, tsv
+from wireshark import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+
+@pytest.fixture(scope="module")
+def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A capture and a log that keep any machine busy for a while."""
+    folder = tmp_path_factory.mktemp("long")
+    frames = pieces.read(CAPTURES / "networks" / "base.pcap")
+    pieces.write(folder / "long.pcap", frames * 300)
+    rows = [{"uid": f"C{n}", "ts": f"{1772438400 + n // 9}.{n:06d}"} for n in range(150_000)]
+    (folder / "conn.log").write_text(tsv(rows))
+    return folder
+
+
+def tshark_runs(process: psutil.Process) -> bool:
+    return any("tshark" in child.name() for child in process.children(recursive=True))
+
+
+def a_second_passed(process: psutil.Process) -> bool:
+    return time.time() - process.create_time() > 1
+
+
+CASES = {
+    "endpoints": (["endpoints", "long.pcap"], tshark_runs),
+    "ingest": (["ingest", "long.pcap", "conn.log", "--ledger", "book"], tshark_runs),
+    "top": (["top", "conn.log"], a_second_passed),
+    "watch": (["watch", "long.pcap", "--ledger", "book", "--once"], tshark_runs),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("endpoints", signal.SIGTERM),
+        ("ingest", signal.SIGHUP),
+        ("top", signal.SIGINT),
+        ("top", signal.SIGTERM),
+        ("watch", signal.SIGTERM),
+    ],
+)
+def test_a_signal_leaves_nothing(
+    tshark: str, long_work: Path, tmp_path: Path, name: str, number: signal.Signals
+) -> None:
+    assert tshark
+    arguments, is_at_work = CASES[name]
+    inputs = [str(long_work / word) if (long_work / word).exists() else word for word in arguments]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o111)
+    process = psutil.Popen(
+        [sys.executable, "-m", "pacsflow", *inputs], cwd=tmp_path, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
+    wait_for(lambda: is_at_work(process))
+    started = process.children(recursive=True)
+    process.send_signal(number)
+    code = process.wait(10)
+    said = process.stderr.read().decode()
+    assert "Traceback" not in said
+    assert code == (130 if number is signal.SIGINT else 128 + number), said
+    assert list(temporary.iterdir()) == []
+    _, alive = psutil.wait_procs(started, timeout=5)
+    assert alive == []
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
