@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.readers import fuzz
 
 from pacsflow.errors import PacsflowError
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 def test_mutants_are_read_or_refused() -> None:
     assert fuzz.run(200) == []
+
+
+@pytest.mark.parametrize("seed", [6329, 7013, 7544, 9380])
+def test_blank_lines_are_no_rows_of_another_log(seed: int) -> None:
+    """Mutants that were taken amiss once."""
+    assert fuzz.run(1, seed) == []
 
 
 def test_what_is_not_changed_is_read(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ _KEY = re.compile(
     rb"#(separator|set_separator|empty_field|unset_field|path|fields|types)(?![a-z_])"
 )
 _KEYS = re.compile(rb"(?m)^" + _KEY.pattern + rb"[^\n]*\n?")
+_ROWS = re.compile(rb"(?m)^(?![ \t]*(?:#|\r?$))")
+"""Where lines begin that are neither comments nor blank."""
 _COMMENTS = re.compile(rb"(?:#[^\n]*+(?:\n|\Z))*+")
 _INDENTED = re.compile(
     rb"(?m)^[ \t]+(?=#(?:separator|set_separator|empty_field|unset_field|path|open|close|fields"
@@ -159,8 +161,7 @@ def read_logs(
         if log := known[header]:
             yield log, _rows(part, header, log, quality, columns if log == source.log else None)
         else:
-            rows = part.data.count(b"\n") + (not part.data.endswith(b"\n"))
-            quality.pass_over(header.path or "unknown", rows)
+            quality.pass_over(header.path or "unknown", len(_ROWS.findall(part.data)))
 
 
 def is_wanted(source: Source, log: str, *, twin: bool) -> bool:
