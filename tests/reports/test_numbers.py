@@ -114,6 +114,11 @@ class Writes:
         rest = whole % size // small
         return f"{self.number(whole // size)} {name}" + (f" {rest} {lesser}" if rest else "")
 
+    def elapsed(self, value: float | None) -> str:
+        if value is None or value >= 1:
+            return self.seconds(value)
+        return f"{self.number(1000 * value, 0 if value >= 0.01 else 1)} ms"
+
     def change(self, now: float, before: float | None, new: str) -> str:
         if not before:
             return new if before == 0 and now else "–"
@@ -204,6 +209,114 @@ def expected(r: dict[str, Any], write: Writes, new: str) -> dict[str, list[list[
     return made
 
 
+def more_expected(r: dict[str, Any], write: Writes) -> dict[str, list[list[str | None]]]:
+    """Return the same of the tables of speed, equipment, forecasts, inputs and hours."""
+    num, size = write.number, write.bytes
+    made: dict[str, list[list[str | None]]] = {}
+    order = {"new": 0, "silent": 1, "unseen": 2}
+    equipment = sorted(
+        r["equipment"], key=lambda e: (order.get(e["state"], 3), -(e["bytes_in"] + e["bytes_out"]))
+    )
+    made["equipment-table"] = [
+        [None] * 7 + [size(e["bytes_in"]), size(e["bytes_out"]), num(e["peers"])] for e in equipment
+    ]
+    files = sorted(
+        r["coverage"]["files"], key=lambda f: (not f["problem"], not f["unreadable_rows"])
+    )
+    made["files-table"] = [
+        [None, None, size(f["size_bytes"]), num(f["rows"]), num(f["unreadable_rows"])]
+        for f in files
+    ]
+    gaps = [(gap["start"], gap["hours"]) for gap in r["coverage"]["gaps"]]
+    gaps += [(gap["start"], gap["hours"]) for view in r["sensors"] for gap in view["silences"]]
+    made["gaps-table"] = [[None, None, num(hours)] for _, hours in sorted(gaps)]
+    made["heat-table"] = hours_of_day(r["heat_map"]["cells"], lambda v: write.amount(v, "bytes"))
+    whole = r["coverage"]["hours_expected"]
+    made["sensors-table"] = [
+        [None, f"{num(s['hours'])} / {num(whole)}", None, size(s["bytes"]), size(s["alone"]),
+         size(s["shared"]), None, None, num(s["alone_hosts"])]
+        for s in r["sensors"]
+    ]  # fmt: skip
+    made["forecast-table"] = forecast_rows(r, write)
+    made["capacity-table"] = [
+        [None, None, size(c["capacity_bytes_per_hour"]), size(c["peak_bytes_per_hour"]),
+         write.percent(100 * c["peak_bytes_per_hour"] / c["capacity_bytes_per_hour"])]
+        for c in r["capacity"] if c["capacity_bytes_per_hour"]
+    ]  # fmt: skip
+    return made | speed_rows(r, write)
+
+
+def hours_of_day(
+    cells: list[list[float | None]], said: Callable[[float], str]
+) -> list[list[str | None]]:
+    return [
+        [f"{h:02}:00", *("–" if day[h] is None else said(day[h]) for day in cells)]  # type: ignore[arg-type]
+        for h in range(24)
+    ]
+
+
+def forecast_rows(r: dict[str, Any], write: Writes) -> list[list[str | None]]:
+    curves = [r["imaging"]] if r["totals"]["imaging_bytes"]["value"] > 0 else []
+    curves += [r["traffic"], r["communications"]]
+    curves += [flow[way] for flow in r["pacs"] for way in ("curve_in", "curve_out")]
+    curves += [m["curve"] for m in r["modalities"] if m["curve"]]
+    made: list[list[str | None]] = []
+    for curve in curves:
+        if curve["forecast"] or curve["reason"]:
+            mean, unit = (curve["forecast"] or {"mean": []})["mean"], curve["observed"]["unit"]
+            ahead = [write.amount(f(mean), unit) if mean else "–" for f in (sum, max)]
+            errors = [write.number(curve[key], 2) for key in ("mase", "mase_naive168")]
+            made.append([None, None, *ahead, *errors])
+    return made
+
+
+def speed_rows(r: dict[str, Any], write: Writes) -> dict[str, list[list[str | None]]]:
+    if not (s := r["speed"]):
+        return {}
+    num, ms = write.number, write.elapsed
+    weeks = [n for n in range(4) if any(a["before"][n] is not None for a in s["answers"])]
+    rate = lambda v: "–" if v is None else num(v * 8 / 1e6, 1)  # noqa: E731
+    return {
+        "speed-table": [
+            [None, a["operation"], ms(a["median"]["value"]), ms(a["high"]["value"]),
+             *(ms(a["before"][n]) for n in weeks), ms(a["first"]), num(a["timed"])]
+            for a in s["answers"]
+        ],
+        "speed-pairs": [
+            [None, None, a["operation"], ms(a["median"]["value"]), ms(a["high"]["value"]),
+             num(a["timed"])]
+            for a in s["pairs"]
+        ],
+        "speed-senders": [
+            [None, num(m["objects"]), rate(m["rate"]), rate(m["before"])] for m in s["senders"]
+        ],
+        "speed-open": [
+            [None, num(o["most"]), num(o["before"]), num(o["hours_at_most"])]
+            for o in s["open_at_once"]
+        ],
+        "speed-heat-table": hours_of_day(s["hours"], ms),
+    }  # fmt: skip
+
+
+def days(write: Writes, curve: dict[str, Any]) -> dict[str, list[float]]:
+    """Return what was seen of each day of the site's clock."""
+    start = datetime.fromisoformat(curve["observed"]["start"])
+    sums: dict[str, list[float]] = {}
+    for hour, seen in enumerate(curve["observed"]["values"]):
+        day = f"{(start + timedelta(hours=hour)).astimezone(write.zone):%d}".lstrip("0")
+        sums.setdefault(day, []).extend([] if seen is None else [seen])
+    return sums
+
+
+def check_days(r: dict[str, Any], write: Writes, tables: dict[str, list[list[str]]]) -> None:
+    for number, flow in enumerate(r["pacs"], 1):
+        rows = [[plain(c) for c in row] for row in tables[f"p{number}-table"][1:]]
+        for cell, way in ((1, "curve_in"), (4, "curve_out")):
+            for row, (day, seen) in zip(rows, days(write, flow[way]).items(), strict=False):
+                assert day in row[0].split()
+                assert row[cell] == (write.bytes(sum(seen)) if seen else ""), (number, way, row)
+
+
 def curve_hours(write: Writes, curve: dict[str, Any]) -> list[list[str]]:
     """Return the cells of seen and week before behind a chart of a week."""
     unit = curve["observed"]["unit"]
@@ -221,12 +334,16 @@ def curve_hours(write: Writes, curve: dict[str, Any]) -> list[list[str]]:
 def check(r: dict[str, Any], page: str, tag: str) -> None:
     write, found = Writes(tag, r["zone"]), Page(page)
     alone = r["totals"]["imaging_bytes"]["value"] >= 0.95 * r["totals"]["bytes"]["value"]
-    for key, rows in expected(r, write, "new" if tag == "en" else "novo").items():
+    known = expected(r, write, "new" if tag == "en" else "novo") | more_expected(r, write)
+    for key, rows in known.items():
         if key in found.tables:
             check_table(key, rows, [[plain(c) for c in row] for row in found.tables[key][1:]])
         else:
             without = len(rows) <= key.startswith("top-")  # but for the line of totals
+            without |= key.endswith("heat-table") and not any({*row[1:]} - {"–"} for row in rows)
+            without |= key == "heat-table" and not r["totals"]["imaging_bytes"]["value"]
             assert without or (alone and key in {"top-s", "top-r"}), key
+    check_days(r, write, found.tables)
     for key in ("imaging", "traffic", "communications"):
         rows = found.tables.get(f"{key}-table", [])[1:]
         for (clock, seen, was), row in zip(curve_hours(write, r[key]), rows, strict=False):
@@ -285,6 +402,17 @@ WRONG: list[Callable[[Any], object]] = [
     lambda r: r["imaging"]["observed"]["values"].__setitem__(30, 12345.0),
     lambda r: r["coverage"].update(missed_bytes=4321),
     lambda r: r["software"][0]["parties"].append({}),
+    lambda r: r["equipment"][3].update(peers=999),
+    lambda r: r["coverage"]["files"][0].update(rows=31),
+    lambda r: r["heat_map"]["cells"][2].__setitem__(9, 77e9),
+    lambda r: r["pacs"][1]["curve_in"].update(mase=0.123),
+    lambda r: r["pacs"][1]["curve_out"]["observed"]["values"].__setitem__(40, 9e12),
+    lambda r: r["speed"]["answers"][0]["high"].update(value=0.777),
+    lambda r: r["speed"]["pairs"][0].update(timed=31),
+    lambda r: r["speed"]["senders"][0].update(rate=9e9),
+    lambda r: r["speed"]["open_at_once"][0].update(most=777),
+    lambda r: r["speed"]["hours"][1].__setitem__(3, 7.7),
+    lambda r: r["capacity"][-1].update(peak_bytes_per_hour=7e9),
 ]
 
 
