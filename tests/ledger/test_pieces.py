@@ -58,6 +58,17 @@ def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 7, 150, 323, 328, 330, 331])
+def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None:
+    """Inside the handshake, the negotiation, a data set, and behind the last PDU, too."""
+    files = [
+        pieces.write(tmp_path / f"r_{number}.pcap", frames)
+        for number, frames in enumerate((BASE[:at], BASE[at:]))
+    ]
+    ledger.add(find(files).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
 def test_pieces_that_come_in_any_order(
     ledger: Ledger, tmp_path: Path, order: tuple[int, ...]

@@ -67,7 +67,7 @@ _FLOWS = f"""
                (md5_number_lower(concat_ws(' ', proto, least(a, b), greatest(a, b),
                                            least(a_p, b_p), greatest(a_p, b_p)))
                 % 9223372036854775807)::BIGINT AS key,
-               called IS NULL AND answered IS NULL AS head,
+               called IS NULL AS head,
                NOT coalesce(closed, FALSE)
                    AND (NOT measured OR talked > 0 OR answered IS NOT NULL) AS tail, measured,
                CASE WHEN is_dicom THEN 'dicom' WHEN NOT is_other THEN said END AS service,
@@ -89,7 +89,8 @@ _CROSSING = """
     SELECT * FROM (
     SELECT begins AS ts, ends AS last, key,
            head AND (measured OR begins < low + INTERVAL 60 SECOND) AS head,
-           tail AND (measured OR ends > high - INTERVAL 60 SECOND) AS tail,
+           measured AND (tail OR ends > high - INTERVAL 5 SECOND)
+               OR tail AND ends > high - INTERVAL 60 SECOND AS tail,
            CASE WHEN turned THEN b ELSE a END AS source,
            CASE WHEN turned THEN a ELSE b END AS destination, service,
            NULL::VARCHAR AS sensor, NULL::VARCHAR AS file
