@@ -560,3 +560,23 @@ def test_endpoints_of_samples_have_intervals(
         for side in ("in", "out"):
             low, value, high = (row[f"{end}bytes_{side}"] for end in ("lower_", "", "upper_"))
             assert (low is None and not value) or 0 < low < value < high
+
+
+def test_show_asks_a_ledger_too(
+    capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "book"
+    run(capsys, "ingest", logs, "--ledger", ledger)
+    code, out, _ = run(capsys, "show", "=EVIL()", "--ledger", ledger, "-f", "json")
+    (row,) = json.loads(out)
+    assert (code, row["calling_ae"], row["result"]) == (0, "=EVIL()", "rejected")
+    code, out, _ = run(capsys, "show", row["uid"], "--ledger", ledger)
+    assert "Associations of" in out
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    code, out, _ = run(capsys, "show", "10.0.0.1", "--ledger", ledger, "--pseudonymise", key)
+    assert (code, "10.0.0.1" in out) == (0, False)
+    code, _, err = run(capsys, "show", "nobody", "--ledger", ledger)
+    assert (code, "nobody: no row of this ledger has it" in err) == (2, True)
+    code, _, err = run(capsys, "show", "nobody", "--ledger", ledger, "--dicom")
+    assert (code, "--dicom has no effect with --ledger" in err) == (2, True)

@@ -44,7 +44,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
     "series": {"--holidays": AHEAD},
     "map": {"--holidays": AHEAD},
     "show": {"--origin --sensor --host --ae --service": "WHAT is the question",
-             "--ledger": FRAMES, "--holidays": AHEAD},
+             "--holidays": AHEAD},
     "explore": {
         "--from --to --week --site-tz --origin --sensor --host --ae --service": KEYS,
         "--ledger --inventory": FRAMES, "--holidays": AHEAD, "--format": OWN,

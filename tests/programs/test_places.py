@@ -80,3 +80,19 @@ def test_no_module_of_one_system_is_imported_by_the_way() -> None:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     names = [getattr(node, "module", None) or "", *(a.name for a in node.names)]
                     assert not UNIX_ALONE & {name.split(".")[0] for name in names}, path
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "user"),
+    [
+        (LINUX, "/etc/pacsflow", "/home/ana/.config/pacsflow"),
+        (LINUX._replace(environment={"XDG_CONFIG_HOME": "/c"}), "/etc/pacsflow", "/c/pacsflow"),
+        (MAC, "/etc/pacsflow", "/Users/ana/.config/pacsflow"),
+        (WINDOWS._replace(environment={**WINDOWS.environment, "PROGRAMDATA": r"C:\ProgramData"}),
+         r"C:\ProgramData\pacsflow", r"D:\Profiles\ana\Roaming\pacsflow"),
+        (BARE, r"C:\Users\ana\AppData\Local\pacsflow",
+         r"C:\Users\ana\AppData\Roaming\pacsflow"),
+    ],
+)  # fmt: skip
+def test_configuration_of_machine_and_user(system: System, machine: str, user: str) -> None:
+    assert [*map(str, places.configuration(system))] == [machine, user]

@@ -69,6 +69,10 @@ TITLES = {
 }
 
 
+KEPT = {"tls": "TLS connections"}
+"""What a ledger's tables are called where it is not their name."""
+
+
 def _lost(source: Source, quality: Quality) -> None:
     """Say how many rows of a source could not be read."""
     warn(
@@ -170,7 +174,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
 
 
 @app.command()
-@reading((*(name for name in SOURCES if name != "ledger"), "with_info", *PERIOD))
+@reading((*SOURCES, "with_info", *PERIOD))
 def show(
     request: Request,
     what: Annotated[
@@ -180,7 +184,7 @@ def show(
     number: NumberOption = 100,
     how: FormatOption = OutputFormat.TABLE,
 ) -> None:
-    """Show the rows that concern one host, AE title or connection, from every input.
+    """Show the rows that concern one host, AE title or connection, from every input or a ledger.
 
     Captures give frames, Zeek logs give connections, associations and notices. WHAT may also be
     `association:N`, the N-th association of one capture, frame by frame.
@@ -198,6 +202,9 @@ def show(
         request.refuse(others, f"on {what}")
         show_association(Path(request.inputs[0]), int(one[1]), number, how)
         return
+    if request.ledger is not None:
+        _show_kept(request, what, number, how, dicom=dicom)
+        return
     key = request.key()
     kept = _kept(request, _canonical(what), number, dicom=dicom)
     if not kept:
@@ -212,6 +219,27 @@ def show(
                 row["sampling_rate"] = None
         rows_out = [[_cell(value) for value in row.values()] for row in listed]
         emit(f"{TITLES[log]} of {'it' if key else what}", list(SHOWN[log]), rows_out, how)
+
+
+def _show_kept(request: Request, what: str, number: int, how: OutputFormat, *, dicom: bool) -> None:
+    """Show the rows that a ledger has kept."""
+    from pacsflow.cli.inputs import asked
+    from pacsflow.library.rows import rows_of
+
+    if dicom:
+        raise UsageError("--dicom has no effect with --ledger: filter its connections by service")
+    request.refuse(["with_info"], "with --ledger, which keeps no frames")
+    key, one = request.key(), _canonical(what)
+    # Under a key the ledger knows an address or a title by its pseudonym alone, a uid by itself.
+    wanted = [key.cell(column, one) for column in ("id.orig_h", "calling_ae")] if key else []
+    with asked(request) as question:
+        found = rows_of(question, [one, *wanted], number)
+    if not found:
+        raise UsageError(f"{what}: no row of this ledger has it")
+    it = "it" if request.pseudonymise else what
+    for table, kept in found.items():
+        rows = [[_cell(cell) for cell in row] for row in kept.rows]
+        emit(f"{KEPT.get(table, table.capitalize())} of {it}", list(kept.columns), rows, how)
 
 
 def _kept(request: Request, wanted: str, number: int, *, dicom: bool) -> dict[str, pa.Table]:

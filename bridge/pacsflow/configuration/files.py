@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacsflow.configuration.schema import Setting, Settings, every_setting, sections
 from pacsflow.errors import InputError
+from pacsflow.programs.places import configuration, here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,8 +37,7 @@ def places() -> list[Path]:
     if FILE_VARIABLE in os.environ:
         named = os.environ[FILE_VARIABLE]
         return [Path(named).expanduser()] if named else []
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return [Path("/etc/pacsflow") / NAME, Path(home) / "pacsflow" / NAME]
+    return [Path(folder) / NAME for folder in configuration(here())]
 
 
 def load(path: Path | None = None) -> tuple[Settings, list[InputError]]:

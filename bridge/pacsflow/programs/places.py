@@ -79,6 +79,15 @@ def cache(system: System) -> PurePath:
     return system.folder("XDG_CACHE_HOME", ".cache") / "pacsflow"
 
 
+def configuration(system: System) -> tuple[PurePath, PurePath]:
+    """Return the folders of the configuration: the machine's, and the user's, which beats it."""
+    if system.is_windows:
+        machine = system.folder("PROGRAMDATA", "AppData", "Local")
+        return machine / "pacsflow", system.folder("APPDATA", "AppData", "Roaming") / "pacsflow"
+    user = system.folder("XDG_CONFIG_HOME", ".config") / "pacsflow"
+    return PurePosixPath("/etc/pacsflow"), user
+
+
 def wireshark_programs(system: System) -> tuple[PurePath, ...]:
     """Return the folders off PATH in which tshark, dumpcap and editcap may lie."""
     if system.is_windows:
