@@ -231,9 +231,9 @@ def _show_kept(request: Request, what: str, number: int, how: OutputFormat, *, d
     request.refuse(["with_info"], "with --ledger, which keeps no frames")
     key, one = request.key(), _canonical(what)
     # Under a key the ledger knows an address or a title by its pseudonym alone, a uid by itself.
-    wanted = [key.cell(column, one) for column in ("id.orig_h", "calling_ae")] if key else []
+    hidden = [str(key.cell(name, one)) for name in ("id.orig_h", "calling_ae")] if key else []
     with asked(request) as question:
-        found = rows_of(question, [one, *wanted], number)
+        found = rows_of(question, [one, *hidden], number)
     if not found:
         raise UsageError(f"{what}: no row of this ledger has it")
     it = "it" if request.pseudonymise else what
