@@ -77,3 +77,11 @@ def strings(value: object) -> list[str]:
     if dataclasses.is_dataclass(value):
         return [t for f in dataclasses.fields(value) for t in strings(getattr(value, f.name))]
     return []
+
+
+def test_a_mark_stays_with_its_letter_where_a_name_is_cut() -> None:
+    for letters in range(34, 40):
+        short = shorten("e\u0301\u0323" * letters, letters)
+        assert len(short) <= letters
+        assert short.partition("…")[2][:1] in {"e", ""}
+    assert shorten("a" * 40) == "a" * 22 + "…" + "a" * 11

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 import re
+import unicodedata
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -89,11 +90,17 @@ def _clean(value: object) -> object:
 
 
 def shorten(text: str, limit: int = 34) -> str:
-    """Return `text` cut in its middle to at most `limit` characters, an ellipsis between."""
+    """Return `text` cut in its middle to at most `limit` characters, an ellipsis between.
+
+    A mark that belongs to a letter is not left without it: it would stand on the ellipsis.
+    """
     if len(text) <= limit:
         return text
-    tail = limit // 3
-    return f"{text[: limit - tail - 1]}…{text[-tail:]}"
+    rest = limit // 3
+    tail = text[-rest:]
+    while tail and unicodedata.combining(tail[0]):
+        tail = tail[1:]
+    return f"{text[: limit - rest - 1]}…{tail}"
 
 
 def prose(text: str) -> str:
