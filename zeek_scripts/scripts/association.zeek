@@ -27,6 +27,10 @@ export {
 		as_scu:     set[string] &default=set();
 		## Services that it is SCP of, by the accepted contexts.
 		as_scp:     set[string] &default=set();
+		## It was asked for storage commitment.
+		asked_to_commit: bool &default=F;
+		## It answered for storage commitment: it is the archive (PS3.4, Annex J).
+		commits:    bool &default=F;
 		## Modalities of the objects that it sent or received by C-STORE.
 		modalities: set[string] &default=set();
 		## Command Field of the last command that it sent, 0 before there is one.

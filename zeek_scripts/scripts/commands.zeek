@@ -35,7 +35,17 @@ function give_up(c: connection)
 		disable_analyzer(c$id, aid, F);
 	}
 
+function is_warning(status: count): bool
+	{
+	return status == 0x0001 || status == 0x0107 || status == 0x0116 || status & 0xf000 == 0xb000;
+	}
+
 # Classes of PS3.7, annex C.
+function is_failure(status: count): bool
+	{
+	return status != 0x0000 && status != 0xff00 && status != 0xff01 && status != 0xfe00 && ! is_warning(status);
+	}
+
 function count_response(info: Info, status: count)
 	{
 	if ( status == 0x0000 )
@@ -44,7 +54,7 @@ function count_response(info: Info, status: count)
 		++info$rsp_pending;
 	else if ( status == 0xfe00 )
 		++info$rsp_cancel;
-	else if ( status == 0x0001 || status == 0x0107 || status == 0x0116 || status & 0xf000 == 0xb000 )
+	else if ( is_warning(status) )
 		++info$rsp_warning;
 	else
 		{
@@ -55,6 +65,24 @@ function count_response(info: Info, status: count)
 
 		add_capped(info$failure_codes, "0x" + to_upper(fmt("%04x", status)));
 		}
+	}
+
+const n_event_report = 0x0100;
+const n_action = 0x0130;
+const n_action_rsp = 0x8130;
+
+# Who answers N-ACTION of Storage Commitment, or sends its N-EVENT-REPORT, is the archive (PS3.4
+# Annex J), whoever began the association.
+function note_commitment(side: Side, other: Side, m: Command)
+	{
+	local commitment = m$sop_class in sop_class_services && sop_class_services[m$sop_class] == "commitment";
+
+	if ( m$field == n_action && commitment )
+		other$asked_to_commit = T;
+	else if ( m$field == n_event_report && commitment )
+		side$commits = T;
+	else if ( m$field == n_action_rsp && side$asked_to_commit && ! (m?$status && is_failure(m$status)) )
+		side$commits = T;
 	}
 
 function count_request(info: Info, kind: string)
@@ -90,7 +118,8 @@ function add_kind(s: State, side: Side, kind: string, sop_class: string)
 	{
 	add side$sent[kind];
 
-	if ( sop_class in sop_class_services )
+	# An SCP sends N-EVENT-REPORT: it shows no use of the service.
+	if ( sop_class in sop_class_services && side$field != n_event_report )
 		add_capped(side$services, sop_class_services[sop_class]);
 
 	if ( kind == "store" && sop_class in sop_class_modalities )
@@ -165,6 +194,9 @@ event DICOM::command(c: connection, is_orig: bool, m: Command, begun: time)
 			add_capped(info$move_destinations, m$move_destination);
 			}
 		}
+
+	if ( m$field == n_action || m$field == n_event_report || m$field == n_action_rsp )
+		note_commitment(side, from_orig ? s$resp : s$orig, m);
 
 	hook command_seen(c, from_orig, m);
 	}

@@ -74,6 +74,8 @@ export {
 		stored:   bool &default=F;
 		## It sent requests of query or retrieve.
 		queried:  bool &default=F;
+		## It answered for storage commitment.
+		commits:  bool &default=F;
 	};
 
 	## What is known of a host, from all its associations.
@@ -88,6 +90,8 @@ export {
 		stored:  bool &default=F;
 		## It sent requests of query or retrieve.
 		queried: bool &default=F;
+		## It answered for storage commitment.
+		commits: bool &default=F;
 		## Hosts that it had associations with.
 		peers:   set[addr] &default=set();
 	};
@@ -150,7 +154,7 @@ function merge(from: set[string], into: set[string])
 # What the traffic says of a host: the first that fits.
 function infer_category(h: Host): string
 	{
-	if ( "query" in h$as_scp || "retrieve" in h$as_scp )
+	if ( "query" in h$as_scp || "retrieve" in h$as_scp || h$commits )
 		return "pacs";
 
 	if ( "worklist" in h$as_scp || "mpps" in h$as_scp )
@@ -162,7 +166,7 @@ function infer_category(h: Host): string
 	if ( h$queried || "storage" in h$as_scp )
 		return "workstation";
 
-	if ( h$stored || "worklist" in h$used || "mpps" in h$used )
+	if ( h$stored || "worklist" in h$used || "mpps" in h$used || "commitment" in h$used )
 		return "modality";
 
 	return "unknown";
@@ -245,12 +249,13 @@ function host_from_memory(host: addr, since: time): Host
 function learn(h: Host, e: Evidence): bool
 	{
 	local before = |h$as_scp| + |h$used|;
-	local changed = (e$stored && ! h$stored) || (e$queried && ! h$queried);
+	local changed = (e$stored && ! h$stored) || (e$queried && ! h$queried) || (e$commits && ! h$commits);
 
 	merge(e$as_scp, h$as_scp);
 	merge(e$used, h$used);
 	h$stored = h$stored || e$stored;
 	h$queried = h$queried || e$queried;
+	h$commits = h$commits || e$commits;
 	return changed || |h$as_scp| + |h$used| > before;
 	}
 
@@ -429,7 +434,8 @@ function new_evidence(c: connection, is_orig: bool): Evidence
 	                ("query" in used || "retrieve" in used);
 	local e = Evidence($row=row, $peer=is_orig ? id$resp_h : id$orig_h, $id=id,
 	                   $as_scp=copy(side$as_scp), $used=copy(used), $queried=queried,
-	                   $stored=silent ? "storage" in used : "store" in side$sent);
+	                   $stored=silent ? "storage" in used : "store" in side$sent,
+	                   $commits=side$commits);
 
 	if ( on_wire?$l2_addr )
 		e$mac = on_wire$l2_addr;

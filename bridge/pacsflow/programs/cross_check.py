@@ -99,6 +99,16 @@ REASONS = (
         ),
     ),
     Reason(
+        "one side",
+        "Of the connection only the direction that answers was captured. The plugin takes from its "
+        "answers what the other host asked, with the basis traffic; Zeek takes nothing from them.",
+        lambda _log, field, row: (
+            field in {"category", "basis"}
+            and row.get("of_one_sided") == "T"
+            and row["basis"] == "traffic"
+        ),
+    ),
+    Reason(
         "inside TLS",
         "The capture brings the keys of its TLS connections with it. Wireshark decrypts them, "
         "Zeek does not.",
@@ -238,6 +248,7 @@ class _Circumstances:
     cut: frozenset[str]
     lossy: frozenset[str]
     midstream: frozenset[str]
+    one_sided: frozenset[str]
     unsure: frozenset[tuple[str, ...]]
     unwatched: frozenset[tuple[str, ...]]
     uids_of_unwatched: frozenset[str]
@@ -255,9 +266,8 @@ class _Circumstances:
         return cls(
             cut=_hosts(ours for ours, _ in both if ours and _cut(ours)),
             lossy=_hosts(row for pair in losses for row in pair),
-            midstream=_hosts(
-                ours for ours, _ in both if "midstream" in _set(ours.get("flags", ""))
-            ),
+            midstream=_flagged("midstream", both),
+            one_sided=_flagged("one_sided", both),
             unsure=_all_ends(row for pair in told_twice for row in pair),
             unwatched=_all_ends(unwatched),
             uids_of_unwatched=frozenset(row["uid"] for row in unwatched),
@@ -278,11 +288,17 @@ class _Circumstances:
                 ("unwatched", row.get("uid") in self.uids_of_unwatched or end in self.unwatched),
                 ("of_unwatched", host in {end[0] for end in self.unwatched}),
                 ("of_midstream", host in self.midstream),
+                ("of_one_sided", host in self.one_sided),
                 ("tls", (row.get("id.resp_h"), row.get("id.resp_p")) in self.inside_tls),
             )
             if holds
         }
         return marks | ({"flags": "truncated"} if host in self.cut else {})
+
+
+def _flagged(flag: str, both: Iterable[tuple[Row, Row]]) -> frozenset[str]:
+    """Return the hosts of associations to which the plugin gave a flag."""
+    return _hosts(ours for ours, _ in both if flag in _set(ours.get("flags", "")))
 
 
 def _all_ends(rows: Iterable[Row]) -> frozenset[tuple[str, ...]]:
