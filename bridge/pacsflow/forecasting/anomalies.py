@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting.joint import LENGTHS, TOGETHER, week_probability, window_ratios
-from pacsflow.forecasting.results import WEEK, Forecast, Incident, NotEnoughHistory
+from pacsflow.forecasting.results import DAY, WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.forecasting.silence import silences
 from pacsflow.series import HOUR
 
@@ -37,6 +37,8 @@ _NAMED = 5
 _INSIDE = 0.5
 """Share of the interval's half width below which an hour at an incident's edge is none of it."""
 _LEAST_WIDTH = 1e-9
+_TIMES_A_DAY = 3
+"""Rare traffic is told where a day holds so many times the largest day before."""
 
 
 def anomalies(
@@ -96,7 +98,10 @@ def incidents(
     take = series.values[max(offset, 0) : max(offset, 0) + expected.horizon]
     if offset >= 0:
         seen[: take.size] = take
-    runs = _joined([*_off(seen, expected), *_silent(series, expected, seen)])
+    if expected.verdict.state == "rare":
+        runs = _largest_day(series, expected, seen)
+    else:
+        runs = _joined([*_off(seen, expected), *_silent(series, expected, seen)])
     told = [_incident(series, expected, seen, run, parts) for run in runs]
     busy = float(np.quantile(expected.mean[:WEEK], 0.95))
     return rank([one for one in told if one.silent or _matters(one, busy)])
@@ -143,6 +148,26 @@ def _off(seen: Floats, expected: Forecast) -> list[_Run]:
         taken[direction][run[0] : run[-1] + 1] = True
         runs.append(_Run(run, direction, chance))
     return runs
+
+
+def _largest_day(series: HourlySeries, expected: Forecast, seen: Floats) -> list[_Run]:
+    """Return the 24 hours of rare traffic that hold several times what any did before.
+
+    That the next day in use is the largest has the probability 1 / (days in use + 1).
+    """
+    before = np.nan_to_num(series.values[: max(int((expected.start - series.start) / HOUR), 0)])
+    day = np.ones(DAY)
+    if len(before) < DAY or len(seen) < DAY:
+        return []
+    most = float(np.convolve(before, day, "valid").max())
+    used = int((before[: len(before) // DAY * DAY].reshape(-1, DAY).sum(axis=1) > 0).sum())
+    now = np.nan_to_num(seen)
+    sums = np.convolve(now, day, "valid")
+    at = int(np.argmax(sums))
+    if sums[at] <= _TIMES_A_DAY * most or 1 / (used + 1) > UNLIKELY_SILENCE:
+        return []
+    hours = at + np.flatnonzero(now[at : at + DAY])
+    return [_Run(np.arange(hours[0], hours[-1] + 1), "more", 1 / (used + 1))]
 
 
 def _with_edges(off: Floats, at: int, hours: int) -> NDArray[np.int64]:

@@ -134,7 +134,9 @@ def _restored(told: str, bands: bytes) -> Answer | None:
     try:
         values: dict[str, Any] = orjson.loads(told)
         if not bands:
-            return NotEnoughHistory(**values)
+            changed = values.pop("changed")
+            since = datetime.fromisoformat(changed) if changed else None
+            return NotEnoughHistory(**values, changed=since)
         curves = np.frombuffer(bands, dtype="<f8").reshape(len(BANDS), -1)
         if not np.isfinite(curves).all():
             return None

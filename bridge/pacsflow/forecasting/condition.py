@@ -59,7 +59,7 @@ def examine(y: Floats, first: int) -> HistoryCondition:
         level = float(seen[0])
         return HistoryCondition(y, first, level, notes=(*notes, Message("history-level")))
     silent = int(np.isfinite(y[alive[-1] + 1 :]).sum())
-    if silent >= WEEK and silent > 2 * _longest_silence(y[: alive[-1] + 1]):
+    if silent >= WEEK and silent > 2 * _longest_silence(y[alive[0] : alive[-1] + 1]):
         notes.append(message("history-stopped", hours=count(silent)))
         return HistoryCondition(y, first, 0.0, notes=tuple(notes))
     if alive.size == 1:

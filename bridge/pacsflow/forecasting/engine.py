@@ -12,9 +12,11 @@ from pacsflow.forecasting.calendar import HolidayEffect, holiday_effect, with_ho
 from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
 from pacsflow.forecasting.condition import examine
+from pacsflow.forecasting.counts import is_count, whole, whole_bounds
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.joint import joint_error
 from pacsflow.forecasting.outliers import without_outliers
+from pacsflow.forecasting.rare import rare_bands, rare_use
 from pacsflow.forecasting.results import (
     HOURS_NEEDED,
     WEEK,
@@ -24,16 +26,21 @@ from pacsflow.forecasting.results import (
     NotEnoughHistory,
     Verdict,
 )
+from pacsflow.forecasting.steps import clock_drift, level_step
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.verdict import judge, scores
 from pacsflow.series import HOUR
-from pacsflow.terms.message import Message, at, count, message, number, percent
+from pacsflow.terms.message import Message, at, count, message, number, octets, percent
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pacsflow.forecasting.calendar import HolidayCalendar
     from pacsflow.forecasting.condition import HistoryCondition
     from pacsflow.forecasting.outliers import Excluded
+    from pacsflow.forecasting.rare import RareUse
     from pacsflow.forecasting.results import Floats
+    from pacsflow.forecasting.steps import Step
     from pacsflow.forecasting.transform import Wall
     from pacsflow.series import HourlySeries
 
@@ -78,6 +85,33 @@ def forecast(
     if found.level is not None:
         return _level(series, found, horizon)
     y, first, notes = found.y, found.first, list(found.notes)
+    step = level_step(y, first)
+    if step:
+        since = _when(series, wall, first + step.first)
+        if step.is_unit:
+            y, first = y[step.first :], first + step.first
+            there = int(np.isfinite(y).sum())
+            if there < HOURS_NEEDED:
+                return NotEnoughHistory(series.name, there, HOURS_NEEDED, changed=since)
+        notes.append(_step_note(step, since))
+    if drift := clock_drift(y):
+        notes.append(message("clock-drifts", hours=count(abs(drift))))
+    found = replace(found, y=y, first=first, notes=tuple(notes))
+    use = rare_use(y, first)
+    if use:
+        return _rarely(series, wall, found, use)
+    made = _modelled(series, wall, found, holidays)
+    if capacity:
+        outlook = capacity_outlook(series, made, capacity)
+        made = replace(made, notes=(*made.notes, *outlook.notes))
+    return made
+
+
+def _modelled(
+    series: HourlySeries, wall: Wall, found: HistoryCondition, holidays: HolidayCalendar | None
+) -> Forecast:
+    """Return the forecast of what was chosen on held-back hours."""
+    y, first, notes = found.y, found.first, list(found.notes)
     effect = None
     if holidays:
         mask = holidays.mask(first, len(y) + wall.horizon)
@@ -90,7 +124,9 @@ def forecast(
     notes.extend(_left_out_notes(left_out))
     if np.ptp(y[np.isfinite(y)]) == 0:
         level = float(y[np.isfinite(y)][0])
-        return _level(series, replace(found, level=level, notes=tuple(notes)), horizon, left_out)
+        return _level(
+            series, replace(found, level=level, notes=tuple(notes)), len(wall.future), left_out
+        )
     held_back = selection.rolling_origin(y, first, WEEK)
     key = selection.choose(held_back, len(y))
     parts = selection.fit_chosen(key, y, first)
@@ -105,8 +141,13 @@ def forecast(
     low80, high80, low95, high95 = width.bounds(path, first + len(y))
     verdict = judge(y, first, held_back, key, names)
     mean = path[wall.future]
+    total = float(mean.sum())
+    if is_count(series.unit, series.values):
+        mean = whole(mean)
+        low80, high80 = whole_bounds(low80, high80)
+        low95, high95 = whole_bounds(low95, high95)
     reach = total_width(width, errors, first + len(y) + wall.future)
-    made = Forecast(
+    return Forecast(
         series=series.name,
         unit=series.unit,
         models=names,
@@ -116,7 +157,7 @@ def forecast(
         upper80=high80[wall.future],
         lower95=low95[wall.future],
         upper95=high95[wall.future],
-        total95=(max(0.0, float(mean.sum()) - reach), float(mean.sum()) + reach),
+        total95=(max(0.0, total - reach), total + reach),
         verdict=verdict,
         diagnostics=diagnose(y, parts, verdict.dm_p),
         scores=scores(y, first, held_back),
@@ -124,10 +165,50 @@ def forecast(
         left_out=left_out,
         joint=joint_error(errors, width.half95(first + held_back.origins, WEEK)),
     )
-    if capacity:
-        outlook = capacity_outlook(series, made, capacity)
-        made = replace(made, notes=(*made.notes, *outlook.notes))
-    return made
+
+
+def _rarely(
+    series: HourlySeries,
+    wall: Wall,
+    found: HistoryCondition,
+    use: RareUse,
+) -> Forecast:
+    """Return the forecast of rare traffic: its week and its days, hours as they fell so far."""
+    y, first = found.y, found.first
+    path, high80, high95, total95 = rare_bands(y, first, wall.horizon)
+    mean, high80, high95 = (band[wall.future] for band in (path, high80, high95))
+    if is_count(series.unit, series.values):
+        mean, high80, high95 = whole(mean), np.ceil(high80), np.ceil(high95)
+        total95 = (float(np.floor(total95[0])), float(np.ceil(total95[1])))
+    nothing = np.zeros(len(mean))
+    each = (octets if series.unit == "bytes" else number)(use.each)
+    days = message("rare-days", low=count(use.low), high=count(use.high), each=each)
+    return Forecast(
+        series=series.name,
+        unit=series.unit,
+        models=("rare traffic",),
+        start=series.end,
+        mean=mean,
+        lower80=nothing,
+        upper80=high80,
+        lower95=nothing,
+        upper95=np.maximum(high95, high80),
+        total95=total95,
+        verdict=Verdict("rare", None, hours=use.days, needed=use.all_days),
+        diagnostics=Diagnostics(),
+        notes=(*found.notes, days),
+    )
+
+
+def _when(series: HourlySeries, wall: Wall, hour: int) -> datetime:
+    """Return the start of a wall-clock hour of the history, UTC."""
+    return series.start + int(np.searchsorted(wall.past, hour)) * HOUR
+
+
+def _step_note(step: Step, since: datetime) -> Message:
+    way = "up" if step.times > 1 else "down"
+    key = f"unit-{way}" if step.is_unit else f"level-{way}"
+    return message(key, start=at(since), times=number(max(step.times, 1 / step.times)))
 
 
 def _dated(
@@ -136,7 +217,7 @@ def _dated(
     """Return what was left out with its time."""
     return tuple(
         LeftOut(
-            series.start + int(np.searchsorted(wall.past, first + event.first)) * HOUR,
+            _when(series, wall, first + event.first),
             event.hours,
             event.direction,
         )

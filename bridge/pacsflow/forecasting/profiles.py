@@ -225,5 +225,5 @@ class Plain:
 
     def fit(self, y: Floats, *, exact: bool) -> FittedPlain:
         """Choose the order: step by step for the forecast, from the usual ones for trials."""
-        x = np.diff(y) if self.d else y - np.nanmean(y)
+        x = np.diff(y) if self.d else y - (np.nanmean(y) if np.isfinite(y).any() else 0.0)
         return FittedPlain(fit_arma(x, stepwise=exact, exact=exact), self.d)

@@ -47,17 +47,23 @@ class NotEnoughHistory:
         Hours with data that a forecast needs.
     began
         Hours since the series began, where the zeros before its first traffic are left out.
+    changed
+        Since when its values are hundreds of times what they were before, or a hundredth, UTC.
     """
 
     series: str
     hours: int
     needed: int
     began: int | None = None
+    changed: datetime | None = None
 
     @property
     def reason(self) -> Message:
         """The same, to be said."""
         there, needed = message.count(self.hours), message.count(self.needed)
+        if self.changed is not None:
+            since = message.at(self.changed)
+            return message.message("unit-lately", start=since, there=there, needed=needed)
         if self.began is None:
             return message.message("too-few-hours", there=there, needed=needed)
         began = message.count(self.began)
@@ -103,15 +109,15 @@ class Verdict:
     Parameters
     ----------
     state
-        suits, as-good, not-proven, no-better, worse, yesterday, untested or level.
+        suits, as-good, not-proven, no-better, worse, yesterday, untested, level or rare.
     models
         The model that it speaks of, or those whose mean it is.
     percent
         How much better (suits, yesterday) or worse (not-proven, worse) than last week's values.
     hours
-        How many hours there are, where none could be held back.
+        How many hours there are, where none could be held back; days with traffic of a rare one.
     needed
-        How many have to be there for that.
+        How many have to be there for that; days with data of a rare one.
     suits
         True where the model beat both naive forecasts on held-back hours, False where it did
         not (then the forecast *is* the naive one), None where nothing could be held back.

@@ -15,6 +15,39 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "The series began %(began)s hours ago (%(there)s with data): a forecast needs %(needed)s "
         "(one week)."
     ),
+    "unit-lately": N_(
+        "From %(start)s on, %(there)s hours with data, the values are hundreds of times those "
+        "before, or a hundredth, as where a unit changed: a forecast needs %(needed)s of one kind "
+        "(one week)."
+    ),
+    "unit-up": N_(
+        "From %(start)s on the values are about %(times)s times those before, as where a unit "
+        "changed: the forecast rests on what came since."
+    ),
+    "unit-down": N_(
+        "Until %(start)s the values were about %(times)s times those since, as where a unit "
+        "changed: the forecast rests on what came since."
+    ),
+    "level-up": N_(
+        "From %(start)s on the level is about %(times)s times that before: hours not seen since "
+        "are forecast from the lower one, in part."
+    ),
+    "level-down": N_(
+        "Until %(start)s the level was about %(times)s times that since: hours not seen since "
+        "are forecast from the higher one, in part."
+    ),
+    "clock-drifts": N_(
+        "From the first week to the last the same shape has moved by about %(hours)s hours: the "
+        "clock of the source seems to drift, and so does what is forecast of an hour."
+    ),
+    "rare-days": N_(
+        "Of the coming seven days %(low)s to %(high)s should have traffic (nine weeks in ten), "
+        "about %(each)s on such a day (median); which hours is not known."
+    ),
+    "verdict-rare": N_(
+        "Rare traffic, on %(hours)s of %(needed)s days and at no fixed hour: a mean of its hours "
+        "stands here, and its days can be told, its hours cannot."
+    ),
     "verdict-untested": N_(
         "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "
         "it is; with %(needed)s it can be told."

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from pacsflow.report.weekly import AreaStatus, WeeklyReport
 
 NOTICE_PREFIX = "notice-"
-MODEL_WORDS = (N_("day types"), N_("Fourier terms"), N_("seasonal naive"), N_("constant"))
+MODEL_WORDS = (
+    N_("day types"),
+    N_("Fourier terms"),
+    N_("seasonal naive"),
+    N_("constant"),
+    N_("rare traffic"),
+)
 """Parts of models' names that are words."""
 
 

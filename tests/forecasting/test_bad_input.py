@@ -1,0 +1,187 @@
+"""Histories that are not what a forecast would like: a sentence that says so, no nonsense."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecasting.shapes import MONDAY, WEEK, series, working_week
+from pacsflow.forecasting import Forecast, NotEnoughHistory, forecast
+from pacsflow.forecasting.anomalies import incidents
+from pacsflow.forecasting.rare import rare_use
+from pacsflow.forecasting.steps import clock_drift, level_step
+from pacsflow.series import HourlySeries
+from pacsflow.words.language import Language, english
+from pacsflow.words.saying import message_said
+
+
+def made(values: np.ndarray, **options: Any) -> Forecast:
+    found = forecast(series(values), **options)
+    assert isinstance(found, Forecast)
+    assert np.isfinite(found.mean).all()
+    assert (found.lower95 >= 0).all()
+    return found
+
+
+def said(found: Forecast) -> str:
+    return " ".join(message_said(note, english()) for note in found.notes)
+
+
+def truth(weeks: float = 1) -> np.ndarray:
+    return working_week(weeks, noise=0.0)
+
+
+def counts_of(unit: str, rate: np.ndarray) -> HourlySeries:
+    values = np.random.default_rng(4).poisson(rate).astype(float)
+    return HourlySeries("made", unit, MONDAY, values)
+
+
+def visits(weeks: int, *, seed: int = 2, a_week: int = 2) -> np.ndarray:
+    """Return a device that is used for two hours, on days and at hours of no habit."""
+    rng = np.random.default_rng(seed)
+    values = np.zeros(weeks * WEEK)
+    for week in range(weeks):
+        for day in rng.choice(7, a_week, replace=False):
+            hour = week * WEEK + day * 24 + rng.integers(7, 19)
+            values[hour : hour + 2] = rng.lognormal(22, 0.4, 2)
+    return values
+
+
+def test_a_third_of_the_hours_missing_is_said_and_forecast_all_the_same() -> None:
+    values = working_week(6)
+    values[np.random.default_rng(1).random(values.size) < 0.3] = np.nan
+    found = made(values)
+    assert "hours are without data" in said(found)
+    assert np.abs(found.mean - truth()).mean() < 0.25 * truth().mean()
+
+
+@pytest.mark.parametrize("empty", [0.0, np.nan], ids=["zeros", "no data"])
+@pytest.mark.parametrize("week", [0, 3, 7])
+def test_all_weeks_but_one_are_empty(empty: float, week: int) -> None:
+    values = np.full(8 * WEEK, empty)
+    values[week * WEEK : (week + 1) * WEEK] = working_week(1)
+    found = made(values)
+    assert found.mean.max() <= 2 * truth().max()
+    assert said(found) or "hours are too few" in message_said(found.verdict.message, english())
+    if empty == 0.0 and week < 7:
+        assert "taken to have stopped" in said(found)
+        assert found.mean.max() == 0
+
+
+def test_a_device_three_days_old_has_no_forecast_but_a_reason() -> None:
+    values = np.r_[np.zeros(5 * WEEK), working_week(1)[:72]]
+    found = forecast(series(values))
+    assert isinstance(found, NotEnoughHistory)
+    told = message_said(found.reason, english())
+    assert "72" in told
+    assert "168" in told
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.001])
+@pytest.mark.parametrize("since", [4 * WEEK + 24 + 10, 4 * WEEK + 3 * 24, 3 * WEEK])
+def test_another_unit_is_told_and_what_came_before_forgotten(factor: float, since: int) -> None:
+    values = working_week(6)
+    values[since:] *= factor
+    found = made(values)
+    assert "as where a unit changed" in said(found)
+    assert np.abs(found.mean - factor * truth()).mean() < 0.3 * factor * truth().mean()
+    step = level_step(values, 0)
+    assert step is not None
+    assert abs(step.first - since) <= 1
+    assert 0.7 < step.times / factor < 1.4
+
+
+def test_another_unit_since_yesterday_leaves_too_little_and_says_so() -> None:
+    values = working_week(6)
+    values[-30:] *= 1000
+    found = forecast(series(values))
+    assert isinstance(found, NotEnoughHistory)
+    assert found.changed == MONDAY + timedelta(hours=6 * WEEK - 30)
+    assert "unit changed" in message_said(found.reason, english())
+    assert "unidade" in message_said(found.reason, Language("pt-BR"))
+
+
+def test_a_level_that_doubles_on_a_tuesday_is_told_and_followed() -> None:
+    values = working_week(6)
+    values[4 * WEEK + 24 :] *= 2
+    found = made(values)
+    assert "From Tue 1 Apr, 00:00 on the level is about 1.9" in said(found)
+    assert np.abs(found.mean - 2 * truth()).mean() < 0.3 * 2 * truth().mean()
+
+
+def test_no_step_is_told_where_there_is_none() -> None:
+    rng = np.random.default_rng(7)
+    for seed in range(6):
+        steady = working_week(6, seed=seed, noise=0.4)
+        assert level_step(steady, 0) is None
+        bursts = np.exp(1.2 * rng.standard_normal(6 * WEEK))
+        assert level_step(bursts, 0) is None
+    holiday = working_week(6)
+    holiday[2 * WEEK : 2 * WEEK + 48] *= 0.1
+    assert level_step(holiday, 0) is None
+
+
+def test_a_clock_that_drifts_is_told_and_summer_time_is_no_drift() -> None:
+    weeks = [np.roll(working_week(1, seed=w), w) for w in range(6)]
+    drifting = np.concatenate(weeks)
+    assert clock_drift(drifting) == 5
+    assert "the clock of the source seems to drift" in said(made(drifting))
+    assert clock_drift(np.concatenate([np.roll(w, -2 * i) for i, w in enumerate(weeks)])) == -5
+    steady = working_week(6, noise=0.4)
+    assert clock_drift(steady) == 0
+    assert clock_drift(np.r_[steady[: 3 * WEEK], np.roll(steady[3 * WEEK :], 3)]) == 0
+
+
+@pytest.mark.parametrize("rate", [0.3, 4.0, 60.0])
+def test_counts_are_forecast_as_whole_numbers_and_their_sum_stays(rate: float) -> None:
+    shape = truth(6) / truth().mean() * rate
+    found = forecast(counts_of("connections", shape))
+    assert isinstance(found, Forecast)
+    for band in (found.mean, found.lower80, found.upper80, found.lower95, found.upper95):
+        assert (band == np.rint(band)).all()
+        assert (band >= 0).all()
+    assert (found.lower95 <= found.lower80).all()
+    assert (found.lower80 <= found.mean).all()
+    assert (found.mean <= found.upper80).all()
+    assert found.mean.sum() == pytest.approx(rate * WEEK, rel=0.25)
+
+
+def test_bytes_are_not_counts() -> None:
+    found = forecast(counts_of("bytes", truth(4)))
+    assert isinstance(found, Forecast)
+    assert (found.mean != np.rint(found.mean)).any()
+
+
+def test_a_device_used_twice_a_week_has_days_and_no_hours() -> None:
+    values = visits(8)
+    found = made(values)
+    assert found.verdict.state == "rare"
+    assert "on 16 of 56 days" in message_said(found.verdict.message, english())
+    assert "to 4 should have traffic" in said(found)
+    coming = [visits(1, seed=seed) for seed in range(50, 90)]
+    total = np.array([week.sum() for week in coming])
+    inside = (total >= found.total95[0]) & (total <= found.total95[1])
+    assert inside.mean() >= 0.9
+    assert found.mean.sum() == pytest.approx(values.sum() / 8, rel=0.2)
+    hours = np.concatenate([week <= found.upper95 for week in coming])
+    assert hours.mean() >= 0.95
+    usual, theft = np.r_[values, coming[0]], np.r_[values, coming[0]]
+    theft[-30:-26] += 20 * values.max()
+    assert incidents(series(usual), found) == []
+    (incident,) = incidents(series(theft), found)
+    assert incident.direction == "more"
+    assert incident.hours <= 24
+
+
+def test_what_keeps_to_its_hours_is_not_rare() -> None:
+    values = np.zeros(8 * WEEK)
+    for week in range(8):
+        values[week * WEEK + 26 : week * WEEK + 30] = 50.0
+        values[week * WEEK + 98 : week * WEEK + 101] = 30.0
+    assert rare_use(values, 0) is None
+    found = made(values)
+    assert found.mean[27] == pytest.approx(50, rel=0.2)
+    assert rare_use(working_week(8), 0) is None
