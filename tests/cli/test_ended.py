@@ -27,7 +27,7 @@ def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A capture and a log that keep any machine busy for a while."""
     folder = tmp_path_factory.mktemp("long")
     frames = pieces.read(CAPTURES / "networks" / "base.pcap")
-    pieces.write(folder / "long.pcap", frames * 300)
+    pieces.write(folder / "long.pcap", frames * 200)
     rows = [{"uid": f"C{n}", "ts": f"{1772438400 + n // 9}.{n:06d}"} for n in range(150_000)]
     (folder / "conn.log").write_text(tsv(rows))
     return folder
@@ -41,6 +41,13 @@ def a_second_passed(process: psutil.Process) -> bool:
     return time.time() - process.create_time() > 1
 
 
+COMMAND = """
+import signal
+from pacsflow.cli import entry
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may ignore some
+entry()
+"""
 CASES = {
     "endpoints": (["endpoints", "long.pcap"], tshark_runs),
     "ingest": (["ingest", "long.pcap", "conn.log", "--ledger", "book"], tshark_runs),
@@ -72,7 +79,7 @@ def test_a_signal_leaves_nothing(
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o111)
     process = psutil.Popen(
-        [sys.executable, "-m", "pacsflow", *inputs], cwd=tmp_path, stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", COMMAND, *inputs], cwd=tmp_path, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(temporary)},
     )  # fmt: skip
     wait_for(lambda: is_at_work(process))

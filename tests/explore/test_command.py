@@ -70,7 +70,9 @@ def test_a_damaged_row_is_told_with_its_line(
     assert main(["top", str(table), "--format", "json"]) == 0
     said = capsys.readouterr()
     assert "1 unreadable; line 2: expected a number in length, found 'long'" in said.err
-    assert sum(row["frames"] for row in json.loads(said.out)) == 2
+    *rows, last = json.loads(said.out)
+    assert sum(row["frames"] for row in rows) == 2
+    assert "1 unreadable" in json.dumps(last["remarks"])
 
 
 def test_explore_without_a_terminal_says_so(
