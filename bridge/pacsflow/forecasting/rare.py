@@ -73,7 +73,7 @@ def _is_regular(used: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
         return False
     near = used | np.roll(used, 1) | np.roll(used, -1)
     again = used[WEEK:] & near[:-WEEK]
-    return bool(again.sum() >= _REGULAR * max(1, used[WEEK:].sum()))
+    return int(again.sum()) >= _REGULAR * max(1, int(used[WEEK:].sum()))
 
 
 def _days_a_week(active: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:
