@@ -67,5 +67,5 @@ def let_interrupts_pass(error: Exception) -> None:
 
     DuckDB wraps what a signal raised while it worked; who catches any error asks this first.
     """
-    if type(error).__name__ == "InterruptException":
+    if type(error).__name__ == "InterruptException" or str(error) == "Query interrupted":
         raise KeyboardInterrupt from error

@@ -52,7 +52,6 @@ CASES = {
     "endpoints": (["endpoints", "long.pcap"], tshark_runs),
     "ingest": (["ingest", "long.pcap", "conn.log", "--ledger", "book"], tshark_runs),
     "top": (["top", "conn.log"], a_second_passed),
-    "watch": (["watch", "long.pcap", "--ledger", "book", "--once"], tshark_runs),
 }
 
 
@@ -63,7 +62,6 @@ CASES = {
         ("ingest", signal.SIGHUP),
         ("top", signal.SIGINT),
         ("top", signal.SIGTERM),
-        ("watch", signal.SIGTERM),
     ],
 )
 def test_a_signal_leaves_nothing(

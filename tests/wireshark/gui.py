@@ -52,7 +52,7 @@ class Screen:
         """Press keys, one after the other, in the window that has the focus."""
         for key in keys:
             self.call("xdotool", "key", key)
-            time.sleep(0.1)
+            time.sleep(0.5)
 
     def picture(self, window: str, path: Path) -> None:
         """Save what the window shows."""
@@ -62,7 +62,7 @@ class Screen:
         """Save what the window shows once it has stopped changing; return the picture."""
         last, until = b"", time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            time.sleep(0.4)
+            time.sleep(1.0)
             self.picture(window, path)
             now = path.read_bytes() if path.is_file() else b""
             if now and now == last:
@@ -84,9 +84,9 @@ class Screen:
         A busy machine may lose a key: then it is tried again.
         """
         downs = ["Down"] * WINDOWS.index(title)
-        for patience in (5.0, 10.0, PATIENCE):
+        for patience in (10.0, PATIENCE):
             self.call("xdotool", "windowfocus", main)
-            self.key("Escape", "Escape", "alt+t", "Up", "Right", *downs, "Return")
+            self.key("Escape", "alt+t", "Up", "Right", *downs, "Return")
             try:
                 return self.window(f"PACS flow: {title}", patience)
             except TimeoutError:
