@@ -12,7 +12,7 @@ from pacsflow.ledger import Ledger
 from pacsflow.ledger.fingerprints import fingerprint
 from pacsflow.ledger.locking import lock
 from pacsflow.ledger.records import Change
-from pacsflow.ledger.store import JOURNAL, MARKER, is_writable, lying, set_aside
+from pacsflow.ledger.store import JOURNAL, MARKER, is_writable, lying, refuse_links, set_aside
 from pacsflow.ledger.upkeep import damaged, foreign
 from pacsflow.readers import CaptureOptions, find
 
@@ -65,6 +65,7 @@ def repair(
     """
     if not (folder / MARKER).is_file():
         raise LedgerError(f"{folder}: there is no ledger here")
+    refuse_links(folder)  # before what lies behind one is opened
     aside = list(_begun_anew(folder, given))
     ledger = Ledger(folder)
     if aside:

@@ -80,6 +80,13 @@ def lying(folder: Path) -> Iterator[str]:
                 yield path.relative_to(folder).as_posix()
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise `LedgerError` where something in a ledger's folder is a link."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            raise LedgerError(f"{path}: is a link; what a ledger is made of lies in its folder")
+
+
 def is_there(folder: Path, name: str) -> bool:
     """Say whether a file of a ledger lies in its place, and no link to another."""
     path = folder / name
@@ -115,9 +122,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.writable = is_writable(folder)
-        for path in sorted(folder.iterdir()):
-            if path.is_symlink():
-                raise LedgerError(f"{path}: is a link; what a ledger is made of lies in its folder")
+        refuse_links(folder)
         if not (folder / JOURNAL).is_file() and (kept := sum(1 for _ in lying(folder))):
             raise LedgerError(
                 f"{folder}: its journal is lost, beside {kept:,} files that it named; put {JOURNAL}"
