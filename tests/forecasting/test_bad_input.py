@@ -119,6 +119,11 @@ def test_no_step_is_told_where_there_is_none() -> None:
         assert level_step(steady, 0) is None
         bursts = np.exp(1.2 * rng.standard_normal(6 * WEEK))
         assert level_step(bursts, 0) is None
+    quiet = working_week(2)
+    quiet[5 * 24 : 7 * 24] *= 1e-4  # a weekend of next to nothing, and one with a single study
+    quiet[12 * 24 :] = 0.0
+    quiet[-10] = 90.0
+    assert level_step(quiet, 0) is None
     holiday = working_week(6)
     holiday[2 * WEEK : 2 * WEEK + 48] *= 0.1
     assert level_step(holiday, 0) is None

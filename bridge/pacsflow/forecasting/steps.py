@@ -18,6 +18,8 @@ _TOLD = 1.6
 """From this factor on a change of level is told."""
 _BEFORE, _AFTER = 7, 3
 """Days that are needed before and since a change of level."""
+_HOURS = 12
+"""Hours in use that are needed on either side of a change of unit."""
 _APART = 0.5
 """The two sides' deciles keep at least this share of the change between them."""
 _WORKING = 5
@@ -80,7 +82,20 @@ def level_step(y: Floats, first: int) -> Step | None:
     enough = large or (int(used[:cut].sum()) >= _BEFORE and int(used[cut:].sum()) >= _AFTER)
     if not enough or abs(change) < np.log(_TOLD):
         return None
-    return Step(_to_the_hour(y, begin + cut * DAY, change), float(np.exp(change)))
+    at = _to_the_hour(y, begin + cut * DAY, change)
+    if large and not _hours_part(y[:at], y[at:], change):
+        return None
+    return Step(at, float(np.exp(change)))
+
+
+def _hours_part(before: Floats, after: Floats, change: float) -> bool:
+    """Say whether hours in use, enough of them, are on either side: it is of no quiet day alone."""
+    low, high = before[before > 0], after[after > 0]
+    if min(low.size, high.size) < _HOURS:
+        return False
+    if change < 0:
+        low, high = high, low
+    return bool(np.quantile(high, 0.1) > np.quantile(low, 0.9))
 
 
 def _step(level: Floats, kind: np.ndarray, used: np.ndarray, cut: int) -> tuple[float, float, int]:
