@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import tsv
+from ledger.books import T0
 from pacsflow.cli import main
 from pacsflow.ledger import future
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0 = 1772438400
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 

@@ -11,6 +11,7 @@ import portalocker
 import pytest
 
 from conftest import ROOT, tsv
+from ledger.books import DAY, ONE, T0, sums
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.upkeep import verify
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0, DAY, ONE = 1772438400, 86400, 1820
 
 
 def rows(count: int, day: float = 0, **more: Any) -> list[dict[str, Any]]:
@@ -29,15 +29,6 @@ def rows(count: int, day: float = 0, **more: Any) -> list[dict[str, Any]]:
         {"uid": f"C{day}_{n}", "ts": f"{T0 + day * DAY + n}.000001", "id.orig_p": 40000 + n, **more}
         for n in range(count)
     ]
-
-
-def sums(ledger: Ledger) -> tuple[int, int]:
-    with ledger.connect() as connection:
-        found = connection.sql(
-            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
-            " FROM traffic"
-        ).fetchall()
-    return found[0]
 
 
 def test_two_compactions_at_once_and_a_reader(tmp_path: Path, write: Write) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import ROOT, tsv
+from conftest import tsv
+from ledger.books import T0, killed, log, sums
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.upkeep import export, prune, verify
@@ -26,25 +23,6 @@ if TYPE_CHECKING:
 
     Write = Callable[[str, str | bytes], Path]
 HERE = Path(__file__).parent
-T0 = 1772438400
-DAY = 86400
-
-
-def sums(ledger: Ledger) -> tuple[int, int]:
-    with ledger.connect() as connection:
-        found = connection.sql(
-            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
-            " FROM traffic"
-        ).fetchall()
-    return found[0]
-
-
-def log(write: Write, day: int, count: int = 1, *, close: bool = True) -> Path:
-    rows = [
-        {"uid": f"C{day}_{n}", "ts": f"{T0 + day * DAY + n}.0", "duration": "4000"}
-        for n in range(count)
-    ]
-    return write(f"logs/conn.{day:03d}.log", tsv(rows, close=close))
 
 
 @pytest.fixture
@@ -243,16 +221,7 @@ def test_a_killed_compaction_leaves_it_before_or_after(
     code = "from pathlib import Path; from pacsflow.ledger import Ledger; import sys;"
     code += "Ledger(Path(sys.argv[1])).compact()"
     run = [sys.executable, "-c", code, str(ledger.folder)]
-    process = subprocess.Popen(run, cwd=ROOT, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if (ledger.folder / ".staging" / "compact").is_dir():
-            break
-        time.sleep(0.002)
-    time.sleep(0.03 * seed)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    killed(run, (ledger.folder / ".staging" / "compact").is_dir, 0.03 * seed)
     again = Ledger(ledger.folder)
     assert sums(again) == whole
     assert not verify(again)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +14,8 @@ import pandas as pd
 import pyarrow.dataset as ds
 import pytest
 
-from conftest import ROOT, json_log, tsv
+from conftest import json_log, tsv
+from ledger.books import T0, killed
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0 = 1772438400
 """2026-03-02 08:00 UTC."""
 
 
@@ -228,17 +225,7 @@ def test_a_killed_run_leaves_it_before_or_after(tmp_path: Path, write: Write, se
         write(f"logs/conn.{n:02d}.log", tsv(rows))
     book = tmp_path / "ledger"
     run = [sys.executable, "-m", "pacsflow", "ingest", str(tmp_path / "logs"), "-l", str(book)]
-    process = subprocess.Popen(run, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        staged = list((book / ".staging").glob("*")) if (book / ".staging").is_dir() else []
-        if len(staged) > seed * 4:
-            break
-        time.sleep(0.002)
-    time.sleep(0.02 * seed)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    killed(run, lambda: len([*(book / ".staging").glob("*")]) > seed * 4, 0.02 * seed)
     ledger = Ledger(book)
     done = len(ledger.entries())
     assert total(ledger, "communications") == done * rows_each

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import ROOT, json_log, tsv
+from conftest import json_log, tsv
+from ledger.books import ONE, T0, killed, sums
 from pacsflow.cli import main
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0 = 1772438400
-DAY = 86400
-ONE = 1820
 
 
 def rows(numbers: range, **change: Any) -> list[dict[str, Any]]:
@@ -36,15 +30,6 @@ def rows(numbers: range, **change: Any) -> list[dict[str, Any]]:
          **change}
         for n in numbers
     ]  # fmt: skip
-
-
-def sums(ledger: Ledger) -> tuple[int, int]:
-    with ledger.connect() as connection:
-        found = connection.sql(
-            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
-            " FROM traffic"
-        ).fetchall()
-    return found[0]
 
 
 @pytest.fixture
@@ -184,16 +169,7 @@ def test_a_killed_merge_leaves_it_before_or_after(
     logs = [write(f"b/conn.{n}.log", tsv(rows(range(99 + 50 * n, 149 + 50 * n)))) for n in range(9)]
     theirs = make("theirs", *logs)
     run = [sys.executable, "-m", "pacsflow", "ledger", "merge", ours.folder, theirs.folder]
-    process = subprocess.Popen(run, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if (ours.folder / ".staging" / "merge").is_dir():
-            break
-        time.sleep(0.002)
-    time.sleep(0.05 * seed)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed(run, (ours.folder / ".staging" / "merge").is_dir, 0.05 * seed)
     again = Ledger(ours.folder)
     assert sums(again) in {(9 * ONE, 9), (459 * ONE, 459)}
     assert not verify(again)

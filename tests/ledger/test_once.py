@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import CONN_FIELDS, json_log, tsv
+from ledger.books import ONE, T0, sums
 from pacsflow.ledger import Ledger
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import find
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0 = 1772438400
-ONE = 1820
 """Bytes of `conftest.CONN_ROW`, both ways."""
 TUNNELLED = {**CONN_FIELDS, "tunnel_parents": "set[string]"}
 
@@ -25,15 +24,6 @@ TUNNELLED = {**CONN_FIELDS, "tunnel_parents": "set[string]"}
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger", create=True)
-
-
-def sums(ledger: Ledger) -> tuple[int, int]:
-    with ledger.connect() as connection:
-        found = connection.sql(
-            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
-            " FROM traffic"
-        ).fetchall()
-    return found[0]
 
 
 def add(ledger: Ledger, *paths: Path, sensor: str = "") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import tsv
+from ledger.books import ONE, log, sums
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.repair import repair
@@ -20,26 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Write = Callable[[str, str | bytes], Path]
-T0 = 1772438400
-DAY = 86400
-ONE = 1820
-
-
-def sums(ledger: Ledger) -> tuple[int, int]:
-    with ledger.connect() as connection:
-        found = connection.sql(
-            "SELECT coalesce(sum(bytes), 0)::BIGINT, coalesce(sum(communications), 0)::BIGINT"
-            " FROM traffic"
-        ).fetchall()
-    return found[0]
-
-
-def log(write: Write, day: int, count: int = 2, *, close: bool = True) -> Path:
-    rows = [
-        {"uid": f"C{day}_{n}", "ts": f"{T0 + day * DAY + n}.0", "duration": "4000"}
-        for n in range(count)
-    ]
-    return write(f"logs/conn.{day:03d}.log", tsv(rows, close=close))
 
 
 def damage(ledger: Ledger, table: str) -> str:
@@ -57,7 +37,7 @@ def damage(ledger: Ledger, table: str) -> str:
 def ledger(tmp_path: Path, write: Write) -> Ledger:
     """Three logs of days 0, 1 and 90, the first two in one file a table."""
     made = Ledger(tmp_path / "ledger", create=True)
-    paths = [log(write, day) for day in (0, 1, 90)]
+    paths = [log(write, day, 2) for day in (0, 1, 90)]
     made.add(find(paths).sources, sensor="north")
     made.compact()
     assert sums(made) == (6 * ONE, 6)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import tsv
+from ledger.books import DAY, T0
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.rollup import roll_up
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
-T0, DAY = 1772438400, 86400
 APRIL = date(2026, 4, 20)
 OWN = "192.168.1.5"
 
