@@ -28,6 +28,11 @@ class Clock:
         """Say whether anybody said it: hours of the day mean nothing on a clock that is guessed."""
         return self.said_by is not SaidBy.NOBODY
 
+    @property
+    def said(self) -> str:
+        """Return the zone where anybody said it, else nothing."""
+        return self.zone if self.known else ""
+
 
 UNIVERSAL = {"UTC", "UCT", "GMT", "GMT0", "GREENWICH", "UNIVERSAL", "ZULU"}
 

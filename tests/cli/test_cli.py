@@ -393,6 +393,9 @@ def idle(folder: Path) -> dict[str, list[object]]:
         "--plot": ["forecast", logs, "--backtest", "--plot", folder / "p.svg"],
         "--host": ["top", capture, "--by", "protocol", "--host", "10.0.0.1"],
         "--keylog ": ["show", "association:0", capture, "--keylog", capture],
+        "--with-info": ["top", logs, "--with-info"],
+        "--with-info ": ["show", "association:0", capture, "--with-info"],
+        "--with-info  ": ["show", "10.0.0.4", logs, "--with-info"],
     }
 
 

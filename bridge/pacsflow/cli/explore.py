@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli import app
-from pacsflow.cli.console import progress, warn
-from pacsflow.cli.frames import frame_sources
-from pacsflow.cli.options import Request, reading
+from pacsflow.cli.console import progress
+from pacsflow.cli.frames import frame_sources, tell_losses, tell_notes
+from pacsflow.cli.options import SOURCES, Request, reading
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@reading(
-    (
-        "inputs",
-        "keylog",
-        "sampling_rate",
-        "capture_start",
-        "date_order",
-        "with_info",
-        "pseudonymise",
-    )
-)
+@reading(tuple(name for name in (*SOURCES, "with_info") if name not in {"ledger", "inventory"}))
 def explore(request: Request) -> None:
     """Explore frames in the terminal: pick a column, a number, an address, DICOM only or not.
 
@@ -51,10 +41,8 @@ def explore(request: Request) -> None:
                 nonlocal done
                 done += 1
                 update(done, len(sources))
-                for note in quality.notes:
-                    warn(f"{source.path}: {note}")
-                if quality.unreadable:
-                    warn(f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}")
+                tell_notes(source, quality)
+                tell_losses(source, quality)
 
             rows.load(sources, told, key)
         Session(rows, write_screen).application().run()

@@ -65,15 +65,11 @@ def export(
         if ending == ".xlsx":
             from pacsflow.export.workbook import write_workbook
 
-            write_workbook(question, out, request.clock().zone if request.clock().known else "")
+            write_workbook(question, out, request.clock().said)
         else:
             from pacsflow.export.about import about
 
-            told = about(
-                question.connection,
-                question.origin,
-                request.clock().zone if request.clock().known else "",
-            )
+            told = about(question.connection, question.origin, request.clock().said)
             _write(_table(question, what or What.TRAFFIC), out, ending, told)
     sys.stdout.write(f"{out.resolve()}\n")
 

@@ -73,8 +73,16 @@ KEPT = {"tls": "TLS connections"}
 """What a ledger's tables are called where it is not their name."""
 
 
-def _lost(source: Source, quality: Quality) -> None:
-    """Say how many rows of a source could not be read."""
+def tell_notes(source: Source, quality: Quality) -> None:
+    """Say what is to be known of a source."""
+    for note in quality.notes:
+        warn(f"{source.path}: {note}", source=str(source.path))
+
+
+def tell_losses(source: Source, quality: Quality) -> None:
+    """Say how many rows of a source could not be read, if any."""
+    if not quality.unreadable:
+        return
     warn(
         f"{source.path}: {quality.unreadable} unreadable; {quality.examples[0]}",
         source=str(source.path),
@@ -95,10 +103,8 @@ def _batches(sources: list[Source]) -> Iterator[tuple[str, pa.RecordBatch]]:
                 yield from read(source, quality)
             except PacsflowError as error:
                 failed.append(error)
-            for note in quality.notes:
-                warn(f"{source.path}: {note}", source=str(source.path))
-            if quality.unreadable:
-                _lost(source, quality)
+            tell_notes(source, quality)
+            tell_losses(source, quality)
             update(done, len(sources))
     if failed and len(failed) == len(sources):
         raise failed[0]
@@ -145,14 +151,12 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
             nonlocal done
             done += 1
             update(done, len(sources))
-            for note in quality.notes:
-                warn(f"{source.path}: {note}", source=str(source.path))
+            tell_notes(source, quality)
             if quality.unreadable and not quality.rows:
                 problem = f"no row of it can be read; {quality.examples[0]}"
                 unread.append(InputError(source.path, problem))
                 return
-            if quality.unreadable:
-                _lost(source, quality)
+            tell_losses(source, quality)
 
         ranked = rank_stream(sources, by, number, dicom=dicom, told=told, unread=unread)
     _refuse(sources, unread, ranked)
@@ -198,7 +202,7 @@ def show(
             raise UsageError(f"{what} is one of a capture: name that one capture")
         if request.pseudonymise:
             raise UsageError(f"{what} has no pseudonyms: show the host or AE title instead")
-        others = [name for name in (*SOURCES, *PERIOD) if name != "inputs"]
+        others = [name for name in (*SOURCES, "with_info", *PERIOD) if name != "inputs"]
         request.refuse(others, f"on {what}")
         show_association(Path(request.inputs[0]), int(one[1]), number, how)
         return

@@ -31,6 +31,7 @@ GIVES_EFFECT = {
     "--sampling-rate": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
     "--capture-start": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
     "--date-order": ({Kind.TABLE}, "a table of frames"),
+    "--with-info": ({Kind.CAPTURE}, "a capture"),
 }
 
 

@@ -274,6 +274,7 @@ class Request:
         given = {
             "--keylog": self.keylog, "--sampling-rate": self.sampling_rate,
             "--capture-start": self.capture_start or None, "--date-order": self.date_order,
+            "--with-info": self.with_info,
         }  # fmt: skip
         return [name for name, value in given.items() if value is not None]
 

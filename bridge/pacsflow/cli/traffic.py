@@ -306,11 +306,7 @@ def flow_map(
         parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
         sampled = question.origin == "sflow"
         told_of_samples(question)
-        told_about = about(
-            question.connection,
-            question.origin,
-            request.clock().zone if request.clock().known else "",
-        )
+        told_about = about(question.connection, question.origin, request.clock().said)
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:
         from pacsflow.export.graphs import to_dot, to_graphml
 
