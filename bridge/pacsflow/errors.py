@@ -65,7 +65,8 @@ class NoRoomError(LedgerError):
 def let_interrupts_pass(error: Exception) -> None:
     """Raise KeyboardInterrupt where an engine's error says that the program was asked to end.
 
-    DuckDB wraps what a signal raised while it worked; who catches any error asks this first.
+    DuckDB puts an error of its own (InterruptException), or of Python's (RuntimeError), in the
+    place of what a signal raised while it worked; who catches any error asks this first.
     """
     if type(error).__name__ == "InterruptException" or str(error) == "Query interrupted":
         raise KeyboardInterrupt from error

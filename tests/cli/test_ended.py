@@ -27,7 +27,9 @@ def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A capture and a log that keep any machine busy for a while."""
     folder = tmp_path_factory.mktemp("long")
     frames = pieces.read(CAPTURES / "networks" / "base.pcap")
-    pieces.write(folder / "long.pcap", frames * 200)
+    capture = folder / "long.pcap"
+    pieces.write(capture, frames * 200)
+    os.utime(capture, (1772438400, 1772438400))  # nobody writes it any more: watch reads it
     rows = [{"uid": f"C{n}", "ts": f"{1772438400 + n // 9}.{n:06d}"} for n in range(150_000)]
     (folder / "conn.log").write_text(tsv(rows))
     return folder
@@ -52,6 +54,7 @@ CASES = {
     "endpoints": (["endpoints", "long.pcap"], tshark_runs),
     "ingest": (["ingest", "long.pcap", "conn.log", "--ledger", "book"], tshark_runs),
     "top": (["top", "conn.log"], a_second_passed),
+    "watch": (["watch", "long.pcap", "--ledger", "book", "--once"], tshark_runs),
 }
 
 
@@ -62,6 +65,7 @@ CASES = {
         ("ingest", signal.SIGHUP),
         ("top", signal.SIGINT),
         ("top", signal.SIGTERM),
+        ("watch", signal.SIGTERM),
     ],
 )
 def test_a_signal_leaves_nothing(
