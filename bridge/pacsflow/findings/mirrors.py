@@ -78,7 +78,11 @@ def port_scan(facts: Facts) -> list[Finding]:
     ]
 
 
-def _remarked(facts: Facts, what: str) -> list[tuple[str, float, float, list[str]]]:
+Remarked = tuple[str, float, float, list[str]]
+"""Sensor or source, how many it is remarked of, of how many, and the marks of the files."""
+
+
+def _remarked(facts: Facts, what: str) -> list[Remarked]:
     week = facts.scope.week
     return facts.scope.connection.execute(_REMARKS, [what, week.start, week.end]).fetchall()
 
@@ -98,20 +102,9 @@ def copies_seen(facts: Facts) -> list[Finding]:
     """Return one finding a sensor, or set of captures, many frames of which are copies."""
     limit = facts.thresholds.copies_percent
     return [
-        Finding(
-            rule="copies-seen",
-            severity=Severity.LOW,
-            area="data",
-            count=int(copies),
-            rows=_rows_of(facts, files),
-            values=message.values(
-                name=message.text(name),
-                percent=message.percent(100 * copies / frames),
-                number=message.count(copies),
-                total=message.count(frames),
-            ),
-        )
-        for name, copies, frames, files in _remarked(facts, "copies")
+        _of_sensor(facts, "copies-seen", Severity.LOW, told, percent=100 * copies / frames)
+        for told in _remarked(facts, "copies")
+        for _, copies, frames, _ in [told]
         if limit and frames >= LEAST_FRAMES and 100 * copies >= limit * frames
     ]
 
@@ -120,21 +113,30 @@ def spread_by_cluster(facts: Facts) -> list[Finding]:
     """Return one finding a sensor whose cluster spreads single connections over its workers."""
     limit = facts.thresholds.spread_connections
     return [
-        Finding(
-            rule="spread-by-cluster",
-            severity=Severity.MEDIUM,
-            area="data",
-            count=int(number),
-            rows=_rows_of(facts, files),
-            values=message.values(
-                name=message.text(name),
-                number=message.count(number),
-                total=message.count(total),
-            ),
-        )
-        for name, number, total, files in _remarked(facts, "spread")
-        if limit and number >= limit
+        _of_sensor(facts, "spread-by-cluster", Severity.MEDIUM, told)
+        for told in _remarked(facts, "spread")
+        if limit and told[1] >= limit
     ]
+
+
+def _of_sensor(
+    facts: Facts, rule: str, severity: Severity, told: Remarked, percent: float | None = None
+) -> Finding:
+    name, number, total, files = told
+    share = {} if percent is None else {"percent": message.percent(percent)}
+    return Finding(
+        rule=rule,
+        severity=severity,
+        area="data",
+        count=int(number),
+        rows=_rows_of(facts, files),
+        values=message.values(
+            name=message.text(name),
+            **share,
+            number=message.count(number),
+            total=message.count(total),
+        ),
+    )
 
 
 def addresses_in_two_networks(facts: Facts) -> list[Finding]:
