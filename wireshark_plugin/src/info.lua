@@ -63,11 +63,14 @@ for _, version in ipairs({ "SSL", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3" }) do
   FORMS[version] = { RECORDS }
 end
 
+for _, forms in pairs(FORMS) do
+  for _, form in ipairs(forms) do
+    form.first = type(form.first) == "string" and { form.first } or form.first
+  end
+end
+
 -- Return the place of the last octet of what stands at `first` in one of the patterns, or nil.
 local function ending(text, first, patterns)
-  if type(patterns) == "string" then
-    patterns = { patterns }
-  end
   for i = 1, #patterns do
     local _, last = find(text, patterns[i], first)
     if last then
