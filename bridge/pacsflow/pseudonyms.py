@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.inventory import MAC, Inventory, Item
+from pacsflow.readers.arrays import flat
 from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:
@@ -192,15 +193,14 @@ class Pseudonyms:
 
     def _array(self, kind: Kind, array: Any) -> Any:  # noqa: ANN401 - an Arrow array of any type
         if pa.types.is_list(array.type):
-            array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+            array = flat(array)
             if kind is Kind.DROP:
                 return pa.nulls(len(array), array.type)
             parts = self._array(kind, array.values)
             return pa.ListArray.from_arrays(array.offsets, parts, mask=array.is_null())
         if kind is Kind.DROP:
             return pa.nulls(len(array), array.type)
-        words = pc.dictionary_encode(array)
-        words = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
+        words = flat(pc.dictionary_encode(array))
         made = [self.value(kind, word) for word in words.dictionary.to_pylist()]
         return pa.DictionaryArray.from_arrays(
             words.indices, pa.array(made, pa.string())

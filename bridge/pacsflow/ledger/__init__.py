@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, LedgerError
+from pacsflow.ledger.capture_places import overlap
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import IN_SECONDS, Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
-from pacsflow.ledger.vantages import overlap
 from pacsflow.ledger.views import ONCE_EACH, TELLING, show
 from pacsflow.workers import cores
 

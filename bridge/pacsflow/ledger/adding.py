@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.errors import InputError, PacsflowError
+from pacsflow.ledger.capture_places import remark
 from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import stamp
@@ -19,8 +20,7 @@ from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage
 from pacsflow.ledger.store import STAGING, Store
-from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back
-from pacsflow.ledger.vantages import remark
+from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back, uids
 from pacsflow.workers import pool
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Adding:
         kept = self.store.journal.files()
         with engine() as duck:
             batch, twins = self._once_each(duck, batch, kept, replaced)
-            carried = _uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
+            carried = uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
             change = Change(files=list(batch.files))
             self._fill(change, batch, grown)
             folders = [batch.folder]
@@ -189,8 +189,8 @@ class Adding:
         drop: dict[str, NDArray[np.int64]] = {}
         for _ in range(AGAIN):
             twins = find_twins(duck, batch.folder, batch.files, self.store.folder, kept, replaced)
-            inside = _uids(duck, paths(batch.folder, batch.files, "tunnels"))
-            outer = _uids(duck, paths(batch.folder, batch.files, "lasting"))
+            inside = uids(duck, paths(batch.folder, batch.files, "tunnels"))
+            outer = uids(duck, paths(batch.folder, batch.files, "lasting"))
             outer &= self.tunnels | inside
             if not twins.drop and not outer:
                 break
@@ -255,20 +255,13 @@ def _batches(tasks: list[Task]) -> list[list[Task]]:
     ]
 
 
-def _uids(duck: duckdb.DuckDBPyConnection, files: list[str]) -> set[str]:
-    if not files:
-        return set()
-    rows = duck.read_parquet(files, hive_partitioning=False).select("uid")
-    return {row[0] for row in rows.distinct().fetchall()} - {None}
-
-
 def _tunnels(store: Store) -> set[str]:
     """Return the connections that are known to carry others."""
     files = paths(store.folder, store.journal.files(), "tunnels")
     if not files:
         return set()
     with engine() as duck:
-        return _uids(duck, files)
+        return uids(duck, files)
 
 
 def options_of(source: Source) -> str:

@@ -50,7 +50,7 @@ def is_of_frames(entry: Entry) -> bool:
     return entry.kind in OF_FRAMES and entry.first is not None
 
 
-def vantages(entries: Iterable[Entry]) -> dict[str, int]:
+def places_of(entries: Iterable[Entry]) -> dict[str, int]:
     """Return a number for each source of frames, by its mark; those of one number add up.
 
     A file goes on where one stopped that is called most like it.
@@ -98,7 +98,7 @@ def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tup
     Its columns are those of `CAPTURED`.
     """
     entries = [*filter(is_of_frames, entries)]
-    numbers = vantages(entries)
+    numbers = places_of(entries)
     rows = [
         {
             "file": entry.file,

@@ -18,6 +18,7 @@ from pacsflow.ledger.schemas import (
     DICOM_BY_PORT,
     LASTING,
 )
+from pacsflow.readers.arrays import flat
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
@@ -118,15 +119,15 @@ class ConnHours:
         """Take rows of the table ``lasting``; yields rows of ``traffic`` that are complete."""
 
         def of(name: str) -> NDArray[Any]:
-            found: NDArray[Any] = _flat(rows[name]).to_numpy(zero_copy_only=False)
+            found: NDArray[Any] = flat(rows[name]).to_numpy(zero_copy_only=False)
             return found
 
         yield from self._take(
-            rows["sensor"], _flat(rows["ts"]).cast(pa.int64()).to_numpy(), of("duration"),
-            self.sums.services.numbers(_flat(rows["service"])),
+            rows["sensor"], flat(rows["ts"]).cast(pa.int64()).to_numpy(), of("duration"),
+            self.sums.services.numbers(flat(rows["service"])),
             (
-                self.sums.hosts.numbers(_flat(rows["source"])),
-                self.sums.hosts.numbers(_flat(rows["destination"])),
+                self.sums.hosts.numbers(flat(rows["source"])),
+                self.sums.hosts.numbers(flat(rows["destination"])),
             ),
             (of("source_packets"), of("destination_packets")),
             (of("source_bytes"), of("destination_bytes")), of("missed_bytes"),
@@ -185,7 +186,7 @@ class ConnHours:
         finally:
             self.engine.unregister("combinations")
         names = Names()
-        return names.numbers(_flat(told))[which], names
+        return names.numbers(flat(told))[which], names
 
     def _take(
         self,
@@ -200,7 +201,7 @@ class ConnHours:
     ) -> Iterator[tuple[str, pa.Table]]:
         first = us // HOUR_US
         last = np.floor((us / 1e6 + d) / 3600).astype(np.int64)
-        sensors = self.sums.sensors.numbers(_flat(sensor))
+        sensors = self.sums.sensors.numbers(flat(sensor))
         self._cover(first, last, d, sensors)
         once = np.ones(len(us), np.int64)
         rows = Sums(first, *hosts, service, sensors, once, packets, sizes, missed)
@@ -261,10 +262,6 @@ class ConnHours:
                 )  # fmt: skip
         finally:
             self.engine.unregister("crossing")
-
-
-def _flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _lasts(rows: pa.Table, facing: Faced) -> NDArray[np.bool_]:

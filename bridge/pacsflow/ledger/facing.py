@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pacsflow.readers.arrays import flat
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def faced(rows: pa.Table) -> Faced:
     DICOM port there, none on the other side and no SYN from it tell that it is the other way.
     """
     ours, theirs = _ports(rows["id.orig_p"]), _ports(rows["id.resp_p"])
-    proto, service = _flat(rows["proto"]), _flat(rows["service"])
+    proto, service = flat(rows["proto"]), flat(rows["service"])
     turned = _turned(rows, ours, theirs, proto)
-    a, b = _flat(rows["id.orig_h"]), _flat(rows["id.resp_h"])
+    a, b = flat(rows["id.orig_h"]), flat(rows["id.resp_h"])
     packets = _count(rows["orig_pkts"]), _count(rows["resp_pkts"])
     sent, received = (
         _count(pc.coalesce(rows[f"{side}_ip_bytes"], rows[f"{side}_bytes"]))
@@ -71,8 +72,8 @@ def faced(rows: pa.Table) -> Faced:
         packets, sizes = _swapped(turned, *packets), _swapped(turned, *sizes)
         theirs = np.where(turned, ours, theirs)
     return Faced(
-        us=_flat(rows["ts"]).cast(pa.int64()).to_numpy(),
-        d=_flat(rows["duration"].fill_null(0.0)).to_numpy(),
+        us=flat(rows["ts"]).cast(pa.int64()).to_numpy(),
+        d=flat(rows["duration"].fill_null(0.0)).to_numpy(),
         a=a, b=b, port=theirs, proto=proto, service=service,
         udp=_true(pc.equal(proto, "udp")), turned=turned, spoke=spoke,
         out_packets=packets[0], in_packets=packets[1], out_bytes=sizes[0], in_bytes=sizes[1],
@@ -82,7 +83,7 @@ def faced(rows: pa.Table) -> Faced:
 
 def turn(histories: pa.ChunkedArray, turned: NDArray[np.bool_]) -> pa.Array:
     """Return histories as the other side would tell them, where they are `turned`."""
-    told = _flat(histories)
+    told = flat(histories)
     if not turned.any():
         return told
     words = told.dictionary_encode()
@@ -105,7 +106,7 @@ def _turned(
 def _spoke(rows: pa.Table) -> NDArray[np.bool_]:
     """Say where both sides said something: payload, or more than headers where that is not told."""
     payload = pc.greater(pc.add(rows["orig_bytes"], rows["resp_bytes"]), 0)
-    some = _flat(payload.fill_null(True)).to_numpy(zero_copy_only=False)
+    some = flat(payload.fill_null(True)).to_numpy(zero_copy_only=False)
     found: NDArray[np.bool_] = _both_over(rows, "ip_bytes", SPOKE) & some
     return found | _both_over(rows, "bytes", 0)
 
@@ -121,20 +122,16 @@ def _swapped(turned: NDArray[np.bool_], ours: Ints, theirs: Ints) -> tuple[Ints,
     return np.where(turned, theirs, ours), np.where(turned, ours, theirs)
 
 
-def _flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _count(column: pa.ChunkedArray) -> Ints:
-    found: Ints = _flat(column.fill_null(0)).to_numpy()
+    found: Ints = flat(column.fill_null(0)).to_numpy()
     return found
 
 
 def _ports(column: pa.ChunkedArray) -> NDArray[np.int32]:
-    found: NDArray[np.int32] = _flat(column.fill_null(-1)).to_numpy()
+    found: NDArray[np.int32] = flat(column.fill_null(-1)).to_numpy()
     return found
 
 
 def _true(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = _flat(column.fill_null(False)).to_numpy(zero_copy_only=False)
+    found: NDArray[np.bool_] = flat(column.fill_null(False)).to_numpy(zero_copy_only=False)
     return found

@@ -61,17 +61,12 @@ class Names:
         """Return the names in the order of their numbers."""
         return pa.array(self.known, pa.string())
 
-    def ranks(self) -> Codes:
-        """Return each number's place among the sorted names, null before all."""
+    def ranked(self) -> tuple[Codes, pa.Array]:
+        """Return each number's place among the sorted names, null before all, and these names."""
         words = sorted(self.known, key=lambda word: (word is not None, word or ""))
-        found: Codes = np.empty(len(words), np.int32)
-        found[[self.known[word] for word in words]] = np.arange(len(words), dtype=np.int32)
-        return found
-
-    def sorted(self) -> pa.Array:
-        """Return the names in the order of their ranks."""
-        words = sorted(self.known, key=lambda word: (word is not None, word or ""))
-        return pa.array(words, pa.string())
+        ranks: Codes = np.empty(len(words), np.int32)
+        ranks[[self.known[word] for word in words]] = np.arange(len(words), dtype=np.int32)
+        return ranks, pa.array(words, pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +151,8 @@ class HourSums:
 
     def _rows(self, sums: Sums) -> Iterator[pa.Table]:
         """Yield both directions, sorted, equal ones as one."""
-        ranks = [n.ranks() for n in (self.hosts, self.services, self.sensors)]
+        named = [names.ranked() for names in (self.hosts, self.services, self.sensors)]
+        ranks, (hosts, services, sensors) = [one[0] for one in named], (one[1] for one in named)
         a, b = ranks[0][sums.a], ranks[0][sums.b]
         service, sensor = ranks[1][sums.service], ranks[2][sums.sensor]
         key = packed(
@@ -182,7 +178,6 @@ class HourSums:
         counted = np.flatnonzero((added[0] != 0) | (added[1] != 0) | (added[2] != 0))
         places = order[starts]
         del order, starts
-        hosts, services, sensors = (n.sorted() for n in (self.hosts, self.services, self.sensors))
         for begin in range(0, len(counted), AT_ONCE):
             some = counted[begin : begin + AT_ONCE]
             forth = places[some] < len(sums)

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.errors import LedgerError, NoRoomError
@@ -305,17 +306,23 @@ def _entry(row: Sequence[Any]) -> Entry:
         size=row[3],
         rows=row[4],
         unreadable=row[5],
-        examples=tuple(json.loads(row[6])),
-        notes=tuple(json.loads(row[7])),
+        examples=_texts(row[6]),
+        notes=_texts(row[7]),
         first=_time(row[8]),
         last=_time(row[9]),
         added=datetime.fromisoformat(row[10]),
         simulated=bool(row[11]),
         stamp=row[12],
         options=row[13],
-        sensors=tuple(json.loads(row[14])),
+        sensors=_texts(row[14]),
         twins=row[15],
     )
+
+
+@lru_cache(maxsize=1024)
+def _texts(told: str) -> tuple[str, ...]:
+    """Return the texts of a list in JSON: thousands of sources have the same, mostly none."""
+    return tuple(json.loads(told))
 
 
 def _text(moment: datetime | None) -> str | None:

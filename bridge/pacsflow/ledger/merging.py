@@ -24,7 +24,7 @@ from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change
 from pacsflow.ledger.schemas import LASTING
 from pacsflow.ledger.store import STAGING, is_there
-from pacsflow.ledger.twins import NETTED, counted_before, find_twins, paths, taken_back
+from pacsflow.ledger.twins import NETTED, counted_before, find_twins, paths, taken_back, uids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -270,8 +270,8 @@ class _Merging:
         superseded: pa.Table | None,
     ) -> list[Kept]:
         """Write the rows that take back what is told twice, or carries others."""
-        known = _uids(duck, paths(self.ledger.folder, kept, "tunnels"))
-        theirs = _uids(duck, paths(self.staging, files, "tunnels"))
+        known = uids(duck, paths(self.ledger.folder, kept, "tunnels"))
+        theirs = uids(duck, paths(self.staging, files, "tunnels"))
         lasting = _lasting(duck, paths(self.staging, files, "lasting"))
         inside = [
             pc.and_(pc.equal(lasting["file"], mark), pc.is_in(lasting["key"], pa.array(keys)))
@@ -306,13 +306,6 @@ def _lasting(duck: duckdb.DuckDBPyConnection, files: list[str]) -> pa.Table:
     return duck.sql(NETTED.format("their_lasting")).to_arrow_table().cast(LASTING)
 
 
-def _uids(duck: duckdb.DuckDBPyConnection, files: list[str]) -> set[str]:
-    if not files:
-        return set()
-    rows = duck.read_parquet(files, hive_partitioning=False).select("uid").distinct()
-    return {row[0] for row in rows.fetchall()} - {None}
-
-
 def read_again(ledger: Ledger, torn: Iterable[Entry]) -> Iterator[Entry]:
     """Add the logs that a merge could not take apart, where they lie as they were.
 
@@ -323,7 +316,6 @@ def read_again(ledger: Ledger, torn: Iterable[Entry]) -> Iterator[Entry]:
     wanted = {entry.sha256: entry for entry in torn}
     found = list(found_again(wanted, ()))
     for source, entry in found:
-        sensor = entry.sensors[0] if len(entry.sensors) == 1 else ""
-        ledger.add([source], sensor=sensor, simulated=entry.simulated)
+        ledger.add([source], sensor=entry.sensor, simulated=entry.simulated)
         del wanted[entry.sha256]
     yield from wanted.values()

@@ -74,7 +74,7 @@ def whole(table: str) -> str:
     Parameters
     ----------
     table
-        The rows; beside it there is ``captured`` (`vantages.tell`).
+        The rows; beside it there is ``captured`` (`capture_places.tell`).
     """
     names = ", ".join(f'"{name}"' for name in TABLES["associations"].names)
     columns = ", ".join(map(_of_whole, TABLES["associations"]))

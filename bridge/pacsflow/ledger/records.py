@@ -64,6 +64,11 @@ class Entry:
         """Return the mark that its rows bear."""
         return self.sha256[:16]
 
+    @property
+    def sensor(self) -> str:
+        """Return the sensor that saw all of it; empty where it was several, or nobody said."""
+        return self.sensors[0] if len(self.sensors) == 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

@@ -89,7 +89,7 @@ def repair(
     gone = ledger.journal.lost()
     wanted = {entry.sha256: entry for entry in ledger.journal.entries() if entry.file in gone}
     found = list(found_again(wanted, given))
-    sensors = {source.path.resolve(): _sensor(entry) for source, entry in found}
+    sensors = {source.path.resolve(): entry.sensor for source, entry in found}
     added = ledger.add(
         [source for source, _ in found],
         sensor=lambda path: sensors.get(path.resolve(), ""),
@@ -158,7 +158,3 @@ def _as_before(source: Source, entry: Entry) -> Source:
     """Return a source with what the user had said of it."""
     rate = re.fullmatch(r"with --sampling-rate (\d+)", entry.options)
     return replace(source, capture=CaptureOptions(int(rate[1]))) if rate else source
-
-
-def _sensor(entry: Entry) -> str:
-    return entry.sensors[0] if len(entry.sensors) == 1 else ""

@@ -72,6 +72,14 @@ def paths(folder: Path, files: Iterable[Kept], table: str) -> list[str]:
     return [str(folder / kept.name) for kept in files if kept.table == table]
 
 
+def uids(duck: duckdb.DuckDBPyConnection, files: Sequence[str]) -> set[str]:
+    """Return the uids in some files of a table."""
+    if not files:
+        return set()
+    rows = duck.read_parquet(list(files), hive_partitioning=False).select("uid")
+    return {row[0] for row in rows.distinct().fetchall()} - {None}
+
+
 def near(files: Iterable[Kept], days: Sequence[date]) -> Iterator[Kept]:
     """Yield the files that may have rows of some days, or of a day beside them."""
     wanted = {str(d + timedelta(n)) for d in days for n in (-1, 0, 1)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pacsflow.ledger.capture_places import tell
 from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ONCE as TIMES_ONCE
-from pacsflow.ledger.vantages import tell
 from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:

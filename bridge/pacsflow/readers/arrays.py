@@ -44,6 +44,11 @@ def from_bytes(values: Sequence[bytes], valid: NDArray[np.bool_] | None = None) 
         return from_bytes([v.decode("utf-8", "replace").encode() for v in values], valid)
 
 
+def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as one array."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
 def repeated(value: str | None, count: int) -> pa.DictionaryArray:
     """Return a text, or null, `count` times, dictionary-encoded."""
     numbers = pa.repeat(pa.scalar(None if value is None else 0, pa.int32()), count)
