@@ -21,6 +21,7 @@ from tests.conftest import CAPTURES
 from tests.wireshark import golden
 
 from pacsflow.errors import InputError, ToolError
+from pacsflow.programs import pyshark_view
 from pacsflow.programs.pyshark_view import LAYER, FrameView, association_frames, live_frames, news
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def test_command_shows_an_interface(how: str) -> None:
             if sum("released" in line for line in lines) > 1:
                 break
         # As a terminal does: tshark and dumpcap are interrupted too.
-        os.killpg(live.pid, signal.SIGINT)
+        if live.poll() is None:
+            os.killpg(live.pid, signal.SIGINT)
         status = live.wait(30)
     finally:
         live.kill()
@@ -185,6 +187,66 @@ def test_live_without_such_an_interface() -> None:
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pacsflow: no interface nosuch0")
     assert "\\x" not in last
+
+
+PERMISSION = """\
+Capturing on 'Loopback: lo'
+dumpcap: You do not have permission to capture on device "lo".
+(socket: Operation not permitted)
+Please check to make sure you have sufficient permissions.
+
+On Debian and Debian derivatives such as Ubuntu, if you have installed Wireshark from a package, \
+try running
+
+    sudo dpkg-reconfigure wireshark-common
+
+If you did not install Wireshark from a package, ensure that Dumpcap has the needed CAP_NET_RAW \
+and CAP_NET_ADMIN capabilities by running
+
+    sudo setcap cap_net_raw,cap_net_admin=ep {path/to/}dumpcap
+
+and then restarting Wireshark.
+"""
+NEITHER = """\
+Capturing on '/etc/passwd'
+dumpcap: The capture session could not be initiated because
+"/etc/passwd" is neither an interface nor a socket nor a pipe.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "interface", "told"),
+    [
+        (
+            PERMISSION,
+            "lo",
+            'lo: You do not have permission to capture on device "lo"; capturing takes privileges',
+        ),
+        (
+            NEITHER,
+            "/etc/passwd",
+            "/etc/passwd: The capture session could not be initiated because "
+            '"/etc/passwd" is neither an interface nor a socket nor a pipe',
+        ),
+        ("", "lo", "lo: dumpcap ended"),
+    ],
+)
+def test_why_nothing_can_be_captured(
+    text: str, interface: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of dumpcap's many lines the sentence that says why; privileges where they are missing."""
+    (tmp_path / "said").write_text(text)
+    dumpcap = tmp_path / "dumpcap"
+    dumpcap.write_text(
+        f'#!/bin/sh\n[ "$1" = -D ] && {{ echo "1. lo (Loopback)"; exit; }}\n'
+        f"cat {tmp_path}/said >&2; exit 1\n"
+    )
+    dumpcap.chmod(0o755)
+    monkeypatch.setattr(pyshark_view, "_dumpcap", lambda _: str(dumpcap))
+    with pytest.raises(ToolError) as said:
+        list(live_frames(interface))
+    assert str(said.value).startswith(f"cannot capture on {told}")
+    assert ("takes privileges" in str(said.value)) == (text == PERMISSION)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="capturing needs privileges")

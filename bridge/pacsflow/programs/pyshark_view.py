@@ -156,7 +156,7 @@ def live_frames(
             if count is not None and seen >= count:
                 return
         if capturing.wait():
-            raise _refused(tool, interface, _last_line(running, errors))
+            raise _refused(tool, interface, _reason(running, errors))
 
 
 def _dumpcap(tool: tools.Tool) -> str:
@@ -206,13 +206,23 @@ def _refused(tool: tools.Tool, interface: str, said: str) -> ToolError:
         return ToolError(
             f"no interface {interface}, or no permission to see it; there are: {', '.join(known)}"
         )
-    return ToolError(f"cannot capture on {interface}: {said[:200]}; {PRIVILEGES}")
+    way_out = f"; {PRIVILEGES}" if "permi" in said else ""
+    return ToolError(f"cannot capture on {interface}: {said[:200] or 'dumpcap ended'}{way_out}")
+
+
+def _lines(running: Dissection, errors: IO[bytes]) -> list[str]:
+    errors.seek(0)
+    return [line for raw in errors.read(65536).splitlines() if (line := running.said(raw))]
 
 
 def _last_line(running: Dissection, errors: IO[bytes]) -> str:
-    errors.seek(0)
-    lines = [running.said(line) for line in errors.read(65536).splitlines()]
-    return next((line for line in reversed(lines) if line), "").removeprefix("tshark: ")
+    return (_lines(running, errors) or [""])[-1].removeprefix("tshark: ")
+
+
+def _reason(running: Dissection, errors: IO[bytes]) -> str:
+    """Return the sentence that dumpcap's many lines of advice begin with, without its full stop."""
+    said = " ".join(_lines(running, errors)).partition("dumpcap: ")[2]
+    return re.split(r"\.(?:\s|$)", said, maxsplit=1)[0]
 
 
 NEWS = ("assoc.state", "operation", "message_id", "status")
