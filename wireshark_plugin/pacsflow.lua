@@ -218,10 +218,12 @@ local bytes = require("bytes")
 
 local link = {}
 
-local byte, sub = string.byte, string.sub
+local byte, find, sub = string.byte, string.find, string.sub
 local u16 = bytes.u16
 
 local IPV4, IPV6 = 0x0800, 0x86dd
+-- A length in place of a type: 1500, and what headers of a network add to it. Types begin at 1536.
+local LONGEST = 1535
 -- Tags, labels and headers behind one Ethernet header.
 local MAX_TAGS = 16
 
@@ -252,11 +254,25 @@ link.note = note
 
 local ethernet
 
+-- A frame of Cisco's inter-switch link: it has a header of its own before a whole frame.
+local ISL = "^[\1\3]\0\12\0\0.........\170\170\3"
+
+-- Whether a frame with an Ethernet header stands at `at`, as far as it can be told: a type that is
+-- known, and the IP header that it promises.
+local function is_frame(s, at, room)
+  local kind = u16(s, at + 12)
+  if kind == IPV4 or kind == IPV6 then
+    return is_ip(s, at + 14, room) == kind
+  end
+  return KNOWN[kind] or false
+end
+link.is_frame = is_frame
+
 -- Behind MPLS's bottom label: IP, or a pseudowire with an Ethernet frame, its control word before it
--- or not (RFC 4448).
+-- or not (RFC 4448). An address may begin as IP does (RFC 4928).
 local function behind_mpls(s, at, out, room, depth)
   local kind = is_ip(s, at, room)
-  if kind then
+  if kind and not is_frame(s, at, room) then
     return at, kind
   end
   local first, plain, behind_word = byte(s, at), u16(s, at + 12), u16(s, at + 16)
@@ -345,6 +361,16 @@ HEADERS[0x8909] = function(s, at)
   return next_at and next_at + 2, next_at and u16(s, next_at) or 0
 end
 
+-- MACsec (IEEE 802.1AE) that signs and does not encrypt.
+HEADERS[0x88e5] = function(s, at, out)
+  local control = byte(s, at)
+  if not control or control % 16 >= 4 then
+    out.reason = "MACsec"
+    return at, 0
+  end
+  at = at + (control % 64 >= 32 and 14 or 6)
+  return at + 2, u16(s, at) or 0
+end
 -- VN-Tag and E-Tag (IEEE 802.1BR) of fabric extenders.
 HEADERS[0x8926] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
 HEADERS[0x893f] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
@@ -390,7 +416,7 @@ local function behind(s, at, kind, out, room, depth)
       out.reason = "nested too deeply"
       return at, 0
     end
-    if kind <= 1500 and kind > 0 then
+    if kind <= LONGEST and kind > 0 then
       at, kind = llc(s, at)
     end
     local header = HEADERS[kind]
@@ -415,8 +441,12 @@ function ethernet(s, at, out, room, depth)
     out.reason = "cut"
     return nil, 0
   end
+  depth = depth or 0
+  if depth == 0 and a < 6 and find(s, ISL, at) then
+    return ethernet(s, at + 26, out, room, depth + 1)
+  end
   out.hw, out.vlan = at, nil
-  return behind(s, at + 14, a * 256 + b, out, room, depth or 0)
+  return behind(s, at + 14, a * 256 + b, out, room, depth)
 end
 link.ethernet = ethernet
 
@@ -3641,15 +3671,74 @@ local function teredo(s, at, _, room)
   return "teredo", at, IPV6
 end
 
+-- Layer 2 tunnelling, version 3 (RFC 3931): a session, then a cookie and a sublayer that both ends
+-- know of one another; a frame is looked for where these may end. at: the session.
+local function l2tp3(s, at, out, room)
+  local id = u32(s, at)
+  for inside = at + 4, at + 16, 4 do
+    if id and id > 0 and link.is_frame(s, inside, room) then
+      note(out, "l2tp " .. id)
+      return "l2tp", inside, TEB
+    end
+  end
+  out.elsewhere = true
+  return nil
+end
+
+local function l2tp(s, at, out, room)
+  local flags, version = byte(s, at, at + 1)
+  if flags == 0 and version == 3 then
+    return l2tp3(s, at + 4, out, room)
+  end
+  out.elsewhere = true
+  return nil
+end
+
+-- Locator and identifier apart (RFC 9300, 5.3): an instance where a flag says so.
+local function lisp(s, at, out, room)
+  local flags, id = byte(s, at), u24(s, at + 4)
+  if id and flags % 16 >= 8 then
+    note(out, "lisp " .. id)
+  end
+  return "lisp", at + 8, link.is_ip(s, at + 8, room) or 0
+end
+
+-- Generic UDP encapsulation: a protocol of IP behind options, or IP itself, by its version.
+local function gue(s, at, _, room)
+  local first, proto = byte(s, at, at + 1)
+  local version = first and (first - first % 64) / 64
+  local inside = at + (version == 0 and 4 + first % 32 * 4 or 0)
+  local kind = link.is_ip(s, inside, room)
+  if version == 1 or version == 0 and (proto == 4 and kind == IPV4 or proto == 41 and kind == IPV6) then
+    return "gue", inside, kind or 0
+  end
+  return nil
+end
+
+-- An encrypted payload (RFC 4303) that is signed and not encrypted (RFC 2410) holds a packet and a
+-- few bytes behind it, the last of them known where all of it is there.
+local MAX_TRAILER = 40
+
+local function esp(s, at, _, room)
+  local inside = at + 8
+  local kind = link.is_ip(s, inside, room)
+  local size = kind == IPV4 and u16(s, inside + 2) or kind == IPV6 and u16(s, inside + 4) + 40
+  local left = size and room - inside + 1 - size
+  if not left or size == 0 or left < 2 or left > MAX_TRAILER then
+    return nil
+  end
+  return "esp", inside, kind
+end
+
 local UDP = {
   [4789] = vxlan, [8472] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
-  [3544] = teredo, [4754] = gre,
+  [3544] = teredo, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
--- What only tshark's dissectors look into: L2TP, CAPWAP, TZSP and others, by port.
+-- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
 local ELSEWHERE = {
-  [1701] = true, [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+  [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
 }
 
 -- Whether the UDP header at `at` has a port of a tunnel.
@@ -3662,7 +3751,8 @@ local function whole(kind)
 end
 
 local IP = {
-  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [137] = whole(0x8847),
+  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [50] = esp, [115] = l2tp3,
+  [137] = whole(0x8847), [143] = whole(TEB),
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
@@ -3680,7 +3770,7 @@ function tunnel.inside(s, at, out, proto, room)
       return by_port(s, at + 8, out, room)
     end
     out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
-  elseif proto == 115 or proto == 55 then
+  elseif proto == 55 then
     out.elsewhere = true
   end
   return nil
@@ -3750,7 +3840,11 @@ local function ipv4(s, at, out, room)
   return p, at + header, total - header
 end
 
-local EXTENSION = { [0] = true, [43] = true, [60] = true, [135] = true }
+-- Extension headers, whose length is in units of 8 bytes, of an authentication header 4 (RFC 4302).
+local EXTENSION = {
+  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [51] = 4,
+}
+local MAX_EXTENSIONS = 16
 
 local function ipv6(s, at, out)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
@@ -3761,13 +3855,14 @@ local function ipv6(s, at, out)
   out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
   out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
   at = at + 40
-  for _ = 1, 8 do
-    if EXTENSION[p] then
+  for _ = 1, MAX_EXTENSIONS do
+    local unit = EXTENSION[p]
+    if unit then
       local n, size = byte(s, at, at + 1)
       if not size then
         break
       end
-      p, at, total = n, at + size * 8 + 8, total - size * 8 - 8
+      p, at, total = n, at + size * unit + 8, total - size * unit - 8
     elseif p == 44 then
       local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
       if not i4 then
@@ -3878,7 +3973,7 @@ function packet.parse(s, room, out, kind)
   if at then
     network(s, at, ethertype, out, room, 0)
   end
-  if out.inner then
+  if out.inner or out.hw and out.hw > 1 then
     packet.measure(out, room)
   end
   return out

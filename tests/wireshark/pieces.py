@@ -81,6 +81,14 @@ def fragments6(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
         yield bytes(head) + extension + piece
 
 
+def extended(data: bytes, kind: int, header: bytes) -> bytes:
+    """Return an Ethernet frame of IPv6 with one more extension header, the first of all."""
+    size = int.from_bytes(data[18:20], "big") + 1 + len(header)
+    return (
+        data[:18] + struct.pack(">HB", size, kind) + data[21:54] + data[20:21] + header + data[54:]
+    )
+
+
 def fragments(data: bytes, ident: int, size: int = 600) -> Iterator[bytes]:
     """Give an Ethernet frame as the frames of IPv4 fragments with up to `size` bytes each."""
     total = int.from_bytes(data[16:18], "big")

@@ -88,6 +88,24 @@ def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
     (row,) = told.dicom
     assert (row["id.orig_h"], row["id.resp_h"], row["tunnel"]) == ("10.1.0.11", "10.1.0.5", "-")
     assert len(told.frames) == FRAMES
+    if name.startswith(wrapping.WHOLE):
+        assert told.bytes == BYTES
+
+
+EXTENSIONS = [
+    (0, b"\0\1\4\0\0\0\0"), (51, b"\4\0\0" + bytes(20)), (60, b"\0\1\4\0\0\0\0"),
+    (140, b"\0\1\4\0\0\0\0"),
+]  # fmt: skip
+
+
+def test_behind_headers_of_ipv6(export: Export) -> None:
+    frames = []
+    for ts, data, _ in BASE:
+        frame = pieces.ipv6(data)
+        for kind, header in reversed(EXTENSIONS):
+            frame = pieces.extended(frame, kind, header)
+        frames.append((ts, frame, len(frame)))
+    assert export(frames).sums == (1, STORES, DATA)
 
 
 def test_tunnels_in_tunnels_without_end(export: Export) -> None:

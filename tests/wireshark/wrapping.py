@@ -74,12 +74,21 @@ def _gtp(flags: int, options: bytes, frame: bytes) -> bytes:
 
 
 def _snap(frame: bytes) -> bytes:
-    size = min(1500, 8 + len(inner(frame)))
+    size = 8 + len(inner(frame))
     return MACS + struct.pack(">H", size) + b"\xaa\xaa\3\0\0\0\x08\0" + inner(frame)
 
 
 def _mpls(label: int, payload: bytes, *, bottom: bool) -> bytes:
     return struct.pack(">I", label << 12 | bottom << 8 | 64) + payload
+
+
+def _esp(frame: bytes) -> bytes:
+    return b"\0\0\1\0\0\0\0\1" + inner(frame) + b"\1\2\2\4" + bytes(12)
+
+
+def _isl(frame: bytes) -> bytes:
+    head = b"\1\0\x0c\0\0\0\2\0\0\0\1\1" + struct.pack(">H", len(frame) + 16)
+    return head + b"\xaa\xaa\3\0\0\0" + struct.pack(">HHH", 10, 1, 0) + frame
 
 
 TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
@@ -109,6 +118,22 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         "gre", lambda f: ethernet(0x86DD, ipv6(47, b"\0\0\x08\0" + inner(f))),
     ),
     "IP in IP in GRE": ("gre,ip", lambda f: _gre(0, 0x0800, ipv4(4, inner(f)))),
+    "L2TP 3 in IP": ("l2tp", lambda f: ethernet(0x0800, ipv4(115, b"\0\0\0\5" + f))),
+    "L2TP 3 with a cookie and a sublayer": (
+        "l2tp", lambda f: ethernet(0x0800, ipv4(115, b"\0\0\0\5" + b"\xc5" * 8 + bytes(4) + f)),
+    ),
+    "L2TP 3 in UDP": (
+        "l2tp", lambda f: ethernet(0x0800, udp(1701, b"\0\3\0\0\0\0\0\5" + f)),
+    ),
+    "LISP": (
+        "lisp", lambda f: ethernet(0x0800, udp(4341, b"\x88\0\0\1\0\0\5\1" + inner(f))),
+    ),
+    "GUE": ("gue", lambda f: ethernet(0x0800, udp(6080, b"\1\4\0\0" + bytes(4) + inner(f)))),
+    "GUE, IP alone": ("gue", lambda f: ethernet(0x0800, udp(6080, inner(f)))),
+    "ESP without encryption": ("esp", lambda f: ethernet(0x0800, ipv4(50, _esp(f)))),
+    "an Ethernet frame in segment routing": (
+        "ip", lambda f: ethernet(0x86DD, ipv6(43, b"\x8f\2\4" + bytes(21) + f)),
+    ),
 }  # fmt: skip
 """By name: the tunnels as they are told, and what wraps a frame."""
 
@@ -121,6 +146,13 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
         1, lambda f: ethernet(0x8847, _mpls(16, bytes(4) + f, bottom=True)),
     ),
     "PBB": (1, lambda f: ethernet(0x88A8, b"\0\x0a\x88\xe7\0\1\2\3" + f)),
+    "EoMPLS, an address like IP's version": (
+        1, lambda f: ethernet(0x8847, _mpls(16, b"\x46\0\0\0\1\1" + f[6:], bottom=True)),
+    ),
+    "Cisco's inter-switch link": (1, _isl),
+    "MACsec without encryption": (
+        1, lambda f: f[:12] + b"\x88\xe5\x20\0" + bytes(12) + f[12:] + bytes(16),
+    ),
     "Cisco metadata": (1, lambda f: ethernet(0x8909, b"\1\1\0\1\0\5" + f[12:14] + inner(f))),
     "SNAP": (1, _snap),
     "PPPoE": (
@@ -141,3 +173,5 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "802.11 with radiotap": (RADIOTAP, lambda f: b"\0\0\x08\0\0\0\0\0" + _wlan(f)),
 }  # fmt: skip
 """By name: the capture's link type, and what wraps a frame. None of these is a tunnel."""
+WHOLE = ("EoMPLS", "PBB", "Cisco's")
+"""Those of them that wrap a whole frame."""

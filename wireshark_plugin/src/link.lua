@@ -4,10 +4,12 @@ local bytes = require("bytes")
 
 local link = {}
 
-local byte, sub = string.byte, string.sub
+local byte, find, sub = string.byte, string.find, string.sub
 local u16 = bytes.u16
 
 local IPV4, IPV6 = 0x0800, 0x86dd
+-- A length in place of a type: 1500, and what headers of a network add to it. Types begin at 1536.
+local LONGEST = 1535
 -- Tags, labels and headers behind one Ethernet header.
 local MAX_TAGS = 16
 
@@ -38,11 +40,25 @@ link.note = note
 
 local ethernet
 
+-- A frame of Cisco's inter-switch link: it has a header of its own before a whole frame.
+local ISL = "^[\1\3]\0\12\0\0.........\170\170\3"
+
+-- Whether a frame with an Ethernet header stands at `at`, as far as it can be told: a type that is
+-- known, and the IP header that it promises.
+local function is_frame(s, at, room)
+  local kind = u16(s, at + 12)
+  if kind == IPV4 or kind == IPV6 then
+    return is_ip(s, at + 14, room) == kind
+  end
+  return KNOWN[kind] or false
+end
+link.is_frame = is_frame
+
 -- Behind MPLS's bottom label: IP, or a pseudowire with an Ethernet frame, its control word before it
--- or not (RFC 4448).
+-- or not (RFC 4448). An address may begin as IP does (RFC 4928).
 local function behind_mpls(s, at, out, room, depth)
   local kind = is_ip(s, at, room)
-  if kind then
+  if kind and not is_frame(s, at, room) then
     return at, kind
   end
   local first, plain, behind_word = byte(s, at), u16(s, at + 12), u16(s, at + 16)
@@ -131,6 +147,16 @@ HEADERS[0x8909] = function(s, at)
   return next_at and next_at + 2, next_at and u16(s, next_at) or 0
 end
 
+-- MACsec (IEEE 802.1AE) that signs and does not encrypt.
+HEADERS[0x88e5] = function(s, at, out)
+  local control = byte(s, at)
+  if not control or control % 16 >= 4 then
+    out.reason = "MACsec"
+    return at, 0
+  end
+  at = at + (control % 64 >= 32 and 14 or 6)
+  return at + 2, u16(s, at) or 0
+end
 -- VN-Tag and E-Tag (IEEE 802.1BR) of fabric extenders.
 HEADERS[0x8926] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
 HEADERS[0x893f] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
@@ -176,7 +202,7 @@ local function behind(s, at, kind, out, room, depth)
       out.reason = "nested too deeply"
       return at, 0
     end
-    if kind <= 1500 and kind > 0 then
+    if kind <= LONGEST and kind > 0 then
       at, kind = llc(s, at)
     end
     local header = HEADERS[kind]
@@ -201,8 +227,12 @@ function ethernet(s, at, out, room, depth)
     out.reason = "cut"
     return nil, 0
   end
+  depth = depth or 0
+  if depth == 0 and a < 6 and find(s, ISL, at) then
+    return ethernet(s, at + 26, out, room, depth + 1)
+  end
   out.hw, out.vlan = at, nil
-  return behind(s, at + 14, a * 256 + b, out, room, depth or 0)
+  return behind(s, at + 14, a * 256 + b, out, room, depth)
 end
 link.ethernet = ethernet
 

@@ -58,7 +58,11 @@ local function ipv4(s, at, out, room)
   return p, at + header, total - header
 end
 
-local EXTENSION = { [0] = true, [43] = true, [60] = true, [135] = true }
+-- Extension headers, whose length is in units of 8 bytes, of an authentication header 4 (RFC 4302).
+local EXTENSION = {
+  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [51] = 4,
+}
+local MAX_EXTENSIONS = 16
 
 local function ipv6(s, at, out)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
@@ -69,13 +73,14 @@ local function ipv6(s, at, out)
   out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
   out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
   at = at + 40
-  for _ = 1, 8 do
-    if EXTENSION[p] then
+  for _ = 1, MAX_EXTENSIONS do
+    local unit = EXTENSION[p]
+    if unit then
       local n, size = byte(s, at, at + 1)
       if not size then
         break
       end
-      p, at, total = n, at + size * 8 + 8, total - size * 8 - 8
+      p, at, total = n, at + size * unit + 8, total - size * unit - 8
     elseif p == 44 then
       local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
       if not i4 then
@@ -186,7 +191,7 @@ function packet.parse(s, room, out, kind)
   if at then
     network(s, at, ethertype, out, room, 0)
   end
-  if out.inner then
+  if out.inner or out.hw and out.hw > 1 then
     packet.measure(out, room)
   end
   return out

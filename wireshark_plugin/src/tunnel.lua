@@ -147,15 +147,74 @@ local function teredo(s, at, _, room)
   return "teredo", at, IPV6
 end
 
+-- Layer 2 tunnelling, version 3 (RFC 3931): a session, then a cookie and a sublayer that both ends
+-- know of one another; a frame is looked for where these may end. at: the session.
+local function l2tp3(s, at, out, room)
+  local id = u32(s, at)
+  for inside = at + 4, at + 16, 4 do
+    if id and id > 0 and link.is_frame(s, inside, room) then
+      note(out, "l2tp " .. id)
+      return "l2tp", inside, TEB
+    end
+  end
+  out.elsewhere = true
+  return nil
+end
+
+local function l2tp(s, at, out, room)
+  local flags, version = byte(s, at, at + 1)
+  if flags == 0 and version == 3 then
+    return l2tp3(s, at + 4, out, room)
+  end
+  out.elsewhere = true
+  return nil
+end
+
+-- Locator and identifier apart (RFC 9300, 5.3): an instance where a flag says so.
+local function lisp(s, at, out, room)
+  local flags, id = byte(s, at), u24(s, at + 4)
+  if id and flags % 16 >= 8 then
+    note(out, "lisp " .. id)
+  end
+  return "lisp", at + 8, link.is_ip(s, at + 8, room) or 0
+end
+
+-- Generic UDP encapsulation: a protocol of IP behind options, or IP itself, by its version.
+local function gue(s, at, _, room)
+  local first, proto = byte(s, at, at + 1)
+  local version = first and (first - first % 64) / 64
+  local inside = at + (version == 0 and 4 + first % 32 * 4 or 0)
+  local kind = link.is_ip(s, inside, room)
+  if version == 1 or version == 0 and (proto == 4 and kind == IPV4 or proto == 41 and kind == IPV6) then
+    return "gue", inside, kind or 0
+  end
+  return nil
+end
+
+-- An encrypted payload (RFC 4303) that is signed and not encrypted (RFC 2410) holds a packet and a
+-- few bytes behind it, the last of them known where all of it is there.
+local MAX_TRAILER = 40
+
+local function esp(s, at, _, room)
+  local inside = at + 8
+  local kind = link.is_ip(s, inside, room)
+  local size = kind == IPV4 and u16(s, inside + 2) or kind == IPV6 and u16(s, inside + 4) + 40
+  local left = size and room - inside + 1 - size
+  if not left or size == 0 or left < 2 or left > MAX_TRAILER then
+    return nil
+  end
+  return "esp", inside, kind
+end
+
 local UDP = {
   [4789] = vxlan, [8472] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
-  [3544] = teredo, [4754] = gre,
+  [3544] = teredo, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
--- What only tshark's dissectors look into: L2TP, CAPWAP, TZSP and others, by port.
+-- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
 local ELSEWHERE = {
-  [1701] = true, [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+  [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
 }
 
 -- Whether the UDP header at `at` has a port of a tunnel.
@@ -168,7 +227,8 @@ local function whole(kind)
 end
 
 local IP = {
-  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [137] = whole(0x8847),
+  [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [50] = esp, [115] = l2tp3,
+  [137] = whole(0x8847), [143] = whole(TEB),
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
@@ -186,7 +246,7 @@ function tunnel.inside(s, at, out, proto, room)
       return by_port(s, at + 8, out, room)
     end
     out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
-  elseif proto == 115 or proto == 55 then
+  elseif proto == 55 then
     out.elsewhere = true
   end
   return nil
