@@ -1,9 +1,10 @@
 """Runs mutants: how many of them the unit tests of their module notice.
 
-``make mutants`` takes a sample of each module of `targets.toml`, ``ARGS="access --all"`` all of
-those of a group. A mutant is killed where a test fails, or takes ten times its time. What cannot be
-noticed, because it changes nothing that anybody could see, stands in `equivalent.tsv` with the
-reason, and does not count.
+``make mutants`` takes of each group of `targets.toml` all, or a sample where it names one, the same
+on every machine as long as the modules are; ``ARGS="access --all"`` takes all of a group. Of a
+mutant run the tests that run its line, the quickest first, as many as take `SECONDS`. It is killed
+where one fails, or all take several times their time. What cannot be noticed, because it changes nothing
+that anybody could see, stands in `equivalent.tsv` with the reason, and does not count.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,12 +40,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PRELOADED = ("numpy", "pandas", "scipy.stats", "hypothesis", "pyarrow.compute", "pyarrow.parquet",
-             "duckdb", "babel.support", "jinja2", "statsmodels.tsa.statespace.sarimax",
-             "statsmodels.tsa.seasonal", "pytest")  # fmt: skip
-"""What tests import besides our own modules: each mutant is a fork that has it already."""
 ENOUGH = 85.0
-"""Percent of the mutants of a module that have to be killed."""
+"""Percent of the mutants of a group that have to be killed."""
+SECONDS = 10.0
+"""Of processor time that the tests of one mutant take together, as measured without it."""
+OWN = ("pacsflow", "pacsflow_reports")
 ON_ITS_OWN = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
               "no:randomly"]  # fmt: skip
 
@@ -56,6 +57,7 @@ class Tally:
     killed: int = 0
     survived: list[Mutant] = field(default_factory=list)
     equivalent: int = 0
+    seconds: float = 0.0
 
     @property
     def percent(self) -> float:
@@ -141,8 +143,19 @@ def _baseline(tests: Sequence[str], files: Sequence[Path], out: Path) -> int:
 
     lines = _Lines({str(path) for path in files})
     code = pytest.main([*ON_ITS_OWN, *tests], plugins=[lines])
-    out.write_text(json.dumps(lines.seen))
+    out.write_text(json.dumps({"tests": lines.seen, "imported": _foreign()}))
     return int(code)
+
+
+def _foreign() -> list[str]:
+    """Return the packages and modules that were imported and lie where others install theirs."""
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if "site-packages" in str(getattr(module, "__file__", ""))
+        and getattr(module, "__name__", "") == name
+        and name.partition(".")[0] not in OWN
+    ]
 
 
 def _of_mutant(path: Path, text: str, tests: Sequence[str]) -> int:
@@ -154,11 +167,14 @@ def _of_mutant(path: Path, text: str, tests: Sequence[str]) -> int:
     return code if finder.used else 98
 
 
-def _choose(mutants: list[Mutant], most: int, name: str) -> list[Mutant]:
-    """Return a sample that is the same on every machine and day, as long as the module is."""
-    if len(mutants) <= most:
-        return mutants
-    return sorted(random.Random(name).sample(mutants, most))
+def _chosen(
+    name: str, modules: Sequence[Path], of: Callable[[str], list[Mutant]], most: int
+) -> dict[Path, list[Mutant]]:
+    """Return the mutants of each module, or of all of them a sample whose seed is the name."""
+    every = [(path, mutant) for path in modules for mutant in of(path.read_text("utf-8"))]
+    some = every if len(every) <= most else random.Random(name).sample(every, most)
+    print(f"{name}: {len(some)} of {len(every)} mutants", flush=True)
+    return {path: sorted(mutant for p, mutant in some if p == path) for path in modules}
 
 
 def _equivalents() -> set[tuple[str, str, str, str]]:
@@ -173,8 +189,6 @@ def _known(module: str, text: str, mutant: Mutant, known: set[tuple[str, str, st
 
 def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list[Tally]:
     """Run the mutants of a group of Python modules."""
-    for needed in PRELOADED:
-        importlib.import_module(needed)
     modules = [ROOT / module for module in group["modules"]]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "lines.json"
@@ -183,25 +197,40 @@ def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list
             sys.exit(
                 f"{name}: the tests fail without a mutant:\n{(Path(folder) / 'log').read_text()}"
             )
-        seen = json.loads(out.read_text())
+        known = json.loads(out.read_text())
+    seen = known["tests"]
+    _import(known["imported"])
     whole = sum(test["seconds"] for test in seen.values())
     print(f"{name}: {len(seen)} tests, {whole:.1f} s with their lines followed", flush=True)
     return [
-        _tally(path, of_python, partial(_is_noticed, path, seen), most, jobs) for path in modules
+        _tally(path, mutants, partial(_is_noticed, path, seen), jobs)
+        for path, mutants in _chosen(name, modules, of_python, most).items()
     ]
 
 
+def _import(names: Sequence[str]) -> None:
+    """Import what tests import besides our own modules: each mutant is a fork that has it."""
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
 def _is_noticed(path: Path, seen: dict[str, Any], text: str, mutant: Mutant) -> bool:
-    """Run the tests that run the mutant's line, those of most lines first, until one fails."""
+    """Run the tests that run the mutant's line, the quickest first, until one fails."""
     covering = [
-        (-len(test["lines"]), node, test["seconds"])
+        (test["seconds"], node)
         for node, test in seen.items()
         if _runs(test["lines"], str(path), mutant, text)
     ]
     if not covering:
         return False
-    limit = 20 + round(10 * sum(seconds for *_, seconds in covering))
-    nodes = [node for _, node, _ in sorted(covering)]
+    nodes, whole = list[str](), 0.0
+    for seconds, node in sorted(covering):
+        if nodes and whole + seconds > SECONDS:
+            break
+        nodes.append(node)
+        whole += seconds
+    limit = 8 + round(5 * whole)
     return _child(lambda: _of_mutant(path, mutant.applied(text), nodes), limit) != 0
 
 
@@ -254,15 +283,10 @@ def lua_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list[Ta
     for test in tests:
         if _lua_fails(lua, test, ROOT / "wireshark_plugin" / "src"):
             sys.exit(f"{name}: {test.name} fails without a mutant")
+    modules = [ROOT / module for module in group["modules"]]
     return [
-        _tally(
-            ROOT / module,
-            of_lua,
-            partial(_is_noticed_in_lua, lua, ROOT / module, tests),
-            most,
-            jobs,
-        )
-        for module in group["modules"]
+        _tally(path, mutants, partial(_is_noticed_in_lua, lua, path, tests), jobs)
+        for path, mutants in _chosen(name, modules, of_lua, most).items()
     ]
 
 
@@ -278,26 +302,27 @@ def _is_noticed_in_lua(lua: str, path: Path, tests: list[Path], text: str, mutan
 
 def _lua_fails(lua: str, test: Path, sources: Path) -> bool:
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (20, 21))
-        resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+        resource.setrlimit(resource.RLIMIT_CPU, (4, 5))
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
 
     done = subprocess.run(
-        [lua, str(test), str(sources)], capture_output=True, check=False, preexec_fn=limited
+        [lua, str(test), str(sources), "first"],
+        capture_output=True,
+        check=False,
+        preexec_fn=limited,
     )
     return done.returncode != 0
 
 
 def _tally(
     path: Path,
-    mutants_of: Callable[[str], list[Mutant]],
+    chosen: list[Mutant],
     is_noticed: Callable[[str, Mutant], bool],
-    most: int,
     jobs: int,
 ) -> Tally:
     """Run a module's mutants; print those that nobody noticed."""
     text, started = path.read_text("utf-8"), time.monotonic()
     tally, known = Tally(str(path.relative_to(ROOT))), _equivalents()
-    chosen = _choose(mutants_of(text), most, tally.module)
     counted = [m for m in chosen if not _known(tally.module, text, m, known)]
     tally.equivalent = len(chosen) - len(counted)
     with ThreadPoolExecutor(jobs) as pool:
@@ -311,7 +336,8 @@ def _tally(
                 line = text.splitlines()[mutant.line - 1].strip()
                 old, new = (" ".join(part.split()) for part in (mutant.old, mutant.new))
                 print(f"  {tally.module}:{mutant.line}\t{line}\t{old}\t{new}", flush=True)
-    _say(tally, time.monotonic() - started)
+    tally.seconds = time.monotonic() - started
+    _say(tally, tally.seconds)
     return tally
 
 
@@ -325,32 +351,39 @@ def _say(tally: Tally, seconds: float) -> None:
 
 
 def main() -> int:
-    """Run what was asked for; 1 where a module is below what is enough."""
+    """Run what was asked for; 1 where a group is below what is enough."""
     targets = tomllib.loads((HERE / "targets.toml").read_text("utf-8"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(targets)}; all by default")
-    parser.add_argument("--most", type=int, default=60, help="mutants of a module at most")
+    parser.add_argument("--most", type=int, help="mutants of a group at most")
     parser.add_argument("--all", action="store_true", help="every mutant")
     parser.add_argument("--module", default="", help="modules whose path has this in it alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT / part) for part in ("bridge", "reports", "tests")]
-    tallies: list[Tally] = []
+    below = False
     for name in asked.groups or targets:
         group = dict(targets[name])
         group["modules"] = [module for module in group["modules"] if asked.module in module]
         if not group["modules"]:
             continue
         run = lua_group if group["modules"][0].endswith(".lua") else python_group
-        tallies += run(name, group, sys.maxsize if asked.all else asked.most, asked.jobs)
-    below = [tally for tally in tallies if tally.percent < ENOUGH]
-    killed = sum(tally.killed for tally in tallies)
-    counted = killed + sum(len(tally.survived) for tally in tallies)
-    print(f"all: {killed} of {counted} killed, {100 * killed / max(counted, 1):.1f} %")
-    for tally in below:
-        print(f"below {ENOUGH:.0f} %: {tally.module}, {tally.percent:.0f} %")
+        most = sys.maxsize if asked.all else asked.most or group.get("sample", sys.maxsize)
+        below |= _together(name, run(name, group, most, asked.jobs)) < ENOUGH
     return 1 if below else 0
+
+
+def _together(name: str, tallies: Sequence[Tally]) -> float:
+    """Print a group's sum; return its percent."""
+    whole = Tally(
+        f"{name} together",
+        sum(tally.killed for tally in tallies),
+        [mutant for tally in tallies for mutant in tally.survived],
+        sum(tally.equivalent for tally in tallies),
+    )
+    _say(whole, sum(tally.seconds for tally in tallies))
+    return whole.percent
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 -- Unit tests of the byte parser and the tracker in a plain interpreter, Lua 5.2 or 5.4:
--- lua parser_test.lua FOLDER_OF_SOURCES
+-- lua parser_test.lua FOLDER_OF_SOURCES [first], which ends at the first test that fails.
 package.path = arg[1] .. "/?.lua"
 local bytes = require("bytes")
 local communityid = require("communityid")
@@ -24,6 +24,7 @@ local function test(name, body)
   else
     failed = failed + 1
     print("FAILED " .. name .. ": " .. tostring(problem))
+    if arg[2] == "first" then os.exit(1) end
   end
 end
 local function equal(found, expected)
