@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from pacsflow.findings.finding import Finding
@@ -11,23 +15,73 @@ from pacsflow.week.speed import BEFORE, ENOUGH, NAMES, NEARLY, high_of, of_week,
 from pacsflow.week.where import where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from pacsflow.findings.facts import Facts
     from pacsflow.ledger.response_times import OperationTimes
+    from pacsflow.terms.message import Value
+    from pacsflow.terms.party import Party
 
 SERVERS = {"pacs", "worklist", "gateway"}
-Times = dict[tuple[str, ...], "OperationTimes"]
+Measure = Callable[["OperationTimes | None"], "float | None"]
+"""Seconds that are compared; None where too few operations were timed."""
 
 
-def _weeks(facts: Facts, by: Sequence[str], condition: str = "TRUE") -> tuple[Times, list[Times]]:
-    """Return what was timed in the week, and in each of the weeks before."""
-    week = facts.scope.week
-    return of_week(facts.scope, by, week, condition=condition), [
-        of_week(facts.scope, by, week.shifted(-n), condition=condition)
-        for n in range(1, BEFORE + 1)
-    ]
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """What takes longer than it did: its seconds now, and what was usual in the weeks before."""
+
+    key: tuple[str, ...]
+    times: OperationTimes
+    now: float
+    before: float
+
+
+def _slower(
+    facts: Facts, by: Sequence[str], measure: Measure, least: float, condition: str = "TRUE"
+) -> Iterator[Slower]:
+    """Yield what takes `least` seconds or more, and `slow_factor` times what was usual before."""
+    factor, week = facts.thresholds.slow_factor, facts.scope.week
+    if not least or not factor:
+        return
+    now, *weeks = (
+        of_week(facts.scope, by, week.shifted(-n), condition=condition) for n in range(BEFORE + 1)
+    )
+    for key, times in sorted(now.items()):
+        seconds, before = measure(times), usual([measure(w.get(key)) for w in weeks])
+        if seconds is None or before is None:
+            continue
+        if seconds >= least and seconds >= factor * before:
+            yield Slower(key, times, seconds, before)
+
+
+def _finding(
+    facts: Facts,
+    kind: tuple[str, Severity, str],
+    slower: Slower,
+    parties: tuple[Party, ...],
+    count: int,
+    **told: Value,
+) -> Finding:
+    """Return a finding of the whole week, of a kind: its rule, severity and area."""
+    rule, severity, area = kind
+    return Finding(
+        rule=rule,
+        severity=severity,
+        area=area,
+        parties=parties,
+        count=count,
+        rows=slower.times.slowest,
+        start=facts.scope.week.start,
+        end=facts.scope.week.end,
+        values=message.values(
+            host=message.host(parties[0]),
+            before=message.seconds(slower.before),
+            count=message.count(count),
+            **told,
+        ),
+    )
 
 
 def pacs_slow(facts: Facts) -> list[Finding]:
@@ -36,131 +90,81 @@ def pacs_slow(facts: Facts) -> list[Finding]:
     A round trip that became as much longer explains it, and is `path_slow`'s.
     """
     limits = facts.thresholds
-    if not limits.slow_response_seconds or not limits.slow_factor:
-        return []
-    now, weeks = _weeks(facts, ["server", "operation"])
+    found = _slower(facts, ["server", "operation"], high_of, limits.slow_response_seconds)
     return [
-        _slow(facts, key, times, before)
-        for key, times in sorted(now.items())
-        if facts.hosts.party(key[0]).role in SERVERS
-        for before in [usual([high_of(w.get(key)) for w in weeks])]
-        if before is not None and _is_slow(facts, times, before)
+        _slow(facts, slower)
+        for slower in found
+        if facts.hosts.party(slower.key[0]).role in SERVERS
+        and slower.now - (_mean_trip(slower.times) or 0.0) >= limits.slow_factor * slower.before
     ]
 
 
-def _is_slow(facts: Facts, times: OperationTimes, before: float) -> bool:
-    limits, high = facts.thresholds, high_of(times)
-    trip = times.mean("round_trip_seconds", "round_trips") or 0.0
-    return (
-        high is not None
-        and high >= limits.slow_response_seconds
-        and high - trip >= limits.slow_factor * before
-    )
-
-
-def _slow(facts: Facts, key: tuple[str, ...], times: OperationTimes, before: float) -> Finding:
-    party, high, middle = facts.hosts.party(key[0]), times.percentile(0.95), times.percentile(0.5)
-    assert high is not None and middle is not None  # noqa: S101, PT018 - it has been timed
-    took, much = where(times), high.value / before if before else 0.0
-    return Finding(
-        rule="pacs-slow",
-        severity=Severity.HIGH if much >= 2 * facts.thresholds.slow_factor else Severity.MEDIUM,
-        area="pacs",
-        parties=(party,),
-        count=times.counts["timed"],
-        rows=times.slowest,
-        start=facts.scope.week.start,
-        end=facts.scope.week.end,
-        values=message.values(
-            host=message.host(party),
-            operation=message.text(NAMES.get(key[1], key[1])),
-            high=message.seconds(high.value),
-            before=message.seconds(before),
-            middle=message.seconds(middle.value),
-            count=message.count(times.counts["timed"]),
-            where=message.code(f"where-{took.most}"),
-        ),
+def _slow(facts: Facts, slower: Slower) -> Finding:
+    middle = slower.times.percentile(0.5)
+    much = slower.now / slower.before if slower.before else 0.0
+    severity = Severity.HIGH if much >= 2 * facts.thresholds.slow_factor else Severity.MEDIUM
+    return _finding(
+        facts,
+        ("pacs-slow", severity, "pacs"),
+        slower,
+        (facts.hosts.party(slower.key[0]),),
+        slower.times.counts["timed"],
+        operation=message.text(NAMES.get(slower.key[1], slower.key[1])),
+        high=message.seconds(slower.now),
+        middle=message.seconds(middle.value if middle else None),
+        where=message.code(f"where-{where(slower.times).most}"),
     )
 
 
 def path_slow(facts: Facts) -> list[Finding]:
     """Return one finding a pair of hosts whose round trip became much longer."""
-    limits = facts.thresholds
-    if not limits.path_round_trip_seconds or not limits.slow_factor:
-        return []
-    now, weeks = _weeks(facts, ["client", "server"])
     found = []
-    for key, times in sorted(now.items()):
-        trip = _trip(times)
-        before = usual([_trip(w.get(key)) for w in weeks])
-        if trip is None or before is None or trip < limits.path_round_trip_seconds:
-            continue
-        if trip < limits.slow_factor * before:
-            continue
-        parties = facts.hosts.party(key[0]), facts.hosts.party(key[1])
+    least = facts.thresholds.path_round_trip_seconds
+    for slower in _slower(facts, ["client", "server"], _trip, least):
+        parties = facts.hosts.party(slower.key[0]), facts.hosts.party(slower.key[1])
         found.append(
-            Finding(
-                rule="path-slow",
-                severity=Severity.MEDIUM,
-                area="traffic",
-                parties=parties,
-                count=times.counts["round_trips"],
-                rows=times.slowest,
-                start=facts.scope.week.start,
-                end=facts.scope.week.end,
-                values=message.values(
-                    host=message.host(parties[0]),
-                    peer=message.host(parties[1]),
-                    trip=message.seconds(trip),
-                    before=message.seconds(before),
-                    count=message.count(times.counts["round_trips"]),
-                    resent_number=message.count(times.counts["resent"]),
-                ),
+            _finding(
+                facts,
+                ("path-slow", Severity.MEDIUM, "traffic"),
+                slower,
+                parties,
+                slower.times.counts["round_trips"],
+                peer=message.host(parties[1]),
+                trip=message.seconds(slower.now),
+                resent_number=message.count(slower.times.counts["resent"]),
             )
         )
     return found
+
+
+def _mean_trip(times: OperationTimes) -> float | None:
+    return times.mean("round_trip_seconds", "round_trips")
 
 
 def _trip(times: OperationTimes | None) -> float | None:
     if times is None or times.counts["round_trips"] < ENOUGH:
         return None
-    return times.mean("round_trip_seconds", "round_trips")
+    return _mean_trip(times)
 
 
 def device_slow(facts: Facts) -> list[Finding]:
     """Return one finding a sender that pauses between or within its objects for much longer."""
-    limits = facts.thresholds
-    if not limits.device_gap_seconds or not limits.slow_factor:
-        return []
-    now, weeks = _weeks(facts, ["client"], "operation = 'store'")
-    found = []
-    for key, times in sorted(now.items()):
-        gap, before = _gap(times), usual([_gap(w.get(key)) for w in weeks])
-        if gap is None or before is None or gap < limits.device_gap_seconds:
-            continue
-        if gap < limits.slow_factor * before or where(times).most != "sender":
-            continue
-        party = facts.hosts.party(key[0])
-        found.append(
-            Finding(
-                rule="device-slow",
-                severity=Severity.LOW,
-                area="modalities",
-                parties=(party,),
-                count=times.counts["count"],
-                rows=times.slowest,
-                start=facts.scope.week.start,
-                end=facts.scope.week.end,
-                values=message.values(
-                    host=message.host(party),
-                    gap=message.seconds(gap),
-                    before=message.seconds(before),
-                    count=message.count(times.counts["count"]),
-                    rate=message.number(None if times.rate is None else times.rate * 8e-6),
-                ),
-            )
+    least = facts.thresholds.device_gap_seconds
+    found = _slower(facts, ["client"], _gap, least, "operation = 'store'")
+    return [
+        _finding(
+            facts,
+            ("device-slow", Severity.LOW, "modalities"),
+            slower,
+            (facts.hosts.party(slower.key[0]),),
+            slower.times.counts["count"],
+            gap=message.seconds(slower.now),
+            rate=message.number(None if rate is None else rate * 8e-6),
         )
-    return found
+        for slower in found
+        for rate in [slower.times.rate]
+        if where(slower.times).most == "sender"
+    ]
 
 
 def _gap(times: OperationTimes | None) -> float | None:
@@ -183,7 +187,7 @@ def queueing(facts: Facts) -> list[Finding]:
         then = [most for hour, most in hours.items() if hour < start]
         ever = max([*now.values(), *then])
         full = sorted(hour for hour, most in now.items() if most >= NEARLY * ever)
-        usually = sum(most >= NEARLY * ever for most in then) / BEFORE
+        usually = sum(most >= NEARLY * ever for most in then) / max(1, _weeks(start, hours))
         if not then or ever < limits.queue_associations or len(full) < limits.queue_hours:
             continue
         if len(full) < limits.slow_factor * usually:
@@ -210,6 +214,11 @@ def queueing(facts: Facts) -> list[Finding]:
             )
         )
     return found
+
+
+def _weeks(start: datetime, hours: Iterable[datetime]) -> int:
+    """Return how many weeks before `start` these hours reach back."""
+    return ceil((start - min(hours)) / timedelta(weeks=1))
 
 
 def _of_hours(facts: Facts, host: str, hours: Sequence[datetime]) -> tuple[str, ...]:
