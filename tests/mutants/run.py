@@ -3,8 +3,8 @@
 ``make mutants`` takes of each group of `targets.toml` all, or a sample where it names one, the same
 on every machine as long as the modules are; ``ARGS="access --all"`` takes all of a group. Of a
 mutant run the tests that run its line, the quickest first, as many as take `SECONDS`. It is killed
-where one fails, or all take several times their time. What cannot be noticed, because it changes nothing
-that anybody could see, stands in `equivalent.tsv` with the reason, and does not count.
+where one fails, or all take several times their time. What cannot be noticed, because it changes
+nothing that anybody could see, stands in `equivalent.tsv` with the reason, and does not count.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.abc
 import importlib.util
+import io
 import json
 import os
 import random
@@ -23,7 +24,7 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,6 @@ ENOUGH = 85.0
 """Percent of the mutants of a group that have to be killed."""
 SECONDS = 10.0
 """Of processor time that the tests of one mutant take together, as measured without it."""
-OWN = ("pacsflow", "pacsflow_reports")
 ON_ITS_OWN = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
               "no:randomly"]  # fmt: skip
 
@@ -147,14 +147,20 @@ def _baseline(tests: Sequence[str], files: Sequence[Path], out: Path) -> int:
     return int(code)
 
 
+def _is_own(module: Any) -> bool:
+    """Say whether a module is of this tree: one that lies beside the installed packages."""
+    file = getattr(module, "__file__", None) or ""
+    return file.startswith(str(ROOT)) and "site-packages" not in file
+
+
 def _foreign() -> list[str]:
-    """Return the packages and modules that were imported and lie where others install theirs."""
+    """Return the modules that tests import and that are not this tree's."""
     return [
         name
         for name, module in list(sys.modules.items())
-        if "site-packages" in str(getattr(module, "__file__", ""))
+        if getattr(module, "__file__", None)
         and getattr(module, "__name__", "") == name
-        and name.partition(".")[0] not in OWN
+        and not _is_own(module)
     ]
 
 
@@ -199,7 +205,7 @@ def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list
             )
         known = json.loads(out.read_text())
     seen = known["tests"]
-    _import(known["imported"])
+    _warm_up(group["tests"], known["imported"])
     whole = sum(test["seconds"] for test in seen.values())
     print(f"{name}: {len(seen)} tests, {whole:.1f} s with their lines followed", flush=True)
     return [
@@ -208,11 +214,21 @@ def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list
     ]
 
 
-def _import(names: Sequence[str]) -> None:
-    """Import what tests import besides our own modules: each mutant is a fork that has it."""
-    for name in names:
+def _warm_up(tests: Sequence[str], imported: Sequence[str]) -> None:
+    """Import what each mutant's tests import besides this tree's modules: it is a fork that has it.
+
+    What pytest itself does once takes longer than most tests, so it collects them here, too.
+    """
+    import pytest
+
+    for name in imported:
         with suppress(Exception):
             importlib.import_module(name)
+    with redirect_stdout(io.StringIO()):
+        pytest.main([*ON_ITS_OWN, "--collect-only", *tests])
+    for name, module in list(sys.modules.items()):
+        if _is_own(module) and name not in {"__main__", "mutate"}:
+            del sys.modules[name]
 
 
 def _is_noticed(path: Path, seen: dict[str, Any], text: str, mutant: Mutant) -> bool:
@@ -302,7 +318,7 @@ def _is_noticed_in_lua(lua: str, path: Path, tests: list[Path], text: str, mutan
 
 def _lua_fails(lua: str, test: Path, sources: Path) -> bool:
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (4, 5))
+        resource.setrlimit(resource.RLIMIT_CPU, (3, 4))
         resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
 
     done = subprocess.run(

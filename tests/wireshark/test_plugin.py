@@ -54,11 +54,12 @@ def every_field() -> list[str]:
 
 
 @pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
-def test_parser_in_plain_lua(lua: str) -> None:
+@pytest.mark.parametrize("name", ["parser_test.lua", "limits_test.lua"])
+def test_parser_in_plain_lua(lua: str, name: str) -> None:
     if not shutil.which(lua):
         pytest.skip(f"{lua} is not installed")
     done = subprocess.run(
-        [lua, str(HERE / "parser_test.lua"), str(PLUGIN / "src")],
+        [lua, str(HERE / name), str(PLUGIN / "src")],
         capture_output=True,
         text=True,
         check=False,
