@@ -246,4 +246,484 @@ test("a command set's lengths", function()
   equal(dimse.command(set(65536)).field, 0x30)
   equal(dimse.command(set(65537)), nil)
 end)
+
+-- An image whose header is not there: its bytes wait, and count once that has come.
+local function late_header(pieces)
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local size = 0
+  for _, piece in ipairs(pieces) do size = size + piece end
+  local image = data(value(2, ("x"):rep(size)))
+  local begin, at = c.seq[1], 13
+  c.seq[1] = begin + 12
+  for _, piece in ipairs(pieces) do
+    c.send(1, image:sub(at, at + piece - 1))
+    at = at + piece
+  end
+  c.packet(1, image:sub(1, 12), 24, begin)
+  return c.close(), size
+end
+
+test("256 segments or a quarter of a mebibyte wait for one before them", function()
+  for _, case in ipairs({
+    { 256, 1, 0 }, { 257, 1, 12 }, { 2, 131072, 0 }, { 3, 87382, 12 },
+  }) do
+    local pieces = {}
+    for n = 1, case[1] do pieces[n] = case[2] end
+    local row, size = late_header(pieces)
+    equal(row.missed_bytes, 0, "what came late is there after all")
+    equal(row.data_bytes_orig, case[3] == 0 and size or 0)
+    equal(row["end"], case[3] == 0 and "released" or "incomplete")
+  end
+end)
+
+-- Returns the bytes missed of an image of 5,000 bytes that came in these pieces, each { from, to }.
+local function missed(...)
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local image = data(value(2, ("x"):rep(5000)))
+  local begin = c.seq[1]
+  c.send(1, image:sub(1, 1000))
+  c.seq[1] = begin + 3000
+  c.send(1, image:sub(3001))
+  for _, piece in ipairs({ ... }) do
+    c.packet(1, image:sub(piece[1] + 1, piece[2]), 24, begin + piece[1])
+  end
+  local row = c.close()
+  equal(row.data_bytes_orig, 5000)
+  equal(row["end"], "released")
+  return row.missed_bytes
+end
+
+test("what comes late fills what it covers of a hole, and each byte once", function()
+  equal(missed(), 2000)
+  equal(missed({ 0, 1000 }), 2000)
+  equal(missed({ 3000, 3010 }), 2000)
+  equal(missed({ 999, 1001 }), 1999)
+  equal(missed({ 2999, 3001 }), 1999)
+  equal(missed({ 1500, 1600 }), 1900)
+  equal(missed({ 1500, 1600 }, { 1500, 1600 }), 1900)
+  equal(missed({ 1500, 1600 }, { 1000, 1500 }), 1400)
+  equal(missed({ 1500, 1600 }, { 1590, 3000 }), 500)
+  equal(missed({ 1500, 1600 }, { 900, 3100 }), 0)
+end)
+
+test("sixty-four holes are remembered, and all are counted", function()
+  for _, case in ipairs({ { 64, 0 }, { 65, 10 } }) do
+    local c = connection()
+    c.associate()
+    c.send(1, data(value(3, store_rq(1))))
+    local image = data(value(2, ("x"):rep(5000)))
+    local begin = c.seq[1]
+    c.send(1, image:sub(1, 200))
+    for n = 10, case[1] + 9 do
+      c.seq[1] = begin + n * 20 + 10
+      c.send(1, image:sub(n * 20 + 11, n * 20 + 20))
+    end
+    local there = (case[1] + 10) * 20
+    c.seq[1] = begin + there
+    c.send(1, image:sub(there + 1))
+    for n = case[1] + 9, 10, -1 do
+      c.packet(1, image:sub(n * 20 + 1, n * 20 + 10), 24, begin + n * 20)
+    end
+    equal(c.close().missed_bytes, case[2])
+  end
+end)
+
+test("sequence numbers go over their end", function()
+  for _, isn in ipairs({ 4294967295, 4294967000, 4294962000 }) do
+    local c = connection({ isn = isn })
+    c.associate()
+    c.send(1, data(value(3, store_rq(1))))
+    local image = data(value(2, ("x"):rep(9000)))
+    local begin = c.seq[1]
+    c.send(1, image:sub(1, 4000))
+    c.seq[1] = (begin + 6000) % 4294967296
+    c.send(1, image:sub(6001))
+    c.packet(1, image:sub(5001, 6000), 24, (begin + 5000) % 4294967296)
+    local row = c.close()
+    equal(row.missed_bytes, 1000)
+    equal(row.data_bytes_orig, 9000)
+    equal(row["end"], "released")
+  end
+end)
+
+-- A command set of so many bytes in all.
+local function long_command(size)
+  local short = element(0x100, le16(0x30)) .. element(0x110, le16(7)) .. element(0x800, le16(0x101))
+  return command(short .. element(0x1000, ("9"):rep(size - #short - 12 - 8)))
+end
+
+test("a command set has 64 KiB at most, whatever pieces it comes in", function()
+  for _, pieces in ipairs({ 1, 2, 7 }) do
+    for _, size in ipairs({ 65536, 65537 }) do
+      local c = connection()
+      c.associate()
+      local set = long_command(size)
+      equal(#set, size)
+      local step = math.ceil(size / pieces)
+      for at = 1, size, step do
+        c.send(1, data(value(at + step > size and 3 or 1, set:sub(at, at + step - 1))))
+      end
+      c.send(1, data(value(3, store_rq(1))))
+      local row = c.close()
+      equal(row.echo_rq, size == 65536 and 1 or 0)
+      equal(flag(row, "malformed"), size > 65536)
+      equal(row.store_rq, 1)
+      equal(row["end"], "released")
+    end
+  end
+end)
+
+test("what waits for its end has one budget over all streams, and gives it back", function()
+  local budget = stream.BUDGET
+  stream.BUDGET = 1000
+  local fine, problem = pcall(function()
+    local rq = request({ contexts = 12 })
+    equal(#rq > 700 and #rq < 1000, true)
+    for _ = 1, 5 do
+      local c = connection()
+      for _ = 1, 4 do
+        c.seq = { c.seq[1] + 100000, c.seq[2] + 100000 }
+        c.open()
+        c.send(1, rq:sub(1, -2))
+        c.send(1, rq:sub(-1))
+        c.send(2, accept())
+        c.close()
+      end
+      equal(#c.log, 4)
+      for _, row in ipairs(c.log) do equal(row.ctx_offered, 12) end
+    end
+    -- Beside 900 bytes of one side there is room for a hundred of the other, and no more.
+    for there, counted in pairs({ [100] = 1, [101] = 0 }) do
+      local c = connection()
+      c.associate()
+      local long, set = data(value(3, store_rq(1) .. ("\0"):rep(900))), data(value(3, store_rsp(1, 0) .. ("\0"):rep(200)))
+      c.send(1, long:sub(1, 912))
+      c.send(2, set:sub(1, 12 + there))
+      c.send(2, set:sub(13 + there))
+      c.send(2, data(value(3, store_rsp(1, 0))))
+      c.send(1, long:sub(913))
+      c.send(1, data(value(3, store_rq(2))))
+      local row = c.close()
+      equal(row.store_rq, 1)
+      equal(row.rsp_success, counted)
+    end
+  end)
+  stream.BUDGET = budget
+  if not fine then error(problem) end
+end)
+
+test("a PDU whose length cannot be is flagged and passed over", function()
+  for _, wrong in ipairs({
+    wrap(4, "\0\0\0"), wrap(4, ""), wrap(4, "\0\0\0\0\0"), wrap(5, "\0\0\0\0\0"), wrap(6, ""), wrap(7, "\0\0\2"),
+    wrap(3, ("\0"):rep(9)), wrap(1, ("\0"):rep(67)), data(value(3, "")), data("\0\0\0\1\1"),
+    data(value(0, "xx"), "\0"), data(value(0, "xx"), "\0\0\0\0\0"), wrap(4, be32(1) .. "\1\2"),
+    wrap(4, be32(7) .. "\1\2xxxx"), request(), accept(),
+  }) do
+    local c = connection()
+    c.associate()
+    c.send(1, wrong)
+    c.send(1, data(value(3, store_rq(1))))
+    local row = c.close()
+    equal(flag(row, "malformed"), true)
+    equal(row.store_rq, 1)
+    equal(row["end"], "released")
+    equal(row.result, "accepted")
+    equal(row.abort_source, nil)
+    equal(row.ctx_offered, 1)
+  end
+end)
+
+test("values that fit a PDU exactly are not flagged", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  c.send(1, data(value(0, ""), value(2, "")))
+  c.send(1, data(value(3, store_rq(2)), value(0, "x"), value(2, "y")))
+  c.send(1, data(value(1, store_rq(3):sub(1, 9)), value(1, ""), value(3, store_rq(3):sub(10)), value(2, "z")))
+  local row = c.close()
+  equal(flag(row, "malformed"), false)
+  equal(row.store_rq, 3)
+  equal(row.data_pdus, 4)
+  equal(row.data_bytes_orig, 3)
+end)
+
+test("reserved bytes are flagged wherever they are", function()
+  for _, odd in ipairs({ "\4\1", "\1\1", "\5\1" }) do
+    local c = connection()
+    if odd:byte(1) == 1 then
+      c.open()
+      c.send(1, odd .. request():sub(3))
+      c.send(2, accept())
+    else
+      c.associate()
+    end
+    c.send(1, data(value(3, store_rq(1))))
+    if odd:byte(1) == 4 then c.send(1, odd .. data(value(2, "x")):sub(3)) end
+    if odd:byte(1) == 5 then c.send(1, odd .. wrap(5, "\0\0\0\0"):sub(3)) end
+    equal(flag(c.close(), "reserved_nonzero"), true)
+  end
+  local c = connection()
+  c.associate()
+  c.send(1, wrap(5, "\0\0\0\1"))
+  equal(flag(c.close(), "reserved_nonzero"), true)
+  c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(2, wrap(3, "\1\1\1\1"))
+  equal(flag(c.close(), "reserved_nonzero"), true)
+  c = connection()
+  c.associate()
+  equal(flag(c.close(), "reserved_nonzero"), false)
+end)
+
+test("the first abort is the one, and none after a release", function()
+  local c = connection()
+  c.associate()
+  c.send(1, wrap(7, "\0\0\2\6"))
+  c.send(2, wrap(7, "\0\0\0\1"))
+  c.t:flush()
+  equal(c.log[1]["end"], "aborted")
+  equal(c.log[1].abort_source, 2)
+  equal(c.log[1].abort_reason, 6)
+  c = connection()
+  c.associate()
+  c.send(1, wrap(5, "\0\0\0\0"))
+  c.send(2, wrap(6, "\0\0\0\0"))
+  c.send(2, wrap(7, "\0\0\2\6"))
+  c.t:flush()
+  equal(c.log[1]["end"], "released")
+  equal(c.log[1].abort_source, nil)
+  c = connection()
+  c.associate()
+  c.send(1, wrap(7, "\0\0\2\6"))
+  c.send(2, wrap(6, "\0\0\0\0"))
+  c.t:flush()
+  equal(c.log[1]["end"], "aborted")
+end)
+
+test("whoever asked cannot reject, and nobody after an answer", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(1, wrap(3, "\0\1\1\1"))
+  local row = c.close()
+  equal(row.result == "rejected", false)
+  equal(row.reject_reason, nil)
+end)
+
+test("a file's preamble is one at the begin of a data set, 132 bytes in one piece", function()
+  local preamble = ("\0"):rep(128) .. "DICM"
+  for _, case in ipairs({
+    { { preamble }, true }, { { preamble .. "x" }, true }, { { preamble:sub(2) }, false },
+    { { "x" .. preamble }, false }, { { "x", preamble }, false },
+  }) do
+    local c = connection()
+    c.associate()
+    c.send(1, data(value(3, store_rq(1))))
+    for n, piece in ipairs(case[1]) do
+      c.send(1, data(value(n == #case[1] and 2 or 0, piece)))
+    end
+    c.send(1, data(value(3, store_rq(2))))
+    local row = c.close()
+    equal(flag(row, "part10_in_dataset"), case[2])
+    equal(row.store_rq, 2)
+  end
+  -- Each data set is looked at, and where bytes of it are missing, nothing is concluded.
+  local c = connection()
+  c.associate()
+  for _, content in ipairs({ "x", preamble }) do
+    c.send(1, data(value(3, store_rq(1))))
+    c.send(1, data(value(2, content)))
+  end
+  equal(flag(c.close(), "part10_in_dataset"), true)
+  c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  local image = data(value(2, preamble .. ("x"):rep(1000)))
+  local begin = c.seq[1]
+  c.send(1, image:sub(1, 60))
+  c.seq[1] = begin + 100
+  c.send(1, image:sub(101))
+  c.send(1, data(value(3, store_rq(2))))
+  c.packet(2, "", 16)
+  local row = c.close()
+  equal(row.store_rq <= 2, true)
+  equal(row.data_bytes_orig, 1132)
+end)
+
+test("sets of an association keep thirty-two", function()
+  local c = connection()
+  c.associate()
+  for n = 1, 40 do
+    c.send(1, data(value(3, command(element(2, even("1.2.840.10008.5.1.4.1.2.2.2")) .. element(0x100, le16(0x21))
+      .. element(0x110, le16(n)) .. element(0x600, even("DEST" .. n)) .. element(0x800, le16(1))))))
+    c.send(2, data(value(3, store_rsp(n, 0xC000 + n))))
+  end
+  c.send(1, data(value(3, command(element(0x100, le16(0x21)) .. element(0x110, le16(1)) .. element(0x600, "  ")))))
+  local row = c.close()
+  equal(row.move_rq, 41)
+  equal(#row.move_destinations, 32)
+  equal(row.move_destinations[32], "DEST32")
+  equal(#row.failure_codes, 32)
+  equal(row.failure_codes[1], "0xC001")
+  equal(row.rsp_failure, 40)
+end)
+
+test("each operation is counted by its name, and each response by its class", function()
+  local c = connection()
+  c.associate()
+  local names = { [0x30] = "echo_rq", [1] = "store_rq", [0x20] = "find_rq", [0x10] = "get_rq",
+                  [0x21] = "move_rq", [0xFFF] = "cancel_rq", [0x140] = "n_rq" }
+  for field in pairs(names) do
+    c.send(1, data(value(3, command(element(0x100, le16(field)) .. element(0x110, le16(1))))))
+  end
+  for _, status in ipairs({ 0, 0xB000, 0xA700, 0xFF00, 0xFE00 }) do
+    c.send(2, data(value(3, store_rsp(1, status))))
+  end
+  local row = c.close()
+  for _, name in pairs(names) do equal(row[name], 1) end
+  for _, class in ipairs({ "success", "warning", "failure", "pending", "cancel" }) do
+    equal(row["rsp_" .. class], 1)
+  end
+  equal(table.concat(row.failure_codes, ","), "0xA700")
+end)
+
+test("a header that was searched for has its twelve bytes in one call or two", function()
+  local header = "\4\0" .. be32(106) .. be32(102) .. "\1\0"
+  equal(hunting.inside({}, "xx" .. header .. "yy"), header .. "yy")
+  equal(hunting.inside({}, header), header)
+  for at = 1, #header - 1 do
+    local d = {}
+    equal(hunting.inside(d, "junk" .. header:sub(1, at)), nil)
+    equal(hunting.inside(d, header:sub(at + 1) .. "z"), header .. "z")
+    equal(d.hunted, nil)
+  end
+  for _, wrong in ipairs({
+    "\4\0" .. be32(106) .. be32(103) .. "\1\0", "\4\0" .. be32(106) .. be32(102) .. "\2\0",
+    "\4\0" .. be32(106) .. be32(102) .. "\1\4", "\4\0" .. be32(5) .. be32(1) .. "\1\0",
+    "\4\0" .. be32(0x10000000) .. be32(0x0ffffffc) .. "\1\0", header:sub(1, 11),
+    "\4\0" .. be32(362) .. be32(102) .. "\1\0",
+  }) do
+    equal(hunting.inside({}, wrong), nil)
+  end
+  equal(hunting.inside({}, "\4\0" .. be32(6) .. be32(2) .. "\255\3") ~= nil, true)
+  equal(hunting.inside({}, "\4\0" .. be32(0x0fffffff) .. be32(0x0ffffffb) .. "\1\0") ~= nil, true)
+end)
+
+test("connections without evidence are remembered for two generations", function()
+  local t = tracker.new()
+  local function key(n) return A .. B .. be16(math.floor(n / 60000)) .. be16(n % 60000) end
+  local first = t:connect(key(0))
+  equal(t:direction(key(0)), first)
+  for n = 1, 16384 do t:connect(key(n)) end
+  equal(t:direction(key(0)), first, "asked for again it is young again")
+  equal(t:direction(first.peer.key), first.peer)
+  for n = 20000, 36383 do t:connect(key(n)) end
+  equal(t:direction(key(1)), nil)
+  equal(t:direction(key(0)), first)
+  for n = 40000, 72767 do t:connect(key(n)) end
+  equal(t:direction(key(0)), nil)
+end)
+
+test("a row is written five seconds after the connection's end", function()
+  for _, case in ipairs({ { 5.0, 0 }, { 5.1, 1 } }) do
+    local c = connection()
+    c.associate()
+    c.packet(1, "", 17)
+    c.packet(2, "", 17)
+    local closed = c.info.abs_ts
+    local other = B .. "\10\0\0\9" .. be16(9) .. be16(9)
+    c.info.abs_ts = closed + case[1]
+    c.t:packet(c.frame + 1, c.info, other, 1, 0, 16, {}, 0, 0, 0, 60, 1)
+    equal(#c.log, case[2])
+  end
+end)
+
+-- Feeds one association whose packets are so many seconds apart from one moment on.
+local function duration(step)
+  local c = connection()
+  c.later = 1000
+  c.associate()
+  c.later = c.later + step
+  c.send(1, data(value(3, store_rq(1))))
+  return c.close().duration
+end
+
+test("a clock that was set has not made an association longer", function()
+  equal(duration(0) < 0.02, true)
+  equal(duration(86399) >= 86399, true)
+  equal(duration(86400) < 0.02, true)
+  equal(duration(-1.002) < 0.02, true)
+  equal(duration(0.5) >= 0.5, true)
+  equal(duration(-1.5) < 0.02, true)
+end)
+
+test("who asked is told by the SYN, the port, the command, and the larger port", function()
+  local function asked(ports, first, set)
+    local c = connection({ port = ports[2] })
+    if first then
+      c.packet(first, "", 2)
+      c.seq[first] = c.seq[first] + 1
+      c.seq[3 - first] = c.seq[3 - first]
+    end
+    c.send(ports.side or 1, data(value(3, set)))
+    c.t:flush()
+    return c.log[1]["id.orig_h"]
+  end
+  local echo = command(element(0x100, le16(0x30)) .. element(0x110, le16(1)))
+  equal(asked({ 40000, 104 }, nil, store_rq(1)), "10.0.0.1")
+  equal(asked({ 40000, 104, side = 2 }, nil, echo), "10.0.0.1")
+  equal(asked({ 40000, 33333, side = 2 }, nil, echo), "10.0.0.2")
+  equal(asked({ 40000, 33333, side = 2 }, nil, store_rq(1)), "10.0.0.1")
+  equal(asked({ 40000, 50000 }, nil, store_rq(1)), "10.0.0.2")
+  equal(asked({ 40000, 50000 }, nil, store_rsp(1, 0)), "10.0.0.2")
+end)
+
+test("bytes sent after the last that was seen are missing, as far as a window reaches", function()
+  for _, case in ipairs({ { 1073741824, 1073741824 }, { 1073741825, 0 }, { 1, 1 } }) do
+    local c = connection()
+    c.associate()
+    c.seq[1] = c.seq[1] + case[1]
+    c.packet(1, "", 17)
+    c.packet(2, "", 17)
+    c.t:flush()
+    equal(c.log[1].missed_bytes, case[2])
+    equal(c.log[1]["end"], "incomplete")
+  end
+end)
+
+test("tags of a frame are found again among all that changed", function()
+  local c = connection()
+  c.associate()
+  local first = c.frame
+  for i = 1, 50 do
+    c.send(1, data(value(3, store_rq(i))))
+    c.packet(1, "", 16)
+  end
+  local a = c.t.list[1]
+  for i = 1, 50 do
+    equal(association.at(a, first + 2 * i - 1).message_id, i)
+    equal(association.at(a, first + 2 * i).message_id, i)
+  end
+  equal(association.at(a, a.snap_frames[1] - 1), nil)
+  equal(association.at(a, a.snap_frames[1]).state, "requested")
+end)
+
+test("snapshots of an association are two thousand and a few; the last ones are of states alone", function()
+  local c = connection()
+  c.associate()
+  for i = 1, 3000 do c.send(1, data(value(3, store_rq(i)))) end
+  local a = c.t.list[1]
+  equal(#a.snaps, 2048)
+  equal(a.snaps[2048].message_id, 2046)
+  c.close()
+  equal(#a.snaps > 2048 and #a.snaps <= 2064, true)
+  equal(a.snap.state, "released")
+  equal(a.snap.operation, nil)
+end)
+
 kit.done()

@@ -80,7 +80,7 @@ local function connection(options)
   options = options or {}
   options.on_row = function(a) log[#log + 1] = rows.dicom(a) end
   local self = {
-    t = tracker.new(options), log = log, frame = 0, seq = { options.isn or 1000, 5000 },
+    t = tracker.new(options), log = log, frame = 0, later = 0, seq = { options.isn or 1000, 5000 },
     info = { abs_ts = 0 },
   }
   local keys = { A .. B .. be16(40000) .. be16(options.port or 104),
@@ -89,7 +89,7 @@ local function connection(options)
   function source:raw(offset, length) return self.s:sub(offset + 1, offset + length) end
   function self.packet(side, s, flags, at, captured)
     self.frame = self.frame + 1
-    self.info.abs_ts = self.frame / 1000
+    self.info.abs_ts = self.later + self.frame / 1000
     source.s = s
     return self.t:packet(self.frame, self.info, keys[side], at or self.seq[side],
       self.seq[3 - side], flags or 24, source, 0, #s, captured or #s, #s + 54, 1)
