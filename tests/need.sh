@@ -12,6 +12,11 @@ install() {
   if [ -z "$updated" ]; then root apt-get update -qq >/dev/null 2>&1; updated=1; fi
   root apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1
 }
+# What to do about packages that are not there: ask for them, or see why apt-get did not get them.
+way_out() {
+  if can_install; then echo "apt-get could not install it: is the network there? Run it again then, or apt-get install $*"
+  else echo "Ask the administrator for: apt-get install $*"; fi
+}
 there() {
   case $1 in
     lib/*) [ -n "$(find /lib /usr/lib /lib64 /usr/lib64 -maxdepth 2 -name "${1#lib/}" -print -quit 2>/dev/null)" ] ;;
@@ -28,7 +33,7 @@ if [ "${1:-}" = --python ]; then
   if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     if can_install; then install python3-venv; fi
     if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-      echo "Python's venv module is missing; ask the administrator for: apt-get install python3-venv" >&2
+      echo "Python's venv module is missing. $(way_out python3-venv)" >&2
       exit 2
     fi
   fi
@@ -46,6 +51,6 @@ if can_install; then
 fi
 if [ ${#missing[@]} != 0 ]; then
   things=$(printf '%s, ' "${missing[@]%%:*}")
-  echo "not there: ${things%, }; what needs it is left out. Ask the administrator for: apt-get install $(printf '%s\n' "${missing[@]##*:}" | sort -u | paste -sd ' ')" >&2
+  echo "not there: ${things%, }; what needs it is left out. $(way_out $(printf '%s\n' "${missing[@]##*:}" | sort -u))" >&2
 fi
 exit 0

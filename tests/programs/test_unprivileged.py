@@ -14,7 +14,8 @@ from tests.conftest import CAPTURES
 
 from pacsflow.errors import ToolError
 from pacsflow.programs import unprivileged
-from pacsflow.programs.dissection import dissecting, without_plugin
+from pacsflow.programs.dissection import NO_LUA_AS_ROOT, dissecting, without_plugin
+from pacsflow.programs.pyshark_view import association_frames, live_frames
 from pacsflow.programs.tools import Tool, tshark
 from pacsflow.programs.tshark import export_logs
 
@@ -107,6 +108,25 @@ def test_where_there_is_no_other_account_the_way_out_is_named(
     assert without_plugin(Tool("tshark", Path("/opt/tshark"), (4, 2, 0))) is None
     with pytest.raises(ToolError, match="cannot be started as nobody"), dissecting(later, ECHO, []):
         pass
+
+
+def test_an_older_tshark_that_dissects_as_root_says_so(
+    monkeypatch: pytest.MonkeyPatch, shell: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(unprivileged, "is_root", lambda: True)
+    monkeypatch.setattr(unprivileged, "account_for", lambda _: None)
+    real = tshark().path
+    older = shell / "tshark"
+    older.write_text(f'#!/bin/sh\n[ $1 = --version ] && exec echo 4.2.0\nexec {real} "$@"\n')
+    older.chmod(0o755)
+    way_out = f"{older} runs as root: it cannot be started as nobody here; run pacsflow as another"
+    if os.geteuid() or tshark().version < NO_LUA_AS_ROOT:
+        assert way_out in export_logs(ECHO, tmp_path / "logs", tshark=str(older)).warnings[-1]
+    warned: list[str] = []
+    list(association_frames(ECHO, 1, tshark=str(older), warn=warned.append))
+    with pytest.raises(ToolError):
+        list(live_frames("nosuch0", tshark=str(older), warn=warned.append))
+    assert [way_out in line for line in warned] == [True, True]
 
 
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

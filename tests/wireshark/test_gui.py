@@ -27,8 +27,7 @@ def test_windows_open_and_a_reload_changes_nothing(tmp_path: Path) -> None:
         def table(title: str) -> bytes:
             window = screen.open_table(main, title)
             shown = screen.settled(window, tmp_path / "table.ppm")
-            screen.call("xdotool", "windowfocus", window)
-            screen.key("Escape")
+            screen.hide(window)
             return shown
 
         picture = tmp_path / "main.ppm"

@@ -68,7 +68,7 @@ def live(
         _write(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
     lines, associations = 0, set()
     try:
-        frames = live_frames(interface)
+        frames = live_frames(interface, warn=warn)
         for frame in frames if every_frame else news(frames):
             _write(_json(frame) if how is OutputFormat.JSON else aligned(_cells(frame), names))
             lines += 1

@@ -55,9 +55,14 @@ class Dissection:
         return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def as_root(tool: Tool) -> bool:
-    """Say whether `tool` dissects as root: there is no other account for it here."""
-    return unprivileged.is_root() and unprivileged.account_for(tool.path) is None
+def as_root(tool: Tool) -> str:
+    """Return that `tool` dissects as root, for want of another account, and what to do; or ""."""
+    if not unprivileged.is_root() or unprivileged.account_for(tool.path) is not None:
+        return ""
+    return (
+        f"{tool.path} runs as root: it cannot be started as {unprivileged.NAME} here; run pacsflow "
+        "as another user"
+    )
 
 
 def without_plugin(tool: Tool) -> str | None:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pacsflow.errors import InputError, ToolError
 from pacsflow.programs import tools
-from pacsflow.programs.dissection import dissecting
+from pacsflow.programs.dissection import as_root, dissecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +94,8 @@ def association_frames(
     keylog
         TLS key log (NSS format).
     warn
-        Called with what tshark says of a capture that it could read only in part.
+        Called with what tshark says of a capture that it could read only in part, and where it
+        runs as root.
 
     Raises
     ------
@@ -105,6 +106,9 @@ def association_frames(
     """
     arguments = [*EK, "-Y", f"{LAYER}.assoc.id == {association:d}"]
     capture, tool = Path(capture), tools.tshark(tshark)
+    warn = warn or (lambda _: None)
+    if told := as_root(tool):
+        warn(told)
     with (
         tempfile.TemporaryFile() as errors,
         dissecting(tool, capture, arguments, keylog=keylog, stderr=errors) as running,
@@ -113,14 +117,17 @@ def association_frames(
         code = running.process.wait()
         said = _last_line(running, errors)
     if CUT_SHORT in said:
-        if warn is not None:
-            warn(f"{capture}: ends in the middle of a packet; what stands before it is shown")
+        warn(f"{capture}: ends in the middle of a packet; what stands before it is shown")
     elif code:
         raise InputError(capture, "tshark cannot read it", hint=said[:200])
 
 
 def live_frames(
-    interface: str, *, tshark: str | None = None, count: int | None = None
+    interface: str,
+    *,
+    tshark: str | None = None,
+    count: int | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> Iterator[FrameView]:
     """Yield tagged frames of an interface as they come; for ever, or `count` of them.
 
@@ -134,6 +141,8 @@ def live_frames(
         Path of tshark; by default PACSFLOW_TSHARK, then ``tshark``.
     count
         End after so many frames.
+    warn
+        Called where tshark runs as root.
 
     Raises
     ------
@@ -141,6 +150,8 @@ def live_frames(
         tshark or dumpcap is missing or may not capture there.
     """
     tool = tools.tshark(tshark)
+    if warn is not None and (told := as_root(tool)):
+        warn(told)
     with ExitStack() as stack:
         errors = stack.enter_context(tempfile.TemporaryFile())
         capturing = stack.enter_context(_capturing(tool, interface, errors))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pacsflow.errors import InputError, ToolError
 from pacsflow.programs import tools
 from pacsflow.programs.dissection import Dissection, as_root, dissecting
-from pacsflow.programs.unprivileged import NAME, take
+from pacsflow.programs.unprivileged import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,8 +117,8 @@ def export_logs(
         warnings, logs = _run(
             tool, capture, out_dir, settings, progress, inventory=inventory, keylog=keylog
         )
-    if as_root(tool):
-        warnings.append(f"{tool.path} ran as root: it cannot be started as {NAME} here")
+    if told := as_root(tool):
+        warnings.append(told)
     return ExportedLogs(
         logs["dicom"],
         logs["known_dicom"],
