@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pacsflow.findings.finding import Finding
+from pacsflow.findings.gaps import chance_of_silence
 from pacsflow.findings.queries import HISTORY_WEEKS, LATEST, linked_to
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
 from pacsflow.week.flows import active_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 Week = list[bool | None]
 """Whether something was active in each part of a week; None where no sensor saw anything."""
-LEAST_WEEKS = 2
+LEAST_WEEKS, HOURS = 2, 168
+BY_CHANCE = 0.001
+"""A silence is told where one gap in so many is as long by chance: a hospital of thirty devices
+has one in half a year."""
 
 
 class Run(NamedTuple):
@@ -73,35 +77,54 @@ def unusual_run(weeks: Sequence[Week], least: int) -> Run | None:
     return run if run.length > before else None
 
 
-def _weeks(
-    facts: Facts, addresses: list[str], ways: Sequence[str], hours: int
-) -> dict[str, list[Week]]:
-    """Return for each host the activity of this week and the weeks before, `hours` a part."""
-    starts = [facts.scope.week.shifted(-k).start for k in range(HISTORY_WEEKS + 1)]
-    span = starts[-1], facts.scope.week.end
+class Activity(NamedTuple):
+    """When each host was active and could be seen: ``(hosts, weeks, HOURS)``, oldest week first."""
 
-    def by_part(
-        rows: int, places: NDArray[np.int64], moments: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Count the hours (since the epoch), by row, week and part of the week."""
-        grid = np.zeros((rows, len(starts), 168), bool)
+    addresses: list[str]
+    active: NDArray[np.bool_]
+    watched: NDArray[np.bool_]
+
+    def weeks(self, place: int, hours: int) -> list[Week]:
+        """Return a host's weeks, this one first, `hours` a part, more than half of it seen."""
+        active, watched = (
+            grid[place, ::-1].reshape(grid.shape[1], -1, hours).sum(axis=2)
+            for grid in (self.active, self.watched)
+        )
+        seen = (2 * watched > hours).tolist()
+        return [
+            [True if was else False if could else None for was, could in zip(*week, strict=True)]
+            for week in zip((active > 0).tolist(), seen, strict=True)
+        ]
+
+    def stopped(self, hours: int, least: int) -> Iterator[tuple[str, Run]]:
+        """Return the hosts with an unusual run of silence, which their own gaps do not explain."""
+        for place, address in enumerate(self.addresses):
+            run = unusual_run(self.weeks(place, hours), least)
+            if run is None:
+                continue
+            end = HOURS if run.to_the_end else (run.last + 1) * hours
+            silent = slice(run.first * hours, end)
+            by_chance = chance_of_silence(self.active[place], self.watched[place], silent)
+            if by_chance < BY_CHANCE:
+                yield address, run
+
+
+def _activity(facts: Facts, addresses: list[str], ways: Sequence[str]) -> Activity:
+    """Return the activity of this week and of the weeks before."""
+    starts = [facts.scope.week.shifted(-k).start for k in range(HISTORY_WEEKS, -1, -1)]
+    span = starts[0], facts.scope.week.end
+
+    def grid(places: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mark hours (since the epoch), by host, week and hour of the week."""
+        marked = np.zeros((len(addresses), len(starts), HOURS), bool)
         for number, start in enumerate(starts):
             at = moments - int(start.timestamp()) // 3600
-            inside = (at >= 0) & (at < 168)
-            grid[places[inside], number, at[inside]] = True
-        counts: NDArray[np.int64] = grid.reshape(rows, len(starts), -1, hours).sum(axis=3)
-        return counts
+            inside = (at >= 0) & (at < HOURS)
+            marked[places[inside], number, at[inside]] = True
+        return marked
 
-    places, moments = _watched(facts, addresses, *span)
-    seen = (2 * by_part(len(addresses), places, moments) > hours).tolist()
-    active = by_part(len(addresses), *active_hours(facts.scope, addresses, ways, *span)) > 0
-    return {
-        address: [
-            [True if was else False if could else None for was, could in zip(*week, strict=True)]
-            for week in zip(weeks, watched, strict=True)
-        ]
-        for address, weeks, watched in zip(addresses, active.tolist(), seen, strict=True)
-    }
+    active = grid(*active_hours(facts.scope, addresses, ways, *span))
+    return Activity(addresses, active, grid(*_watched(facts, addresses, *span)))
 
 
 def _watched(
@@ -141,10 +164,7 @@ def pacs_interrupted(facts: Facts) -> list[Finding]:
     if not least or not pacs:
         return []
     found = []
-    for address, weeks in _weeks(facts, pacs, ["in", "out"], 1).items():
-        run = unusual_run(weeks, least)
-        if run is None:
-            continue
+    for address, run in _activity(facts, pacs, ["in", "out"]).stopped(1, least):
         start = facts.scope.week.start + timedelta(hours=run.first)
         end = facts.scope.week.start + timedelta(hours=run.last + 1)
         party = facts.hosts.party(address)
@@ -175,9 +195,8 @@ def modality_stopped(facts: Facts) -> list[Finding]:
     if not least or not devices:
         return []
     found = []
-    for address, weeks in _weeks(facts, devices, ["out"], 24).items():
-        run = unusual_run(weeks, least)
-        if run is None or not run.to_the_end:
+    for address, run in _activity(facts, devices, ["out"]).stopped(24, least):
+        if not run.to_the_end:
             continue
         party = facts.hosts.party(address)
         last = next((e.last_seen for e in facts.equipment if e.party.address == address), None)
