@@ -1,4 +1,4 @@
-"""Public holidays: which wall-clock hours they cover, and what the history shows of them."""
+"""Holidays and days like them: which wall-clock hours they are, and what the history shows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+from dateutil.easter import easter
 
 from pacsflow.errors import UsageError
 from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from pacsflow.forecasting.results import Floats
 
+KINDS = ("holidays", "half-holidays", "bridges", "year-end")
+"""Public holidays; days that are free for some (Carnival's Monday and Tuesday, and what a calendar
+calls optional or half); working days alone between free ones; those from Christmas Eve to the
+year's end, whatever else they are but public holidays."""
 _MONDAY = date(1970, 1, 5).toordinal()
+_CARNIVAL = (48, 47)
+"""Days before Easter."""
+_WORKING, _DECEMBER, _EVE = 5, 12, 24
 _LEAST_HOURS = 12
 _LEAST_T = 2.0
 
@@ -44,57 +54,96 @@ class HolidayCalendar:
         calendar.names(range(2024, 2025))
         return calendar
 
-    def names(self, years: range) -> dict[date, str]:
-        """Return the holidays of `years` with their names."""
+    def names(self, years: range, categories: Sequence[str] = ("public",)) -> dict[date, str]:
+        """Return the holidays of `years` with their names, of such `categories` as are kept."""
         import holidays  # noqa: PLC0415  half a second, and only with --holidays
 
         try:
-            found = holidays.country_holidays(
-                self.country, subdiv=self.subdivision or None, years=years
-            )
+            kept = holidays.country_holidays(self.country, subdiv=self.subdivision or None)
         except NotImplementedError as error:
             asked = "-".join(filter(None, (self.country, self.subdivision)))
             raise UsageError(
                 f"no holidays are known for {asked!r} (expected e.g. BR or BR-SP)"
             ) from error
+        known = tuple(one for one in categories if one in kept.supported_categories)
+        if not known:
+            return {}
+        found = holidays.country_holidays(
+            self.country, subdiv=self.subdivision or None, years=years, categories=known
+        )
         return dict(found.items())
 
-    def mask(self, first: int, hours: int) -> NDArray[np.bool_]:
-        """Say of each wall-clock hour (see `transform.Wall.first`) whether it is on a holiday."""
-        if hours <= 0:
-            return np.zeros(0, dtype=bool)
+    def special_days(self, first: int, hours: int) -> dict[str, NDArray[np.bool_]]:
+        """Return the hours of each kind of day that is no ordinary one (see `KINDS`).
+
+        Parameters
+        ----------
+        first
+            First wall-clock hour (see `transform.Wall.first`).
+        hours
+            How many.
+        """
         days = (first + np.arange(hours)) // DAY + _MONDAY
-        years = range(date.fromordinal(int(days[0])).year, date.fromordinal(int(days[-1])).year + 1)
-        known = np.array([day.toordinal() for day in self.names(years)], dtype=np.int64)
-        return np.asarray(np.isin(days, known))
+        if not days.size:
+            return {}
+        begin, end = (date.fromordinal(int(day)) for day in (days[0] - 1, days[-1] + 1))
+        kind_of = _kinds(self, range(begin.year, end.year + 1))
+        found = np.array([kind_of.get(day, "") for day in range(int(days[0]), int(days[-1]) + 1)])
+        kinds = found[days - days[0]]
+        return {kind: kinds == kind for kind in KINDS if (kinds == kind).any()}
+
+
+def _kinds(calendar: HolidayCalendar, years: range) -> dict[int, str]:
+    """Return the kind of each special day of `years`, by its ordinal; weekends are none."""
+    public = {day.toordinal() for day in calendar.names(years)}
+    half = {day.toordinal() for day in calendar.names(years, ("optional", "half_day"))}
+    free = public | half | {easter(year).toordinal() - n for year in years for n in _CARNIVAL}
+    kind_of = dict.fromkeys(public, "holidays")
+    for day in range(date(years[0], 1, 1).toordinal(), date(years[-1], 12, 31).toordinal() + 1):
+        when = date.fromordinal(day)
+        if day in public or when.weekday() >= _WORKING:
+            continue
+        around = [date.fromordinal(day + step) for step in (-1, 1)]
+        if when.month == _DECEMBER and when.day >= _EVE:
+            kind_of[day] = "year-end"
+        elif day in free:
+            kind_of[day] = "half-holidays"
+        elif all(d.toordinal() in public | half or d.weekday() >= _WORKING for d in around):
+            kind_of[day] = "bridges"
+    return kind_of
 
 
 @dataclass(frozen=True, slots=True)
 class HolidayEffect:
-    """How far a holiday lies from an ordinary day (0) towards a Sunday (1).
+    """How far a kind of day lies from an ordinary day (0) towards a Sunday (1).
 
     Parameters
     ----------
+    kind
+        Of `KINDS`.
     share
-        The coefficient, by least squares over all holiday hours of the history.
+        The coefficient, by least squares over all hours of such days in the history.
     t
-        The coefficient over its standard error, holidays (not hours) being independent.
+        The coefficient over its standard error, days (not hours) being independent.
     days
-        Holidays in the history that are not Sundays.
+        Such days in the history that are not Sundays.
     """
 
+    kind: str
     share: float
     t: float
     days: int
 
     @property
     def shows(self) -> bool:
-        """Whether the history shows holidays to be different."""
+        """Whether the history shows such days to be different."""
         return self.days > 0 and self.share > 0 and self.t >= _LEAST_T
 
 
-def holiday_effect(y: Floats, first: int, mask: NDArray[np.bool_]) -> HolidayEffect:
-    """Regress holidays' distance from ordinary days on Sundays' distance from them.
+def holiday_effects(
+    y: Floats, first: int, special: Mapping[str, NDArray[np.bool_]]
+) -> tuple[HolidayEffect, ...]:
+    """Return what the history shows of each kind of day that is in it or ahead of it.
 
     Parameters
     ----------
@@ -102,11 +151,19 @@ def holiday_effect(y: Floats, first: int, mask: NDArray[np.bool_]) -> HolidayEff
         Wall-clock hours.
     first
         Wall-clock hour of the first.
-    mask
-        Whether each hour is on a holiday, as long as `y`.
+    special
+        Hours of each kind, those of `y` and some more (see `HolidayCalendar.special_days`).
     """
+    masks = {kind: mask[: len(y)] for kind, mask in special.items()}
+    ordinary = np.where(np.any([*masks.values()], axis=0), np.nan, y) if masks else y
+    return tuple(_effect(kind, y, first, mask, ordinary) for kind, mask in masks.items())
+
+
+def _effect(
+    kind: str, y: Floats, first: int, mask: NDArray[np.bool_], clean: Floats
+) -> HolidayEffect:
+    """Regress a kind's distance from ordinary days on Sundays' distance from them."""
     hours = first + np.arange(len(y))
-    clean = np.where(mask, np.nan, y)
     use = np.flatnonzero(mask & ((hours // DAY) % 7 != 6) & np.isfinite(y)).tolist()
     rows = []
     for hour in use:
@@ -116,18 +173,18 @@ def holiday_effect(y: Floats, first: int, mask: NDArray[np.bool_]) -> HolidayEff
         rows.append((hours[hour] // DAY, quiet - ordinary, y[hour] - ordinary))
     table = np.array([row for row in rows if np.isfinite(row).all()])
     if len(table) < _LEAST_HOURS:
-        return HolidayEffect(0.0, 0.0, 0)
+        return HolidayEffect(kind, 0.0, 0.0, 0)
     day, x, z = table.T
     square = float(x @ x)
     if square == 0:
-        return HolidayEffect(0.0, 0.0, 0)
+        return HolidayEffect(kind, 0.0, 0.0, 0)
     share = float(x @ z / square)
     days = np.unique(day)
     scores = np.array([float(x[day == d] @ (z[day == d] - share * x[day == d])) for d in days])
     # Cluster-robust by day (Liang and Zeger 1986); with few days never less than the plain error.
     plain = float(np.sum((z - share * x) ** 2)) / max(len(z) - 1, 1) * square
     error = np.sqrt(max(float(scores @ scores), plain)) / square
-    return HolidayEffect(min(share, 1.2), share / max(float(error), 1e-12), len(days))
+    return HolidayEffect(kind, min(share, 1.2), share / max(float(error), 1e-12), len(days))
 
 
 def _near(values: Floats, places: list[int]) -> float:
@@ -138,16 +195,16 @@ def _near(values: Floats, places: list[int]) -> float:
 def with_holidays(
     path: Floats, y: Floats, first: int, mask: NDArray[np.bool_], share: float
 ) -> Floats:
-    """Move forecast holiday hours from the ordinary forecast towards the last Sundays.
+    """Move forecast hours of special days from the ordinary forecast towards the last Sundays.
 
     Parameters
     ----------
     path
         Forecast of the wall-clock hours after `y`.
     y, first
-        History without holidays (gaps), and its first wall-clock hour.
+        History without such days (gaps), and its first wall-clock hour.
     mask
-        Whether each forecast hour is on a holiday.
+        Whether each forecast hour is on such a day.
     share
         From `HolidayEffect`.
     """

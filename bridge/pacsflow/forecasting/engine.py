@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting import selection
-from pacsflow.forecasting.calendar import HolidayEffect, holiday_effect, with_holidays
+from pacsflow.forecasting.calendar import HolidayEffect, holiday_effects, with_holidays
 from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
 from pacsflow.forecasting.condition import examine
@@ -30,10 +30,13 @@ from pacsflow.forecasting.steps import clock_drift, level_step
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.verdict import judge, scores
 from pacsflow.series import HOUR
-from pacsflow.terms.message import Message, at, count, message, number, octets, percent
+from pacsflow.terms.message import Message, at, code, count, message, number, octets, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from pacsflow.forecasting.calendar import HolidayCalendar
     from pacsflow.forecasting.condition import HistoryCondition
@@ -112,12 +115,13 @@ def _modelled(
 ) -> Forecast:
     """Return the forecast of what was chosen on held-back hours."""
     y, first, notes = found.y, found.first, list(found.notes)
-    effect = None
+    shown: list[tuple[HolidayEffect, NDArray[np.bool_]]] = []
     if holidays:
-        mask = holidays.mask(first, len(y) + wall.horizon)
-        effect = holiday_effect(y, first, mask[: len(y)])
-        notes.append(_holiday_note(effect))
-        if effect.shows:
+        special = holidays.special_days(first, len(y) + wall.horizon)
+        effects = holiday_effects(y, first, special)
+        notes.extend(_holiday_notes(effects, special, len(y)))
+        shown = [(effect, special[effect.kind]) for effect in effects if effect.shows]
+        for _, mask in shown:
             y = np.where(mask[: len(y)], np.nan, y)
     y, events = without_outliers(y, first)
     left_out = _dated(series, wall, first, events)
@@ -134,7 +138,7 @@ def _modelled(
     origin = np.array([len(y)])
     path = np.mean([part.paths(y, origin, wall.horizon)[0] for part in parts], axis=0)
     path = np.maximum(path, 0.0)
-    if effect and effect.shows:
+    for effect, mask in shown:
         path = with_holidays(path, y, first, mask[len(y) :], effect.share)
     errors = held_back.errors(key) if held_back.tried(key) else np.empty((0, WEEK))
     width = calibrate(y, first, errors, held_back.origins)
@@ -237,13 +241,22 @@ def _left_out_notes(events: tuple[LeftOut, ...]) -> list[Message]:
     ]
 
 
-def _holiday_note(effect: HolidayEffect) -> Message:
-    if not effect.days:
-        return Message("holidays-none")
-    days, t = count(effect.days), number(effect.t)
-    if not effect.shows:
-        return message("holidays-hidden", days=days, t=t)
-    return message("holidays", days=days, share=percent(round(100 * effect.share)), t=t)
+def _holiday_notes(
+    effects: tuple[HolidayEffect, ...], special: Mapping[str, NDArray[np.bool_]], known: int
+) -> list[Message]:
+    """Return what the history shows of each kind of day that is used or lies ahead."""
+    told = []
+    for effect in effects:
+        kind, days, t = code(f"days-{effect.kind}"), count(effect.days), number(effect.t)
+        ahead = special[effect.kind][known:].any()
+        if effect.shows:
+            share = percent(round(100 * effect.share))
+            told.append(message("holidays", kind=kind, days=days, share=share, t=t))
+        elif effect.days and ahead:
+            told.append(message("holidays-hidden", kind=kind, days=days, t=t))
+        elif ahead:
+            told.append(message("holidays-none", kind=kind))
+    return told
 
 
 def _level(

@@ -117,6 +117,11 @@ def words(language: Language) -> Callable[[str], str]:
         "All traffic": _("All traffic"),
         "Communications": _("Communications"),
         "Imaging traffic": _("Imaging traffic"),
+        # kinds of days that are no ordinary ones
+        "days-holidays": _("Public holidays"),
+        "days-half-holidays": _("Carnival and half or optional holidays"),
+        "days-bridges": _("Working days between free ones"),
+        "days-year-end": _("Working days from Christmas Eve to the end of the year"),
         "more": _("more"),
         "less": _("less"),
         # what tests for stationarity say

@@ -110,14 +110,14 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "history-one-hour": N_("One hour alone is not zero; it is not expected again."),
     "history-began": N_("The series began %(hours)s hours ago; the zeros before are left out."),
     "holidays-none": N_(
-        "No holiday in the history: the coming ones are forecast as ordinary days."
+        "%(kind)s are ahead and the history holds none: they are forecast as ordinary days."
     ),
     "holidays-hidden": N_(
-        "%(days)s holidays in the history do not show (t %(t)s): the coming ones are forecast as "
-        "ordinary days."
+        "%(kind)s: %(days)s in the history do not show (t %(t)s), and the coming ones are forecast "
+        "as ordinary days."
     ),
     "holidays": N_(
-        "%(days)s holidays in the history lie %(share)s of the way from ordinary days to Sundays "
+        "%(kind)s: %(days)s in the history lie %(share)s of the way from ordinary days to Sundays "
         "(t %(t)s), and so do the coming ones."
     ),
     "capacity-reached": N_(
