@@ -44,6 +44,25 @@ def test_closed_months_are_one_file_a_table(ledger: Ledger, write: Write) -> Non
     assert on_disk == sorted(k.name for k in ledger.journal.files())
 
 
+def test_what_was_missed_stays_where_it_is_all_that_is_told(ledger: Ledger, write: Write) -> None:
+    """Of an hour in which a sensor saw nothing of the originator, compacted or not."""
+    one_sided = {"orig_pkts": 0, "orig_ip_bytes": 0, "missed_bytes": 9000, "duration": 3 * 3600 - 1}
+    paths = [
+        write(f"logs/conn.{n}.log", tsv([{"ts": f"{T0 + n * 7}.5"} | one_sided])) for n in range(2)
+    ]
+    for path in (*paths, log(write, 90)):
+        ledger.add(find([path]).sources)
+
+    def missed() -> list[tuple[int]]:
+        with ledger.connect() as connection:
+            return connection.sql("SELECT sum(missed_bytes)::BIGINT FROM traffic").fetchall()
+
+    ledger.compact()
+    days = {k.period for k in ledger.journal.files() if k.table == "traffic"}
+    assert days == {"2026-03", "2026-05-31"}
+    assert missed() == [(18000,)]
+
+
 def test_a_log_that_grew_late_replaces_itself_in_a_month(ledger: Ledger, write: Write) -> None:
     first = log(write, 0, 1, close=False)
     others = [log(write, day) for day in (0, 1, 90)[1:]]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
+from typing import Any
 
 import orjson
 import pytest
 
+from conftest import CAPTURES
+from pacsflow.cli import main
 from pacsflow.findings.finding import Finding
 from pacsflow.terms import message as told
 from pacsflow.terms.party import Party
@@ -55,11 +59,42 @@ def test_page_and_terminal_say_every_rule_and_notice_alike(tag: str) -> None:
                 assert plain(line) in page, finding.rule
 
 
-def test_json_has_the_rule_and_its_typed_values() -> None:
-    made = orjson.loads(orjson.dumps(example("bulk-retrieval")))
-    assert made["rule"] == "bulk-retrieval"
-    values = {name: value["value"] for name, value in made["values"]}
-    assert values["bytes"] == 10_024_000_000
+def told_by_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tag: str, how: str
+) -> list[dict[str, Any]]:
+    """Return what `pacsflow findings` writes of every rule and notice."""
+    found = tuple(example(rule) for rule in FOUND)
+    report = replace(hospital(pacs=1, hosts=3), findings=found)
+    monkeypatch.setattr("pacsflow.cli.findings.build", lambda *_, **__: report)
+    assert main(["findings", str(CAPTURES), "--lang", tag, "--format", how]) == 0
+    out = capsys.readouterr().out
+    rows = orjson.loads(out) if how == "json" else [*csv.DictReader(out.splitlines())]
+    assert [row["rule"] for row in rows] == FOUND
+    return rows
+
+
+@pytest.mark.parametrize("tag", languages())
+@pytest.mark.parametrize("how", ["json", "csv"])
+def test_the_terminal_says_every_rule_and_notice_as_the_page_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tag: str, how: str
+) -> None:
+    language = Language(tag, hospital(pacs=1, hosts=3).zone)
+    for row in told_by_command(capsys, monkeypatch, tag, how):
+        said = finding_said(example(row["rule"]), language)
+        evidence = list(said.evidence) if how == "json" else "; ".join(said.evidence)
+        assert (row["title"], row["evidence"], row["action"]) == (said.title, evidence, said.action)
+
+
+def test_json_has_the_typed_values_of_every_rule_whatever_the_language(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = told_by_command(capsys, monkeypatch, "pt-BR", "json")
+    for row in rows:
+        values = dict(example(row["rule"]).values)
+        assert row["values"] == orjson.loads(orjson.dumps(values)), row["rule"]
+    values = {name: value for row in rows for name, value in row["values"].items()}
+    assert values["bytes"] == {"kind": "bytes", "value": 10_024_000_000, "beyond": 0}
+    assert values["percent"]["value"] == 5.2
 
 
 def test_pages_in_turn_from_one_cache_keep_their_languages_words() -> None:

@@ -47,12 +47,12 @@ def findings(
     made = build(request, forecasts=not no_forecast, holidays=holidays)
     language = Words(language_of(lang), made.zone)
     word, areas = words(language), area_names(language)
-    people = how is OutputFormat.TABLE
+    people, of_json = how is OutputFormat.TABLE, how is OutputFormat.JSON
     columns = [
         "severity", "area", "title", "evidence", "action", "count", "rule", "hosts", "ae_titles",
         "start_utc", "end_utc", "start_site", "end_site", "uids",
     ]  # fmt: skip
-    if how is OutputFormat.JSON:
+    if of_json:
         columns.append("values")
     rows: list[list[object]] = []
     for finding in made.findings:
@@ -61,11 +61,11 @@ def findings(
         titles = sorted({title for party in finding.parties for title in party.ae_titles})
         severity, area = finding.severity.value, finding.area
         row: list[object] = [word(severity).lower(), areas[area]] if people else [severity, area]
-        row += [said.title, "; ".join(said.evidence) if people else list(said.evidence)]
+        row += [said.title, list(said.evidence) if of_json else "; ".join(said.evidence)]
         row += [said.action, finding.count, finding.rule, hosts, titles, finding.start]
         row += [finding.end, *(m and language.local(m) for m in (finding.start, finding.end))]
         row.append(list(finding.rows))
-        if how is OutputFormat.JSON:
+        if of_json:
             row.append(dict(finding.values))
         rows.append(row)
     title = language.gettext(FINDINGS) % {"week": made.week, "zone": made.zone}

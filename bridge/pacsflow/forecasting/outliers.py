@@ -38,7 +38,7 @@ _RARE = 0.03
 """At most this share of the hours, or one long event, is left out; more is the series' way."""
 _SLACK = 3
 """What comes again within so many hours of the clock comes again."""
-_WORKING, _WEEKEND = 5, 2
+_WORKING = 5
 _TO_SIGMA = 1.4826
 """Median absolute deviation to standard deviation of a normal distribution."""
 

@@ -40,7 +40,7 @@ _NETTED = {
         " sum(bytes)::BIGINT AS bytes, sum(samples)::BIGINT AS samples,"
         " sum(missed_bytes)::BIGINT AS missed_bytes, sum(weight_squares) AS weight_squares,"
         " sensor, file FROM ({}) GROUP BY ALL HAVING sum(communications) <> 0"
-        " OR sum(packets) <> 0 OR sum(bytes) <> 0 OR sum(samples) <> 0"
+        " OR sum(packets) <> 0 OR sum(bytes) <> 0 OR sum(samples) <> 0 OR sum(missed_bytes) <> 0"
     ),
     "coverage": (
         "SELECT hour, origin, sum(rows)::BIGINT AS rows, sensor, file FROM ({}) GROUP BY ALL"

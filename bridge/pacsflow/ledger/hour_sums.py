@@ -175,7 +175,7 @@ class HourSums:
                 (sums.communications, nothing), sums.packets, sums.bytes, (sums.missed, nothing),
             )
         ]  # fmt: skip
-        counted = np.flatnonzero((added[0] != 0) | (added[1] != 0) | (added[2] != 0))
+        counted = np.flatnonzero(np.any([values != 0 for values in added], axis=0))
         places = order[starts]
         del order, starts
         for begin in range(0, len(counted), AT_ONCE):
