@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.conftest import CAPTURES
 
+from pacsflow.cli.doctor import doctor
+from pacsflow.cli.tables import OutputFormat
 from pacsflow.errors import ToolError
-from pacsflow.programs import unprivileged
+from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import NO_LUA_AS_ROOT, dissecting, without_plugin
 from pacsflow.programs.pyshark_view import association_frames, live_frames
 from pacsflow.programs.tools import Tool, tshark
@@ -99,11 +102,15 @@ def test_a_tshark_that_was_taken_over_leads_nowhere(
 
 
 def test_where_there_is_no_other_account_the_way_out_is_named(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(unprivileged, "account_for", lambda _: None)
     later = Tool("tshark", Path("/opt/tshark"), (4, 4, 2))
+    monkeypatch.setattr(tools, "tshark", lambda: later)
+    doctor(OutputFormat.JSON)
+    told = {row["what"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert told["tshark"] == "no plugin"
     assert "run pacsflow as another user" in str(without_plugin(later))
     assert without_plugin(Tool("tshark", Path("/opt/tshark"), (4, 2, 0))) is None
     with pytest.raises(ToolError, match="cannot be started as nobody"), dissecting(later, ECHO, []):

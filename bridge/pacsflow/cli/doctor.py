@@ -16,6 +16,8 @@ from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import ToolError
 from pacsflow.programs import places, tools
+from pacsflow.programs.dissection import without_plugin
+from pacsflow.programs.unprivileged import NAME
 
 LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "jinja2")
 
@@ -46,7 +48,11 @@ def _tshark() -> list[Any]:
     except ToolError as error:
         there = "too old" if "later" in str(error) else "missing"
         return ["tshark", there, "-", "captures, sFlow", how]
-    return ["tshark", "ok", found.version_text, "captures, sFlow", ""]
+    if without_plugin(found):
+        there, how = "no plugin", f"pacsflow run by another than root; {NAME} cannot start it here"
+    else:
+        there, how = "ok", ""
+    return ["tshark", there, found.version_text, "captures, sFlow", how]
 
 
 def _zeek() -> list[Any]:

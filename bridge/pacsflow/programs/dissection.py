@@ -55,10 +55,15 @@ class Dissection:
         return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def as_root(tool: Tool) -> str:
-    """Return that `tool` dissects as root, for want of another account, and what to do; or ""."""
-    if not unprivileged.is_root() or unprivileged.account_for(tool.path) is not None:
-        return ""
+def _alone(tool: Tool) -> bool:
+    """Say whether this is root, and there is no other account for `tool` here."""
+    return unprivileged.is_root() and unprivileged.account_for(tool.path) is None
+
+
+def as_root(tool: Tool) -> str | None:
+    """Return that `tool` loads the plugin as root, and what to do; None where it does not."""
+    if tool.version >= NO_LUA_AS_ROOT or not _alone(tool):
+        return None
     return (
         f"{tool.path} runs as root: it cannot be started as {unprivileged.NAME} here; run pacsflow "
         "as another user"
@@ -67,7 +72,7 @@ def as_root(tool: Tool) -> str:
 
 def without_plugin(tool: Tool) -> str | None:
     """Return why `tool` loads no plugin for whoever this is, and what to do; None where it does."""
-    if tool.version < NO_LUA_AS_ROOT or not as_root(tool):
+    if tool.version < NO_LUA_AS_ROOT or not _alone(tool):
         return None
     return (
         f"tshark {tool.version_text} loads no plugin for root, and {tool.path} cannot be started "
