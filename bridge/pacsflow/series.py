@@ -90,3 +90,12 @@ class HourlySeries:
 def floor_hour(moment: datetime) -> datetime:
     """Return the start of the hour that `moment` (any zone) falls in, in UTC."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """Return the first hour, UTC, that begins at `moment` (any zone) or after it.
+
+    Zones of which days begin at half past an hour of UTC have an hour in the day that it begins in.
+    """
+    hour = floor_hour(moment)
+    return hour if hour == moment else hour + HOUR

@@ -334,12 +334,15 @@ def _start(text: str) -> datetime:
 
 def _moment(option: str, text: str, zone: ZoneInfo, *, late: bool) -> datetime:
     """Return the hour that an option names, UTC; of a day its first, or the one after its last."""
+    from pacsflow.series import whole_hour
+
+    is_day = len(text.strip()) <= len("2026-03-02")
     try:
         moment = datetime.fromisoformat(text.strip())
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        if late and len(text.strip()) <= len("2026-03-02"):
+        if late and is_day:
             moment += timedelta(days=1)  # in the zone: a day may have 23 or 25 hours
-        moment = moment.astimezone(UTC)
+        moment = whole_hour(moment) if is_day else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text}: no time; expected such as 2026-03-02 or 2026-03-02T08:00"

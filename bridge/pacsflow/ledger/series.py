@@ -9,7 +9,7 @@ import numpy as np
 
 from pacsflow import sampling
 from pacsflow.ledger.future import come
-from pacsflow.series import HOUR, HourlySeries, floor_hour
+from pacsflow.series import HOUR, HourlySeries, whole_hour
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +76,10 @@ def read_series(
     covered = covered_hours(connection, origin) if covered is None else covered
     if start is None or end is None:
         if not covered:
-            return HourlySeries(name, column, floor_hour(start or datetime.now(UTC)), np.empty(0))
+            return HourlySeries(name, column, whole_hour(start or datetime.now(UTC)), np.empty(0))
         start, end = start or min(covered), end or max(covered) + HOUR
-    first, hours = floor_hour(start), int((end - floor_hour(start)) / HOUR)
+    first = whole_hour(start)
+    hours = int((whole_hour(end) - first) / HOUR)
     rows = connection.execute(
         f"SELECT epoch(hour)::BIGINT, sum({column})::DOUBLE FROM traffic WHERE origin = ?"
         f" AND hour >= ? AND hour < ? AND ({where}) GROUP BY hour",

@@ -21,6 +21,7 @@ from pacsflow.library.questions import Question, ask
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.report.options import Options
+from pacsflow.series import whole_hour
 from pacsflow.week.period import parse_week, zone_of
 from pacsflow.words.language import Language
 from pacsflow.words.saying import finding_said
@@ -346,7 +347,10 @@ def _selection(
 
 
 def _hour(moment: Moment, zone: str) -> datetime | None:
-    """Return the hour (UTC) that is meant, on the site's clock where no zone is named."""
+    """Return the hour (UTC) that is meant, on the site's clock where no zone is named.
+
+    Of a day it is the first that begins in it.
+    """
     if not moment:
         return None
     try:
@@ -356,6 +360,7 @@ def _hour(moment: Moment, zone: str) -> datetime | None:
             f"{moment!r} is no time; expected such as 2026-03-02 or 2026-03-02T08:00"
         ) from None
     told = told if told.tzinfo else told.replace(tzinfo=zone_of(zone))
-    if told.minute or told.second or told.microsecond:
-        raise UsageError(f"{moment}: traffic is counted by the hour")
-    return told.astimezone(zone_of("UTC"))
+    hour = whole_hour(told)
+    if hour != told and len(str(moment)) > len("2026-03-02"):
+        raise UsageError(f"{moment}: traffic is counted by the hour (UTC)")
+    return hour

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pacsflow.errors import UsageError
+from pacsflow.series import whole_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,7 @@ ENOUGH = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One ISO week in a zone; `start` and `end` are UTC and 167 to 169 hours apart."""
+    """One ISO week in a zone: the hours (UTC) that begin in it, 167 to 169."""
 
     monday: date
     zone: ZoneInfo
@@ -32,12 +33,12 @@ class Week:
 
     @property
     def start(self) -> datetime:
-        """Return Monday 00:00 of the zone, in UTC."""
-        return datetime.combine(self.monday, time(), self.zone).astimezone(UTC)
+        """Return the first hour, UTC, that begins on Monday in the zone."""
+        return whole_hour(datetime.combine(self.monday, time(), self.zone))
 
     @property
     def end(self) -> datetime:
-        """Return the next Monday 00:00 of the zone, in UTC."""
+        """Return the first hour of the week after it, UTC."""
         return self.shifted(1).start
 
     def shifted(self, weeks: int) -> Week:
