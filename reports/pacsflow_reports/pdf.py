@@ -31,6 +31,8 @@ SANDBOX_HINT = (
     "{browser} finds no sandbox here: install the package chromium-sandbox, or, in a container "
     "that is a sandbox itself, set PACSFLOW_NO_SANDBOX=1"
 )
+NO_FONT = "Could not find any font"
+"""What a browser says that finds no font: it prints all the same, and no letter."""
 NOT_THROUGH_A_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Windows has neither: there a link takes a privilege."""
 PATIENCE = 120
@@ -78,6 +80,8 @@ def html_to_pdf(html_path: Path, pdf_path: Path) -> None:
         if not made:
             lines = said.strip().splitlines()
             raise ToolError(f"{browser} printed nothing" + (f": {lines[-1]}" if lines else ""))
+        if NO_FONT in said:
+            raise ToolError(f"{browser} finds no font to print with: install fonts-dejavu-core")
         with replacing(pdf_path) as part:
             take(folder / PRINTED, part, account)
 

@@ -39,8 +39,10 @@ def tshark_runs(process: psutil.Process) -> bool:
     return any("tshark" in child.name() for child in process.children(recursive=True))
 
 
-def a_second_passed(process: psutil.Process) -> bool:
-    return time.time() - process.create_time() > 1
+def reads(process: psutil.Process) -> bool:
+    """Say whether it is past its imports for a while, however busy the machine is."""
+    started = Path(process.cwd(), "started")
+    return started.exists() and time.time() - started.stat().st_mtime > 0.5
 
 
 COMMAND = """
@@ -48,12 +50,20 @@ import signal
 from pacsflow.cli import entry
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may ignore some
+open("started", "x").close()
+entry()
+"""
+LOADING = """
+import signal
+from pacsflow.__main__ import entry
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print("loading", flush=True)
 entry()
 """
 CASES = {
     "endpoints": (["endpoints", "long.pcap"], tshark_runs),
     "ingest": (["ingest", "long.pcap", "conn.log", "--ledger", "book"], tshark_runs),
-    "top": (["top", "conn.log"], a_second_passed),
+    "top": (["top", "conn.log"], reads),
     "watch": (["watch", "long.pcap", "--ledger", "book", "--once"], tshark_runs),
 }
 
@@ -94,6 +104,20 @@ def test_a_signal_leaves_nothing(
     assert list(temporary.iterdir()) == []
     _, alive = psutil.wait_procs(started, timeout=5)
     assert alive == []
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
+def test_interrupted_while_it_loads(seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOADING, "--version"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert said == b""
+    assert process.returncode in {0, 130}
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

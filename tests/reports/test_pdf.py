@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -58,3 +59,20 @@ def test_without_a_sandbox_one_line_names_the_way_out(
         with pytest.raises(ToolError, match=r"chromium-sandbox.*PACSFLOW_NO_SANDBOX=1"):
             html_to_pdf(page, tmp_path / "week.pdf")
     assert [path.name for path in tmp_path.iterdir()] == ["week.html"]
+
+
+def test_without_a_font_there_is_no_pdf_without_letters(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The real browser on a system with no font: it prints, and says so by the way."""
+    none = tmp_path / "fonts.conf"
+    none.write_text("<fontconfig><dir>/nowhere</dir></fontconfig>")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o111)
+    monkeypatch.setenv("FONTCONFIG_FILE", str(none))
+    page = tmp_path / "week.html"
+    page.write_text("<p>week</p>")
+    with pytest.raises(ToolError, match="no font to print with: install fonts-dejavu-core"):
+        html_to_pdf(page, tmp_path / "week.pdf")
+    assert not (tmp_path / "week.pdf").exists()
