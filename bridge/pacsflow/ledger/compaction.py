@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.disk import sha256_of
@@ -77,12 +77,12 @@ def heaps(files: Iterable[Kept], *, everything: bool = False) -> list[Heap]:
     """
     known = list(files)
     days = [_day(k.period) for k in known if k.table in {"traffic", "associations"}]
-    latest = min(max(days, default=date.min), date.max - timedelta(OPEN_MONTH_DAYS))
+    latest = max(days, default=0)
     by_month: dict[tuple[str, str], list[Kept]] = defaultdict(list)
     by_day: dict[tuple[str, str], list[Kept]] = defaultdict(list)
     for kept in known:
         month = kept.period[:7]
-        closed = _day(_after(month)) + timedelta(OPEN_MONTH_DAYS) <= latest
+        closed = _day(_after(month)) + OPEN_MONTH_DAYS <= latest
         if closed:
             by_month[kept.table, month].append(kept)
         else:
@@ -96,7 +96,7 @@ def heaps(files: Iterable[Kept], *, everything: bool = False) -> list[Heap]:
     for (table, period), mine in sorted(by_day.items()):
         if len(period) == 7:
             continue
-        closed = _day(period) + timedelta(OPEN_DAYS) <= latest
+        closed = _day(period) + OPEN_DAYS <= latest
         if (len(mine) > 1 and (closed or len(mine) >= MANY)) or (closed and _is_old(mine[0])):
             found.append(Heap(table, f"day={period}", tuple(mine)))
     return found
@@ -106,8 +106,9 @@ def _is_old(kept: Kept) -> bool:
     return bool(OF_FORMAT_1.fullmatch(kept.name.rsplit("/", 1)[1]))
 
 
-def _day(period: str) -> date:
-    return date.fromisoformat(period if len(period) == 10 else f"{period}-01")
+def _day(period: str) -> int:
+    """Return the number of a day, or of a month's first; sums of such have no last day."""
+    return date.fromisoformat(period if len(period) == 10 else f"{period}-01").toordinal()
 
 
 def _after(month: str) -> str:
