@@ -65,3 +65,17 @@ def test_links_between_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_files_that_contributors_are_sent_to_are_there() -> None:
+    texts = [
+        (ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", "docs/architecture.md")
+    ]
+    named = {path for text in texts for path in re.findall(r"`([\w.-]+/[\w./-]*)`", text)}
+    homes = (ROOT, ROOT / "bridge" / "pacsflow")
+    assert len(named) > 10
+    assert not [
+        path
+        for path in sorted(named)
+        if "xx_YY" not in path and not any((home / path).exists() for home in homes)
+    ]
