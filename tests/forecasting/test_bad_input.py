@@ -190,3 +190,39 @@ def test_what_keeps_to_its_hours_is_not_rare() -> None:
     found = made(values)
     assert found.mean[27] == pytest.approx(50, rel=0.2)
     assert rare_use(working_week(8), 0) is None
+
+
+@pytest.mark.parametrize("wrong", [-5.0, -1e300, 1e300, 1e31])
+def test_values_that_no_traffic_can_have_count_as_missing_and_are_told(wrong: float) -> None:
+    values = working_week(6)
+    values[[100, 500]] = wrong
+    found = made(values)
+    assert "Hours below zero or beyond what traffic can be: 2; they count as missing" in said(found)
+    assert "without data" not in said(found)
+    assert np.abs(found.mean - truth()).mean() < 0.2 * truth().mean()
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1e300])
+def test_a_series_of_such_values_has_no_forecast_but_a_reason(factor: float) -> None:
+    found = forecast(series(factor * working_week(4)))
+    assert isinstance(found, NotEnoughHistory)
+    assert (found.hours, found.impossible) == (0, 4 * WEEK)
+    assert "672 hours are below zero" in message_said(found.reason, english())
+    assert "672 horas" in message_said(found.reason, Language("pt-BR"))
+
+
+def test_values_of_next_to_nothing_are_zero() -> None:
+    assert made(1e-300 * working_week(4)).mean.max() == 0
+
+
+def test_an_hour_that_summer_time_leaves_out_lacks_no_data() -> None:
+    start = MONDAY + timedelta(days=7)  # summer time begins on 30 March
+    history = HourlySeries("made", "bytes", start, working_week(4))
+    found = forecast(history, zone="Europe/Berlin")
+    assert isinstance(found, Forecast)
+    assert "without data" not in said(found)
+    gap = working_week(4)
+    gap[300] = np.nan
+    found = forecast(HourlySeries("made", "bytes", start, gap), zone="Europe/Berlin")
+    assert isinstance(found, Forecast)
+    assert "1 of 672 hours are without data" in said(found)

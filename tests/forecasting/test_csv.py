@@ -66,6 +66,17 @@ def test_empty_values_are_missing_and_bad_rows_are_counted(tmp_path: Path) -> No
     assert any("1 rows could not be read" in note for note in found.notes)
 
 
+def test_a_column_that_begins_with_weeks_of_nothing_is_found(tmp_path: Path) -> None:
+    start = MONDAY
+    rows = [
+        f"{(start + i * HOUR).isoformat()},,{'' if i < 3 * WEEK else i}" for i in range(4 * WEEK)
+    ]
+    found = read_series_csv(write(tmp_path / "late.csv", "\n".join(["time,note,bytes", *rows])))
+    assert len(found.series) == 4 * WEEK
+    assert np.isfinite(found.series.values).sum() == WEEK
+    assert found.series.unit == "bytes"
+
+
 def test_local_times_are_of_the_zone_and_the_hour_that_comes_twice_is_kept(tmp_path: Path) -> None:
     wall = ["00:00", "01:00", "01:00", "02:00", "03:00"]
     text = "t,v\n" + "\n".join(f"2025-10-26 {w},{i}" for i, w in enumerate(wall))

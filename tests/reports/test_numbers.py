@@ -266,7 +266,9 @@ def forecast_rows(r: dict[str, Any], write: Writes) -> list[list[str | None]]:
             mean, unit = (curve["forecast"] or {"mean": []})["mean"], curve["observed"]["unit"]
             ahead = [write.amount(f(mean), unit) if mean else "–" for f in (sum, max)]
             errors = [write.number(curve[key], 2) for key in ("mase", "mase_naive168")]
-            made.append([None, None, *ahead, *errors])
+            held = curve["coverage95"]
+            inside = write.percent(None if held is None else 100 * held)
+            made.append([None, None, *ahead, *errors, inside])
     return made
 
 

@@ -307,10 +307,11 @@ def _emit_forecasts(
     else:
         emit(
             "Forecast",
-            ["series", "coming", "95 %", "verdict"],
+            ["series", "coming", "95 %", "held", "verdict"],
             [_row(f, language) for f in made],
             how,
         )
+        _say(_by_design(made), language)
         for f, outlook in zip(made, outlooks, strict=True):
             if isinstance(f, Forecast) and outlook:
                 _more(f, outlook, language, alone=len(made) == 1)
@@ -329,10 +330,25 @@ def _row(made: Forecast | NotEnoughHistory, language: Language) -> list[Any]:
     from pacsflow.words.saying import message_said
 
     if isinstance(made, NotEnoughHistory):
-        return [made.series, None, None, message_said(made.reason, language)]
+        return [made.series, None, None, None, message_said(made.reason, language)]
     low, high = (quantity(bound, made.unit) for bound in made.total95)
     total = quantity(float(made.mean.sum()), made.unit)
-    return [made.series, total, f"{low} to {high}", message_said(made.verdict.message, language)]
+    held = made.verdict.coverage95
+    told = message_said(made.verdict.message, language)
+    return [
+        made.series, total, f"{low} to {high}", None if held is None else f"{held:.0%}", told
+    ]  # fmt: skip
+
+
+def _by_design(made: Sequence[Forecast | NotEnoughHistory]) -> list[Message]:
+    """Return how many of the hours forecast are outside their interval though nothing happens."""
+    from pacsflow.forecasting import Forecast
+    from pacsflow.terms.message import count, message
+
+    hours = max((f.horizon for f in made if isinstance(f, Forecast)), default=0)
+    if not hours:
+        return []
+    return [message("by-design", outside=count(round(0.05 * hours)), hours=count(hours))]
 
 
 def _more(made: Forecast, outlook: CapacityOutlook, language: Language, *, alone: bool) -> None:

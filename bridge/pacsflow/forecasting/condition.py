@@ -13,6 +13,9 @@ from pacsflow.terms.message import Message, count, message
 if TYPE_CHECKING:
     from pacsflow.forecasting.results import Floats
 
+_MOST, _LEAST = 1e30, 1e-30
+"""Beyond the one no hour's traffic can be (nor its square a float); below the other it is zero."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryCondition:
@@ -28,6 +31,8 @@ class HistoryCondition:
         The one value of a series that needs no model (all zero, constant, stopped), else None.
     too_short
         There is too little of it for a forecast.
+    impossible
+        Hours whose values no traffic can have; they are gaps.
     began
         Hours since the series began, where zeros before that are left out.
     notes
@@ -39,18 +44,34 @@ class HistoryCondition:
     level: float | None = None
     too_short: bool = False
     began: int | None = None
+    impossible: int = 0
     notes: tuple[Message, ...] = ()
 
 
-def examine(y: Floats, first: int) -> HistoryCondition:
-    """Return the history made ready for models, gaps left as they are."""
+def examine(y: Floats, first: int, skipped: int = 0) -> HistoryCondition:
+    """Return the history made ready for models, gaps left as they are.
+
+    Parameters
+    ----------
+    y, first
+        Wall-clock hours, and that of the first (see `transform.Wall`).
+    skipped
+        How many of the hours no clock of the zone showed: they lack no data.
+    """
     notes: list[Message] = []
+    wrong = (y < 0) | (y > _MOST)
+    impossible = int(wrong.sum())
+    if impossible:
+        y = np.where(wrong, np.nan, y)
+        notes.append(message("history-impossible", hours=count(impossible)))
+    y = np.where(y < _LEAST, 0.0, y)
     there = int(np.isfinite(y).sum())
     if there < HOURS_NEEDED:
-        return HistoryCondition(y, first, too_short=True)
-    gaps = len(y) - there
-    if gaps:
-        notes.append(message("history-gaps", gaps=count(gaps), hours=count(len(y))))
+        return HistoryCondition(y, first, too_short=True, impossible=impossible)
+    hours = len(y) - skipped
+    if hours > there + impossible:
+        gaps = count(hours - there - impossible)
+        notes.append(message("history-gaps", gaps=gaps, hours=count(hours)))
     alive = np.flatnonzero(np.nan_to_num(y) != 0)
     if not alive.size:
         return HistoryCondition(y, first, 0.0, notes=(*notes, Message("history-zero")))

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -153,7 +153,8 @@ def _layout(rows: list[list[str]], column: str) -> _Layout | None:
         return None
     header = rows[0] if not _matches(rows[0][found[0]], found[1]) else []
     for place in _wanted(header, width, column, found[0]):
-        cells = [row[place].strip() for row in sample if len(row) > place and row[place].strip()]
+        filled = (row[place].strip() for row in rows[1:] if len(row) > place)
+        cells = [*islice(filter(None, filled), _SAMPLE)]  # a column may begin empty
         for comma in (False, True):
             good = sum(_number(cell, comma=comma) is not None for cell in cells)
             if cells and good >= 0.8 * len(cells):

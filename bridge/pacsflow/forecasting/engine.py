@@ -81,10 +81,12 @@ def forecast(
         When there is no such `zone`.
     """
     wall = to_wall(series, zone, horizon)
-    found = examine(wall.values, wall.first)
+    found = examine(wall.values, wall.first, len(wall.values) - len(np.unique(wall.past)))
     if found.too_short:
         there = int(np.isfinite(found.y).sum())
-        return NotEnoughHistory(series.name, there, HOURS_NEEDED, found.began)
+        return NotEnoughHistory(
+            series.name, there, HOURS_NEEDED, found.began, impossible=found.impossible
+        )
     if found.level is not None:
         return _level(series, found, horizon)
     y, first, notes = found.y, found.first, list(found.notes)

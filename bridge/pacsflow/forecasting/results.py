@@ -49,6 +49,8 @@ class NotEnoughHistory:
         Hours since the series began, where the zeros before its first traffic are left out.
     changed
         Since when its values are hundreds of times what they were before, or a hundredth, UTC.
+    impossible
+        Hours below zero or beyond what traffic can be, which are not counted in `hours`.
     """
 
     series: str
@@ -56,6 +58,7 @@ class NotEnoughHistory:
     needed: int
     began: int | None = None
     changed: datetime | None = None
+    impossible: int = 0
 
     @property
     def reason(self) -> Message:
@@ -64,6 +67,9 @@ class NotEnoughHistory:
         if self.changed is not None:
             since = message.at(self.changed)
             return message.message("unit-lately", start=since, there=there, needed=needed)
+        if self.impossible:
+            wrong = message.count(self.impossible)
+            return message.message("impossible-hours", impossible=wrong, there=there, needed=needed)
         if self.began is None:
             return message.message("too-few-hours", there=there, needed=needed)
         began = message.count(self.began)

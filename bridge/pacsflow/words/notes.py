@@ -15,6 +15,10 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "The series began %(began)s hours ago (%(there)s with data): a forecast needs %(needed)s "
         "(one week)."
     ),
+    "impossible-hours": N_(
+        "%(impossible)s hours are below zero or beyond what traffic can be and count as missing; "
+        "of the others with data there are %(there)s: a forecast needs %(needed)s (one week)."
+    ),
     "unit-lately": N_(
         "From %(start)s on, %(there)s hours with data, the values are hundreds of times those "
         "before, or a hundredth, as where a unit changed: a forecast needs %(needed)s of one kind "
@@ -43,6 +47,11 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "rare-days": N_(
         "Of the coming seven days %(low)s to %(high)s should have traffic (nine weeks in ten), "
         "about %(each)s on such a day (median); which hours is not known."
+    ),
+    "by-design": N_(
+        "About %(outside)s of %(hours)s hours of each series are outside their 95 %% interval by "
+        'design; what held-back hours were inside stands under "held". The 95 %% column is of the '
+        "whole sum."
     ),
     "verdict-rare": N_(
         "Rare traffic, on %(hours)s of %(needed)s days and at no fixed hour: a mean of its hours "
@@ -101,6 +110,9 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "history-gaps": N_(
         "%(gaps)s of %(hours)s hours are without data; they count as missing, not zero."
+    ),
+    "history-impossible": N_(
+        "Hours below zero or beyond what traffic can be: %(hours)s; they count as missing."
     ),
     "history-zero": N_("Every hour with data is zero."),
     "history-level": N_("All hours have one value."),
