@@ -51,6 +51,22 @@ def test_sentences_follow_the_data() -> None:
     assert "an estimated" in said["sampled"]
 
 
+def test_the_digest_says_who_was_slowest_and_where_the_time_went() -> None:
+    report = factory.hospital(pacs=3, hosts=100)
+    slowest = report.speed.answers[0] if report.speed else None
+    assert slowest
+    text = render_digest(report).replace("\u00a0", " ").replace("\n  ", " ")
+    line = next(line for line in text.splitlines() if line.startswith("How fast: "))
+    assert line == (
+        f"How fast: {slowest.server.name} took longest, for C-FIND: half within 20 ms, 95 of 100 "
+        "within 400 ms (380 ms the week before); 61 % of all the time that was measured went to "
+        "the server (small steps that wait for a long round trip each)."
+    )
+    assert "- **How fast:** " in render_digest(report, markdown=True)
+    assert "\nQuão rápido: " in render_digest(report, lang="pt-BR")
+    assert "How fast" not in render_digest(factory.no_dicom())
+
+
 @pytest.mark.parametrize(
     ("peak", "reached", "soon", "english", "portuguese"),
     [

@@ -68,7 +68,7 @@ def test_senders_receivers_and_pairs_are_those_of_the_logs(week: tuple[Path, Pat
     logs, path = week
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == [
-        "senders", "receivers", "pairs", "hours", "associations", "about",
+        "senders", "receivers", "pairs", "hours", "associations", "times", "about",
     ]  # fmt: skip
     began = {
         line.split()[0]: int(line.split()[1])
@@ -88,6 +88,37 @@ def test_senders_receivers_and_pairs_are_those_of_the_logs(week: tuple[Path, Pat
     received = sum(row[6] for row in book["receivers"].iter_rows(min_row=2, values_only=True))
     assert received == sum(sent.values())
     assert sum(row[9] for row in book["pairs"].iter_rows(min_row=2, values_only=True)) == received
+
+
+def test_times_are_those_of_the_log(week: tuple[Path, Path]) -> None:
+    logs, path = week
+    rows = list(openpyxl.load_workbook(path)["times"].iter_rows(values_only=True))
+    header, rows = rows[0], rows[1:]
+    assert header[:7] == ("operation", "client", "client name", "client role", "server",
+                          "server name", "server role")  # fmt: skip
+    told = {name: header.index(name) for name in ("requests", "data bytes", "max, ms", "p95, ms")}
+    command = (
+        "find . -name 'dicom_times.*' | xargs zcat | awk -F'\\t' '!/^#/ {"
+        'k = ($9 == "resp") ? $8 " " $5 " " $3 : $8 " " $3 " " $5;'
+        "n[k] += $10; b[k] += $14; if ($21 + 0 > m[k]) m[k] = $21 + 0}"
+        ' END {for (k in n) printf "%s %.0f %.0f %.3f\\n", k, n[k], b[k], 1000 * m[k]}\''
+    )
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=logs, capture_output=True, text=True, check=True
+    )
+    wanted = {
+        tuple(line.split()[:3]): [float(n) for n in line.split()[3:]]
+        for line in done.stdout.splitlines()
+    }
+    found = {
+        (row[0], row[1], row[4]): [row[told[n]] or 0 for n in ("requests", "data bytes", "max, ms")]
+        for row in rows
+    }
+    assert found == {key: pytest.approx(cells, abs=0.0011) for key, cells in wanted.items()}
+    assert len(found) > 20
+    slow = [row[told["p95, ms"]] for row in rows]
+    timed = [value for value in slow if value is not None]
+    assert slow == sorted(timed, reverse=True) + [None] * (len(slow) - len(timed))
 
 
 def test_hours_without_data_are_empty_and_not_zero(week: tuple[Path, Path]) -> None:
@@ -196,7 +227,7 @@ def test_an_empty_ledger_gives_headers_alone(tmp_path: Path) -> None:
         question = Asked(connection, "zeek", Hosts(Inventory(), connection))
         write_workbook(question, tmp_path / "a.xlsx")  # type: ignore[arg-type]
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    assert [sheet.max_row for sheet in book if sheet.title != "about"] == [1] * 5
+    assert [sheet.max_row for sheet in book if sheet.title != "about"] == [1] * 6
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

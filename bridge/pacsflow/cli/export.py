@@ -1,4 +1,4 @@
-"""`export`: ledger rows, associations and endpoints for other programs."""
+"""`export`: ledger rows, associations, endpoints and response times for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from pacsflow.library.questions import Question
 
-ORDER = {"traffic": "hour, source, destination, service, origin", "endpoints": "ts, host"}
+ORDER = {
+    "traffic": "hour, source, destination, service, origin",
+    "endpoints": "ts, host",
+    "times": "hour, client, server, operation",
+}
 
 
 class What(StrEnum):
@@ -28,6 +32,7 @@ class What(StrEnum):
     ASSOCIATIONS = "associations"
     ENDPOINTS = "endpoints"
     NOTICES = "notices"
+    TIMES = "times"
 
 
 @app.command()
@@ -42,11 +47,13 @@ def export(
         What | None, typer.Option(help="Which table, by default traffic; .xlsx holds them all.")
     ] = None,
 ) -> None:
-    """Write the hourly ledger rows, associations, endpoints or notices to a file.
+    """Write the hourly ledger rows, associations, endpoints, notices or times to a file.
 
     The ending of the file says how: .xlsx (a workbook with sheets and charts), .csv, .json or
-    .parquet. No cell can become a formula. Period, time zone, origin, sensors and version stand in
-    the sheet `about`, in the metadata of Parquet, and beside a .csv or .json in NAME-metadata.json.
+    .parquet. `--what times` has the hours' response times with their histograms (t00: less than
+    1 ms, then twice as far each), which add up. No cell can become a formula. Period, time zone,
+    origin, sensors and version stand in the sheet `about`, in the metadata of Parquet, and beside a
+    .csv or .json in NAME-metadata.json.
 
     Example: `pacsflow export logs/ -o week.xlsx`
     """

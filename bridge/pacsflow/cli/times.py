@@ -19,6 +19,7 @@ from pacsflow.cli.options import (
 )
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
+from pacsflow.export.speeds import MEASURES, measures, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,12 +50,6 @@ KEYS = {
     Told.CLIENT: ("operation", "client"),
     Told.OPERATION: ("operation",),
 }
-MEASURES = (
-    "requests", "failed", "timed", "min_ms", "median_ms", "p95_ms", "p95_from_ms", "p95_to_ms",
-    "max_ms", "mean_ms", "first_ms", "mbit_s", "data_bytes", "data_seconds", "silent_seconds",
-    "ack_wait_seconds", "pause_seconds", "client_closed_seconds", "server_closed_seconds",
-    "associations", "setup_ms", "round_trip_ms", "outstanding",
-)  # fmt: skip
 SPARE = {
     "client_role", "server_role", "p95_from_ms", "p95_to_ms", "mean_ms", "data_bytes",
     "data_seconds", "silent_seconds", "ack_wait_seconds", "pause_seconds",
@@ -174,42 +169,4 @@ def _by_hour(hours: dict[int, OperationTimes], share: float) -> Iterator[list[An
         cells = [found.value, found.lower, found.upper] if found else [None] * 3
         stamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         timed = hours[moment].counts["timed"] if moment in hours else 0
-        yield [stamp, *map(_ms, cells), timed]
-
-
-def measures(found: OperationTimes) -> list[Any]:
-    """Return the cells of `MEASURES`."""
-    median, high = found.percentile(0.5), found.percentile(0.95)
-    counts, seconds = found.counts, found.seconds
-    return [
-        counts["count"],
-        counts["failed"],
-        counts["timed"],
-        _ms(seconds["response_min"]),
-        _ms(median.value if median else None),
-        *map(_ms, (high.value, high.lower, high.upper) if high else (None, None, None)),
-        _ms(seconds["response_max"]),
-        _ms(found.mean("response_seconds", "timed")),
-        _ms(found.mean("first_response_seconds", "first_responses")),
-        None if found.rate is None else round(found.rate * 8e-6, 3),
-        counts["data_bytes"],
-        *(_seconds(seconds[name]) for name in _PASSED),
-        counts["associations"],
-        _ms(found.mean("setup_seconds", "setups")),
-        _ms(found.mean("round_trip_seconds", "round_trips")),
-        None if seconds["outstanding"] is None else round(seconds["outstanding"]),
-    ]
-
-
-_PASSED = (
-    "data_seconds", "silent_seconds", "ack_wait_seconds", "pause_seconds",
-    "client_closed_seconds", "server_closed_seconds",
-)  # fmt: skip
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+        yield [stamp, *map(milliseconds, cells), timed]

@@ -18,6 +18,8 @@ from xlsxwriter.exceptions import XlsxWriterException
 from pacsflow import sampling
 from pacsflow.errors import UsageError
 from pacsflow.export.about import about
+from pacsflow.export.speeds import MEASURES, measures
+from pacsflow.ledger.response_times import read_times
 from pacsflow.ledger.series import IMAGING
 from pacsflow.outputs import replacing
 from pacsflow.printable import escape_controls
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
+    from pacsflow.terms.party import Party
     from pacsflow.week.hosts import Hosts
 
 MOST_ROWS = 1_048_575
@@ -222,7 +225,7 @@ class Rows(Protocol):
 
 
 def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
-    """Write senders, receivers, pairs, hours and associations of a ledger, with charts.
+    """Write senders, receivers, pairs, hours, associations and times of a ledger, with charts.
 
     Parameters
     ----------
@@ -256,8 +259,14 @@ def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
         lines = [("all", 3), ("imaging", 6)]
         book.lines(sheet, "bytes an hour (UTC)", lines, count)
         book.sheet("associations", _ASSOCIATIONS, _associations(connection))
+        book.sheet("times", _TIMES, _times(connection, hosts))
         told = about(connection, origin, zone)
         book.sheet("about", [Column("what", width=28), Column("is", width=48)], told.items())
+
+
+def called(party: Party) -> str:
+    """Return what a host is called, or its AE titles."""
+    return party.name or ", ".join(party.ae_titles)
 
 
 def _columns(keys: Sequence[str], sampled: bool) -> list[Column]:
@@ -304,7 +313,7 @@ def _ranked(
             cells: list[Any] = []
             for address in row[: len(keys)]:
                 party = hosts.party(address)
-                cells += [address, party.name or ", ".join(party.ae_titles), party.role]
+                cells += [address, called(party), party.role]
             *numbers, samples, squares = row[len(keys) :]
             cells += numbers
             if sampled:
@@ -391,3 +400,33 @@ def _associations(connection: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
     while found := rows.fetchmany(10_000):
         for start, *fields in found:
             yield [datetime.fromtimestamp(start / 1e6, UTC), *fields]
+
+
+_MILLISECONDS = {name: name.replace("_ms", ", ms") for name in MEASURES if name.endswith("_ms")}
+_TIMES = [
+    Column("operation"),
+    *(
+        Column(f"{end}{what}", width=24 if not what else 20)
+        for end in ("client", "server")
+        for what in ("", " name", " role")
+    ),
+    *(
+        Column(
+            _MILLISECONDS.get(name, name.replace("mbit_s", "Mbit/s").replace("_", " ")),
+            "seconds" if name.endswith(("_ms", "_s", "_seconds")) else "count",
+        )
+        for name in MEASURES
+    ),
+]
+
+
+def _times(connection: duckdb.DuckDBPyConnection, hosts: Hosts) -> Iterator[list[Any]]:
+    """Yield response times by operation and pair, the highest 95th percentile first."""
+    found = read_times(connection, ("operation", "client", "server"))
+    place = MEASURES.index("p95_ms")
+    rows = [(key, measures(times)) for key, times in found.items()]
+    for (operation, *ends), cells in sorted(
+        rows, key=lambda row: (-(row[1][place] if row[1][place] is not None else -1.0), *row[0])
+    ):
+        who = [c for end in ends for c in (end, called(hosts.party(end)), hosts.party(end).role)]
+        yield [operation, *who, *cells]

@@ -89,6 +89,42 @@ class Teller:
         """Return what the forecast expects."""
         return Sentence(self._("Next week"), self._join(self.coming()))
 
+    def how_fast(self) -> list[Sentence]:
+        """Return who answered most slowly, and where the time went; nothing where none is known."""
+        speed = self.report.speed
+        if not speed or not speed.answers:
+            return []
+        return [Sentence(self._("How fast"), self._join([self._slowest(), self._where()]))]
+
+    def _slowest(self) -> str:
+        assert self.report.speed  # noqa: S101 - see how_fast
+        slowest, elapsed = self.report.speed.answers[0], self.language.elapsed
+        before = slowest.before[0] if slowest.before else None
+        told = self._say(
+            self._("%(NAME)s took longest, for %(operation)s: half within %(half)s, 95 of 100 "
+                   "within %(HIGH)s"),
+            NAME=party_name(slowest.server),
+            operation=slowest.operation,
+            half=elapsed(slowest.median.value),
+            HIGH=elapsed(slowest.high.value),
+        )  # fmt: skip
+        if before is None:
+            return told
+        usual = self._say(self._("%(time)s the week before"), time=elapsed(before))
+        return f"{told} ({usual})"
+
+    def _where(self) -> str:
+        assert self.report.speed  # noqa: S101 - see how_fast
+        speed, say = self.report.speed, words(self.language)
+        if not speed.where:
+            return ""
+        told = self._say(
+            self._("%(PERCENT)s of all the time that was measured went to %(where)s."),
+            PERCENT=self.language.percent(speed.share),
+            where=say(f"where-{speed.where}"),
+        ).rstrip(".")
+        return f"{told} ({self.plain(say(f'why-{speed.why}'))})" if speed.why else told
+
     def _join(self, clauses: Sequence[str]) -> str:
         text = "; ".join(clause for clause in clauses if clause)
         if text.startswith(_AS_IS):
