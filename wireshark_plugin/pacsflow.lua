@@ -907,6 +907,8 @@ local function show(t, key, value)
   of_frame[#of_frame + 1], of_frame[#of_frame + 2] = key, value
 end
 
+times.show = show
+
 -- The time passed since an operation's request ended; nil where that says nothing.
 local function passed(t, d, entry)
   if not entry.asked or entry.skew ~= t.skew or entry.again or d.late then
@@ -1431,6 +1433,32 @@ function rows.times(a)
         row.tls = a.tls or false
         out[#out + 1] = row
       end
+    end
+  end
+  return out
+end
+
+-- The rows of dicom_times.log of an encrypted connection: one of each side that sent more than a
+-- segment at a time, and of the side that opened it.
+function rows.sealed(c)
+  local out, s, orig = {}, c.sealed, c.tcp_orig
+  local resp = orig.peer
+  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  for _, d in ipairs({ orig, resp }) do
+    local f = s[d]
+    local moved = f.runs > 0
+    if moved or d == orig then
+      out[#out + 1] = {
+        ts = s.began, uid = communityid.uid(flow, s.began), community_id = flow,
+        ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
+        ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
+        operation = "tls", requestor = d == orig and "orig" or "resp", count = 1, failed = 0,
+        data_sets = f.runs, data_bytes = f.bytes, data_time = moved and seconds(f.us) or nil,
+        silent_time = moved and seconds(f.silent_us) or nil, setup_time = seconds(s.setup_us),
+        round_trip = seconds(c.round_trip), orig_closed_time = seconds(orig.closed_us or 0),
+        resp_closed_time = seconds(resp.closed_us or 0), orig_resent = orig.resent or 0,
+        resp_resent = resp.resent or 0, tls = true,
+      }
     end
   end
   return out
@@ -2579,6 +2607,12 @@ function export:association(a, hosts)
   end
   for _, k in ipairs(hosts:rows(a)) do
     self:endpoint(k, hosts)
+  end
+end
+
+function export:sealed(c)
+  for _, row in ipairs(rows.sealed(c)) do
+    self.times:write(row)
   end
 end
 
@@ -5231,6 +5265,70 @@ end
 return paths
 end
 
+modules.sealed = function(...)
+-- Keeps the time of encrypted connections on DICOM's ports: what can be seen of them without keys.
+-- docs/tag-logs.md has the rules.
+local times = require("times")
+
+local sealed = {}
+
+local find = string.find
+
+local MODULUS, HALF = 4294967296, 2147483648
+local PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
+
+-- The first bytes of a connection that d opened: whether they are a ClientHello (RFC 8446, 4 and 5.1).
+function sealed.look(t, c, d, s)
+  if not t.sampled and PORT[d.peer.port] and find(s, "^\22\3...\1") then
+    c.sealed = {
+      began = t.now, at = t.now, skew = t.skew,
+      [c.a] = { bytes = 0, us = 0, silent_us = 0, runs = 0 },
+      [c.b] = { bytes = 0, us = 0, silent_us = 0, runs = 0 },
+    }
+    t.encrypted[#t.encrypted + 1] = c
+  end
+end
+
+-- Bytes that follow others of their side, with none of the other side between: a run goes on.
+local function go_on(t, s, f, new)
+  local us = times.between(s.at, t.now) or 0
+  f.bytes, f.us = f.bytes + new, f.us + us
+  f.silent_us = f.silent_us + (us >= times.SILENCE * 1e6 and us or 0)
+  f.runs, s.run = f.runs + (s.run and 0 or 1), true
+end
+
+-- A segment of direction d with data.
+function sealed.came(t, c, d, seq, length)
+  local s = c.sealed
+  local f = s[d]
+  local ahead = f.top and (seq - f.top + HALF) % MODULUS - HALF or 0
+  local new = ahead < 0 and length + ahead or length
+  if new <= 0 then
+    return
+  end
+  f.top = (seq + length) % MODULUS
+  if s.last == d then
+    go_on(t, s, f, new)
+  else
+    s.last, s.run = d, false
+    if d == c.tcp_orig and s[d.peer].top and not s.setup_us then
+      s.setup_us = t.skew == s.skew and times.between(s.began, t.now) or nil
+      times.show(t, "setup_time", s.setup_us)
+    end
+  end
+  s.at = t.now
+end
+
+-- The connection is over. Returns whether all of it was seen, and nobody has read it.
+function sealed.whole(t, c)
+  local s = c.sealed
+  return not s.done and not c.tls and t.skew == s.skew and c.a.packets > 0 and c.b.packets > 0
+    and c.a.missed + c.b.missed == 0
+end
+
+return sealed
+end
+
 modules.stream = function(...)
 -- One direction of a TCP connection as a sequence of PDUs, without reassembling it: headers and
 -- command sets are collected, data-set bytes are only counted off. Survives losses inside data.
@@ -5983,7 +6081,7 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   elseif ahead > 0 and not t.sampled then
     if d.kind == "S" and ahead <= d.skip then
       leave_out(t, c, d, ahead)
-    elseif d.kind or d.begins then
+    elseif d.kind or d.begins and not c.foreign then
       wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
       return
     else
@@ -6017,6 +6115,7 @@ local endpoints = require("endpoints")
 local keys = require("keys")
 local paths = require("paths")
 local pdu = require("pdu")
+local sealed = require("sealed")
 local segments = require("segments")
 local stream = require("stream")
 local times = require("times")
@@ -6054,7 +6153,7 @@ function tracker.new(options)
     closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
     sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
-    now = 0, skew = 0,
+    now = 0, skew = 0, encrypted = {},
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
@@ -6379,6 +6478,12 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload, d.before, d.seen = true, d.seen, self.now
+    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next then
+      sealed.look(self, c, d, source:raw(offset, 6))
+    end
+    if c.sealed then
+      sealed.came(self, c, d, seq, length)
+    end
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
@@ -6465,6 +6570,9 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
+  if c.sealed then
+    self:unseal(c)
+  end
   if a then
     self:finish(a)
     if a.id then
@@ -6559,6 +6667,14 @@ function tracker:finish(a)
   end
 end
 
+-- Writes the rows of an encrypted connection, once.
+function tracker:unseal(c)
+  if sealed.whole(self, c) and self.options.on_sealed then
+    self.options.on_sealed(c)
+  end
+  c.sealed.done = true
+end
+
 function tracker:sweep(all)
   local first = self.closing_first
   while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
@@ -6567,6 +6683,9 @@ function tracker:sweep(all)
     first = first + 1
     if c.assoc then
       self:finish(c.assoc)
+    end
+    if c.sealed then
+      self:unseal(c)
     end
   end
   self.closing_first = first
@@ -6591,6 +6710,9 @@ function tracker:flush()
   end
   for _, a in ipairs(self.list) do
     self:finish(a)
+  end
+  for _, c in ipairs(self.encrypted) do
+    self:unseal(c)
   end
 end
 
@@ -8169,6 +8291,11 @@ local function reset()
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
+    options.on_sealed = function(c)
+      if log then
+        log:sealed(c)
+      end
+    end
     return t
   end
   state, samples = fresh(rate > 1), fresh(true, true)

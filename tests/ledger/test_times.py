@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
@@ -182,6 +183,41 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert lines[3].endswith(",4,5,3")
     assert main([*command[:2], "--of", "bytes", "--operation", "store"]) == 2
     assert "--operation has an effect on response times alone" in capsys.readouterr().err
+
+
+TLS = {
+    name: STORE[name]
+    for name in ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "setup_time", "round_trip")
+} | {
+    "id.resp_p": "2762", "operation": "tls", "requestor": "orig", "count": "1", "failed": "0",
+    "data_sets": "4", "data_bytes": "5000000", "data_time": "2.0", "silent_time": "0.5",
+    "orig_closed_time": "0.0", "resp_closed_time": "0.0", "tls": "T",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_encrypted_connections_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    back = TLS | {"requestor": "resp", "data_bytes": "30000", "data_time": "0.1"}
+    rows = [*([] if alone else [other(STORE, "C2", 900)]), TLS, back, other(TLS, "C3", 50)]
+    log = write(tmp_path / "dicom_times.log", rows)
+    week = ["--week", "2026-W10", "--format", "json", "--no-forecast"]
+    assert main(["report", str(log), *week]) == 0
+    speed = json.loads(capsys.readouterr().out)["speed"]
+    there, again = speed["encrypted"]
+    told = ("connections", "rate", "setup", "round_trip")
+    assert [there[name] for name in told] == [2, 2.5e6, 0.01, 0.002]
+    assert [again[name] for name in told] == [1, 3e5, None, None]
+    assert (there["sender"]["address"], again["sender"]["address"]) == ("10.0.0.1", "10.0.0.2")
+    # What nobody can read says nothing of where time went.
+    assert speed["where"] == ("" if alone else "receiver")
+    assert main(["times", str(log), "--format", "json"]) == 0
+    rows_told = [row for row in json.loads(capsys.readouterr().out) if row["operation"] == "tls"]
+    assert {(row["client"], row["mbit_s"], row["p95_ms"]) for row in rows_told} == {
+        ("10.0.0.1", 20.0, None),
+        ("10.0.0.2", 2.4, None),
+    }
 
 
 def test_without_times_the_way_to_them_is_named(

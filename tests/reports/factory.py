@@ -52,7 +52,7 @@ from pacsflow.week.facts import (
     SourceFile,
     Totals,
 )
-from pacsflow.week.speed import AnswerTimes, OpenAtOnce, Range, SendingRate, Speed
+from pacsflow.week.speed import AnswerTimes, EncryptedRate, OpenAtOnce, Range, SendingRate, Speed
 
 HOUR = timedelta(hours=1)
 TOO_FEW = message("too-few-hours", there=count(120), needed=count(168))
@@ -715,6 +715,8 @@ def speed_of(servers: list[Party], scanners: list[Party]) -> Speed:
         (night,) * 7,
         tuple(OpenAtOnce(s, 12 + n, 14 if n else None, n) for n, s in enumerate(servers[:5])),
         "server", "round-trips", 61.2,
+        tuple(EncryptedRate(a, b, 31 - n, 2e6 if n else None, 0.012, 0.004 if n else None)
+              for n, (a, b) in enumerate(zip(scanners[:3], servers[:3], strict=False))),
     )  # fmt: skip
 
 

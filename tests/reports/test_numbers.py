@@ -292,6 +292,11 @@ def speed_rows(r: dict[str, Any], write: Writes) -> dict[str, list[list[str | No
         "speed-senders": [
             [None, num(m["objects"]), rate(m["rate"]), rate(m["before"])] for m in s["senders"]
         ],
+        "speed-encrypted": [
+            [None, None, num(e["connections"]), rate(e["rate"]), ms(e["setup"]),
+             ms(e["round_trip"])]
+            for e in s["encrypted"]
+        ],
         "speed-open": [
             [None, num(o["most"]), num(o["before"]), num(o["hours_at_most"])]
             for o in s["open_at_once"]
@@ -413,6 +418,7 @@ WRONG: list[Callable[[Any], object]] = [
     lambda r: r["speed"]["pairs"][0].update(timed=31),
     lambda r: r["speed"]["senders"][0].update(rate=9e9),
     lambda r: r["speed"]["open_at_once"][0].update(most=777),
+    lambda r: r["speed"]["encrypted"][1].update(rate=7.7e6),
     lambda r: r["speed"]["hours"][1].__setitem__(3, 7.7),
     lambda r: r["capacity"][-1].update(peak_bytes_per_hour=7e9),
 ]

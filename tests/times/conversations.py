@@ -421,12 +421,65 @@ def no_start() -> tuple[Timed, list[dict[str, object]]]:
     return c.end(), []
 
 
+def encrypted() -> tuple[Timed, list[dict[str, object]]]:
+    """TLS on a DICOM port: two objects of five segments, a silence amid one, and their answers."""
+    hello, record = b"\x16\x03\x01\x02\x00\x01" + bytes(500), b"\x17\x03\x03" + bytes(1300)
+    c = Timed(resp_port=2762)
+    c.shake(0.001, 0.003)
+    c.say(0, hello, 0.001).say(1, b"\x16\x03\x03" + bytes(1200), 0.005).say(1, record, 0.001)
+    c.say(0, b"\x14\x03\x03\x00\x01\x01" + bytes(70), 0.002)
+    for pause in (0.001, 0.030):
+        c.wait(0.2)
+        for number in range(5):
+            c.say(0, record, pause if number == 3 else 0.001).ack(1)
+        c.say(1, bytes(100), 0.05)
+    c.say(0, record, 0.1).wait(0.3)
+    c.frame(0, t.PSH | t.ACK, record, c._next[0] - len(record))  # sent again
+    c.step = 0.001
+    c.close()
+    of_all = {
+        "operation": "tls", "count": 1, "failed": 0, "setup_time": 0.008, "round_trip": 0.004,
+        "response_times": None, "orig_resent": 1, "resp_resent": 0, "tls": "T", "pause_time": None,
+    }  # fmt: skip
+    size = len(record)
+    rows = [
+        {**of_all, "requestor": "orig", "data_sets": 2, "data_bytes": 9 * size,
+         "data_time": 0.201 + 0.004 + 0.003 + 0.030, "silent_time": 0.201 + 0.030},
+        {**of_all, "requestor": "resp", "data_sets": 1, "data_bytes": size, "data_time": 0.001,
+         "silent_time": 0.0},
+    ]  # fmt: skip
+    return c, rows
+
+
+def encrypted_elsewhere() -> tuple[Timed, list[dict[str, object]]]:
+    """TLS on a port that is not DICOM's: nothing is told."""
+    c = Timed(resp_port=443)
+    c.shake(0.001, 0.003)
+    c.say(0, b"\x16\x03\x01\x02\x00\x01" + bytes(500), 0.001).say(1, bytes(100), 0.01)
+    c.step = 0.001
+    c.close()
+    return c, []
+
+
+def encrypted_with_a_gap() -> tuple[Timed, list[dict[str, object]]]:
+    """TLS of which bytes are missing."""
+    c = Timed(resp_port=2762)
+    c.shake(0.001, 0.003)
+    c.say(0, b"\x16\x03\x01\x02\x00\x01" + bytes(500), 0.001).say(1, bytes(100), 0.01)
+    c.say(0, bytes(1000), 0.001).lose(0, 400)
+    c.say(0, bytes(1000), 0.001).ack(1, 0.001).say(1, bytes(50), 0.001)
+    c.step = 0.001
+    c.close()
+    return c, []
+
+
 SCENARIOS = {
     made.__name__: made
     for made in (
         echo, store, silences, find, get, move_cancelled, several, closed_window,
         sent_again, late_bytes, before_the_end, lost, lost_on_the_way, end_lost_on_the_way,
-        two_associations, both_ask, many, clock_back, no_start,
+        two_associations, both_ask, many, clock_back, no_start, encrypted, encrypted_elsewhere,
+        encrypted_with_a_gap,
     )
 }  # fmt: skip
 

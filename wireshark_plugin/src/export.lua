@@ -202,6 +202,12 @@ function export:association(a, hosts)
   end
 end
 
+function export:sealed(c)
+  for _, row in ipairs(rows.sealed(c)) do
+    self.times:write(row)
+  end
+end
+
 -- A row where the endpoint is new or more is known of it than its last row says.
 function export:endpoint(k, hosts)
   local category, basis = hosts:category(k)

@@ -83,6 +83,11 @@ local function reset()
     }
     local t = tracker.new(options)
     options.on_row = on_row(t)
+    options.on_sealed = function(c)
+      if log then
+        log:sealed(c)
+      end
+    end
     return t
   end
   state, samples = fresh(rate > 1), fresh(true, true)

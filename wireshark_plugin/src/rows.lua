@@ -195,6 +195,32 @@ function rows.times(a)
   return out
 end
 
+-- The rows of dicom_times.log of an encrypted connection: one of each side that sent more than a
+-- segment at a time, and of the side that opened it.
+function rows.sealed(c)
+  local out, s, orig = {}, c.sealed, c.tcp_orig
+  local resp = orig.peer
+  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  for _, d in ipairs({ orig, resp }) do
+    local f = s[d]
+    local moved = f.runs > 0
+    if moved or d == orig then
+      out[#out + 1] = {
+        ts = s.began, uid = communityid.uid(flow, s.began), community_id = flow,
+        ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
+        ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
+        operation = "tls", requestor = d == orig and "orig" or "resp", count = 1, failed = 0,
+        data_sets = f.runs, data_bytes = f.bytes, data_time = moved and seconds(f.us) or nil,
+        silent_time = moved and seconds(f.silent_us) or nil, setup_time = seconds(s.setup_us),
+        round_trip = seconds(c.round_trip), orig_closed_time = seconds(orig.closed_us or 0),
+        resp_closed_time = seconds(resp.closed_us or 0), orig_resent = orig.resent or 0,
+        resp_resent = resp.resent or 0, tls = true,
+      }
+    end
+  end
+  return out
+end
+
 -- ts is that of the first association that shows the endpoint. inventory: the site's, or nil.
 function rows.known(k, category, basis, inventory)
   local is_local = networks.is_local(k.host) or inventory ~= nil and inventory:is_local(k.host)

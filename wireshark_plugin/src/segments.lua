@@ -222,7 +222,7 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   elseif ahead > 0 and not t.sampled then
     if d.kind == "S" and ahead <= d.skip then
       leave_out(t, c, d, ahead)
-    elseif d.kind or d.begins then
+    elseif d.kind or d.begins and not c.foreign then
       wait(t, c, d, seq, length, captured > 0 and source:raw(offset, captured) or "")
       return
     else

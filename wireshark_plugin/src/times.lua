@@ -87,6 +87,8 @@ local function show(t, key, value)
   of_frame[#of_frame + 1], of_frame[#of_frame + 2] = key, value
 end
 
+times.show = show
+
 -- The time passed since an operation's request ended; nil where that says nothing.
 local function passed(t, d, entry)
   if not entry.asked or entry.skew ~= t.skew or entry.again or d.late then

@@ -4,6 +4,7 @@ local endpoints = require("endpoints")
 local keys = require("keys")
 local paths = require("paths")
 local pdu = require("pdu")
+local sealed = require("sealed")
 local segments = require("segments")
 local stream = require("stream")
 local times = require("times")
@@ -41,7 +42,7 @@ function tracker.new(options)
     closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
     sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
-    now = 0, skew = 0,
+    now = 0, skew = 0, encrypted = {},
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
@@ -366,6 +367,12 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload, d.before, d.seen = true, d.seen, self.now
+    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next then
+      sealed.look(self, c, d, source:raw(offset, 6))
+    end
+    if c.sealed then
+      sealed.came(self, c, d, seq, length)
+    end
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
     if a then
@@ -452,6 +459,9 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
+  if c.sealed then
+    self:unseal(c)
+  end
   if a then
     self:finish(a)
     if a.id then
@@ -546,6 +556,14 @@ function tracker:finish(a)
   end
 end
 
+-- Writes the rows of an encrypted connection, once.
+function tracker:unseal(c)
+  if sealed.whole(self, c) and self.options.on_sealed then
+    self.options.on_sealed(c)
+  end
+  c.sealed.done = true
+end
+
 function tracker:sweep(all)
   local first = self.closing_first
   while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
@@ -554,6 +572,9 @@ function tracker:sweep(all)
     first = first + 1
     if c.assoc then
       self:finish(c.assoc)
+    end
+    if c.sealed then
+      self:unseal(c)
     end
   end
   self.closing_first = first
@@ -578,6 +599,9 @@ function tracker:flush()
   end
   for _, a in ipairs(self.list) do
     self:finish(a)
+  end
+  for _, c in ipairs(self.encrypted) do
+    self:unseal(c)
   end
 end
 

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 OPERATIONS = ("echo", "store", "find", "get", "move", "n")
 """Kinds of operations, in the order of a log's rows; `n` is every DIMSE-N."""
+ENCRYPTED = "tls"
+"""What a row calls an encrypted connection as a whole, whose operations nobody sees."""
 BUCKETS = 32
 """Elements of a histogram at most: the first counts what took less than 1 ms, element k what took
 from 2^(k-1) to 2^k ms, the last also all that took longer."""
@@ -30,7 +32,11 @@ FIELDS = (
     Field("id.resp_h", "addr", "the other side"),
     Field("id.resp_p", "port", "its port"),
     Field("community_id", "string", "Community ID v1 of the connection"),
-    Field("operation", "string", "echo, store, find, get, move, or n (DIMSE-N)"),
+    Field(
+        "operation",
+        "string",
+        "echo, store, find, get, move, n (DIMSE-N), or tls: an encrypted connection as a whole",
+    ),
     Field("requestor", "string", "orig or resp: which of the two asked for it"),
     Field("count", "count", "requests"),
     Field("failed", "count", "final responses of failure (PS3.7, annex C)"),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.response_times import OperationTimes, read_times
-from pacsflow.week.where import where
+from pacsflow.terms.dicom_times import ENCRYPTED
+from pacsflow.week.where import Where, where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,28 @@ class OpenAtOnce:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptedRate:
+    """How fast one host sent to another inside TLS, where nobody sees what.
+
+    Parameters
+    ----------
+    connections
+        Of which `rate` is known, or `setup`, or `round_trip`.
+    rate
+        Bytes a second while it sent, those of TLS included.
+    setup, round_trip
+        Mean seconds of connections in which it sent the most.
+    """
+
+    sender: Party
+    receiver: Party
+    connections: int
+    rate: float | None
+    setup: float | None
+    round_trip: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Speed:
     """Everything that the page says of it.
 
@@ -110,6 +133,8 @@ class Speed:
         Of all operations of the week together.
     share
         Percent of the time that `where` took.
+    encrypted
+        Encrypted connections on DICOM's ports, the most bytes first.
     """
 
     answers: tuple[AnswerTimes, ...]
@@ -120,6 +145,11 @@ class Speed:
     where: str
     why: str
     share: float
+    encrypted: tuple[EncryptedRate, ...] = ()
+
+
+READ = f"operation <> '{ENCRYPTED}'"
+"""A condition on operations: messages that were read."""
 
 
 def of_week(
@@ -137,12 +167,12 @@ def of_week(
 def speed(scope: Scope, hosts: Hosts) -> Speed | None:
     """Return how fast the week was; None where nothing of it was timed."""
     week = scope.week
-    whole = of_week(scope, [], week)
-    if not whole:
+    encrypted = _encrypted(scope, hosts)
+    whole = of_week(scope, [], week, condition=READ)
+    if not whole and not encrypted:
         return None
-    (everything,) = whole.values()
-    took = where(everything)
-    by_pair = of_week(scope, ["server", "operation", "client"], week)
+    took = where(*whole.values()) if whole else Where(0.0, 0.0, 0.0, 0.0)
+    by_pair = of_week(scope, ["server", "operation", "client"], week, condition=READ)
     return Speed(
         answers=_answers(scope, hosts),
         pairs=_pairs(by_pair, hosts),
@@ -152,6 +182,24 @@ def speed(scope: Scope, hosts: Hosts) -> Speed | None:
         where=took.most,
         why=took.why,
         share=100 * getattr(took, took.most) / took.seconds if took.most else 0.0,
+        encrypted=encrypted,
+    )
+
+
+def _encrypted(scope: Scope, hosts: Hosts) -> tuple[EncryptedRate, ...]:
+    condition = f"operation = '{ENCRYPTED}'"
+    found = of_week(scope, ["client", "server"], scope.week, condition=condition)
+    most = sorted(found.items(), key=lambda pair: (-pair[1].counts["data_bytes"], pair[0]))
+    return tuple(
+        EncryptedRate(
+            hosts.party(client),
+            hosts.party(server),
+            times.counts["associations"],
+            times.rate,
+            times.mean("setup_seconds", "setups"),
+            times.mean("round_trip_seconds", "round_trips"),
+        )
+        for (client, server), times in most[:SHOWN]
     )
 
 
