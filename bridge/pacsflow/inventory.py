@@ -242,6 +242,6 @@ def format_inventory(items: Iterable[Item]) -> str:
     lines += ["#types\t" + "\t".join(["string"] * len(FIELDS))]
     for item in items:
         cells = (item.match, item.name, item.role, item.modality, item.site)
-        line = "\t".join(cell.replace("\t", " ") or "-" for cell in cells)
+        line = "\t".join(escape_controls(cell.replace("\t", " ")) or "-" for cell in cells)
         lines.append(line if item.role else f"#{line}")
     return "\n".join(lines) + "\n"

@@ -25,7 +25,10 @@ FLAGS = (
     "--disable-default-apps",
     "--no-default-browser-check",
     "--no-pdf-header-footer",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--dns-over-https-mode=off",
 )
+"""Without what a browser asks of its maker by itself; of no name an address is to be had."""
 PRINTED = "page.pdf"
 SANDBOX_HINT = (
     "{browser} finds no sandbox here: install the package chromium-sandbox, or, in a container "

@@ -577,6 +577,7 @@ def test_show_asks_a_ledger_too(
     assert "Associations of" in out
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
     code, out, _ = run(capsys, "show", "10.0.0.1", "--ledger", ledger, "--pseudonymise", key)
     assert (code, "10.0.0.1" in out) == (0, False)
     code, _, err = run(capsys, "show", "nobody", "--ledger", ledger)

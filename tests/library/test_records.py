@@ -136,6 +136,7 @@ def test_a_ledger_is_asked_likewise(logs: Path, tmp_path: Path) -> None:
     count = records.sql("SELECT count(*)::INTEGER AS n FROM associations")
     assert count["n"].item() == 1
     (tmp_path / "key").write_bytes(bytes(range(32)))
+    (tmp_path / "key").chmod(0o600)
     nobody = pf.open(tmp_path / "ledger", key=tmp_path / "key")
     assert "10.0.0.2" not in set(nobody.traffic()["destination"])
 

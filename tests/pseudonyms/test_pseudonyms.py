@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from pacsflow.cli import main
 from pacsflow.errors import InputError
 from pacsflow.inventory import Inventory, Item, read_inventory
 from pacsflow.ledger.tables import TABLES
-from pacsflow.pseudonyms import KINDS, SPECIAL, Kind, Pseudonyms
+from pacsflow.pseudonyms import COLUMNS, SPECIAL, Kind, Pseudonyms
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_every_column_of_text_is_decided() -> None:
         for field in schema
         if pa.types.is_string(getattr(field.type, "value_type", field.type))
     }
-    assert texts <= set(KINDS)
+    assert texts <= set(COLUMNS)
 
 
 def test_a_column_that_nobody_decided_is_emptied() -> None:
@@ -131,12 +132,27 @@ def test_an_inventory_keeps_what_it_says() -> None:
     assert by_title.modality == "CT"
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"short", b"x" * 5000, b"k" * 32, b"abcabcabcabcabcabcabcabc", b" " * 40]
+)
 def test_a_key_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
+    path.chmod(0o600)
     with pytest.raises(InputError, match="openssl rand"):
         Pseudonyms.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of Unix")
+@pytest.mark.parametrize("rights", [0o604, 0o602, 0o644])
+def test_a_key_that_everybody_may_read_or_write_is_refused(tmp_path: Path, rights: int) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(SECRET)
+    path.chmod(rights)
+    with pytest.raises(InputError, match=f"open to every user.*chmod 600 {path}"):
+        Pseudonyms.read(path)
+    path.chmod(0o640)
+    assert Pseudonyms.read(path).title("PACS1") == KIND.title("PACS1")
 
 
 def test_a_missing_key_says_how_to_make_one(
@@ -146,6 +162,7 @@ def test_a_missing_key_says_how_to_make_one(
     assert "openssl rand" in capsys.readouterr().err
 
 
+SECRET = bytes(range(32))
 COMMANDS = (
     ("report", "--format", "json", "--no-forecast"),
     ("digest", "--no-forecast"),
@@ -165,7 +182,8 @@ def hospital(
     folder = tmp_path_factory.mktemp("hospital")
     inventory = hospital_logs / "inventory.tsv"
     assert main(["ingest", str(hospital_logs), "--ledger", str(folder / "ledger")]) == 0
-    (folder / "key").write_bytes(b"k" * 32)
+    (folder / "key").write_bytes(SECRET)
+    (folder / "key").chmod(0o600)
     items = read_inventory(inventory).items
     secret = {item.name for item in items if len(item.name) > 4} | {
         item.site for item in items if len(item.site) > 4
@@ -192,7 +210,7 @@ def kept_by_chance(secret: set[str]) -> set[str]:
     return {KIND.address(s) for s in secret if re.fullmatch(r"[0-9a-f.:]+", s)}
 
 
-KIND = Pseudonyms(b"k" * 32)
+KIND = Pseudonyms(SECRET)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
@@ -266,4 +284,4 @@ def test_one_host_is_asked_for_by_its_own_name(
 
 
 def test_no_kind_is_left_unused() -> None:
-    assert set(KINDS.values()) == set(Kind)
+    assert set(COLUMNS.values()) == set(Kind) - {Kind.OWN, Kind.TOLD}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_every_sheet_is_numbered_and_marked_and_heads_are_repeated(tmp_path: Pat
     assert all("SHA-256" in sheet for sheet in listed), "a part of the table has no head"
     assert "The numbers behind this chart" not in text
     assert "Filter rows" not in text
+
+
+def test_the_browser_sends_nothing(tmp_path: Path) -> None:
+    """Not even a question for its maker's hosts; a question of this test is seen."""
+    namespaces = ["unshare", "--net", "--mount", "--kill-child"]
+    if sys.platform != "linux" or subprocess.run([*namespaces, "true"], check=False).returncode:
+        pytest.skip("no network namespace to be had: root on Linux has them")
+    page, printed = tmp_path / "week.html", tmp_path / "week.pdf"
+    page.write_text("<p>week</p><img src='https://pacsflow-page.example/logo.png'>")
+    done = subprocess.run(
+        [*namespaces, sys.executable, str(Path(__file__).with_name("offline.py")), page, printed],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    seen, sent = map(int, done.stdout.split())
+    assert seen
+    assert sent == 0, done.stderr
+    assert printed.read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import typer
 from pacsflow import __version__
 from pacsflow.cli import ended
 from pacsflow.cli.commands import COMMANDS, Commands
-from pacsflow.cli.console import USUAL, LogFormat, fail, remarks, set_form, set_level
+from pacsflow.cli.console import USUAL, LogFormat, fail, hide, remarks, set_form, set_level
 from pacsflow.cli.settings import use
 from pacsflow.errors import PacsflowError
 from pacsflow.printable import escape_controls
@@ -72,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     set_level(USUAL)
     set_form(LogFormat.TEXT)
     remarks()
+    hide(None)
     use(None)
     try:
         code = app(args=arguments, standalone_mode=False)

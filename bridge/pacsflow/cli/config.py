@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import UNUSABLE, USABLE, app
-from pacsflow.cli.console import say, warn
+from pacsflow.cli.console import say, tell, warn
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
@@ -51,7 +51,7 @@ def init(
     except OSError as error:
         raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from None
     write_text(target, as_file())
-    sys.stdout.write(f"{target}\n")
+    tell(f"{target}")
 
 
 @commands.command()

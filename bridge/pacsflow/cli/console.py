@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pacsflow.errors import PacsflowError
+    from pacsflow.pseudonyms import Pseudonyms
 
     Progress = Callable[[int, int], None]
 
@@ -32,10 +33,25 @@ class LogFormat(StrEnum):
 QUIET, USUAL, TALKATIVE = 0, 1, 2
 form = LogFormat.TEXT
 """For people, or an object a line with time, level and message."""
+_key: Pseudonyms | None = None
 level = USUAL
 """How much is said: ``-q`` leaves notes and progress out, ``-v`` tells each stage's time."""
 _SECONDS_BETWEEN = 0.1
 _BAR = 24
+
+
+def hide(key: Pseudonyms | None) -> None:
+    """Name nobody from now on, in whatever is said: no file, host or value that was read."""
+    global _key  # noqa: PLW0603 - likewise
+    _key = key
+
+
+def _fit(text: str, source: str = "") -> str:
+    """Return a line as it may be said; under a key its source goes by a pseudonym."""
+    if _key is None:
+        return text
+    named = f"{_key.source(source)}: " if source else ""
+    return named + _key.told(text)
 
 
 def set_level(wanted: int) -> None:
@@ -53,17 +69,24 @@ def set_form(wanted: LogFormat) -> None:
 def _object(severity: str, text: str) -> None:
     """Write a line as JSON."""
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = {"time": moment, "level": severity, "message": text}
+    told = {"time": moment, "level": severity, "message": escape_controls(text)}
     sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
     sys.stderr.flush()
 
 
 def say(text: str) -> None:
     """Say a line on standard error, whoever wrote it: what would steer a terminal is shown."""
+    text = _fit(text)
     if level > QUIET and form is LogFormat.JSON:
         _object("info", text)
     elif level > QUIET:
         sys.stderr.write(escape_controls(text) + "\n")
+
+
+def tell(text: str) -> None:
+    """Write a line of the result on standard output; what would steer a terminal is shown."""
+    sys.stdout.write(escape_controls(text) + "\n")
+    sys.stdout.flush()
 
 
 def warn(text: str, *, of_result: bool = True, **told: object) -> None:
@@ -72,6 +95,10 @@ def warn(text: str, *, of_result: bool = True, **told: object) -> None:
     A result in JSON has it as well (`remarks`), with what else is `told` of it, unless it says
     nothing of the result.
     """
+    source = str(told.get("source", ""))
+    text = _fit(text, source)
+    if source and _key:
+        told["source"] = _key.source(source)
     if of_result:
         _warned.append({"message": text, **told})
     if form is LogFormat.JSON:
@@ -93,6 +120,8 @@ def remarks() -> list[dict[str, object]]:
 
 def fail(text: str) -> None:
     """Say why a command ends without what was asked."""
+    if _key and _key.told(text) != text:
+        text = f"{_key.told(text)} (a key is in force; without it names are told)"
     if form is LogFormat.JSON:
         _object("error", text)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
+from pacsflow.cli.console import tell
 from pacsflow.cli.options import Request, reading
 from pacsflow.errors import UsageError
 
@@ -78,7 +78,7 @@ def export(
 
             told = about(question.connection, question.origin, request.clock().said)
             _write(_table(question, what or What.TRAFFIC), out, ending, told)
-    sys.stdout.write(f"{out.resolve()}\n")
+    tell(f"{out.resolve()}")
 
 
 def _table(question: Question, what: What) -> pa.Table:

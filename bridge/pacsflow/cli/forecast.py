@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import progress, remarks, say, warn
+from pacsflow.cli.console import progress, remarks, say, tell, warn
 from pacsflow.cli.options import (
     FILTERS,
     SOURCES,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pacsflow.forecasting import Backtest, Forecast, Incident, NotEnoughHistory
     from pacsflow.forecasting.results import CapacityOutlook
     from pacsflow.library.questions import Question
+    from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.series import HourlySeries
     from pacsflow.terms.message import Message
     from pacsflow.words.language import Language
@@ -105,6 +106,8 @@ def forecast(
             raise UsageError("--each has no effect on a csv of a series")
         request.tell_clock()
         gathered = _from_csv(files, request.clock().zone, column, combine or Combine.SUM)
+        if key := request.key():
+            gathered = gathered.under(key)
     else:
         from pacsflow.cli.inputs import asked
 
@@ -180,6 +183,10 @@ class _Gathered:
     notes: list[str]
     capacities: dict[str, float] = field(default_factory=dict)
     senders: tuple[HourlySeries, ...] = ()
+
+    def under(self, key: Pseudonyms) -> _Gathered:
+        """Return the same series under pseudonyms: a file's name may be a host's."""
+        return _Gathered([replace(s, name=key.name(s.name)) for s in self.series], self.notes)
 
 
 def _from_csv(files: list[Path], zone: str, column: str, combine: Combine) -> _Gathered:
@@ -368,7 +375,7 @@ def _say(messages: Sequence[Message], language: Language, series: str = "") -> N
 
     name = f"{escape_controls(series)}: " if series else ""
     for message in messages:
-        typer.echo(name + message_said(message, language))
+        tell(name + message_said(message, language))
 
 
 def _details(made: Forecast) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import name_unread, progress
+from pacsflow.cli.console import name_unread, progress, tell
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.errors import UsageError
@@ -107,4 +106,4 @@ def count_added(added: Added) -> str:
 def _told(added: Added, ledger: Path) -> None:
     text = f"{ledger}: {count_added(added)}"
     text += f", {len(added.known)} were in it already" if added.known else ""
-    sys.stdout.write(text + "\n")
+    tell(text)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pacsflow.ledger import Entry
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Inputs
+    from pacsflow.terms.networks import Network
 
 LOSSES = 10
 """So many sources are named of which rows were lost, and so many remarks said."""
@@ -91,8 +92,8 @@ def opened(request: Request) -> Iterator[Opened]:
         for option in request.of_captures():
             raise UsageError(f"{option} has no effect with --ledger: give it to pacsflow ingest")
         book = Ledger(request.ledger)
-        book.pseudonyms = key
         name_losses(book.entries())
+        book.pseudonyms = key
         yield Opened(book, (), pseudonyms=key)
         return
     found = sources(request)
@@ -104,11 +105,10 @@ def opened(request: Request) -> Iterator[Opened]:
         if not added.added:
             name_unread(problems[1:])
             raise problems[0]
-        temporary.pseudonyms = key
-        told = key.problems(problems) if key else problems
         name_losses(temporary.entries(), found.summary())
+        temporary.pseudonyms = key
         try:
-            yield Opened(temporary, told, tuple(request.inputs or ()), key)
+            yield Opened(temporary, problems, tuple(request.inputs or ()), key)
         finally:
             name_unread(problems)
 
@@ -173,12 +173,18 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
             inventory,
             request.selection(found.pseudonyms),
             origin=request.origin.value if request.origin else "",
-            local_networks=settings().site.local_networks,
+            local_networks=own_networks(found.pseudonyms),
         ) as question:
             if not request.origin and question.others:
                 counted = f"only rows of origin {question.origin} are counted"
                 warn(f"{counted}; there are others: --origin {', '.join(question.others)}")
             yield question
+
+
+def own_networks(key: Pseudonyms | None) -> tuple[Network, ...]:
+    """Return the networks that are configured as the site's own, under a key theirs."""
+    networks = settings().site.local_networks
+    return tuple(map(key.network, networks)) if key else networks
 
 
 def told_of_samples(question: Question) -> None:

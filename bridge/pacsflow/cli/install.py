@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import say, warn
+from pacsflow.cli.console import say, tell, warn
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Uninstall = Annotated[bool, typer.Option("--uninstall", help="Remove what was pu
 
 def _told(placed: Iterable[Placed]) -> None:
     for one in placed:
-        sys.stdout.write(f"{one}\n")
+        tell(f"{one}")
 
 
 @commands.command()
@@ -58,7 +58,7 @@ def wireshark(
     steps = uninstall_wireshark(to) if uninstall else install_wireshark(to, profile=profile)
     for step in steps:
         before = f" {step.before}" if step.before and step.done is Done.REPLACED else ""
-        sys.stdout.write(f"{step.path}: {step.done.value}{before}\n")
+        tell(f"{step.path}: {step.done.value}{before}")
     if uninstall:
         say("nothing of it was there" if not steps else "restart Wireshark: it runs until then")
         return
@@ -81,7 +81,7 @@ def zeek(
         _told(placed(to, dry=dry_run, remove=uninstall))
         return
     for path in install_zeek(to, build=not no_build):
-        sys.stdout.write(f"{path}\n")
+        tell(f"{path}")
     sys.stderr.write(f"{next_steps(to)}\n")
 
 

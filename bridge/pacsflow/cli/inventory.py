@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import USABLE, app
+from pacsflow.cli.console import tell
 from pacsflow.cli.options import Request, reading
 
 commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
@@ -46,7 +47,7 @@ def infer(
     text = format_inventory(items)
     if out:
         write_text(out, text)
-        sys.stdout.write(f"{out.resolve()}\n")
+        tell(f"{out.resolve()}")
     else:
         sys.stdout.write(text)
 
@@ -61,6 +62,6 @@ def check(path: Annotated[Path, typer.Argument(help="The inventory file.")]) -> 
 
     found = read_inventory(path)
     for problem in found.problems:
-        sys.stdout.write(problem + "\n")
-    sys.stdout.write(f"{len(found.items)} lines used, {len(found.problems)} not\n")
+        tell(problem)
+    tell(f"{len(found.items)} lines used, {len(found.problems)} not")
     return 2 if found.problems else USABLE

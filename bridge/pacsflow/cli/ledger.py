@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import FOUND, app
-from pacsflow.cli.console import name_unread, progress
+from pacsflow.cli.console import name_unread, progress, tell
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit
@@ -118,10 +117,10 @@ def compact(
     day = _day_before(wanted, "--roll-up") if wanted else None
     book = _opened(ledger)
     before, after = book.compact()
-    sys.stdout.write(f"{ledger}: {before:,} files before, {after:,} now\n")
+    tell(f"{ledger}: {before:,} files before, {after:,} now")
     if day:
         was, left = rolled(book, day, own_of(settings()))
-        sys.stdout.write(f"{ledger}: {was:,} rows before {day:%Y-%m}, {left:,} now\n")
+        tell(f"{ledger}: {was:,} rows before {day:%Y-%m}, {left:,} now")
 
 
 def _day_before(period: str, option: str) -> date:
@@ -147,7 +146,7 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputF
     if faults or how is not OutputFormat.TABLE:
         emit(f"{ledger}: {len(faults)} faults", ["file", "problem", "sources"], rows, how)
         return FOUND if faults else 0
-    sys.stdout.write(f"{ledger}: {len(book.journal.files()):,} files, all as they were written\n")
+    tell(f"{ledger}: {len(book.journal.files()):,} files, all as they were written")
     return 0
 
 
@@ -171,17 +170,17 @@ def repair(
     with progress("reading") as update:
         done = repaired(ledger, logs or (), update)
     for path in done.aside:
-        sys.stdout.write(f"{escape_controls(str(path))}: set aside\n")
+        tell(f"{escape_controls(str(path))}: set aside")
     for name in done.missing:
-        sys.stdout.write(f"{ledger / name}: was missing\n")
+        tell(f"{ledger / name}: was missing")
     for entry in done.again:
-        sys.stdout.write(f"{escape_controls(entry.path)}: taken in again, {entry.rows:,} rows\n")
+        tell(f"{escape_controls(entry.path)}: taken in again, {entry.rows:,} rows")
     for entry in done.lost:
         where = escape_controls(entry.path)
-        sys.stdout.write(f"{where}: {entry.notes[-1]}; it was not found as it had been\n")
+        tell(f"{where}: {entry.notes[-1]}; it was not found as it had been")
     name_unread(done.problems)
     what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
-    sys.stdout.write(f"{ledger}: {len(done.aside)} files set aside, {what}\n")
+    tell(f"{ledger}: {len(done.aside)} files set aside, {what}")
     return FOUND if done.lost or done.problems else 0
 
 
@@ -209,14 +208,14 @@ def merge(
             left += 1
             path = escape_controls(entry.path)
             why = "tells in part what is counted here already, and is not there to be read again"
-            sys.stdout.write(f"{path}: left out: {why}\n")
+            tell(f"{path}: left out: {why}")
         for entry in done.lost:
             left += 1
             path = escape_controls(entry.path)
-            sys.stdout.write(f"{path}: left out: rows of it are lost; repair {folder} first\n")
+            tell(f"{path}: left out: rows of it are lost; repair {folder} first")
         came = len(done.added) + len(done.torn)
         what = f"{came} sources came in or were read again, {len(done.known)} were in it already"
-        sys.stdout.write(f"{ledger}: {folder}: {what}\n")
+        tell(f"{ledger}: {folder}: {what}")
     return FOUND if left else 0
 
 
@@ -233,7 +232,7 @@ def prune(
 
     before = _day_before(keep, "--keep")
     changed = pruned(_opened(ledger), before)
-    sys.stdout.write(f"{ledger}: days before {before} are gone, {changed:,} files changed\n")
+    tell(f"{ledger}: days before {before} are gone, {changed:,} files changed")
 
 
 @ledgers.command()
@@ -247,4 +246,4 @@ def export(
     from pacsflow.ledger.upkeep import export as exported
 
     count = exported(_opened(ledger), to)
-    sys.stdout.write(f"{to}: {count:,} files\n")
+    tell(f"{to}: {count:,} files")

@@ -7,14 +7,14 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import warn
+from pacsflow.cli.console import tell, warn
 from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import OutputFormat, cell_width, emit
 from pacsflow.errors import UsageError
+from pacsflow.export.rows import to_line
 from pacsflow.printable import escape_controls
 from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
 from pacsflow.words.tables import LEFT_OUT
@@ -81,8 +81,7 @@ def live(
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    tell(text)
 
 
 def fitting(width: int | None) -> list[str]:
@@ -112,7 +111,7 @@ def _cells(frame: FrameView) -> dict[str, str]:
 
 
 def _json(frame: FrameView) -> str:
-    return orjson.dumps(dict(zip(COLUMNS, frame.row(), strict=True))).decode()
+    return to_line(dict(zip(COLUMNS, frame.row(), strict=True))).rstrip("\n")
 
 
 def show_association(capture: Path, association: int, number: int, how: OutputFormat) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from pacsflow.cli.console import QUIET, TALKATIVE, say, set_level, warn
+from pacsflow.cli.console import QUIET, TALKATIVE, hide, say, set_level, warn
 from pacsflow.cli.settings import settings, use
 from pacsflow.cli.tables import OutputFormat
 from pacsflow.errors import UsageError
@@ -141,7 +141,7 @@ class Request:
             "--pseudonymise",
             metavar="KEYFILE",
             help="Write pseudonyms for addresses, AE titles and names; the same key gives the same "
-            "ones (openssl rand -out KEYFILE 32).",
+            "ones. (umask 077; openssl rand -out KEYFILE 32) makes a key.",
             rich_help_panel=_SOURCES,
         ),
     ] = None
@@ -302,7 +302,8 @@ class Request:
         start, end = self.period()
         host = key.address(self.host) if key and self.host else self.host
         title = key.title(self.ae) if key else self.ae
-        return Selection(start, end, host, title, self.service, self.sensor)
+        sensor = key.name(self.sensor) if key else self.sensor
+        return Selection(start, end, host, title, self.service, sensor)
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """Return the first hour and the one after the last, UTC; None where nothing was said."""
@@ -430,7 +431,9 @@ def reading(
             asked = Request(**{name: values.pop(name) for name in shared if name in values})
             for name in spoken:
                 values.pop(name, None)
-            return command(asked.settled(names), **values)
+            asked = asked.settled(names)
+            hide(asked.key() if "pseudonymise" in names else None)
+            return command(asked, **values)
 
         called.__name__, called.__doc__ = command.__name__, command.__doc__
         called.__module__ = command.__module__

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import app
+from pacsflow.cli.console import tell
 from pacsflow.cli.options import HolidaysOption, LanguageOption, Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.cli.week_report import (
@@ -96,15 +97,13 @@ def _usual_archive(request: Request) -> Path | None:
 
 
 def _write_json(made: WeeklyReport, out: Path | None) -> None:
-    import orjson
-
+    from pacsflow.export.rows import to_json
     from pacsflow.outputs import write_text
 
-    how = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
-    text = orjson.dumps(made, option=how).decode() + "\n"
+    text = to_json(made)
     if out:
         write_text(out, text)
-        sys.stdout.write(f"{out.resolve()}\n")
+        tell(f"{out.resolve()}")
     else:
         sys.stdout.write(text)
 
@@ -132,4 +131,5 @@ def _write_pages(
         if pdf:
             html_to_pdf(page, page.with_suffix(".pdf"))
             written.append(page.with_suffix(".pdf"))
-    sys.stdout.write("".join(f"{path}\n" for path in written))
+    for path in written:
+        tell(str(path))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import UNUSABLE, USABLE, app
-from pacsflow.cli.console import LogFormat, say, set_form, warn
+from pacsflow.cli.console import LogFormat, hide, say, set_form, warn
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 
@@ -33,9 +33,11 @@ def run(
     del request
     set_form(log_format)
     from pacsflow.cli.watch import until_interrupted
+    from pacsflow.configuration.choices import key_of
     from pacsflow.service.rounds import run_round
 
     known = settings()
+    hide(key_of(known))
     if once:
         return USABLE if run_round(known, say, warn) else UNUSABLE
 

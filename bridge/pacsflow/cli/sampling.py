@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli import app
-from pacsflow.cli.console import remarks, warn
+from pacsflow.cli.console import remarks, tell, warn
 from pacsflow.cli.options import PERIOD, FormatOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
@@ -70,7 +70,7 @@ def sampling(
         return
     for title, columns, rows in tables:
         if how is OutputFormat.CSV:
-            sys.stdout.write(f"# {title.lower()}\n")
+            tell(f"# {title.lower()}")
         if rows:
             emit(title, columns, rows, how)
     from pacsflow.words.language import english

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import progress, say
+from pacsflow.cli.console import progress, say, tell
 from pacsflow.cli.ingest import ingest
 from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
@@ -96,7 +95,7 @@ def demo(
                 )
             whole = _marked(marker) | {"complete": True}
             marker.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-        sys.stdout.write(f"{logs.resolve()}\n")
+        tell(f"{logs.resolve()}")
         ready = folder / "ledger" / "demo-is-in"
         if not no_report and not ready.is_file():
             ingest(inputs=[str(logs)], ledger=folder / "ledger")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacsflow.cli import USABLE, app
-from pacsflow.cli.console import name_unread
+from pacsflow.cli.console import name_unread, tell
 from pacsflow.cli.ended import ENDING
 from pacsflow.cli.ingest import (
     ADDED,
@@ -61,8 +60,7 @@ def look(
     told |= problems.keys()
     if added.added:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        sys.stdout.write(f"{moment} {count_added(added)}\n")
-        sys.stdout.flush()
+        tell(f"{moment} {count_added(added)}")
     return bool(added.added)
 
 
@@ -121,8 +119,7 @@ def watch(
         if look(inputs, folder, request.capture(), told, named) and archive:
             made = build(asked, site=site, title=title, holidays=holidays)
             page = keep_pages(made, archive, lang, logo, pdf=pdf).page
-            sys.stdout.write(f"{page}\n")
-            sys.stdout.flush()
+            tell(f"{page}")
             code = exit_code(made, fail_on)
 
     if once:

@@ -48,7 +48,7 @@ def build(request: Request, **chosen: object) -> WeeklyReport:
     options = _options(request, **chosen)
     with opened(request) as found:
         request.tell_clock()
-        known = inventory_of(request.inventory, found.inputs, found.pseudonyms)
+        known = inventory_of(request.inventory, found.inputs)
         with progress("forecasting" if options.forecasts else "looking") as update:
             return build_report(
                 found.ledger, known, options, problems=found.problems, progress=update
@@ -61,7 +61,7 @@ def _options(request: Request, **chosen: object) -> Options:
     command = "pacsflow" if request.keyfile else command_given()
     options, clock = options_of(settings(), request.week, command), request.clock()
     chosen |= {"zone": clock.zone, "zone_said_by": clock.said_by}
-    chosen["selection"] = replace(request.selection(request.key()), start=None, end=None)
+    chosen["selection"] = replace(request.selection(), start=None, end=None)
     chosen["origin"] = request.origin.value if request.origin else ""
     given = {name: value for name, value in chosen.items() if value not in (None, "")}
     return replace(options, **given)  # type: ignore[arg-type]

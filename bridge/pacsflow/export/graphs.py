@@ -77,11 +77,13 @@ def to_graphml(
     for name, value in about.items():
         ET.SubElement(graph, "data", key=f"graph {name}").text = escape_controls(value)
     for address, party in parties.items():
-        node = ET.SubElement(graph, "node", id=address)
+        node = ET.SubElement(graph, "node", id=escape_controls(address))
         for name, value in _texts(party).items():
             ET.SubElement(node, "data", key=f"node {name}").text = escape_controls(value)
-    for number, (source, destination, *values) in enumerate(edges):
+    for number, (*ends, communications, packets, octets) in enumerate(edges):
+        source, destination = map(escape_controls, ends)
         edge = ET.SubElement(graph, "edge", id=f"e{number}", source=source, target=destination)
+        values = communications, packets, octets
         for name, number_of in zip(edge_keys, values, strict=True):
             ET.SubElement(edge, "data", key=f"edge {name}").text = str(number_of)
     ET.indent(root)

@@ -67,7 +67,13 @@ def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def to_json(value: object) -> str:
     """Return JSON text of lists, dictionaries, dataclasses and cells; what is no number is null."""
-    return orjson.dumps(_json(value), option=orjson.OPT_INDENT_2).decode() + "\n"
+    how = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(_json(value), option=how).decode() + "\n"
+
+
+def to_line(value: object) -> str:
+    """Return JSON text on one line."""
+    return orjson.dumps(_json(value), option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n"
 
 
 def to_objects(

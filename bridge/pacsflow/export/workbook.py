@@ -109,7 +109,8 @@ class Book:
         sheet.freeze_panes(1, 0)
         for place, column in enumerate(columns):
             sheet.set_column(place, place, column.width)
-            sheet.write_string(0, place, column.header, self._header)
+            header = escape_controls(column.header)[:LONGEST_TEXT]
+            sheet.write_string(0, place, header, self._header)
         kinds = [column.kind for column in columns]
         count = 0
         for row in rows:

@@ -19,6 +19,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import IN_SECONDS, Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import ONCE_EACH, TELLING, show
+from pacsflow.pseudonyms.masked import told
 from pacsflow.workers import cores
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class Ledger:
             made = cls(Path(folder) / "ledger", create=True)
             made.lasts = False
             yield made
+
+    def named(self) -> Ledger:
+        """Return the same ledger without a key."""
+        return Ledger(self.folder)
 
     def add(
         self,
@@ -150,7 +155,7 @@ class Ledger:
         entries = [_without_idle(e, entries) if IN_SECONDS in e.notes else e for e in entries]
         if self.pseudonyms is None:
             return entries
-        return [replace(e, path=f"input {e.sha256[:8]}", examples=(), sensors=()) for e in entries]
+        return [_unnamed(entry, self.pseudonyms) for entry in entries]
 
     def problems(self) -> list[InputError]:
         """Return what could not be added."""
@@ -177,6 +182,15 @@ class Ledger:
             with engine() as connection:
                 show(connection, self.folder, files, self.journal.entries(), self.pseudonyms)
                 yield connection
+
+
+def _unnamed(entry: Entry, key: Pseudonyms) -> Entry:
+    """Return a source that names neither its file nor what stands in it."""
+    notes = tuple(map(told, entry.notes))
+    return replace(
+        entry, path=key.source(entry.path), kind=told(entry.kind), examples=(), notes=notes,
+        sensors=(), options="", stamp="", sha256=key.token(entry.sha256),
+    )  # fmt: skip
 
 
 def _without_idle(entry: Entry, entries: Sequence[Entry]) -> Entry:

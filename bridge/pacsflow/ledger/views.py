@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.capture_places import tell
+from pacsflow.ledger.engine import engine
 from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ONCE as TIMES_ONCE
@@ -105,6 +106,27 @@ def show(
     pseudonyms
         Stand in the place of names, where there are any.
     """
+    if pseudonyms is None:
+        _show(connection, folder, files, entries)
+        return
+    # What counts once is chosen by its own names: which key there is changes no number.
+    with engine() as named:
+        _show(named, folder, files, entries)
+        for table in EXPOSED:
+            rows = named.table(table).to_arrow_table()
+            connection.from_arrow(pseudonyms.table(rows)).create_view(table)
+
+
+EXPOSED = (*TABLES, "seen_traffic", "every")
+"""The views that are asked."""
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    files: Sequence[Kept],
+    entries: Sequence[Entry],
+) -> None:
     captures, places = tell(connection, entries)
     several = places > 1 or any(entry.sensors for entry in entries)
     for table, schema in TABLES.items():
@@ -112,13 +134,11 @@ def show(
         rows = connection.sql(select(connection, folder, table, mine)) if mine else None
         if rows is None:
             rows = connection.sql(empty(schema))
-        if pseudonyms is not None:
-            rows = connection.from_arrow(pseudonyms.table(rows.to_arrow_table()))
         if table == "associations":
             rows = _associations(connection, rows, captures)
         elif table == "traffic":
             if captures > 1:
-                rows = _uncut(connection, folder, files, rows, pseudonyms)
+                rows = _uncut(connection, folder, files, rows)
             rows.create_view("seen_traffic")
             if several:
                 rows = connection.sql(_BEST.format(table="seen_traffic"))
@@ -144,16 +164,12 @@ def _uncut(
     folder: Path,
     files: Sequence[Kept],
     traffic: duckdb.DuckDBPyRelation,
-    pseudonyms: Pseudonyms | None,
 ) -> duckdb.DuckDBPyRelation:
     """Return traffic in which conversations over several files of a capture count once."""
     crossing = [kept for kept in files if kept.table == "crossing"]
     if not crossing:
         return traffic
-    rows = connection.sql(select(connection, folder, "crossing", crossing))
-    if pseudonyms is not None:
-        rows = connection.from_arrow(pseudonyms.table(rows.to_arrow_table()))
-    rows.create_view("all_crossing")
+    connection.sql(select(connection, folder, "crossing", crossing)).create_view("all_crossing")
     traffic.create_view("all_traffic")
     return connection.sql(CROSSES.format(traffic="all_traffic", crossing="all_crossing"))
 

@@ -137,7 +137,9 @@ def read(
     if not added.added:
         gone()
         raise problems[0]
-    return replace(_records(ledger, inventory, zone, holidays, origin, key), problems=problems)
+    made = _records(ledger, inventory, zone, holidays, origin, key)
+    hidden = ledger.pseudonyms
+    return replace(made, problems=hidden.problems(problems) if hidden else problems)
 
 
 def _records(
@@ -154,13 +156,8 @@ def _records(
         known = read_inventory(Path(inventory))
     pseudonyms = Pseudonyms.read(Path(key)) if key else None
     ledger.pseudonyms = pseudonyms
-    return Records(
-        ledger,
-        pseudonyms.inventory(known) if pseudonyms else known,
-        zone,
-        holidays,
-        origin,
-    )
+    shown = pseudonyms.inventory(known) if pseudonyms else known
+    return Records(ledger, shown, zone, holidays, origin, _written=known)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -180,6 +177,8 @@ class Records:
     origin: str = ""
     problems: tuple[InputError, ...] = ()
     """What could not be read."""
+    _written: Inventory = field(default_factory=Inventory)
+    """The inventory by its own names."""
 
     @contextmanager
     def ask(self, **chosen: Unpack[Chosen]) -> Iterator[Question]:
@@ -282,7 +281,7 @@ class Records:
         )  # fmt: skip
         return build_report(
             self.ledger,
-            self.inventory,
+            self._written,
             replace(made, **options),
             problems=self.problems,
             progress=progress,

@@ -17,6 +17,7 @@ from pacsflow.ledger.series import covered_hours, origins
 from pacsflow.report.coverage import coverage_of
 from pacsflow.report.options import Options
 from pacsflow.report.states import states
+from pacsflow.report.unnamed import unnamed
 from pacsflow.report.weekly import Provenance, WeeklyReport
 from pacsflow.site import SaidBy
 from pacsflow.terms import message
@@ -60,7 +61,8 @@ def build_report(
     Parameters
     ----------
     ledger
-        With the week and, for forecasts, the weeks before it.
+        With the week and, for forecasts, the weeks before it. Where it has a key, all else here is
+        given by its own name, and the report names nobody.
     inventory
         What the hospital knows of its equipment.
     options
@@ -75,6 +77,11 @@ def build_report(
     UsageError
         Where a week, zone or origin is asked for that cannot be.
     """
+    if ledger.pseudonyms:
+        named = build_report(
+            ledger.named(), inventory, options, problems=problems, progress=progress
+        )
+        return unnamed(named, ledger.pseudonyms)
     inventory, options = inventory or Inventory(), options or Options()
     zone = zone_of(options.zone)
     with ledger.connect() as connection:
@@ -374,5 +381,5 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
         ),
         versions=(("python", platform.python_version()), *libraries),
         simulated=any(entry.simulated for entry in ledger.entries()),
-        pseudonymised=ledger.pseudonyms is not None,
+        pseudonymised=False,
     )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pacsflow import __version__
+from pacsflow.export.rows import to_line
+from pacsflow.printable import escape_controls
 from pacsflow.terms.severity import Severity
 from pacsflow.words.saying import finding_said
 
@@ -33,7 +35,7 @@ LEVELS = {
 
 def identity(week: str, finding: Finding) -> str:
     """Return what a finding is known by: the same one found again is not told again."""
-    hosts = sorted(party.address for party in finding.parties)
+    hosts = sorted(escape_controls(party.address) for party in finding.parties)
     start = finding.start.isoformat() if finding.start else ""
     told = orjson.dumps([week, finding.rule, hosts, start])
     return f"{week} {hashlib.sha256(told).hexdigest()[:20]}"
@@ -57,7 +59,7 @@ def lines(
         told[known] = finding.severity.value
         write = _ocsf if form == "ocsf" else _ecs
         line = write(known, made, finding, language)
-        yield orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+        yield to_line(line).encode()
 
 
 def _forget(told: dict[str, str], week: str) -> None:

@@ -73,12 +73,11 @@ class Round:
     def report(self, week: Week) -> WeeklyReport:
         """Return the report on a week, made once a round."""
         if week.name not in self.reports:
-            ledger, key = Ledger(self.folder), key_of(self.settings)
-            known = inventory_of(self.settings)
-            ledger.pseudonyms = key
+            ledger = Ledger(self.folder)
+            ledger.pseudonyms = key_of(self.settings)
             self.reports[week.name] = build_report(
                 ledger,
-                key.inventory(known) if key else known,
+                inventory_of(self.settings),
                 options_of(self.settings, week.name, "pacsflow run"),
             )
         return self.reports[week.name]

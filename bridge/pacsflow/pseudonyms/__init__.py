@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import ipaddress
-from enum import StrEnum
+import os
+import re
+import stat
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,26 +22,27 @@ import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.inventory import MAC, Inventory, Item
+from pacsflow.pseudonyms.kinds import COLUMNS, Kind
+from pacsflow.pseudonyms.known import NOTICES, UID, is_history, is_known, words
+from pacsflow.pseudonyms.masked import told
 from pacsflow.readers.arrays import flat
-from pacsflow.terms.networks import INTERNET
+from pacsflow.terms.networks import INTERNET, LOCAL_NETWORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pacsflow.terms.networks import Network
+
+SEVERAL = re.compile(r"([,/])")
+"""Between words that stand in one text (``ssl,http``; ``CT/MR``)."""
 LEAST, MOST = 16, 4096
 """Bytes of a key file."""
-SPECIAL = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-            "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
-            "::1/128", "fc00::/7", "fe80::/10", "ff00::/8",
-        ),
-    )
-)  # fmt: skip
-"""Blocks whose addresses stay in them (IANA's special-purpose registries)."""
+VARIED = 8
+"""Different bytes of one at least: of 32 that fell by chance fewer are never seen."""
+SPECIAL = tuple(map(ipaddress.ip_network, (*LOCAL_NETWORKS, "224.0.0.0/4", "ff00::/8")))
+"""Blocks whose addresses stay in them: those that are local where nobody says otherwise, and
+multicast (IANA's special-purpose registries)."""
 KEPT = frozenset(
     (network.version, depth, int(network.network_address) >> (network.max_prefixlen - depth))
     for network in SPECIAL
@@ -48,45 +51,15 @@ KEPT = frozenset(
 """Prefixes on the way to a special block: the bit after them stays as it is."""
 
 
-class Kind(StrEnum):
-    """What becomes of a column of text."""
-
-    KEEP = "keep"
-    ADDRESS = "address"
-    TITLE = "title"
-    NAME = "name"
-    TOKEN = "token"  # noqa: S105 - an identifier that joins rows
-    DROP = "drop"
-
-
-KINDS = (
-    dict.fromkeys(
-        (
-            "proto", "service", "origin", "conn_state", "history", "protocol", "result", "end",
-            "sop_classes", "transfer_syntaxes", "services", "modalities", "orig_roles",
-            "resp_roles", "orig_impl_uid", "orig_impl_version", "resp_impl_uid",
-            "resp_impl_version", "impl_uid", "impl_version", "user_identity", "failure_codes",
-            "flags", "tunnel", "operation", "requestor", "role", "category", "basis", "note",
-            "actions", "version", "cipher", "what",
-        ),
-        Kind.KEEP,
-    )
-    | dict.fromkeys(
-        (
-            "source", "destination", "client", "server", "id.orig_h", "id.resp_h", "host", "src",
-            "dst", "agent", "hw_source", "hw_destination", "proxied_for",
-        ),
-        Kind.ADDRESS,
-    )
-    | dict.fromkeys(("calling_ae", "called_ae", "ae_title", "move_destinations"), Kind.TITLE)
-    | dict.fromkeys(("server_name", "sensor", "name"), Kind.NAME)
-    | dict.fromkeys(
-        ("uid", "evidence_uid", "slowest", "community_id", "flow", "tunnel_parents", "file"),
-        Kind.TOKEN,
-    )
-    | dict.fromkeys(("msg", "sub", "info"), Kind.DROP)
-)  # fmt: skip
-"""Every column of text that pacsflow reads. One that is not named here is left empty."""
+def _weakness(key: bytes) -> str:
+    """Return why bytes cannot serve as a key; empty where they can."""
+    if not LEAST <= len(key) <= MOST:
+        found = str(len(key)) if len(key) <= MOST else "more"
+        return f"expected a key of {LEAST} to {MOST} bytes, found {found}"
+    different = len(set(key.strip()))
+    if different < VARIED:
+        return f"the key can be guessed: only {different} different characters are in it"
+    return ""
 
 
 class Pseudonyms:
@@ -105,19 +78,28 @@ class Pseudonyms:
         self.address = lru_cache(maxsize=1 << 18)(self._address)
         self.title = lru_cache(maxsize=1 << 16)(self._title)
         self.name = lru_cache(maxsize=1 << 16)(self._name)
+        self.token = self._token
+        self._makers: dict[Kind, Callable[[str], str]] = {
+            Kind.OWN: str, Kind.WORD: self._known, Kind.HISTORY: self._history,
+            Kind.ADDRESS: self.address, Kind.TITLE: self.title, Kind.NAME: self.name,
+            Kind.SOFTWARE: self._software, Kind.UID: self._uid, Kind.MAKER: self._maker,
+            Kind.TOKEN: self.token, Kind.TOLD: told,
+        }  # fmt: skip
 
     @classmethod
     def read(cls, path: Path) -> Pseudonyms:
         """Return the pseudonyms of a key file; `InputError` where it cannot serve as a key."""
-        make = f"openssl rand -out {path} 32 makes one; keep it secret and keep it"
+        make = f"(umask 077; openssl rand -out {path} 32) makes one; keep it secret and keep it"
         try:
             with path.open("rb") as file:
+                rights = os.fstat(file.fileno()).st_mode
                 key = file.read(MOST + 1)
         except OSError as error:
             raise InputError(path, f"no key to read: {error.strerror}", hint=make) from None
-        if not LEAST <= len(key) <= MOST:
-            expected = f"expected a key of {LEAST} to {MOST} bytes, found {len(key)}"
-            raise InputError(path, expected.replace(str(MOST + 1), "more"), hint=make)
+        if problem := _weakness(key):
+            raise InputError(path, problem, hint=make)
+        if os.name == "posix" and rights & stat.S_IRWXO:
+            raise InputError(path, "the key is open to every user", hint=f"chmod 600 {path}")
         return cls(key)
 
     def _digest(self, kind: str, value: str) -> bytes:
@@ -176,20 +158,46 @@ class Pseudonyms:
     def _token(self, text: str) -> str:
         return f"P{self._digest('token', text)[:9].hex()}" if text else text
 
+    def _software(self, text: str) -> str:
+        return f"software-{self._word('software', text).lower()}" if text else text
+
+    def _uid(self, text: str) -> str:
+        """Return a UID of the standard as it is, another's pseudonym (PS3.5, annex B.2)."""
+        return text if text in words() else self._maker(text)
+
+    def _maker(self, text: str) -> str:
+        return f"2.25.{int.from_bytes(self._digest('uid', text)[:16])}" if text else text
+
+    def _known(self, text: str) -> str:
+        """Return words that name nobody as they are, others as pseudonyms."""
+        if not text or is_known(text):
+            return text
+        parts = SEVERAL.split(text)
+        if len(parts) > 1:
+            return "".join(part if part in {",", "/"} else self._known(part) for part in parts)
+        return self._maker(text) if UID.fullmatch(text) else f"word-{self._word('word', text)}"
+
+    def network(self, network: Network) -> Network:
+        """Return the network in which the pseudonyms of its hosts are."""
+        return ipaddress.ip_network(self.address(str(network)))
+
+    def notice(self, name: str) -> str:
+        """Return the name of a notice: of the Zeek package's as it is."""
+        return name if name in NOTICES else f"word-{self._word('word', name)}"
+
+    def _history(self, text: str) -> str:
+        return text if is_history(text) else self._known(text)
+
     def value(self, kind: Kind, text: str) -> str | None:
         """Return what stands in the place of one text of a kind."""
-        if kind is Kind.DROP:
-            return None
-        if kind is Kind.KEEP:
-            return text
-        make = {Kind.ADDRESS: self.address, Kind.TITLE: self.title, Kind.NAME: self.name}
-        return make.get(kind, self._token)(text)
+        make = self._makers.get(kind)
+        return make(text) if make else None
 
     def cell(self, column: str, value: str | float | None) -> str | float | None:
-        """Return what stands in the place of one cell of a column of `KINDS`."""
+        """Return what stands in the place of one cell of a column of `COLUMNS`."""
         if not isinstance(value, str):
             return value
-        return self.value(KINDS.get(column, Kind.DROP), value)
+        return self.value(COLUMNS.get(column, Kind.DROP), value)
 
     def _array(self, kind: Kind, array: Any) -> Any:  # noqa: ANN401 - an Arrow array of any type
         if pa.types.is_list(array.type):
@@ -207,11 +215,11 @@ class Pseudonyms:
         ).dictionary_decode()
 
     def table(self, table: pa.Table) -> pa.Table:
-        """Return a table of `KINDS`' columns with pseudonyms; all other text is left empty."""
+        """Return a table with pseudonyms; text that nobody decided about is left empty."""
         for place, column in enumerate(table.schema):
-            kind = KINDS.get(column.name, Kind.DROP)
+            kind = COLUMNS.get(column.name, Kind.DROP)
             inner = column.type.value_type if pa.types.is_list(column.type) else column.type
-            if pa.types.is_string(inner) and kind is not Kind.KEEP:
+            if pa.types.is_string(inner):
                 table = table.set_column(place, column, self._array(kind, table.column(place)))
         return table
 
@@ -224,16 +232,24 @@ class Pseudonyms:
                 else self.address(i.match),
                 name=self.name(i.name),
                 role=i.role,
-                modality=i.modality,
+                modality=self._known(i.modality),
                 site=self.name(i.site),
                 capacity=i.capacity,
             )
             for i in inventory.items
         )
-        local = (ipaddress.ip_network(self.address(str(network))) for network in inventory.local)
-        return Inventory.of(items, local=local)
+        problems = map(told, inventory.problems)
+        return Inventory.of(items, problems, local=map(self.network, inventory.local))
+
+    def problems(self, problems: Sequence[InputError]) -> tuple[InputError, ...]:
+        """Return problems that name neither a file nor what stands in it."""
+        return tuple(InputError(self.source(one.path), told(one.problem)) for one in problems)
 
     @staticmethod
-    def problems(problems: Sequence[InputError]) -> tuple[InputError, ...]:
-        """Return problems that name neither a file nor what stands in it."""
-        return tuple(InputError("an input", "could not be read") for _ in problems)
+    def told(sentence: str) -> str:
+        """Return a sentence with what it quotes or names left out."""
+        return told(sentence)
+
+    def source(self, path: str) -> str:
+        """Return what a file is called."""
+        return f"input {self._word('file', path).lower()}"
