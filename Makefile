@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test torture mutants docs package audit tsharks bench lab speeds lint format lock clean
+.PHONY: help report test torture fuzz mutants docs package audit tsharks bench lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,9 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 
 torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="--kills 50 --seed 2" sets how often.
 	@PYTHONPATH=tests $(BIN)/python tests/torture/run.py $(ARGS)
+
+fuzz: $(VENV)/.dev ## Feed mutants to readers, plugin and Zeek; ARGS="--readers 500 --plugin 0" sets how many.
+	@PYTHONPATH=.:tests/zeek $(BIN)/python tests/fuzzing.py $(ARGS)
 
 docs: $(VENV)/.docs ## Build the documents as a site, and check every link between them.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet && echo "$(CURDIR)/build/site/index.html"

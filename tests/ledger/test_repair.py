@@ -236,6 +236,45 @@ def test_a_journal_of_nonsense_is_refused_in_one_line(ledger: Ledger, change: st
     assert "\n" not in str(error.value)
 
 
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"ALTER TABLE problems RENAME TO p; CREATE VIEW problems(path) AS {ENDLESS}",
+        "CREATE TRIGGER t AFTER INSERT ON begun BEGIN DELETE FROM files; END",
+        "CREATE TABLE more (a TEXT, b TEXT AS (hex(zeroblob(1000000000))) VIRTUAL)",
+        "CREATE VIRTUAL TABLE words USING fts5(text)",
+    ],
+)
+def test_a_journal_that_computes_is_refused(ledger: Ledger, change: str) -> None:
+    with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
+        database.executescript(change)
+    with pytest.raises(LedgerError, match=r"not a ledger's journal.*is none of it") as error:
+        Ledger(ledger.folder).problems()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["rows = 'many'", "size = 1.5", "notes = '[1]'", "path = 7", "first = '2026-03-02'",
+     f"notes = '{'[' * 100_000}'", "kind = x'00'"],
+)  # fmt: skip
+def test_a_journal_of_other_types_is_refused_in_one_line(ledger: Ledger, change: str) -> None:
+    with sqlite3.connect(ledger.folder / "journal.sqlite") as database:
+        loose = database.execute("SELECT sql FROM sqlite_master WHERE name = 'sources'").fetchone()
+        rows = database.execute("SELECT * FROM sources").fetchall()
+        database.execute("DROP TABLE sources")
+        database.execute(loose[0].replace("STRICT", "").replace("INTEGER", "").replace("TEXT", ""))
+        marks = ",".join("?" * len(rows[0]))
+        database.executemany(f"INSERT INTO sources VALUES ({marks})", rows)
+        database.execute(f"UPDATE sources SET {change}")
+    with pytest.raises(LedgerError, match="not a ledger's journal") as error:
+        Ledger(ledger.folder).entries()
+    assert "\n" not in str(error.value)
+
+
 def test_a_damaged_file_of_forecasts_is_replaced(tmp_path: Path) -> None:
     from pacsflow.forecasting import cache
     from pacsflow.forecasting.results import NotEnoughHistory

@@ -284,7 +284,7 @@ def asked(place: Site, command: str) -> Iterator[list[str]]:
         for column in ("calling_ae", "id.resp_h", "uid", "ae_title", "src", "hw_source"):
             one = place.columns[column]
             yield [command, one, str(place.logs), "-n", "99999", "-f", "json"]
-            if column != "hw_source":
+            if column in {"calling_ae", "ae_title", "src"}:
                 yield [command, one, "--ledger", str(place.ledger), *inventory, "-f", "csv"]
 
 

@@ -214,7 +214,7 @@ def check(folder: Path, seed: int, *, ledger: bool) -> str:
     path = folder / name
     path.write_bytes(data)
     try:
-        return _read(path, data, ledger=ledger)
+        return read_all(path, data, ledger=ledger)
     except PacsflowError:
         return ""
     except Exception:  # noqa: BLE001 - that is what is looked for
@@ -223,7 +223,8 @@ def check(folder: Path, seed: int, *, ledger: bool) -> str:
         path.unlink()
 
 
-def _read(path: Path, data: bytes, *, ledger: bool) -> str:
+def read_all(path: Path, data: bytes, *, ledger: bool) -> str:
+    """Read a file as `find` does; returns what is wrong, empty for nothing."""
     for source in find([path]).sources:
         quality = Quality()
         rows, octets = _sum(source, quality)

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.readers import fuzz
 
 from pacsflow.errors import PacsflowError
 from pacsflow.readers import Quality, find, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import random
 
 
 def test_mutants_are_read_or_refused() -> None:
     assert fuzz.run(200) == []
+
+
+KINDS = fuzz.sources()
+CELL = st.text(st.characters(blacklist_categories=()), max_size=12) | st.sampled_from(
+    ["-", "(empty)", "\\x09", "1e309", "NaN", "9" * 30, "0x1f", "::1", "1772438400.5"]
+)
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.randoms(use_true_random=False),
+    st.lists(st.lists(CELL, max_size=25), max_size=6),
+    st.sampled_from(["\t", ",", ";"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_hypothesis_makes_of_them_is_read_or_refused(
+    kind: tuple[str, bytes], chance: random.Random, rows: list[list[str]], separator: str
+) -> None:
+    name, content = kind
+    more = "\n".join(separator.join(row) for row in rows).encode("utf-8", "surrogatepass")
+    data = fuzz.mutate(content, content, chance) + more
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        with suppress(PacsflowError):
+            assert fuzz.read_all(path, data, ledger=False) == ""
 
 
 @pytest.mark.parametrize("seed", [6329, 7013, 7544, 9380])

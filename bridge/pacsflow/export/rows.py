@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +84,14 @@ def to_objects(
     return to_json([*made, *([{"remarks": list(remarks)}] if remarks else [])])
 
 
+def _field(value: Any) -> Any:  # noqa: ANN401 - likewise
+    """Return a field of a dataclass; its times keep their offset."""
+    return value.isoformat() if hasattr(value, "isoformat") else _json(value)
+
+
 def _json(value: Any) -> Any:  # noqa: ANN401 - likewise
     if is_dataclass(value):
-        return _json(orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)))
+        return {f.name: _field(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, str):
         return escape_controls(str(value))
     if isinstance(value, dict):

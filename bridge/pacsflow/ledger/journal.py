@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import format_1
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+T = TypeVar("T")
 VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sources (
@@ -45,6 +47,8 @@ CREATE TABLE IF NOT EXISTS problems (
     path TEXT PRIMARY KEY, problem TEXT NOT NULL, seen TEXT NOT NULL
 ) STRICT;
 """
+_COMPUTES = re.compile(r"\b(AS|CHECK|DEFAULT|GENERATED|REFERENCES|VIRTUAL|WHERE)\b", re.IGNORECASE)
+"""What no table of a ledger's says of itself."""
 _ENTRY = (
     "sha256, path, kind, size, rows, unreadable, examples, notes, first, last, added, simulated,"
     " stamp, options, sensors, twins"
@@ -100,7 +104,9 @@ class Journal:
         except sqlite3.Error as error:
             raise LedgerError(f"{self.path}: cannot be opened ({error})") from None
         try:
+            database.execute("PRAGMA trusted_schema = OFF")
             database.execute("PRAGMA synchronous = FULL")
+            _refuse_programs(database)
             with database:
                 yield database
         except sqlite3.OperationalError as error:
@@ -188,7 +194,7 @@ class Journal:
         """Return path and problem of every source that could not be added."""
         with self._database() as database:
             rows = database.execute("SELECT path, problem FROM problems ORDER BY path").fetchall()
-        return [(_path(path), problem) for path, problem in rows]
+            return [(_path(path), _is(str, problem)) for path, problem in rows]
 
     def entries(self) -> list[Entry]:
         """Return the sources, the earliest first."""
@@ -223,10 +229,12 @@ class Journal:
                 "SELECT name, sha256, size, rows, group_concat(source) FROM files"
                 " LEFT JOIN holds ON file = name GROUP BY name ORDER BY name"
             ).fetchall()
-        return [
-            Kept(checked(n, self.path), sha, size, count, frozenset((held or "").split(",")) - {""})
-            for n, sha, size, count, held in rows
-        ]
+            return [self._kept(*row) for row in rows]
+
+    def _kept(self, name: str, sha: str, size: int, count: int, held: str | None) -> Kept:
+        marks = frozenset(_is(str, held or "").split(",")) - {""}
+        numbers = _is(int, size), _is(int, count)
+        return Kept(checked(name, self.path), _is(str, sha), *numbers, marks)
 
     def sensors(self) -> set[str]:
         """Return the names of the sensors whose rows are in the ledger."""
@@ -234,7 +242,7 @@ class Journal:
             return set()
         with self._database() as database:
             rows = database.execute("SELECT DISTINCT sensors FROM sources").fetchall()
-            return {name for row in rows for name in json.loads(row[0])}
+            return {name for row in rows for name in _texts(row[0])}
 
 
 _ROLLBACK_OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
@@ -253,6 +261,14 @@ def _refuse_foreign_rollback(path: Path) -> None:
         return
     if foreign:
         raise LedgerError(f"{path}-journal: names a file that is none of a ledger's")
+
+
+def _refuse_programs(database: sqlite3.Connection) -> None:
+    """Raise ValueError where a journal computes: views, triggers, columns that are made."""
+    rows = database.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    for kind, name, sql in rows:
+        if kind not in {"table", "index"} or _COMPUTES.search(str(sql)):
+            raise ValueError(f"{str(kind)[:20]} {str(name)[:60]!r} is none of it")
 
 
 def _operational(error: sqlite3.OperationalError) -> str:
@@ -283,7 +299,14 @@ def _kept_path(path: str) -> str:
 
 
 def _path(kept: str) -> str:
-    return json.loads(kept) if kept.startswith('"') else kept
+    return _is(str, json.loads(kept) if _is(str, kept).startswith('"') else kept)
+
+
+def _is(kind: type[T], value: object) -> T:
+    """Return a value of a journal; TypeError where it is of another kind."""
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
+    return value
 
 
 def _printable(text: str) -> str:
@@ -300,29 +323,33 @@ def _row(e: Entry) -> tuple[Any, ...]:
 
 def _entry(row: Sequence[Any]) -> Entry:
     return Entry(
-        sha256=row[0],
+        sha256=_is(str, row[0]),
         path=_path(row[1]),
-        kind=row[2],
-        size=row[3],
-        rows=row[4],
-        unreadable=row[5],
+        kind=_is(str, row[2]),
+        size=_is(int, row[3]),
+        rows=_is(int, row[4]),
+        unreadable=_is(int, row[5]),
         examples=_texts(row[6]),
         notes=_texts(row[7]),
         first=_time(row[8]),
         last=_time(row[9]),
         added=datetime.fromisoformat(row[10]),
         simulated=bool(row[11]),
-        stamp=row[12],
-        options=row[13],
+        stamp=_is(str, row[12]),
+        options=_is(str, row[13]),
         sensors=_texts(row[14]),
-        twins=row[15],
+        twins=_is(int, row[15]),
     )
 
 
 @lru_cache(maxsize=1024)
 def _texts(told: str) -> tuple[str, ...]:
     """Return the texts of a list in JSON: thousands of sources have the same, mostly none."""
-    return tuple(json.loads(told))
+    try:
+        texts = json.loads(_is(str, told))
+    except RecursionError:
+        raise ValueError("a list that is nested too deep") from None
+    return tuple(_is(str, text) for text in _is(list, texts))
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -330,4 +357,9 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text[:40]}")
+    return moment

@@ -12,7 +12,7 @@ QUOTED = re.compile(r"(?<!\w)(['\"])(?:\\.|(?!\1).)*\1(?!\w)")
 """A value that a sentence quotes."""
 NUMBER = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|\.\d{1,2})?%?")
 """A count; longer without groups it may be anybody's number, and so may a date."""
-EDGES = "([{<)]}>.,;:!?"
+EDGES = "([{<)]}>.,;:!?-"
 
 
 @cache
