@@ -20,8 +20,8 @@ report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the 
 test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
-		dcmdump:dcmtk dot:graphviz lib/libatomic.so.1:libatomic1 font/DejaVuSans.ttf:fonts-dejavu-core \
-		font/LiberationSans-Regular.ttf:fonts-liberation
+		dcmdump:dcmtk dot:graphviz systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
+		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="--kills 50 --seed 2" sets how often.

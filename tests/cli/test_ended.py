@@ -103,7 +103,8 @@ def test_a_signal_leaves_nothing(
     assert code == (130 if number is signal.SIGINT else 128 + number), said
     assert list(temporary.iterdir()) == []
     _, alive = psutil.wait_procs(started, timeout=5)
-    assert alive == []
+    # A container's first process may be none that takes note of orphans that ended.
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
@@ -121,7 +122,7 @@ def test_interrupted_while_it_loads(seconds: float) -> None:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
