@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 from pacsflow.findings.finding import Finding
 from pacsflow.report.weekly import AreaStatus, Provenance, Status, WeeklyReport
@@ -53,6 +54,9 @@ from pacsflow.week.facts import (
     Totals,
 )
 from pacsflow.week.speed import AnswerTimes, EncryptedRate, OpenAtOnce, Range, SendingRate, Speed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOUR = timedelta(hours=1)
 TOO_FEW = message("too-few-hours", there=count(120), needed=count(168))
@@ -919,6 +923,72 @@ def hostile() -> WeeklyReport:
     )
 
 
+ODD_TITLES = ("放射科工作站読影端末超音波室三番", "قسم الأشعة رقم ٣", "e\u0301" * 8, "W" * 16)
+LONGEST_NAME = ".".join(["radiology-" + "x" * 40] * 5)[:253]
+"""As long as the name of a host may be (RFC 1035, section 2.3.4)."""
+MOST = 10**12
+
+
+def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a tree of dataclasses and tuples in which `change` was asked for every part."""
+    if isinstance(value, tuple):
+        return tuple(rebuilt(item, change) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: rebuilt(getattr(value, f.name), change) for f in fields(value)}
+        return change(replace(value, **parts))
+    return value
+
+
+def odd() -> WeeklyReport:
+    """Names as wide, long and marked as they may be, and counts of a million millions."""
+    turn = iter(range(10**9))
+
+    def changed(part: Any) -> Any:
+        if isinstance(part, Party):
+            place = int(part.address.rpartition(".")[2]) % 12
+            title = ODD_TITLES[place % 4]
+            name = ("", LONGEST_NAME, title)[place % 3]
+            return replace(part, name=name, ae_titles=(title,), site=LONGEST_NAME)
+        if isinstance(part, AePair | AssociationRow):
+            titles = (ODD_TITLES[next(turn) % 4] for _ in range(2))
+            return replace(part, **dict(zip(("calling_ae", "called_ae"), titles, strict=True)))
+        many = {"count", "communications", "objects", "connections", "peers", "devices", "timed"}
+        if isinstance(part, Totals):
+            return replace(part, communications=Estimate(MOST), hosts=MOST)
+        counts = {f.name for f in fields(part) if type(getattr(part, f.name)) is int} & many
+        return replace(part, **dict.fromkeys(counts, MOST))
+
+    return cast("WeeklyReport", rebuilt(hospital(pacs=4, hosts=60), changed))
+
+
+def one_hour() -> WeeklyReport:
+    """Imaging traffic between two hosts, in a single hour of the week."""
+    base, alone = one_row(), hospital(pacs=1, hosts=3, simulated=False)
+    values = tuple(1234.0 if h == 34 else None for h in range(168))
+    flow, one = alone.pacs[0], Estimate(1234.0)
+    curve_in = _flat(flow.curve_in.title, "bytes", values)
+    curve_out = _flat(
+        flow.curve_out.title, "bytes", tuple(None if v is None else 0.0 for v in values)
+    )
+    heat = tuple(tuple(1234.0 if (d, h) == (1, 10) else None for h in range(24)) for d in range(7))
+    return replace(
+        base,
+        totals=replace(base.totals, imaging_communications=Estimate(1), imaging_bytes=one,
+                       imaging_hosts=2),
+        imaging=_flat("Imaging traffic", "bytes", values),
+        pacs=(replace(flow, bytes_in=one, bytes_out=Estimate(0.0), previous_bytes_in=None,
+                      previous_bytes_out=None, curve_in=curve_in, curve_out=curve_out,
+                      senders=base.senders.rows, receivers=()),),
+        imaging_senders=base.senders,
+        imaging_receivers=base.receivers,
+        heat_map=HeatMap(ZONE, "bytes", heat),
+        flow_map=FlowMap((MapNode(0, party(1, "modality"), 0, 0.0, 1234.0),
+                          MapNode(1, flow.party, 1, 1234.0, 0.0)), (MapEdge(0, 1, 1234.0, 1),)),
+        equipment=alone.equipment[:1],
+        associations=Associations(0, (), (), (), (), (), (), (), (), (), ()),
+    )  # fmt: skip
+
+
 ALL = {
     "hospital": hospital,
     "small": small,
@@ -928,4 +998,6 @@ ALL = {
     "sampled": sampled,
     "huge": huge,
     "hostile": hostile,
+    "odd": odd,
+    "one_hour": one_hour,
 }

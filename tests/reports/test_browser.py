@@ -295,7 +295,7 @@ def test_the_archive_index_is_quiet_accessible_and_fits(
 
 
 @pytest.mark.parametrize("fonts", FONTS)
-@pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row"])
+@pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row", "odd"])
 def test_no_column_of_the_busiest_is_cut_on_a_desk(
     opened: Callable[..., Opened], kind: str
 ) -> None:

@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 from pyarrow import parquet as pq
 
+from conftest import json_log
 from pacsflow import __version__
 from pacsflow.cli import main
 from pacsflow.cli.explore import write_screen
@@ -271,6 +272,51 @@ def test_an_export_says_what_it_is_of(
     drawn = capsys.readouterr().out
     assert "sensors: north" in drawn
     assert "pacs1 / PACS1 / 10." in drawn
+
+
+DICOM: dict[str, Any] = {
+    "ts": 1772438400.5, "uid": "C1", "id.orig_h": "10.0.0.1", "id.orig_p": 40000,
+    "id.resp_h": "10.0.0.2", "id.resp_p": 104, "calling_ae": "A", "called_ae": "B",
+    "result": "accepted", "end": "released",
+}  # fmt: skip
+
+
+def test_tables_say_beside_what_their_rows_are_of_and_the_rows_stay_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    late = {**DICOM, "ts": DICOM["ts"] + 7200.0, "uid": "C2"}
+    (logs / "dicom.log").write_text(json.dumps(DICOM) + "\n" + json.dumps(late) + "\n")
+    (logs / "conn.log").write_text(json_log([{"uid": "C1", "ts": DICOM["ts"]}]))
+    book, beside = str(tmp_path / "book"), tmp_path / "about.json"
+    main(["ingest", str(logs), "--sensor", "north", "--ledger", book])
+    ends = {"top": "09", "series": "09", "map": "09", "endpoints": "09", "associations": "11"}
+    for command, hour in ends.items():
+        capsys.readouterr()
+        assert main([command, "-l", book, "-f", "csv"]) == 0
+        alone = capsys.readouterr().out
+        assert main([command, "-l", book, "-f", "csv", "--about", str(beside)]) == 0
+        assert capsys.readouterr().out == alone
+        told = json.loads(beside.read_text())
+        assert told["first hour (UTC)"] == "2026-03-02T08:00:00Z"
+        assert told["end of the last hour (UTC)"] == f"2026-03-02T{hour}:00:00Z", command
+        assert told["sensors"] == "north"
+        assert told["made by"] == f"pacsflow {__version__}"
+    assert main(["top", "-l", book, "--about", str(tmp_path / "no" / "a.json")]) == 2
+
+
+def test_an_export_of_tag_logs_alone_has_their_period(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dicom.log").write_text(json.dumps(DICOM) + "\n")
+    out = tmp_path / "x.csv"
+    main(["export", str(tmp_path / "dicom.log"), "--what", "associations", "-o", str(out)])
+    told = json.loads((tmp_path / "x.csv-metadata.json").read_text())
+    assert told["first hour (UTC)"] == "2026-03-02T08:00:00Z"
+    assert told["end of the last hour (UTC)"] == "2026-03-02T09:00:00Z"
+    assert told["sensors"] == "without a name"
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from pacsflow.report.build import build_report
 from pacsflow.report.options import Options
 from pacsflow.terms.message import count, message
 from pacsflow.week.period import latest_week, parse_week, week_of
+from pacsflow.words.codes import words
+from pacsflow.words.language import Language
 from pacsflow_reports import render_digest
 
 if TYPE_CHECKING:
@@ -151,6 +154,42 @@ def test_new_and_silent_equipment(write: Write) -> None:
         "10.0.0.2": "active",
     }
     assert {f.rule for f in made.findings} == {"device-new", "device-silent"}
+
+
+def test_equipment_is_first_seen_in_an_hour_also_where_a_log_knows_the_moment(
+    write: Write,
+) -> None:
+    write("a/conn.log", json_log([{"uid": "A", "ts": T0 + 5 * HOUR + 7.0}]))
+    known = {"ts": T0 + 2 * HOUR + 1234.9, "host": "10.0.0.2", "services": ["storage"]}
+    made = report_of(write("a/known_dicom.log", json.dumps(known) + "\n").parent)
+    first = {e.party.address: e.first_seen for e in made.equipment}
+    assert first == {
+        "10.0.0.1": datetime.fromtimestamp(T0 + 5 * HOUR, UTC),
+        "10.0.0.2": datetime.fromtimestamp(T0 + 2 * HOUR, UTC),
+    }
+
+
+def test_why_an_association_is_worth_a_look_has_words_in_each_language(write: Write) -> None:
+    odd = [
+        {"result": "rejected"},
+        {"result": "no_reply"},
+        {"result": "accepted", "end": "aborted"},
+        {"result": "accepted", "end": "released", "rsp_failure": 1},
+        {"result": "accepted", "end": "released", "flags": ["malformed"]},
+        {"result": "accepted", "end": "released", "duration": 1e5},
+    ]
+    rows = [
+        {"ts": float(T0 + n), "uid": f"C{n}", "id.orig_h": "10.0.0.1", "id.orig_p": 40000,
+         "id.resp_h": "10.0.0.2", "id.resp_p": 104, **row}
+        for n, row in enumerate(odd)
+    ]  # fmt: skip
+    write("a/dicom.log", "".join(json.dumps(row) + "\n" for row in rows))
+    made = report_of(write("a/conn.log", hourly(1)).parent)
+    assert made.associations is not None
+    why = {row.why for row in made.associations.notable}
+    assert len(why) == len(odd)
+    portuguese = words(Language("pt-BR"))
+    assert [code for code in why if portuguese(code) == code] == []
 
 
 def test_missed_bytes_show_next_to_the_totals(write: Write) -> None:

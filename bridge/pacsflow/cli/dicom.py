@@ -49,7 +49,7 @@ class Role(StrEnum):
 
 
 @app.command()
-@reading((*SOURCES, *PERIOD, "sensor", "host", "ae", "service"))
+@reading((*SOURCES, *PERIOD, "sensor", "host", "ae", "service", "about"))
 def associations(
     request: Request,
     result: Annotated[Outcome | None, typer.Option(help="How the request was answered.")] = None,
@@ -63,7 +63,7 @@ def associations(
     from pacsflow.cli.inputs import asked
     from pacsflow.library import dicom
 
-    with asked(request) as question:
+    with asked(request, logs=("associations",)) as question:
         if not dicom.has_associations(question):
             raise UsageError(NO_DICOM_LOG)
         found = dicom.associations(question, result.value if result else "", number)
@@ -77,7 +77,7 @@ def associations(
 
 
 @app.command()
-@reading((*SOURCES, *PERIOD, *FILTERS))
+@reading((*SOURCES, *PERIOD, *FILTERS, "about"))
 def endpoints(
     request: Request,
     role: Annotated[Role | None, typer.Option(help="Only of this role.")] = None,
@@ -87,13 +87,13 @@ def endpoints(
 
     The basis is `inventory` (somebody wrote it down), `association` (it was seen to do it) or
     `traffic` (it looks like it); the evidence says what it was. A host of which too little was seen
-    has no role.
+    has no role. `first_utc` and `last_utc` are the hours within which it was seen.
 
     Example: `pacsflow endpoints logs/ --role pacs`
     """
     from pacsflow.cli.inputs import asked
     from pacsflow.library import dicom
 
-    with asked(request) as question:
+    with asked(request, logs=("endpoints",)) as question:
         found = dicom.endpoints(question, role.value if role else "")
     emit("Endpoints", found.columns, found.rows, how)

@@ -76,8 +76,10 @@ def export(
         else:
             from pacsflow.export.about import about
 
-            told = about(question.connection, question.origin, request.clock().said)
-            _write(_table(question, what or What.TRAFFIC), out, ending, told)
+            what = what or What.TRAFFIC
+            logs = () if what is What.TRAFFIC else (what.value,)
+            told = about(question.connection, question.origin, request.clock().said, logs)
+            _write(_table(question, what), out, ending, told)
     tell(f"{out.resolve()}")
 
 

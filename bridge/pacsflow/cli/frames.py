@@ -141,7 +141,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
     from pacsflow.explore import COLUMNS, rank_stream
 
     unheard = [name for name in EVERYTHING if name not in {*SOURCES, "origin"}]
-    request.refuse(["inventory", "origin", *unheard], f"on frames, which --by {by} ranks")
+    request.refuse(["inventory", "origin", "about", *unheard], f"on frames, which --by {by} ranks")
     sources, key = frame_sources(request, f"--by {by} ranks frames"), request.key()
     unread: list[PacsflowError] = []
     with progress("reading") as update:

@@ -157,10 +157,13 @@ def inventory_of(
 
 
 @contextmanager
-def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
+def asked(
+    request: Request, *, by_clock: bool = False, logs: Sequence[str] = ()
+) -> Iterator[Question]:
     """Open what `opened` opens, pick the origin and keep the rows that were asked for.
 
-    `by_clock` says that the command looks at the site's clock, whatever the period.
+    `by_clock` says that the command looks at the site's clock, whatever the period; `logs` are the
+    tables of tag logs that its rows come from.
     """
     if not by_clock:
         request.refuse_idle_zone()
@@ -178,6 +181,8 @@ def asked(request: Request, *, by_clock: bool = False) -> Iterator[Question]:
             if not request.origin and question.others:
                 counted = f"only rows of origin {question.origin} are counted"
                 warn(f"{counted}; there are others: --origin {', '.join(question.others)}")
+            if request.about:
+                _write_about(request.about, question, request.clock().said, logs)
             yield question
 
 
@@ -185,6 +190,17 @@ def own_networks(key: Pseudonyms | None) -> tuple[Network, ...]:
     """Return the networks that are configured as the site's own, under a key theirs."""
     networks = settings().site.local_networks
     return tuple(map(key.network, networks)) if key else networks
+
+
+def _write_about(file: Path, question: Question, zone: str, logs: Sequence[str]) -> None:
+    """Write what the rows are of: a file beside them, for a reader of rows expects nothing else."""
+    from pacsflow.export.about import about
+    from pacsflow.export.rows import to_json
+    from pacsflow.outputs import write_text
+
+    if not file.parent.is_dir():
+        raise UsageError(f"{file.parent}: there is no such folder")
+    write_text(file, to_json(about(question.connection, question.origin, zone, logs)))
 
 
 def told_of_samples(question: Question) -> None:

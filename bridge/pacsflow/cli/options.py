@@ -135,6 +135,15 @@ class Request:
             rich_help_panel=_SOURCES, show_default=False,
         ),
     ] = None  # fmt: skip
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            "--about", metavar="FILE",
+            help="Also write to this file, as JSON, what the rows are of: period, time zone, "
+            "origin, sensors, version.",
+            rich_help_panel=_WHICH, show_default=False,
+        ),
+    ] = None  # fmt: skip
     pseudonymise: Annotated[
         Path | None,
         typer.Option(

@@ -86,7 +86,7 @@ def host_cells(names: tuple[str, ...], key: tuple[Any, ...], hosts: Hosts) -> li
 
 
 @app.command()
-@reading((*SOURCES, *PERIOD, "sensor", "host", "ae"))
+@reading((*SOURCES, *PERIOD, "sensor", "host", "ae", "about"))
 def times(
     request: Request,
     by: Annotated[Told, typer.Option("--by", help="What to tell apart.")] = Told.PAIR,
@@ -116,7 +116,7 @@ def _slowest(request: Request, names: tuple[str, ...]) -> tuple[list[str], list[
     from pacsflow.cli.inputs import asked
     from pacsflow.ledger.response_times import read_times
 
-    with asked(request) as question:
+    with asked(request, logs=("times",)) as question:
         must_have_times(question.connection)
         rows = [
             [*host_cells(names, key, question.hosts), *measures(value)]
@@ -149,7 +149,7 @@ def series_of_times(
     hosts = [key.address(host) if key and host else host for host in (client, server)]
     wanted = dict(zip(KEYS[Told.PAIR], (operation, *hosts), strict=True))
     chosen = {name: value for name, value in wanted.items() if value}
-    with asked(request) as question:
+    with asked(request, logs=("times",)) as question:
         must_have_times(question.connection)
         hours = read_times(
             question.connection,

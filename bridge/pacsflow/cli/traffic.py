@@ -68,7 +68,7 @@ def who(party: Party) -> str:
 
 
 @app.command()
-@reading((*EVERYTHING, "with_info"))
+@reading((*EVERYTHING, "with_info", "about"))
 def top(
     request: Request,
     by: Annotated[By, typer.Option("--by", help="What to rank.")] = By.SOURCE,
@@ -199,7 +199,7 @@ SHARES = {Column.RESPONSE_TIME_MEDIAN: 0.5, Column.RESPONSE_TIME_P95: 0.95}
 
 
 @app.command()
-@reading()
+@reading((*EVERYTHING, "about"))
 def series(
     request: Request,
     column: Annotated[
@@ -279,7 +279,7 @@ class MapFormat(StrEnum):
 
 
 @app.command("map")
-@reading()
+@reading((*EVERYTHING, "about"))
 def flow_map(
     request: Request,
     everything: Annotated[bool, typer.Option("--all", help="Not imaging traffic only.")] = False,

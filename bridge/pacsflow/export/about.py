@@ -6,12 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pacsflow import __version__
+from pacsflow.ledger.tables import time_column
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
 
-def about(connection: duckdb.DuckDBPyConnection, origin: str, zone: str = "") -> dict[str, str]:
+HOURS = """SELECT epoch(hour)::BIGINT AS hour, sensor FROM coverage WHERE origin = ?"""
+OF_LOG = "SELECT epoch_us({}) // 3600000000 * 3600, sensor FROM {}"
+
+
+def about(
+    connection: duckdb.DuckDBPyConnection, origin: str, zone: str = "", logs: Sequence[str] = ()
+) -> dict[str, str]:
     """Return what has to be known of rows that leave the ledger, by name.
 
     Parameters
@@ -22,11 +31,14 @@ def about(connection: duckdb.DuckDBPyConnection, origin: str, zone: str = "") ->
         zeek, capture or sflow: whose rows count.
     zone
         The site's, where it is known; the times in an export are UTC.
+    logs
+        Tables of tag logs that rows come from besides: their hours may have no connections.
     """
+    hours = [HOURS, *(OF_LOG.format(time_column(table), table) for table in logs)]
     first, last, sensors = connection.execute(
-        "SELECT epoch(min(hour))::BIGINT, epoch(max(hour))::BIGINT,"
-        " list(DISTINCT coalesce(sensor, '') ORDER BY coalesce(sensor, '')) FROM coverage"
-        " WHERE origin = ?",
+        "SELECT min(hour), max(hour),"
+        " list(DISTINCT coalesce(sensor, '') ORDER BY coalesce(sensor, ''))"
+        f" FROM ({' UNION ALL '.join(hours)})",
         [origin],
     ).fetchall()[0]
     named = [name or "without a name" for name in sensors or ()]

@@ -261,7 +261,7 @@ def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
         book.lines(sheet, "bytes an hour (UTC)", lines, count)
         book.sheet("associations", _ASSOCIATIONS, _associations(connection))
         book.sheet("times", _TIMES, _times(connection, hosts))
-        told = about(connection, origin, zone)
+        told = about(connection, origin, zone, ("associations", "times"))
         book.sheet("about", [Column("what", width=28), Column("is", width=48)], told.items())
 
 

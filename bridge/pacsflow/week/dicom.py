@@ -143,7 +143,7 @@ def _notable(scope: Scope, hosts: Hosts) -> tuple[AssociationRow, ...]:
                   CASE WHEN result = 'rejected' THEN 'rejected'
                        WHEN "end" = 'aborted' THEN 'aborted'
                        WHEN rsp_failure > 0 THEN 'failures'
-                       WHEN result = 'no_reply' THEN 'no reply'
+                       WHEN result = 'no_reply' THEN 'no_reply'
                        WHEN list_contains(flags, 'malformed') THEN 'malformed'
                        ELSE 'slow' END AS why
            FROM rows
@@ -208,7 +208,8 @@ def equipment(
     known = {
         row[0]: row[1:]
         for row in scope.connection.execute(
-            """SELECT host, epoch_us(min(ts)), list_distinct(flatten(list(coalesce(services, [])))),
+            """SELECT host, epoch_us(min(ts)) // 3600000000 * 3600,
+                      list_distinct(flatten(list(coalesce(services, [])))),
                       list_distinct(flatten(list(coalesce(modalities, []))))
                FROM endpoints GROUP BY host"""
         ).fetchall()
@@ -220,7 +221,7 @@ def equipment(
         first, last = seen.get(party.address, (None, None))
         known_first, services, modalities = known.get(party.address, (None, (), ()))
         if known_first is not None:
-            known_at = datetime.fromtimestamp(known_first / 1e6, UTC)
+            known_at = datetime.fromtimestamp(known_first, UTC)
             first = min(first or known_at, known_at)
         octets_in, octets_out, connections, peers = sums.get(party.address, (0.0, 0.0, 0, 0))
         if first is not None and first >= week.end:

@@ -22,7 +22,7 @@ class Text:
 
 _SILENT = Text(
     N_("%(host)s sent and received no images this week"),
-    (N_("Last imaging traffic: %(last)s"),),
+    (N_("Last imaging traffic: in the hour from %(last)s"),),
     N_("Ask whether it is in service; if it is, check its network connection and AE setup."),
 )
 _RATE = (N_("%(count)s of %(total)s associations; from %(limit)s on this is named"),)
@@ -32,7 +32,10 @@ RULES: dict[str, Text] = {
     "device-silent": _SILENT,
     "device-new": Text(
         N_("%(host)s took part in imaging traffic for the first time"),
-        (N_("First seen: %(first)s"), N_("Connections: %(connections)s, peers: %(peers)s")),
+        (
+            N_("First seen in the hour from %(first)s"),
+            N_("Connections: %(connections)s, peers: %(peers)s"),
+        ),
         N_(
             "Confirm that it was expected and write it into the inventory; if nobody knows it, "
             "find the switch port and take it off the network."
@@ -242,7 +245,7 @@ RULES |= {
         N_("%(host)s has stopped sending images"),
         (
             N_("Nothing on %(days)s days on which it always sends"),
-            N_("Last imaging traffic: %(last)s"),
+            N_("Last imaging traffic: in the hour from %(last)s"),
         ),
         _SILENT.action,
     ),
