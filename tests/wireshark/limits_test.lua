@@ -220,6 +220,18 @@ test("statuses at the ends of their ranges", function()
     equal(dimse.status_class(status), class)
   end
   for status, name in pairs({
+    [0x0000] = "Success", [0x0105] = "No such attribute", [0x0106] = "Invalid attribute value",
+    [0x0107] = "Attribute list error", [0x0110] = "Processing failure",
+    [0x0111] = "Duplicate SOP instance", [0x0112] = "No such SOP instance",
+    [0x0115] = "Invalid argument value", [0x0116] = "Attribute value out of range",
+    [0x0117] = "Invalid SOP instance", [0x0118] = "No such SOP class",
+    [0x0119] = "Class-instance conflict", [0x0120] = "Missing attribute",
+    [0x0121] = "Missing attribute value", [0x0122] = "SOP class not supported",
+    [0x0123] = "No such action type", [0x0210] = "Duplicate invocation",
+    [0x0211] = "Unrecognized operation", [0x0212] = "Mistyped argument",
+    [0x0213] = "Resource limitation", [0xA801] = "Move destination unknown",
+    [0xA900] = "Data set does not match SOP class", [0xFE00] = "Cancel", [0xFF00] = "Pending",
+    [0xFF01] = "Pending, optional keys not supported",
     [0xA6FF] = "Failure", [0xA700] = "Out of resources", [0xA7FF] = "Out of resources",
     [0xA800] = "Failure", [0xBFFF] = "Warning", [0xC000] = "Unable to process",
     [0xCFFF] = "Unable to process", [0xD000] = "Failure", [0x0124] = "Not authorized",
@@ -245,6 +257,16 @@ test("a command set's lengths", function()
   equal(dimse.command(set(10)).field, 0x30)
   equal(dimse.command(set(65536)).field, 0x30)
   equal(dimse.command(set(65537)), nil)
+  -- A cancel has no response (PS3.7, 9.3.2.3), and no element stands twice.
+  equal(dimse.command(set(18, element(0x100, le16(0x0FFF)) .. element(0x110, le16(7)))).field, 0x0FFF)
+  equal(dimse.command(set(18, element(0x100, le16(0x8FFF)) .. element(0x120, le16(7)))), nil)
+  equal(dimse.command(set(30, rest .. element(0x110, le16(7)))).malformed, true)
+  -- Cut inside its first element it is one where that names a SOP class.
+  for number, named in pairs({ [2] = true, [3] = true, [0x100] = false }) do
+    local cut = dimse.command(set(40, element(number, even(CT)):sub(1, 20)), true)
+    equal(cut ~= nil, named)
+    equal(cut and cut.malformed, named and nil or nil)
+  end
 end)
 
 -- An image whose header is not there: its bytes wait, and count once that has come.
@@ -441,14 +463,16 @@ test("values that fit a PDU exactly are not flagged", function()
   local c = connection()
   c.associate()
   c.send(1, data(value(3, store_rq(1))))
-  c.send(1, data(value(0, ""), value(2, "")))
+  c.send(1, data(value(0, "")))
+  c.send(1, data(value(2, "")))
   c.send(1, data(value(3, store_rq(2)), value(0, "x"), value(2, "y")))
   c.send(1, data(value(1, store_rq(3):sub(1, 9)), value(1, ""), value(3, store_rq(3):sub(10)), value(2, "z")))
   local row = c.close()
   equal(flag(row, "malformed"), false)
   equal(row.store_rq, 3)
-  equal(row.data_pdus, 4)
+  equal(row.data_pdus, 5)
   equal(row.data_bytes_orig, 3)
+  equal(c.t.list[1].setup_us, 1000, "from the request to its answer")
 end)
 
 test("reserved bytes are flagged wherever they are", function()
@@ -724,6 +748,102 @@ test("snapshots of an association are two thousand and a few; the last ones are 
   equal(#a.snaps > 2048 and #a.snaps <= 2064, true)
   equal(a.snap.state, "released")
   equal(a.snap.operation, nil)
+end)
+
+-- An acceptance of another application context, or of none.
+local function accept_of(application)
+  return wrap(2, be16(1) .. be16(0) .. kit.pad("PACS1", 16) .. kit.pad("CT1", 16) .. ("\0"):rep(32)
+    .. (application and item(0x10, application) or "") .. item(0x21, "\1\0\0\0" .. item(0x40, IMPLICIT)) .. user())
+end
+
+test("an acceptance is one by its context, or by its request", function()
+  for context, fine in pairs({ [kit.APPLICATION] = true, ["1.2.3.4"] = false, [false] = false }) do
+    local c = connection()
+    c.open()
+    c.seq[1] = c.seq[1] + 300
+    local d = c.send(2, accept_of(context))
+    equal(d.c.assoc ~= nil and d.c.assoc.confirmed == true, fine)
+    if fine then equal(d.c.assoc.snap.confidence, 100) end
+    c = connection()
+    c.open()
+    c.send(1, request())
+    c.send(2, accept_of(context))
+    local row = c.close()
+    equal(row.result, "accepted")
+    equal(flag(row, "malformed"), context == "1.2.3.4")
+  end
+end)
+
+test("what begins in the middle is surer by a whole command than by a class alone", function()
+  local c = connection({ port = 33333 })
+  local frame = data(value(3, store_rq(9)))
+  local d = c.packet(1, frame, 24, nil, 60)
+  c.seq[1] = c.seq[1] + #frame
+  equal(d.c.assoc.snap.confidence, 85)
+  d = c.send(1, data(value(3, store_rq(10))))
+  equal(d.c.assoc.snap.confidence, 95)
+  equal(d.c.assoc.snap.message_id, 10)
+end)
+
+test("of a command set that lost bytes nothing is read; one that was cut tells where it ends", function()
+  local c = connection()
+  c.associate()
+  local frame = data(value(3, store_rq(1)))
+  c.send(1, frame:sub(1, 70))
+  c.seq[1] = c.seq[1] + 10
+  c.send(1, frame:sub(81))
+  local row = c.close()
+  equal(row.store_rq, 0)
+  equal(row.missed_bytes, 10)
+  for captured = 13, 30 do
+    c = connection()
+    c.associate()
+    c.packet(1, frame, 24, nil, captured)
+    c.seq[1] = c.seq[1] + #frame
+    c.send(1, data(value(3, store_rq(2))))
+    row = c.close()
+    equal(row.store_rq, 1)
+    equal(row["end"], "released")
+    equal(flag(row, "truncated"), true)
+    equal(flag(row, "malformed"), false)
+  end
+end)
+
+local function proxied(...)
+  local c = connection()
+  c.open()
+  for _, piece in ipairs({ ... }) do c.send(1, piece) end
+  local before = c.frame
+  c.send(1, request())
+  c.send(2, accept())
+  return c.close(), (before + 1) / 1000
+end
+
+test("an association begins behind the header of a proxy, in whatever pieces that comes", function()
+  local two = "\r\n\r\n\0\r\nQUIT\n\33\17" .. be16(12) .. "\1\2\3\4\5\6\7\8" .. be16(40000) .. be16(104)
+  for _, header in ipairs({ "PROXY TCP4 1.2.3.4 5.6.7.8 40000 104\r\n", two }) do
+    for at = 1, #header - 1 do
+      local row, begin = proxied(header:sub(1, at), header:sub(at + 1))
+      equal(row.proxied_for, "1.2.3.4")
+      equal(row.calling_ae, "CT1")
+      equal(row.ts, begin)
+      equal(row.missed_bytes, 0)
+    end
+    equal(proxied(header).proxied_for, "1.2.3.4")
+    local c = connection()
+    c.open()
+    c.send(1, header .. request())
+    c.send(2, accept())
+    equal(c.close().proxied_for, "1.2.3.4")
+  end
+end)
+
+test("what only begins like the header of a proxy is waited for as long as one can be", function()
+  equal(proxied("PROXY " .. ("x"):rep(100), "\r\n").proxied_for, nil)
+  equal(proxied("PROXY " .. ("x"):rep(101), "\r\n"), nil)
+  local head = "\r\n\r\n\0\r\nQUIT\n\33\17"
+  equal(proxied(head .. be16(536), ("\1"):rep(536)).proxied_for, "1.1.1.1")
+  equal(proxied(head .. be16(537), ("\1"):rep(537)), nil)
 end)
 
 kit.done()

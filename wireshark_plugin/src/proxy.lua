@@ -9,12 +9,19 @@ local byte, find, match, sub = string.byte, string.find, string.match, string.su
 local ONE, TWO = "PROXY ", "\r\n\r\n\0\r\nQUIT\n"
 local LONGEST_ONE, LONGEST_TWO = 107, 536
 
--- Both return the address that the header names (raw, or nil) and how long it is; nothing where it
+-- Both return how long the header is and the address that it names (raw, or nil); nothing where it
 -- is none, and false where it goes on.
+local function goes_on(it_may)
+  if it_may then
+    return false
+  end
+  return nil
+end
+
 local function version_one(s)
   local stop = find(s, "\r\n", 1, true)
   if not stop then
-    return #s < LONGEST_ONE and false or nil
+    return goes_on(#s < LONGEST_ONE)
   elseif stop > LONGEST_ONE then
     return nil
   end
@@ -26,7 +33,7 @@ local function version_two(s)
   local _, family = byte(s, 13, 14)
   local length = bytes.u16(s, 15)
   if not length or #s < 16 + length then
-    return (not length or length <= LONGEST_TWO) and false or nil
+    return goes_on(not length or length <= LONGEST_TWO)
   end
   local size = family == 0x11 and 4 or family == 0x21 and 16
   local whole = size and length >= size * 2 + 4
