@@ -700,7 +700,9 @@ test("who asked is told by the SYN, the port, the command, and the larger port",
   end
   local echo = command(element(0x100, le16(0x30)) .. element(0x110, le16(1)))
   equal(asked({ 40000, 104 }, nil, store_rq(1)), "10.0.0.1")
-  equal(asked({ 40000, 104, side = 2 }, nil, echo), "10.0.0.1")
+  for _, port in ipairs({ 104, 2761, 2762, 4242, 11112 }) do
+    equal(asked({ 40000, port, side = 2 }, nil, echo), "10.0.0.1")
+  end
   equal(asked({ 40000, 33333, side = 2 }, nil, echo), "10.0.0.2")
   equal(asked({ 40000, 33333, side = 2 }, nil, store_rq(1)), "10.0.0.1")
   equal(asked({ 40000, 50000 }, nil, store_rq(1)), "10.0.0.2")
