@@ -45,7 +45,7 @@ def forecast_svg(
     Parameters
     ----------
     curve
-        What was seen and what is forecast after it.
+        What was seen and, where there is one, what is forecast after it.
     acf, pacf
         Correlations of the weekly difference at lags 0 on, hours; empty where there are none.
     band
@@ -59,7 +59,7 @@ def forecast_svg(
         curve=curve,
         chart=curve_chart(curve, language, "plot", SHAPE),
         model=models_said(curve.models, language) if curve.models else "",
-        verdict=message_said(curve.verdict, language),
+        verdict=message_said(curve.verdict, language) if curve.verdict else "",
         correlograms=[
             _correlogram(name, values, band)
             for name, values in (("ACF", acf), ("PACF", pacf))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import pacsflow as pf
 from conftest import CAPTURES, json_log
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
+from pacsflow.series import HourlySeries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,3 +208,37 @@ def test_strings_name_files_wherever_paths_do(logs: Path, tmp_path: Path, tshark
     (tmp_path / "i.tsv").write_text("match\tname\trole\n10.0.0.2\tArchive\tpacs\n")
     assert read_inventory(str(tmp_path / "i.tsv")).items
     assert pf.read(str(logs)).traffic().size
+
+
+def test_arrow_tables_say_what_the_frames_say(records: pf.Records) -> None:
+    query = "SELECT service, sum(bytes)::BIGINT AS bytes FROM traffic GROUP BY ALL ORDER BY ALL"
+    asked = (
+        (records.arrow.traffic(imaging=True), records.traffic(imaging=True)),
+        (records.arrow.associations(), records.associations()),
+        (records.arrow.endpoints(), records.endpoints()),
+        (records.arrow.sql(query, host="10.0.0.4"), records.sql(query, host="10.0.0.4")),
+    )
+    for table, frame in asked:
+        assert table.num_rows == len(frame) > 0
+        assert table.column_names == list(frame.columns)
+        for name in table.column_names:
+            assert table[name].to_pandas().astype(str).tolist() == frame[name].astype(str).tolist()
+    assert str(asked[1][0].schema.field("time_utc").type).endswith("tz=UTC]")
+
+
+def test_a_series_is_drawn_with_and_without_its_forecast(
+    records: pf.Records, tmp_path: Path
+) -> None:
+    series = records.hourly("communications")
+    alone = records.plot(series)._repr_svg_()
+    assert ET.fromstring(alone).tag == "{http://www.w3.org/2000/svg}svg"
+    assert series.name in alone
+    assert not [part for part in ('class="now"', "ACF") if part in alone]
+    hours = np.arange(24 * 28)
+    made = HourlySeries(
+        "days", "connections", series.start, 50 + 40 * np.sin(hours / 24 * 2 * np.pi)
+    )
+    both = records.plot(made, records.forecast(made), lang="pt-BR").save(tmp_path / "plot.svg")
+    drawn = both.read_text("utf-8")
+    assert all(part in drawn for part in ('class="now"', "ACF", "days"))
+    assert records.plot(made, records.forecast(series)).svg == records.plot(made).svg

@@ -258,25 +258,11 @@ def _plot(
 ) -> None:
     """Draw the first forecast there is, with two weeks of its history."""
     from pacsflow.forecasting import Forecast
-    from pacsflow.outputs import write_text
-    from pacsflow.series import HOUR
-    from pacsflow.week.curves import band, hours_of
-    from pacsflow.week.facts import Curve
-    from pacsflow_reports.plot import forecast_svg
+    from pacsflow.library.plots import Plot
 
     for history, found in zip(series, made, strict=True):
         if isinstance(found, Forecast):
-            begin = max(history.start, found.start - 2 * WEEK * HOUR)
-            curve = Curve(
-                found.series,
-                hours_of(history, begin, found.start),
-                forecast=band(found, found.start, found.horizon),
-                models=found.models,
-                verdict=found.verdict.message,
-            )
-            shown = found.diagnostics
-            drawn = forecast_svg(curve, shown.acf, shown.pacf, shown.band, lang=lang, zone=zone)
-            write_text(path, drawn)
+            Plot(history, found, zone, lang).save(path)
             say(f"plot: {found.series} in {path}")
             return
     warn("no plot: no series has enough history")

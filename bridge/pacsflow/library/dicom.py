@@ -12,6 +12,7 @@ from pacsflow.sampling import estimated
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from pacsflow.library.questions import Question
 
@@ -31,6 +32,12 @@ class Table:
         for name in (name for name in self.columns if name.endswith("_utc")):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         return frame
+
+    def to_arrow(self) -> pa.Table:
+        """Return it as an Arrow table, with the types of the frame."""
+        import pyarrow as pa  # noqa: PLC0415 - only where somebody works with Arrow
+
+        return pa.Table.from_pandas(self.to_pandas(), preserve_index=False)
 
 
 ASSOCIATIONS = (

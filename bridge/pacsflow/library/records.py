@@ -18,6 +18,7 @@ from pacsflow.ledger.selection import Selection
 from pacsflow.ledger.series import IMAGING, read_series
 from pacsflow.library import dicom
 from pacsflow.library.questions import Question, ask
+from pacsflow.library.tables import Tables
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.report.options import Options
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pandas as pd
+    import pyarrow as pa
 
     from pacsflow.forecasting import Forecast, NotEnoughHistory
+    from pacsflow.library.plots import Plot
     from pacsflow.report.weekly import WeeklyReport
     from pacsflow.series import HourlySeries
 
@@ -187,22 +190,18 @@ class Records:
         with ask(self.ledger, self.inventory, selection, origin=self.origin) as question:
             yield question
 
+    @property
+    def arrow(self) -> Tables:
+        """The same frames as Arrow tables: ``records.arrow.traffic()``."""
+        return Tables(self)
+
     def sql(self, query: str, **chosen: Unpack[Chosen]) -> pd.DataFrame:
         """Return what an SQL query says of the ledger's tables."""
-        with self.ask(**chosen) as question:
-            return _frame(question, query)
+        return _frame(self.arrow.sql(query, **chosen))
 
     def traffic(self, *, imaging: bool = False, **chosen: Unpack[Chosen]) -> pd.DataFrame:
         """Return a row an hour, source, destination, service and sensor, as the ledger has them."""
-        where = IMAGING if imaging else "TRUE"
-        with self.ask(**chosen) as question:
-            return _frame(
-                question,
-                "SELECT hour, source, destination, service, sensor, communications, packets,"
-                f" bytes, samples FROM traffic WHERE origin = ? AND {where}"
-                " ORDER BY hour, source, destination, service",
-                question.origin,
-            )
+        return _frame(self.arrow.traffic(imaging=imaging, **chosen))
 
     def associations(self, *, result: str = "", **chosen: Unpack[Chosen]) -> pd.DataFrame:
         """Return DICOM associations, the latest first."""
@@ -261,6 +260,18 @@ class Records:
             series or self.hourly(), horizon=horizon, holidays=calendar, zone=self.zone
         )
 
+    def plot(
+        self,
+        series: HourlySeries | None = None,
+        forecast: Forecast | NotEnoughHistory | None = None,
+        *,
+        lang: str = "en",
+    ) -> Plot:
+        """Draw a series of `hourly`, by default imaging bytes, and what is forecast after it."""
+        from pacsflow.library.plots import Plot  # noqa: PLC0415 - the page's charts
+
+        return Plot(series or self.hourly(), forecast, self.zone, lang)
+
     def report(
         self,
         week: str = "",
@@ -314,8 +325,7 @@ class Records:
         return f"Records({len(entries):,} sources, {rows:,} rows{span}, {self.zone}{wrong})"
 
 
-def _frame(question: Question, query: str, *values: object) -> pd.DataFrame:
-    table = question.connection.sql(query, params=list(values)).to_arrow_table()
+def _frame(table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

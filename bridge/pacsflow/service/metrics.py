@@ -33,6 +33,19 @@ def week_numbers(made: WeeklyReport) -> dict[str, float]:
     for finding in made.findings:
         key = f"findings_{finding.severity.value}"
         numbers[key] = numbers.get(key, 0.0) + 1
+    return numbers | _slowest(made)
+
+
+def _slowest(made: WeeklyReport) -> dict[str, float]:
+    """Return by operation the percentiles of the host that answered slowest, seconds.
+
+    The file is for everybody to read: which host it was stands on the page.
+    """
+    numbers: dict[str, float] = {}
+    for answer in made.speed.answers if made.speed else ():
+        for quantile, found in (("0.5", answer.median), ("0.95", answer.high)):
+            key = f"response_{answer.operation}_{quantile}"
+            numbers[key] = max(numbers.get(key, 0.0), found.value)
     return numbers
 
 
@@ -69,6 +82,14 @@ def _text(ledger: Ledger, state: State, began: datetime, now: datetime) -> Itera
         yield from _metric(f"week_{name}", told, state.week.get(name, 0.0))
     levels = [({"severity": s.value}, state.week.get(f"findings_{s.value}", 0.0)) for s in Severity]
     yield from _metrics("week_findings", "Findings of that week.", levels)
+    times = [
+        ({"operation": operation, "quantile": quantile}, value)
+        for key, value in sorted(state.week.items())
+        if (parts := key.split("_"))[0] == "response"
+        for operation, quantile in [parts[1:]]
+    ]
+    told = "Response times of that week, of the host that answered slowest."
+    yield from _metrics("week_response_seconds", told, times)
 
 
 def _of_ledger(ledger: Ledger) -> Iterator[str]:

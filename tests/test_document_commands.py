@@ -1,0 +1,123 @@
+"""Every command that the documents show is run, on logs, captures and tables of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import tarfile
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from conftest import CAPTURES
+from pacsflow.cli import main
+from pacsflow.series import HourlySeries
+from pacsflow.simulator import hospital, write_logs
+from pacsflow.simulator.study import write_study
+from test_documents import DOCUMENTS, commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+ELSEWHERE = {
+    "demo": "tests/simulator, and `make report`",
+    "watch": "tests/cli/test_watch.py: it ends when it is told to",
+    "live": "tests/wireshark/test_pyshark_view.py: it needs an interface",
+    "explore": "tests/explore: it opens a shell",
+    "run": "tests/service/test_rounds.py: it ends when it is told to",
+    "cross-check": "tests/cross: it needs Zeek",
+    "doctor": "tests/programs: it ends with 1 where something is missing",
+    "inventory": "tests/inventory",
+}
+"""Commands that other tests run, and why not here."""
+MENTIONS = re.compile(r"pacsflow [a-z-]+( [a-z]+)?( --[a-z-]+( \S+)?)*$")
+"""A command's name in a sentence, with no source: nothing to be run."""
+ALONE = ("config", "install")
+"""Commands that need no source."""
+PLACES = {
+    "/opt/zeek/logs": "logs", "LOGS": "logs", "logs/": "logs", "/srv/pacsflow": "ledger",
+    "DIR": "ledger", "/srv/www/pacsflow": "pages", "PAGES": "pages", "demo/ledger": "ledger",
+    "CAPTURE": "capture.pcapng", "monday.pcap": "capture.pcapng", "OTHER": "other", "NEW": "new",
+    "/srv/group": "ledger", "/mnt/north/pacsflow": "other", "/mnt/south/pacsflow": "other",
+    "/mnt/stick/pacsflow": "stick", "/etc/pacsflow/pacsflow.toml": "pacsflow.toml",
+    "UID": "10.1.1.5", "zeek": "root", "study.xlsx": "study.csv",
+}  # fmt: skip
+"""What stands in the documents, and what is there to be read in its place."""
+
+
+def to_run() -> list[str]:
+    """Return the commands of all documents but the reference, each once, as they are run here."""
+    found: dict[str, None] = {}
+    for document in DOCUMENTS:
+        for line in commands(document.read_text("utf-8")):
+            words = shlex.split(line.replace("...", "").replace("[LOGS]", "LOGS"))[1:]
+            if words[0] in ELSEWHERE or "," in line or "|" in words[0]:
+                continue
+            if MENTIONS.match(line) and words[0] not in ALONE and "--ledger" not in words:
+                continue
+            if words[0] == "install":
+                words.append("--dry-run")
+            found[shlex.join(PLACES.get(word, word) for word in words)] = None
+    return list(found)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the documents name; made once for all processes."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "documents.tar"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            _fill(own / "place")
+            with tarfile.open(folder, "w") as all_of_it:
+                all_of_it.add(own / "place", ".")
+    return folder
+
+
+def _fill(place: Path) -> None:
+    write_logs(hospital(5, scale=0.02), place / "logs", weeks=2)
+    shutil.copyfile(place / "logs" / "inventory.tsv", place / "inventory.tsv")
+    shutil.copyfile(CAPTURES / "store_ct_mr.pcapng", place / "capture.pcapng")
+    shutil.copyfile(CAPTURES / "sampled_1in10_snap128.pcap", place / "sflow.pcap")
+    for ledger in ("ledger", "other"):
+        assert main(["ingest", str(place / "logs"), "--ledger", str(place / ledger)]) == 0
+    write_study(place / "study.csv")
+    with (place / "study.csv").open() as rows:
+        (place / "short.csv").write_text("".join(islice(rows, 2000)))
+    (place / "short.csv").replace(place / "study.csv")
+    hours = np.arange(24 * 28)
+    traffic = HourlySeries("all", "bytes", START, 5e6 + 4e6 * np.sin(hours / 12 * np.pi))
+    for name in ("traffic", "ward", "communications"):
+        traffic.to_pandas().to_csv(place / f"{name}.csv")
+    assert main(["config", "init", str(place / "pacsflow.toml")]) == 0
+    (place / "site.key").write_text("0123456789abcdef" * 4)
+    (place / "site.key").chmod(0o600)
+
+
+@pytest.fixture
+def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with tarfile.open(place) as all_of_it:
+        all_of_it.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PACSFLOW_CONFIG", "")
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", to_run())
+def test_a_command_of_the_documents_runs(
+    here: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if line.startswith("config"):
+        monkeypatch.setenv("PACSFLOW_CONFIG", str(here / "pacsflow.toml"))
+    if line.startswith("config init"):
+        (here / "pacsflow.toml").unlink()
+    assert main(shlex.split(line)) == (1 if "--fail-on" in line else 0)
