@@ -157,3 +157,19 @@ def test_installed_plugin_and_profile_work(home: Path, tshark: str) -> None:
         done = tagging.run(tshark, capture, *base, "-Y", text, home=home)
         assert done.returncode == 0, done.stderr
     assert "olor" not in done.stderr
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*options: str) -> list[str]:
+        assert main(["install", "wireshark", "--dry-run", *options]) == 0
+        return [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+
+    assert said("--profile") == ["new"] * 4
+    assert not list(home.iterdir())
+    install_wireshark(profile=True)
+    there = sorted(path for path in home.rglob("*") if path.is_file())
+    assert said("--profile") == ["is the same"] * 4
+    assert said("--uninstall") == ["removed"] * 4
+    assert sorted(path for path in home.rglob("*") if path.is_file()) == there

@@ -41,6 +41,7 @@ def wireshark(
     uninstall: Annotated[
         bool, typer.Option("--uninstall", help="Remove both; what you changed of it stays.")
     ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Install the plugin for Wireshark and tshark 4.0 to 4.6, for this user.
 
@@ -55,10 +56,16 @@ def wireshark(
 
     if uninstall and profile:
         raise UsageError("--profile has no effect with --uninstall, which removes the profile, too")
-    steps = uninstall_wireshark(to) if uninstall else install_wireshark(to, profile=profile)
+    steps = (
+        uninstall_wireshark(to, dry=dry_run)
+        if uninstall
+        else install_wireshark(to, profile=profile, dry=dry_run)
+    )
     for step in steps:
         before = f" {step.before}" if step.before and step.done is Done.REPLACED else ""
         tell(f"{step.path}: {step.done.value}{before}")
+    if dry_run:
+        return
     if uninstall:
         say("nothing of it was there" if not steps else "restart Wireshark: it runs until then")
         return

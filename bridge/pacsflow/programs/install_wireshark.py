@@ -48,7 +48,9 @@ def folders(destination: Path | None) -> tuple[Path, Path]:
     return Path(places.wireshark_plugins(here)), Path(places.wireshark_profiles(here)) / PROFILE
 
 
-def install_wireshark(destination: Path | None = None, *, profile: bool = False) -> list[Step]:
+def install_wireshark(
+    destination: Path | None = None, *, profile: bool = False, dry: bool = False
+) -> list[Step]:
     """Install the plugin and return what became of each file.
 
     Parameters
@@ -60,6 +62,8 @@ def install_wireshark(destination: Path | None = None, *, profile: bool = False)
         Also install the profile "PACS flow": columns, filter buttons, colour rules. It is a
         profile of its own (Edit > Configuration Profiles), never laid over the user's; a file of
         it that the user changed stays as it is.
+    dry
+        Write nothing: the steps are what would be done.
 
     Raises
     ------
@@ -69,18 +73,19 @@ def install_wireshark(destination: Path | None = None, *, profile: bool = False)
     source = plugin_folder()
     plugins, ours = folders(destination)
     try:
-        plugins.mkdir(parents=True, exist_ok=True)
         before = plugin_version(plugins / BUNDLE)
-        steps = [Step(plugins / BUNDLE, _placed(source / BUNDLE, plugins / BUNDLE), before)]
+        steps = [
+            Step(plugins / BUNDLE, _placed(source / BUNDLE, plugins / BUNDLE, dry=dry), before)
+        ]
         if profile:
-            steps += _profile(source / "profiles" / PROFILE, ours)
+            steps += _profile(source / "profiles" / PROFILE, ours, dry=dry)
     except OSError as error:
         raise ToolError(f"cannot install: {error.filename}: {error.strerror}") from error
     return steps
 
 
-def uninstall_wireshark(destination: Path | None = None) -> list[Step]:
-    """Remove the plugin, and what the user did not change of the profile.
+def uninstall_wireshark(destination: Path | None = None, *, dry: bool = False) -> list[Step]:
+    """Remove the plugin, and what the user did not change of the profile; `dry` only says so.
 
     Raises
     ------
@@ -95,29 +100,36 @@ def uninstall_wireshark(destination: Path | None = None) -> list[Step]:
             if not path.is_file():
                 continue
             if path.name == BUNDLE or known.get(path.name) == _hash(path):
-                path.unlink()
+                if not dry:
+                    path.unlink()
                 steps.append(Step(path, Done.REMOVED))
             else:
                 steps.append(Step(path, Done.KEPT))
-        (ours / WRITTEN).unlink(missing_ok=True)
-        if ours.is_dir() and not any(ours.iterdir()):
-            ours.rmdir()
+        if not dry:
+            _tidied(ours)
     except OSError as error:
         raise ToolError(f"cannot remove: {error.filename}: {error.strerror}") from error
     return steps
 
 
-def _profile(source: Path, folder: Path) -> list[Step]:
-    folder.mkdir(parents=True, exist_ok=True)
+def _tidied(folder: Path) -> None:
+    """Remove a profile's folder that nothing of the user's is left in."""
+    (folder / WRITTEN).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _profile(source: Path, folder: Path, *, dry: bool) -> list[Step]:
     known, steps = _known(folder), []
     for file in sorted(source.iterdir()):
         target = folder / file.name
         if target.is_file() and _hash(target) not in {known.get(file.name), _hash(file)}:
             steps.append(Step(target, Done.KEPT))
             continue
-        steps.append(Step(target, _placed(file, target)))
-        known[file.name] = _hash(target)
-    (folder / WRITTEN).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        steps.append(Step(target, _placed(file, target, dry=dry)))
+        known[file.name] = _hash(file)
+    if not dry:
+        (folder / WRITTEN).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return steps
 
 
@@ -138,12 +150,18 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _placed(source: Path, target: Path) -> Done:
+def _placed(source: Path, target: Path, *, dry: bool) -> Done:
     """Copy so that a Wireshark that starts meanwhile finds the old file or the new one."""
     there = target.is_file()
     if there and _hash(source) == _hash(target):
         return Done.SAME
+    if not dry:
+        _copied(source, target)
+    return Done.REPLACED if there else Done.NEW
+
+
+def _copied(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     shutil.copyfile(source, part)
     part.replace(target)
-    return Done.REPLACED if there else Done.NEW
