@@ -71,6 +71,14 @@ def test_one_change_counts_for_its_hour_its_neighbours_and_that_hour_of_all_days
     assert hour_scale(y, first) == pytest.approx(expected)
 
 
+def test_changes_of_a_day_are_those_of_the_later_hour() -> None:
+    y = np.zeros(335)
+    y[54] = 7.0
+    for first in (0, 5):
+        largest = np.argsort(hour_scale(y, first))[-2:]
+        assert sorted(largest.tolist()) == [first + 54, first + 78]
+
+
 def test_a_scale_is_never_next_to_nothing() -> None:
     assert hour_scale(np.zeros(2 * WEEK), 0) == pytest.approx(np.full(WEEK, 6 * 4 / 21.5 / 8.5))
     assert hour_scale(np.zeros(30 * WEEK), 0) == pytest.approx(np.full(WEEK, 0.05))
