@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -137,7 +138,8 @@ def runs(flags: Iterable[bool]) -> list[tuple[int, int]]:
 def line(points: Sequence[tuple[int, int] | None]) -> str:
     """Return an SVG path through `points`, broken where one is `None`, in relative steps.
 
-    Points on a straight line between their neighbours are left out.
+    Points on a straight line between their neighbours are left out. An hour alone is a dash as long
+    as the hour: a point of a week's line would hardly be seen.
     """
     parts: list[str] = []
     last: tuple[int, int] | None = None
@@ -148,7 +150,6 @@ def line(points: Sequence[tuple[int, int] | None]) -> str:
                 parts.append(f"{dx} {dy}" if dy >= 0 else f"{dx}{dy}")
             last, dx, dy = None, 0, 0
         elif last is None:
-            # A lone point would not show: a line of no length does, with round caps.
             parts.append(f"M{point[0]} {point[1]}h0l")
             last = point
         else:
@@ -159,7 +160,10 @@ def line(points: Sequence[tuple[int, int] | None]) -> str:
             dx, dy = dx + step_x, dy + step_y
             last = point
     text = " ".join(parts).replace("l ", "l").replace(" M", "M").replace(" -", "-")
-    return text.replace("lM", "M").removesuffix("l")
+    return _ALONE.sub("h1", text.replace("lM", "M").removesuffix("l"))
+
+
+_ALONE = re.compile("h0(?=M|$)")
 
 
 def thinned(values: Sequence[float | None], every: int) -> list[float | None]:

@@ -37,7 +37,7 @@ def walked(path: str) -> list[list[tuple[int, int]]]:
     """The points of a path as a browser would reach them, one list a stroke."""
     strokes: list[list[tuple[int, int]]] = []
     for part in re.findall(r"M[^M]+", path):
-        head, _, tail = part[1:].partition("h0")
+        head, tail = re.split("h[01]", part[1:], maxsplit=1)
         x, y = map(int, head.split())
         stroke = [(x, y)]
         numbers = [int(n) for n in re.findall(r"-?\d+", tail)]
@@ -65,6 +65,12 @@ def test_a_line_passes_every_point_and_breaks_at_every_hole(values: list[int | N
                 assert left == (x, y)
             else:
                 assert (y - left[1]) * (right[0] - left[0]) == (right[1] - left[1]) * (x - left[0])
+
+
+def test_an_hour_alone_is_as_long_as_the_hour() -> None:
+    assert (
+        charts.line([None, (1, 5), None, (3, 5), (4, 7), None, (6, 2)]) == "M1 5h1M3 5h0l1 2M6 2h1"
+    )
 
 
 def curve(values: list[float | None], **more: object) -> Curve:
