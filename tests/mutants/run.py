@@ -175,12 +175,16 @@ def _of_mutant(path: Path, text: str, tests: Sequence[str]) -> int:
 
 def _chosen(
     name: str, modules: Sequence[Path], of: Callable[[str], list[Mutant]], most: int
-) -> dict[Path, list[Mutant]]:
-    """Return the mutants of each module, or of all of them a sample whose seed is the name."""
-    every = [(path, mutant) for path in modules for mutant in of(path.read_text("utf-8"))]
+) -> list[tuple[Path, str, list[Mutant]]]:
+    """Return each module's text and mutants, or of all of them a sample whose seed is the name."""
+    texts = {path: path.read_text("utf-8") for path in modules}
+    every = [(path, mutant) for path, text in texts.items() for mutant in of(text)]
     some = every if len(every) <= most else random.Random(name).sample(every, most)
     print(f"{name}: {len(some)} of {len(every)} mutants", flush=True)
-    return {path: sorted(mutant for p, mutant in some if p == path) for path in modules}
+    return [
+        (path, text, sorted(mutant for p, mutant in some if p == path))
+        for path, text in texts.items()
+    ]
 
 
 def _equivalents() -> set[tuple[str, str, str, str]]:
@@ -209,8 +213,8 @@ def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list
     whole = sum(test["seconds"] for test in seen.values())
     print(f"{name}: {len(seen)} tests, {whole:.1f} s with their lines followed", flush=True)
     return [
-        _tally(path, mutants, partial(_is_noticed, path, seen), jobs)
-        for path, mutants in _chosen(name, modules, of_python, most).items()
+        _tally(path, text, mutants, partial(_is_noticed, path, seen), jobs)
+        for path, text, mutants in _chosen(name, modules, of_python, most)
     ]
 
 
@@ -301,8 +305,8 @@ def lua_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list[Ta
             sys.exit(f"{name}: {test.name} fails without a mutant")
     modules = [ROOT / module for module in group["modules"]]
     return [
-        _tally(path, mutants, partial(_is_noticed_in_lua, lua, path, tests), jobs)
-        for path, mutants in _chosen(name, modules, of_lua, most).items()
+        _tally(path, text, mutants, partial(_is_noticed_in_lua, lua, path, tests), jobs)
+        for path, text, mutants in _chosen(name, modules, of_lua, most)
     ]
 
 
@@ -332,12 +336,13 @@ def _lua_fails(lua: str, test: Path, sources: Path) -> bool:
 
 def _tally(
     path: Path,
+    text: str,
     chosen: list[Mutant],
     is_noticed: Callable[[str, Mutant], bool],
     jobs: int,
 ) -> Tally:
     """Run a module's mutants; print those that nobody noticed."""
-    text, started = path.read_text("utf-8"), time.monotonic()
+    started = time.monotonic()
     tally, known = Tally(str(path.relative_to(ROOT))), _equivalents()
     counted = [m for m in chosen if not _known(tally.module, text, m, known)]
     tally.equivalent = len(chosen) - len(counted)
