@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -19,21 +20,32 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(ROOT / "tests" / "zeek"))
 
+SPEEDS = sorted((ROOT / "tests" / "times" / "captures").glob("*.pcap.gz"))
 FIELDS = {
     "dicom": "ts uid id.orig_h id.orig_p id.resp_h id.resp_p community_id duration end flags",
     "known_dicom": "ts host port_num ae_title role services evidence_uid",
+    "dicom_times": "ts uid id.orig_h id.orig_p id.resp_h id.resp_p operation requestor count "
+    "response_mean response_times",
 }
 TYPES = {
     "dicom": "time string addr port addr port string interval string set[string]",
     "known_dicom": "time addr port string string set[string] string",
+    "dicom_times": "time string addr port addr port string string count interval vector[count]",
 }
 DICOM = "100.0005 Cx 10.0.0.1 40000 10.0.0.2 104 1:abc= 1.0 released -"
 KNOWN = "100.0005 10.0.0.2 104 PACS scp query,retrieve Cx"
+ECHO = "100.0005 Cx 10.0.0.1 40000 10.0.0.2 104 echo orig 3 0.002500 0,0,3"
 
 
-def write(folder: Path, *, dicom: tuple[str, ...] = (DICOM,), known: str = KNOWN) -> Path:
+def write(
+    folder: Path,
+    *,
+    dicom: tuple[str, ...] = (DICOM,),
+    known: str = KNOWN,
+    times: tuple[str, ...] = (),
+) -> Path:
     folder.mkdir()
-    for name, rows in (("dicom", dicom), ("known_dicom", (known,))):
+    for name, rows in (("dicom", dicom), ("known_dicom", (known,)), ("dicom_times", times)):
         given = [row for row in rows if row]
         lines = ["#separator \\x09", f"#fields {FIELDS[name]}", f"#types {TYPES[name]}", *given]
         text = "\n".join([lines[0], *(line.replace(" ", "\t") for line in lines[1:])]) + "\n"
@@ -63,6 +75,13 @@ def check(capture: Path, modules: Path) -> checking.Comparison:
 )
 def test_both_say_the_same_of_our_captures(capture: Path, modules: Path) -> None:
     check(capture, modules)
+
+
+@pytest.mark.parametrize("packed", SPEEDS, ids=lambda p: p.name)
+def test_both_measure_the_same(packed: Path, modules: Path, tmp_path: Path) -> None:
+    capture = tmp_path / packed.stem
+    capture.write_bytes(gzip.decompress(packed.read_bytes()))
+    assert check(capture, modules).associations > 0
 
 
 @pytest.mark.parametrize("name", ["hospital_mix.pcapng", "profuzzbench_echo.pcap",
@@ -120,6 +139,30 @@ def test_of_a_long_association_the_last_row_counts(tmp_path: Path) -> None:
     plugin = write(tmp_path / "plugin")
     zeek = write(tmp_path / "zeek", dicom=(DICOM.replace("released", "-"), DICOM))
     assert checking.compare("c", plugin, zeek).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("count", "3", "2"),
+        ("response_mean", "0.002500", "0.002503"),
+        ("response_times", "0,0,3", "0,1,2"),
+        ("requestor", "orig", "resp"),
+    ],
+)
+def test_times_are_compared(tmp_path: Path, field: str, one: str, other: str) -> None:
+    there = ECHO.replace("Cx", "Cy").replace("100.0005", "100.0012")
+    plugin = write(tmp_path / "plugin", times=(ECHO,))
+    dicom = (DICOM.replace("Cx", "Cy").replace("100.0005", "100.0012"),)
+    zeek = write(tmp_path / "zeek", dicom=dicom, times=(there.replace("0.002500", "0.002502"),))
+    assert checking.compare("c", plugin, zeek).differences == ()
+    zeek = write(tmp_path / "other", dicom=dicom, times=(there.replace(f" {one}", f" {other}"),))
+    found = checking.compare("c", plugin, zeek).unexplained
+    wanted = [("row", "row", "-"), ("row", "-", "row")] if field == "requestor" else [
+        (field, one, other)
+    ]  # fmt: skip
+    assert sorted((d.field, d.plugin, d.zeek) for d in found) == sorted(wanted)
+    assert {d.log for d in found} == {"dicom_times"}
 
 
 def test_a_known_difference_has_its_reason(tmp_path: Path) -> None:

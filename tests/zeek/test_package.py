@@ -18,10 +18,11 @@ from zeek_package import PACKAGE, ROOT
 
 from pacsflow.errors import ToolError
 from pacsflow.programs import install_zeek
+from pacsflow.terms import dicom_times
 
 SCRIPTS = sorted((PACKAGE / "scripts").glob("*.zeek"))
 TESTS = sorted((PACKAGE / "testing" / "tests").rglob("*.zeek"))
-GRAMMARS = sorted((PACKAGE / "analyzer").iterdir())
+GRAMMARS = sorted(p for p in (PACKAGE / "analyzer").iterdir() if p.suffix != ".h")
 BASELINES = PACKAGE / "testing" / "Baseline"
 
 DICOM_FIELDS = (
@@ -37,6 +38,7 @@ KNOWN_FIELDS = (
     "ts host port_num ae_title role category basis services modalities impl_uid impl_version tls "
     "local evidence_uid"
 )
+TIMES_FIELDS = " ".join(field.name for field in dicom_times.FIELDS)
 
 
 def errors_in(source: bytes) -> list[str]:
@@ -125,6 +127,8 @@ def test_the_columns_are_those_of_the_contract() -> None:
     assert record_fields("log.zeek", "Info") == DICOM_FIELDS.split()
     renamed = ["local" if f == "is_local" else f for f in record_fields("known.zeek", "KnownInfo")]
     assert renamed == KNOWN_FIELDS.split()
+    times = record_fields("times_fields.zeek", "Times")
+    assert ["count" if f == "requests" else f for f in times] == TIMES_FIELDS.split()
 
 
 def test_recorded_logs_have_the_columns_of_the_contract() -> None:
@@ -133,6 +137,7 @@ def test_recorded_logs_have_the_columns_of_the_contract() -> None:
     for columns, found in (
         (DICOM_FIELDS, logs),
         (KNOWN_FIELDS, list(BASELINES.rglob("known_dicom.log"))),
+        (TIMES_FIELDS, list(BASELINES.rglob("dicom_times.log"))),
     ):
         wanted = columns.split()
         for path in found:
@@ -157,7 +162,7 @@ def test_the_notices_are_documented_and_tested() -> None:
     documented = (ROOT / "docs" / "zeek-notices.md").read_text(encoding="utf-8")
     recorded = "".join(path.read_text(encoding="utf-8") for path in BASELINES.rglob("notices"))
     names = re.findall(r"^\t\t(\w+),$", enum, re.MULTILINE)
-    assert len(names) == 16
+    assert len(names) == 17
     for name in names:
         assert f"`{name}`" in documented, name
         assert f"DICOM::{name}" in recorded, name

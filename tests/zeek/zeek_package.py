@@ -51,10 +51,11 @@ def build_package() -> Path:
     folder = PACKAGE / "build"
     folder.mkdir(exist_ok=True)
     sources = [PACKAGE / "analyzer" / name for name in GRAMMARS]
+    headers = sorted((PACKAGE / "analyzer").glob("*.h"))
     spicyz = locate("spicyz", ZEEK_FOLDERS)
     assert spicyz is not None or find_zeek() is None, "zeek is there, and spicyz is not"
     made = spicyz.resolve() if spicyz else None
-    wanted = f"{package_hash(sources)} {made} {made.stat().st_mtime if made else ''}"
+    wanted = f"{package_hash([*sources, *headers])} {made} {made.stat().st_mtime if made else ''}"
     stamp = folder / "sources.sha256"
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

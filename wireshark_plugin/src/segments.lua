@@ -184,12 +184,10 @@ local function wait(t, c, d, seq, length, s)
     waiting = {}
     d.waiting, d.waiting_bytes = waiting, 0
   end
-  local last = #waiting + 1
-  local at = last
+  local at = #waiting + 1
   while at > 1 and (waiting[at - 1].seq - seq + HALF) % MODULUS - HALF > 0 do
     at = at - 1
   end
-  d.resent = (d.resent or 0) + (at < last and 1 or 0)
   table.insert(waiting, at, { seq = seq, length = length, s = s })
   d.waiting_bytes = d.waiting_bytes + #s
   if #waiting > MAX_WAITING or d.waiting_bytes > MAX_WAITING_BYTES then
@@ -197,16 +195,26 @@ local function wait(t, c, d, seq, length, s)
   end
 end
 
+-- Counts a segment that begins before the end of another of its side, but no keep-alive.
+local function count_again(d, seq, length)
+  local top = d.top or seq
+  local behind = (top - seq + HALF) % MODULUS - HALF
+  if behind > 0 and (length > 1 or behind > 1) then
+    d.resent = (d.resent or 0) + 1
+  end
+  if behind < length then
+    d.top = (seq + length) % MODULUS
+  end
+end
+
 function segments.arrive(t, c, d, seq, length, captured, source, offset)
+  count_again(d, seq, length)
   local expected = d.next
   if not expected then
     expected, d.next = seq, seq
   end
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
-    if length > 1 or ahead < -1 then
-      d.resent = (d.resent or 0) + 1
-    end
     if d.holes then
       fill(t, d, seq, length)
     end
@@ -231,9 +239,6 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
     end
   elseif ahead > 0 then
     give_up(t, c, d, ahead)
-  end
-  if d.waiting then
-    d.resent = (d.resent or 0) + 1
   end
   d.late = d.waiting ~= nil or d.wanted ~= nil
   local before = d.before

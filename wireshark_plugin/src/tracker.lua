@@ -285,6 +285,7 @@ function tracker:inside(d, seq, flags, length, wire, now)
       return false
     end
     d.skip, d.next = skip - length, (seq + length) % MODULUS
+    d.top = d.next
     local seen = d.seen
     d.seen = now
     if seen and now - seen >= SILENCE then

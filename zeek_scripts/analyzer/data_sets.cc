@@ -8,6 +8,8 @@
 // else it passes on all there is, until the parser tells it of an end again. It keeps a partial
 // header and the last C-STORE command; a tenth of a second later it tells what it counted.
 
+#include "times.h"
+
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -38,7 +40,8 @@ constexpr uint32_t MAX_COMMAND = 512;         // bytes of a C-STORE command that
 class Taker : public zeek::analyzer::tcp::TCP_SupportAnalyzer {
 public:
     // The name must be one that Zeek knows; this is what it calls such analyzers.
-    Taker(zeek::Connection* conn, bool is_orig) : TCP_SupportAnalyzer("CONTENTS", conn, is_orig) {}
+    Taker(zeek::Connection* conn, bool is_orig, std::shared_ptr<Stopwatch> s)
+        : TCP_SupportAnalyzer("CONTENTS", conn, is_orig), stopwatch(std::move(s)) {}
     ~Taker() override;
 
     void DeliverStream(int len, const u_char* data, bool is_orig) override;
@@ -60,9 +63,11 @@ private:
     bool Repeats(const u_char* command, uint32_t size, uint8_t context_id);
     void Stop(bool is_orig);
     void Ended();
+    void FragmentEnded();
     void TellLater();
     void Tell();
 
+    std::shared_ptr<Stopwatch> stopwatch;
     uint64_t missing = 0;       // bytes of the fragment in hand that have yet to come
     uint64_t pdus = 0;          // P-DATA-TF PDUs that the parser did not see
     uint64_t bytes = 0;         // of data sets in them
@@ -92,6 +97,7 @@ private:
 struct Pair {
     Taker* orig = nullptr;
     Taker* resp = nullptr;
+    std::shared_ptr<Stopwatch> stopwatch;
 };
 
 // Registered while Zeek loads the analyzers, so that it knows who raises it.
@@ -159,6 +165,11 @@ void Taker::Ended() {
     TellLater();
 }
 
+void Taker::FragmentEnded() {
+    Ended();
+    stopwatch->FragmentEnded(IsOrig());
+}
+
 void Taker::TellLater() {
     untold = true;
 
@@ -194,6 +205,8 @@ void Taker::Tell() {
 }
 
 void Taker::DeliverStream(int len, const u_char* data, bool is_orig) {
+    stopwatch->Came(is_orig);
+
     while ( len > 0 ) {
         int n = 0;
 
@@ -212,6 +225,7 @@ void Taker::DeliverStream(int len, const u_char* data, bool is_orig) {
 }
 
 void Taker::Undelivered(uint64_t seq, int len, bool is_orig) {
+    stopwatch->Gap();
     auto n = Drop(nullptr, len);
 
     if ( n < len ) {
@@ -240,7 +254,7 @@ int Taker::Drop(const u_char* data, int len) {
     missing -= n;
 
     if ( n > 0 && missing == 0 )
-        Ended();
+        FragmentEnded();
 
     return n;
 }
@@ -290,9 +304,10 @@ int Taker::Frame(const u_char* h, const u_char* data, int len, bool is_orig) {
         offset = 0;
         is_first = false;
         knows_first = true;
+        stopwatch->Fragment(is_orig, size, flags & 2);
 
         if ( size == 0 )
-            Ended();
+            FragmentEnded();
 
         return HEADER;
     }
@@ -362,26 +377,39 @@ static bool is_plain_store(Element e) {
     return field == 0x0001 || (field == 0x8001 && status == 0);
 }
 
+// Notes what an element tells of a command.
+static void note(Said& said, Element e) {
+    if ( e.Length() != 2 )
+        return;
+
+    switch ( e.Tag() ) {
+        case 0x0100: said.field = e.Word(); break;
+        case 0x0110:
+        case 0x0120: said.id = e.Word(); break;
+        case 0x0800: said.brings_data = e.Word() != 0x0101; break;
+        case 0x0900: said.status = e.Word(); break;
+    }
+}
+
 // Counts a command that says the same as the last one; any other becomes the last one.
 bool Taker::Repeats(const u_char* command, uint32_t size, uint8_t context_id) {
     Element a{reinterpret_cast<const u_char*>(last.data()), static_cast<uint32_t>(last.size())};
     Element b{command, size};
-    auto is_request = false;
+    Said said;
     auto same = a.size > 0 && context_id == last_context;
 
     while ( same && a.size > 0 && b.IsWhole() && a.Tag() == b.Tag() ) {
         if ( ! differs(a.Tag()) )
             same = a.Length() == b.Length() && memcmp(a.data, b.data, 8 + a.Length()) == 0;
 
-        if ( a.Tag() == 0x0100 )
-            is_request = a.Word() == 0x0001;
-
+        note(said, b);
         a = a.Next();
         b = b.Next();
     }
 
     if ( same && a.size == 0 && b.size == 0 ) {
-        (is_request ? stores : answers)++;
+        (said.status ? answers : stores)++;
+        stopwatch->Command(IsOrig(), said);
         return true;
     }
 
@@ -416,6 +444,10 @@ void Taker::EndpointEOF(bool is_orig) {
 // A connection may go without the end of its directions.
 void Taker::Done() {
     Tell();
+
+    if ( IsOrig() )
+        stopwatch->Tell();
+
     TCP_SupportAnalyzer::Done();
 }
 
@@ -425,12 +457,26 @@ static const zeek::spicy::rt::cookie::ProtocolAnalyzer& current() {
     return *static_cast<zeek::spicy::rt::Cookie*>(hilti::rt::context::cookie())->protocol;
 }
 
+// The first bytes of a connection.
+void watch() {
+    auto* analyzer = current().analyzer;
+    takers[analyzer] = Pair{nullptr, nullptr, watch_packets(analyzer)};
+}
+
+void unwatched(const zeek::analyzer::Analyzer* analyzer, const Stopwatch* stopwatch) {
+    auto found = takers.find(analyzer);
+
+    if ( found != takers.end() && ! found->second.orig && found->second.stopwatch.get() == stopwatch )
+        takers.erase(found);
+}
+
 void attach() {
     auto* analyzer = current().analyzer;
+    auto* conn = analyzer->Conn();
     auto& pair = takers[analyzer];
 
-    analyzer->AddSupportAnalyzer(pair.orig = new Taker(analyzer->Conn(), true));
-    analyzer->AddSupportAnalyzer(pair.resp = new Taker(analyzer->Conn(), false));
+    analyzer->AddSupportAnalyzer(pair.orig = new Taker(conn, true, pair.stopwatch));
+    analyzer->AddSupportAnalyzer(pair.resp = new Taker(conn, false, pair.stopwatch));
 }
 
 static Taker* of(bool is_orig) {
@@ -443,6 +489,11 @@ static Taker* of(bool is_orig) {
 }
 
 static Taker* here() { return of(current().is_orig); }
+
+static Stopwatch* stopwatch() {
+    auto found = takers.find(current().analyzer);
+    return found != takers.end() ? found->second.stopwatch.get() : nullptr;
+}
 
 // Takes the rest of a fragment that ends its PDU, not within a command set: `available` of its `size`
 // bytes the parser has already. Returns how much is taken. `first_next`: what comes then is the first of its data set.
@@ -474,6 +525,52 @@ void renew() {
     for ( auto* taker : {of(true), of(false)} )
         if ( taker )
             taker->Renew();
+
+    if ( auto* s = stopwatch() )
+        s->Renew();
+}
+
+// What the parser of a direction tells the stopwatch.
+
+void negotiated(const hilti::rt::Bool& is_request) {
+    if ( auto* s = stopwatch() )
+        s->Negotiated(current().is_orig, is_request);
+}
+
+// A number of 16 bits, or none.
+static std::optional<uint16_t> or_none(uint64_t number) {
+    return number <= 0xffff ? std::optional<uint16_t>(number) : std::nullopt;
+}
+
+void commanded(const Count& field, const Count& id, const Count& status, const hilti::rt::Bool& brings_data) {
+    Said said;
+    said.field = static_cast<uint16_t>(uint64_t(field));
+    said.id = or_none(id);
+    said.status = or_none(status);
+    said.brings_data = brings_data;
+
+    if ( auto* s = stopwatch() )
+        s->Command(current().is_orig, said);
+}
+
+void fragment(const Count& size, const hilti::rt::Bool& is_last) {
+    if ( auto* s = stopwatch() )
+        s->Fragment(current().is_orig, size, is_last);
+}
+
+void fragment_ended() {
+    if ( auto* s = stopwatch() )
+        s->FragmentEnded(current().is_orig);
+}
+
+void forget() {
+    if ( auto* s = stopwatch() )
+        s->Forget(current().is_orig);
+}
+
+void gap() {
+    if ( auto* s = stopwatch() )
+        s->Gap();
 }
 
 } // namespace pacsflow

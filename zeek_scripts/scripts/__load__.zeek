@@ -1,4 +1,4 @@
-##! DICOM for Zeek: dicom.log, known_dicom.log, notices, intelligence, and HL7 and DICOMweb besides.
+##! DICOM for Zeek: dicom.log, known_dicom.log, dicom_times.log, notices, intelligence, and HL7 and DICOMweb besides.
 
 @load ./main
 @load ./files
@@ -8,7 +8,9 @@
 @load ./inventory
 @load ./known
 @load ./notices
+@load ./slow
 @load ./telemetry
+@load ./times
 @load ./watch
 @load ./web
 

@@ -78,6 +78,8 @@ export {
 		orig_before:   count &default=0;
 		resp_before:   count &default=0;
 		missed_before: count &default=0;
+		## It was on such a part: what was under way between the two was not timed.
+		halved:        bool &default=F;
 		## The originator of the association.
 		orig:      Side &default=Side();
 		## The responder of the association.

@@ -81,6 +81,7 @@ function take_up(c: connection): bool
 
 	local s = c$dicom_state;
 	s$swapped = turned != s$swapped;
+	s$halved = T;
 	s$taken_orig = Taken(); # the row has what there was
 	s$taken_resp = Taken();
 	s$base_orig = Taken();

@@ -45,6 +45,8 @@ export {
 		Malformed,
 		## Reserved bytes that are not zero.
 		Reserved_Bits_Set,
+		## A host answers much more slowly than it did.
+		Slow_Responses,
 	};
 
 	## Switch of External_Association.

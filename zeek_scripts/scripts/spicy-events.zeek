@@ -1,5 +1,7 @@
 ##! Events of the DICOM analyzer, and the records that they carry.
 
+@load ./times_fields
+
 module DICOM;
 
 export {
@@ -47,6 +49,10 @@ export {
 		implementation_version: string;
 		## Type of user identity (PS3.7, D.3.3.7). The identity itself is never read.
 		user_identity:          count &optional;
+		## Operations that the requestor of the association may have under way; 0 is no limit.
+		requestor_window:       count &optional;
+		## Operations that the acceptor may have under way.
+		acceptor_window:        count &optional;
 	};
 
 	## What a DIMSE command set says.
@@ -96,6 +102,28 @@ export {
 	##
 	## .. zeek:see:: DICOM::command
 	global taken: event(c: connection, is_orig: bool, t: Taken);
+
+	## Generated when an association or its connection ends, and in between with a response when
+	## there was none for a minute.
+	##
+	## c: The connection.
+	##
+	## rows: What was measured so far, by operation and by which side of the connection requested
+	##       it. What the analyzer does not know is unset: ts, uid, id, community_id, ops_window,
+	##       round_trip and tls.
+	##
+	## .. zeek:see:: DICOM::taken
+	global timed: event(c: connection, rows: vector of Times);
+
+	## Generated when a connection ends that the analyzer watched and that began with a ClientHello.
+	##
+	## c: The connection.
+	##
+	## rows: What its packets tell, by side. What the analyzer does not know is unset: uid, id,
+	##       community_id, round_trip and tls.
+	##
+	## .. zeek:see:: DICOM::timed
+	global sealed: event(c: connection, rows: vector of Times);
 }
 
 ## Generated for a PROXY header in front of a connection that names a client.

@@ -3,6 +3,7 @@
 @load base/frameworks/telemetry
 
 @load ./main
+@load ./times
 
 module DICOM;
 
@@ -26,6 +27,14 @@ export {
 	global data_bytes = Telemetry::register_counter_family(Telemetry::MetricOpts(
 	    $prefix="zeek", $name="dicom_data", $unit="bytes",
 	    $help_text="Bytes of DICOM data sets", $label_names=vector("direction")));
+
+	## Response times, by operation. Bounds are those of dicom_times.log; the sum is an estimate
+	## from the means of connections.
+	global responses = Telemetry::register_histogram_family(Telemetry::MetricOpts(
+	    $prefix="zeek", $name="dicom_response_times", $unit="seconds",
+	    $help_text="Response times of DIMSE operations", $label_names=vector("operation"),
+	    $bounds=vector(0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048,
+	                   4.096, 8.192, 16.384, 32.768, 65.536, 131.072)));
 
 	## What was not tracked because a bound was reached.
 	global untracked = Telemetry::register_counter_family(Telemetry::MetricOpts(
@@ -83,4 +92,32 @@ hook Telemetry::sync()
 	Telemetry::counter_family_inc(data_bytes, vector("originator"), t$orig + 0.0);
 	Telemetry::counter_family_inc(data_bytes, vector("responder"), t$resp + 0.0);
 	Telemetry::counter_family_inc(failures, vector(), t$failures + 0.0);
+	}
+
+# A time within an element of a histogram (docs/tag-logs.md): the mean, where it lies in it.
+function within(element: count, row: Times): double
+	{
+	local mean = interval_to_double(row$response_mean);
+	local upper = 0.001 * (1 << element);
+
+	if ( mean < upper && (element == 0 || mean >= upper / 2) )
+		return mean;
+
+	return upper * 0.75;
+	}
+
+hook responded(c: connection, row: Times, news: vector of count)
+	{
+	local h = Telemetry::histogram_with(responses, vector(row$operation));
+
+	for ( i, n in news )
+		{
+		local left = n;
+
+		while ( left > 0 )
+			{
+			Telemetry::histogram_observe(h, within(i, row));
+			--left;
+			}
+		}
 	}

@@ -28,8 +28,9 @@ def cross_check(
 ) -> int:
     """Read captures with the Wireshark plugin and with Zeek, and list where the two differ.
 
-    Compares all fields of dicom.log and known_dicom.log except the connection identifiers; times
-    may differ by a millisecond. Ends with 1 where there is a difference without a known reason;
+    Compares all fields of dicom.log, known_dicom.log and dicom_times.log except the connection
+    identifiers; moments may differ by a millisecond, what dicom_times.log measured by two
+    microseconds. Ends with 1 where there is a difference without a known reason;
     docs/cross-check.md lists the reasons. The first run compiles the Zeek package, which takes a
     minute or two.
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pacsflow.week.hosts import Hosts
 
 NO_TIMES = (
-    "no dicom_times.log in it: response times come from captures through the Wireshark plugin, or "
-    "from its logs"
+    "no dicom_times.log in it: response times come from captures through the Wireshark plugin, "
+    "or from the logs of either tagger"
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import InputError
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs
+from pacsflow.terms.dicom_times import ENCRYPTED
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ Row = dict[str, str]
 UNSET = "-"
 TOLERANCE = 0.001
 """Seconds that times may differ by."""
+FINE = 0.000002
+"""Seconds that what dicom_times.log measured may differ by."""
 TIMES = {"time", "interval"}
 NOT_COMPARED = {"uid", "evidence_uid"}
 """Each tool makes connection identifiers of its own."""
@@ -61,7 +64,9 @@ REASONS = (
         "community_id_v1 then orders the ports by their bytes in the machine's order, not the "
         "network's, and gives another ID than Wireshark and the specification.",
         lambda log, field, row: (
-            log == "dicom" and field == "community_id" and row["id.orig_h"] == row["id.resp_h"]
+            log != "known_dicom"
+            and field == "community_id"
+            and row["id.orig_h"] == row["id.resp_h"]
         ),
     ),
     Reason(
@@ -111,17 +116,21 @@ REASONS = (
     Reason(
         "inside TLS",
         "The capture brings the keys of its TLS connections with it. Wireshark decrypts them, "
-        "Zeek does not.",
-        lambda _log, field, row: field == "row" and row.get("tls") == "T",
+        "Zeek does not, and tells what can be seen of an encrypted connection.",
+        lambda log, field, row: (
+            (field == "row" or (log == "dicom_times" and field == "no row"))
+            and row.get("tls") == "T"
+        ),
     ),
     Reason(
         "lost bytes",
         "Bytes are missing from the capture, or stand in it after their acknowledgment: one of "
         "the two, or both, says so by missed_bytes. Zeek does not wait for what was acknowledged, "
-        "the plugin does; after a gap each finds its way back into the stream where it can. Where "
-        "an answer was hit, one may know of an endpoint or a role, and the other not.",
+        "the plugin does; after a gap each finds its way back into the stream where it can, and "
+        "what it missed until then has no time. Where an answer was hit, one may know of an "
+        "endpoint or a role, and the other not.",
         lambda log, field, row: (
-            ("row" not in field and row.get("lost") == "T")
+            (("row" not in field or log == "dicom_times") and row.get("lost") == "T")
             or (log == "known_dicom" and row.get("unsure") == "T")
         ),
     ),
@@ -196,22 +205,47 @@ def cross_check(
 
 
 def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
-    """Compare the logs in two folders: dicom.log row by row, known_dicom.log by endpoint."""
+    """Compare the logs in two folders.
+
+    dicom.log row by row, known_dicom.log by endpoint, dicom_times.log by association, operation
+    and requestor.
+    """
     found: list[Difference] = []
     fields = 0
     associations = join(last_rows(read_log(plugin / "dicom.log")), read_log(zeek / "dicom.log"))
     endpoints = _by_endpoint(read_log(plugin / "known_dicom.log"))
     others = _by_endpoint(read_log(zeek / "known_dicom.log"))
     keys = sorted(endpoints.keys() | others.keys())
+    times = _by_operation(plugin), _by_operation(zeek)
     types = {
-        "dicom": read_log(plugin / "dicom.log").types,
-        "known_dicom": read_log(plugin / "known_dicom.log").types,
+        log: read_log(plugin / f"{log}.log").types
+        for log in ("dicom", "known_dicom", "dicom_times")
     }
-    pairs = [("dicom", _who(ours or theirs or {}), ours, theirs) for ours, theirs in associations]
-    pairs += [("known_dicom", " ".join(k), endpoints.get(k), others.get(k)) for k in keys]
     marked = _marker(associations, endpoints.values())
-    for log, where, ours, theirs in pairs:
-        row = marked(ours, theirs)
+    pairs = [
+        ("dicom", _who(ours or theirs or {}), ours, theirs, marked(ours, theirs))
+        for ours, theirs in associations
+    ]
+    pairs += [
+        ("known_dicom", " ".join(k), *both, marked(*both))
+        for k, both in ((k, (endpoints.get(k), others.get(k))) for k in keys)
+    ]
+    pairs += [
+        ("dicom_times", f"{_who(next(filter(None, both)))} {what}", *both, marked(ours, theirs))
+        for ours, theirs in associations
+        for what, both in _operations(times, ours, theirs).items()
+    ]
+    pairs += [
+        (
+            "dicom_times",
+            f"{_who(next(filter(None, both)))} tls {side}",
+            *both,
+            _plain(marked, *both),
+        )
+        for side in ("orig", "resp")
+        for both in join(*(_encrypted(folder, side) for folder in (plugin, zeek)))
+    ]
+    for log, where, ours, theirs, row in pairs:
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
             reason = _reason(log, "row" if ours else "no row", row)
@@ -220,7 +254,7 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
         fields += len(types[log]) - 1
         for field, kind in types[log].items():
             one, other = ours.get(field, ""), theirs.get(field, "")
-            if field not in NOT_COMPARED and not same(kind, one, other):
+            if field not in NOT_COMPARED and not same(kind, one, other, _tolerance(log, field)):
                 reason = _reason(log, field, row)
                 found.append(Difference(capture, log, where, field, one, other, reason))
     return Comparison(capture, len(associations), len(keys), fields, tuple(found))
@@ -363,15 +397,53 @@ def join(plugin: Log, zeek: Log) -> list[tuple[Row | None, Row | None]]:
     return sorted(pairs, key=lambda pair: float((pair[0] or pair[1] or {})["ts"]))
 
 
-def same(kind: str, one: str, other: str) -> bool:
-    """Return whether two cells of a Zeek type say the same."""
+def same(kind: str, one: str, other: str, tolerance: float = TOLERANCE) -> bool:
+    """Return whether two cells of a Zeek type say the same; times, to so many seconds."""
     if one == other:
         return True
     if UNSET in {one, other}:
         return False
     if kind in TIMES:
-        return abs(float(one) - float(other)) <= TOLERANCE + 1e-7
+        return abs(float(one) - float(other)) <= tolerance + 1e-7
     return kind.startswith("set[") and _set(one) == _set(other)
+
+
+def _tolerance(log: str, field: str) -> float:
+    return FINE if log == "dicom_times" and field != "ts" else TOLERANCE
+
+
+def _by_operation(folder: Path) -> dict[tuple[str, str], dict[str, Row]]:
+    """Return the rows of dicom_times.log by association, operation and requestor."""
+    found: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
+    for row in read_log(folder / "dicom_times.log").rows:
+        found[row["uid"], row["ts"]][f"{row['operation']} {row['requestor']}"] = row
+    return found
+
+
+def _plain(marked: Callable[[Row | None, Row | None], Row], *both: Row | None) -> Row:
+    """Return marks of rows of encrypted connections, whose column `tls` is none."""
+    ours, theirs = ({k: v for k, v in row.items() if k != "tls"} if row else None for row in both)
+    return marked(ours, theirs)
+
+
+def _encrypted(folder: Path, side: str) -> Log:
+    """Return the rows of dicom_times.log of encrypted connections that tell of one side."""
+    log = read_log(folder / "dicom_times.log")
+    wanted = (ENCRYPTED, side)
+    return Log(
+        log.types, [row for row in log.rows if (row["operation"], row["requestor"]) == wanted]
+    )
+
+
+def _operations(
+    logs: tuple[Mapping[tuple[str, str], dict[str, Row]], ...], *rows: Row | None
+) -> dict[str, tuple[Row | None, Row | None]]:
+    """Pair what both logs have of an association; its rows of dicom.log are given."""
+    ours, theirs = (
+        log.get((row["uid"], row["ts"]), {}) if row else {}
+        for log, row in zip(logs, rows, strict=True)
+    )
+    return {what: (ours.get(what), theirs.get(what)) for what in sorted(ours | theirs)}
 
 
 def _set(cell: str) -> set[str]:

@@ -13,9 +13,10 @@ from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_
 
 MODULE = "pacsflow.hlto"
 GRAMMARS = (
-    "dicom.spicy", "zeek_dicom.spicy", "dicom.evt", "data_sets.cc",
+    "dicom.spicy", "zeek_dicom.spicy", "dicom.evt", "data_sets.cc", "times.cc",
     "hl7.spicy", "zeek_hl7.spicy", "hl7.evt",
 )  # fmt: skip
+"""What is compiled; headers lie beside it."""
 
 
 def package_source() -> Path:

@@ -13,7 +13,7 @@ import portalocker
 
 from pacsflow.errors import InputError, ToolError
 from pacsflow.programs import places
-from pacsflow.programs.install_zeek import GRAMMARS, MODULE, compile_module, package_source
+from pacsflow.programs.install_zeek import MODULE, compile_module, package_source
 from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
 
@@ -23,6 +23,7 @@ class ZeekLogs:
 
     dicom: Path
     known_dicom: Path
+    dicom_times: Path
     conn: Path
 
 
@@ -59,8 +60,8 @@ def compiled_package(zeek: Path) -> Path:
     """
     analyzer = package_source() / "analyzer"
     digest = hashlib.sha256(".".join(map(str, version_of(zeek))).encode())
-    for name in GRAMMARS:
-        digest.update((analyzer / name).read_bytes())
+    for path in sorted(path for path in analyzer.iterdir() if path.is_file()):
+        digest.update(path.read_bytes())
     folder = Path(places.cache(places.here())) / f"zeek-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,9 +104,10 @@ def export_zeek_logs(
         raise InputError(capture, "no such file", hint="expected a capture, pcap or pcapng")
     modules = modules or compiled_package(zeek)
     out_dir.mkdir(parents=True, exist_ok=True)
-    logs = ZeekLogs(*(out_dir / f"{name}.log" for name in ("dicom", "known_dicom", "conn")))
-    for path in (logs.dicom, logs.known_dicom, logs.conn):
-        path.unlink(missing_ok=True)
+    names = ("dicom", "known_dicom", "dicom_times", "conn")
+    logs = ZeekLogs(*(out_dir / f"{name}.log" for name in names))
+    for name in names:
+        (out_dir / f"{name}.log").unlink(missing_ok=True)
     command: list[str | Path] = [zeek, "-C", "-r", capture, package_source() / "scripts"]
     command.append("policy/protocols/conn/community-id-logging")
     if inventory is not None:

@@ -97,6 +97,7 @@ def tables() -> dict[Path, str]:
         ROOT / "wireshark_plugin" / "src" / "local_networks.lua": local_networks(),
         ROOT / "zeek_scripts" / "scripts" / "uids.zeek": zeek(sops, syntaxes),
         ROOT / "wireshark_plugin" / "src" / "times_fields.lua": dicom_times.lua(NOTE_OF_FIELDS),
+        ROOT / "zeek_scripts" / "scripts" / "times_fields.zeek": dicom_times.zeek(NOTE_OF_FIELDS),
         DOCUMENT: documented(),
     }
 

@@ -126,18 +126,21 @@ def zeek(note: str) -> str:
         kind = field.kind.replace("[", " of ").rstrip("]")
         attributes = "&log" if field.name in NEVER_UNSET else "&log &optional"
         meaning = field.meaning[0].upper() + field.meaning[1:]
-        lines += [f"\t\t## {meaning}.", f"\t\t{field.name}: {kind} {attributes};"]
+        name = ZEEK_NAMES.get(field.name, field.name)
+        lines += [f"\t\t## {meaning}.", f"\t\t{name}: {kind} {attributes};"]
         if field.name == "uid":
             lines += ["\t\t## The endpoints, as in dicom.log.", "\t\tid: conn_id &log;"]
     return ZEEK % (note, "\n".join(lines))
 
 
+ZEEK_NAMES = {"count": "requests"}
+"""Fields whose name is a keyword in Zeek; the log has it all the same."""
 ZEEK = """##! %s
 
 module DICOM;
 
 export {
-	## The columns of dicom_times.log.
+	## The columns of dicom_times.log, where `requests` is called `count`, a keyword here.
 	type Times: record {
 %s
 	};

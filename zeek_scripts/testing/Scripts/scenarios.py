@@ -860,6 +860,30 @@ def echo_scan() -> list[Conversation]:
 
 
 @scenario
+def becomes_slow() -> list[Conversation]:
+    """302 C-ECHO answered in milliseconds; a quarter of an hour later 30 in two seconds each."""
+    result = []
+    for begin, number, after in ((0, 300, 0.005), (60, 2, 0.005), (900, 30, 2.0)):
+        c = associated(following(begin), t.VERIFICATION)
+        for _ in range(number):
+            c.send(0, t.message(t.command_set(t.ECHO_RQ))).wait(after).send(
+                1, t.response(t.ECHO_RQ)
+            )
+        result.append(released(c))
+    return result
+
+
+@scenario
+def paused_series() -> list[Conversation]:
+    """Images of a series, which the parser does not see one by one, with known times."""
+    c = associated()
+    for number in range(6):
+        c.wait(0.1).send(0, t.store(PIXELS)).wait(0.02 * (number + 1))
+        c.send(1, t.response(t.STORE_RQ, t.CT_STORAGE))
+    return [released(c)]
+
+
+@scenario
 def two_senders() -> list[Conversation]:
     """Two hosts store; an inventory knows one of them."""
     result = []
