@@ -1534,10 +1534,21 @@ local function entry(log, agent, sub_agent, kind, index)
   return e
 end
 
+-- Whether the sources of an agent count in one sequence, though each has its own in sFlow v5; and
+-- whether they share one pool.
+local function is_shared(e, what)
+  local of = e.of
+  return of and of.switches > 0 and of[what] * 2 > of.switches
+end
+
 local function finish(log, e)
   local row = e.row
   if row then
     e.row = nil
+    if is_shared(e, "in_sequence") then
+      row.sequence = row.shared_sequence
+      row.pool = is_shared(e, "in_pool") and row.shared_pool or row.pool
+    end
     row.agent, row.sub_agent, row.source_type, row.source = e.agent, e.sub_agent, e.kind, e.index
     log.write(row)
   end
@@ -1553,6 +1564,7 @@ local function row_of(log, e)
   row = { hour = log.hour, ts = ts, last = ts, received = 0, followed = 0, sequence = 0, restarts = 0 }
   if e.index then
     row.no_rate, row.no_header, row.rates, row.pool, row.drops = 0, 0, 0, 0, 0
+    row.shared_sequence, row.shared_pool = 0, 0
   else
     row.duplicates, row.malformed, row.cut, row.bytes = 0, 0, 0, 0
   end
@@ -1584,7 +1596,7 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
   local e = of_agent[sub_agent]
   if not e then
     e = entry(self, agent, sub_agent)
-    e.sources, e.recent = {}, {}
+    e.sources, e.recent, e.switches, e.in_sequence, e.in_pool = {}, {}, 0, 0, 0
     of_agent[sub_agent] = e
   end
   self.of, self.late = e, false
@@ -1599,7 +1611,7 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
   local ahead = e.sequence and (sequence - e.sequence + HALF) % MODULUS - HALF
   if ahead and (restarted(e, uptime) or ahead <= -LATE) then
     row.restarts = row.restarts + 1
-    e.sources, e.recent, ahead = {}, {}, nil
+    e.sources, e.recent, e.latest, ahead = {}, {}, nil, nil
   elseif ahead then
     row.followed = row.followed + 1
     if ahead <= 0 then
@@ -1617,6 +1629,7 @@ local function source(log, kind, index)
   local e = log.of.sources[key]
   if not e then
     e = entry(log, log.of.agent, log.of.sub_agent, kind, index)
+    e.of = log.of
     log.of.sources[key] = e
   end
   log.now = e
@@ -1628,6 +1641,24 @@ local function pending(e)
   local p = { n_in = 0, sum_in = 0, squares_in = 0, n_out = 0, sum_out = 0, squares_out = 0 }
   e.pending = p
   return p
+end
+
+-- A sample of source e, whose own sequence grew by `ahead`, behind one of any source of its agent.
+-- Returns how the sequence and the pool grew since that one.
+local function since_latest(e, sequence, pool, ahead)
+  local of = e.of
+  local latest = of.latest
+  of.latest = { e, sequence, pool }
+  if not latest then
+    return 0, 0
+  end
+  local grown, more = (sequence - latest[2]) % MODULUS, (pool - latest[3]) % MODULUS
+  if latest[1] ~= e then
+    of.switches = of.switches + 1
+    of.in_sequence = of.in_sequence + (grown == 1 and ahead ~= 1 and 1 or 0)
+    of.in_pool = of.in_pool + (more < HALF and 1 or -1)
+  end
+  return grown < HALF and grown or 0, more < HALF and more or 0
 end
 
 function sflowlog:flow(s, at, expanded, rate)
@@ -1655,9 +1686,13 @@ function sflowlog:flow(s, at, expanded, rate)
   -- Sampled where it came in, or where it went out.
   self.into, self.out_of = into == index, out_of == index
   local before = e.sequence
-  if before then
+  if not before then
+    e.of.latest = { e, sequence, pool }
+  else
     local ahead = (sequence - before + HALF) % MODULUS - HALF
     if ahead > 0 and not self.late then
+      local grown, more = since_latest(e, sequence, pool, ahead)
+      row.shared_sequence, row.shared_pool = row.shared_sequence + grown, row.shared_pool + more
       row.followed, row.rates = row.followed + 1, row.rates + rate
       row.sequence, row.pool = row.sequence + ahead, row.pool + (pool - e.pool) % MODULUS
       if drops > e.drops then
@@ -2534,10 +2569,13 @@ local function nameless(out)
 end
 
 -- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
--- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
-function export:arrived(ts, wire, out, copy, samples, unset)
+-- an sFlow datagram brought, if it is one; unset: the clock was not set yet; size: what was captured.
+function export:arrived(ts, wire, out, copy, samples, unset, size)
   local counts = self.tally
   counts:time(ts, wire)
+  if size < wire then
+    counts:add("cut", ts, wire - size)
+  end
   if unset then
     counts:add("clock not set", ts, wire)
   end
@@ -2570,6 +2608,11 @@ end
 -- A sample whose frame is told to have another length than its packet.
 function export:contradicted(ts, length)
   self.tally:add("length contradicted", ts, length)
+end
+
+-- A segment that is no copy and brings nothing new.
+function export:brought_again(ts, wire)
+  self.tally:add("brought again", ts, wire)
 end
 
 -- A packet that Wireshark's dissectors would see through, and were not asked.
@@ -2755,12 +2798,15 @@ local NEAR = 16777216
 local WINDOW = 2
 -- No retransmission comes so soon after its original.
 local AT_ONCE = 0.001
--- A connection request is repeated after a second (RFC 6298), never within so much of one.
+-- A connection request and its answer are repeated after a second (RFC 6298), never within so much
+-- of one; nothing that is waited for is sent again sooner but for acknowledgments that ask for it.
 local TOO_SOON = 0.2
 -- How far the distance of two copies may differ from that of two others.
 local JITTER = 0.005
 -- So many in a row at one distance are copies even where nothing else tells.
 local IN_A_ROW = 8
+-- No connection sends again more than one in so many of its packets.
+local RARELY = 3
 -- The headers of a frame of the plain form.
 local PLAIN = 94
 local GENERATION = 65536
@@ -2773,7 +2819,7 @@ end
 function duplicates.new()
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    pairs_known = 0,
+    doubled = {}, pairs_known = 0,
   }, duplicates)
 end
 
@@ -2805,6 +2851,11 @@ local function direction(self, key)
   return d
 end
 
+-- A new packet of a direction of which some come again.
+local function meet(row)
+  row.fresh, row.met = row.fresh + 1, row.met + 1
+end
+
 -- Whether the TCP segment in the frame s of the plain form (untagged Ethernet, IPv4 without
 -- options) cannot be a copy of one before. length: of its payload.
 local function passes(self, s, key, seq, length, flags, ts)
@@ -2825,9 +2876,8 @@ local function passes(self, s, key, seq, length, flags, ts)
     d.ack, name = ack, -1 - ack
   end
   d.what[name], d.when[name] = #s > PLAIN and sub(s, 1, PLAIN) or s, ts
-  local row = d.row
-  if row then
-    row.fresh = row.fresh + 1
+  if d.row then
+    meet(d.row)
   end
   return true
 end
@@ -2835,7 +2885,7 @@ end
 local function bound(self)
   self.pairs_known = self.pairs_known + 1
   if self.pairs_known > MAX_PAIRS then
-    self.offsets, self.answered, self.rows, self.pairs_known = {}, {}, {}, 0
+    self.offsets, self.answered, self.rows, self.doubled, self.pairs_known = {}, {}, {}, {}, 0
   end
 end
 
@@ -2843,19 +2893,39 @@ local function alike(gap, offset)
   return offset and abs(gap - offset) <= JITTER + offset / 10
 end
 
--- Whether packets of this direction come again at the distance `gap`, as often as new ones come.
-local function in_a_row(self, key, gap)
+-- What is known of the packets of a direction that come again: how many, how many new ones came
+-- meanwhile, and the same of those in a row at one distance.
+local function row_of(self, key)
   local row = self.rows[key]
   if not row then
-    row = { gap = gap, count = 0, fresh = 0 }
+    row = { count = 0, fresh = 0, again = 0, met = 0 }
     self.rows[key] = row
     direction(self, key).row = row
     bound(self)
   end
+  return row
+end
+
+-- Whether so many packets of a direction come again that they are copies: from the first on where its
+-- connection began with copies.
+local function mostly(self, key, row)
+  if self.doubled[key] then
+    return row.again * RARELY + IN_A_ROW * RARELY >= row.met
+  end
+  return row.again >= IN_A_ROW and row.met * 2 >= row.again and row.again * RARELY >= row.met
+end
+
+-- Whether packets of this direction come again as copies do: at the distance `gap`, as often as new ones
+-- come, or, so soon that nothing is sent again, most of them.
+local function in_a_row(self, key, gap)
+  local row = row_of(self, key)
   if alike(gap, row.gap) and row.fresh <= 2 * row.count + 2 then
     row.count = row.count + 1
   else
     row.gap, row.count, row.fresh = gap, 1, 0
+  end
+  if gap < TOO_SOON and mostly(self, key, row) then
+    return true
   end
   return row.count >= IN_A_ROW and row.fresh * 2 >= row.count
 end
@@ -2871,25 +2941,32 @@ local function is_copy(self, out, gap)
     return alike(gap, self.offset)
   end
   local flags = out.flags
-  if flags % 4 >= 2 and flags % 32 < 16 then
-    return gap < TOO_SOON or self.answered[key] or false
+  if flags % 4 >= 2 then
+    return gap < TOO_SOON or flags % 32 < 16 and self.answered[key] or false
   end
   return in_a_row(self, key, gap)
 end
 
--- What two copies of a packet have in common: IP length and identification, and what stands in the
--- transport header behind the ports; whole: from the addresses on, to the end of what is there.
-local function sign_of(s, kind, l3, l4, stop, whole)
-  if kind == 0x0800 then
-    return sub(s, l3 + 2, l3 + (whole and 7 or 5)) .. sub(s, whole and l3 + 12 or l4 + 4, stop)
-  end
-  return sub(s, l3 + 4, l3 + 5) .. sub(s, whole and l3 + 8 or l3 + 40, stop)
+-- What two copies of a TCP segment have in common: IP length and identification, and its header behind
+-- the ports, to `stop`, without the checksum, which a network card may not have made yet.
+local function segment_sign(s, kind, l3, l4, stop)
+  local of_ip = kind == 0x0800 and sub(s, l3 + 2, l3 + 5) or sub(s, l3 + 4, l3 + 5)
+  return of_ip .. sub(s, l4 + 4, l4 + 15) .. sub(s, l4 + 18, stop)
 end
 
 -- The same of a frame of the plain form.
 local function plain_sign(s)
   local size = byte(s, 47)
-  return sign_of(s, 0x0800, 15, 35, 34 + (size - size % 16) / 4)
+  return segment_sign(s, 0x0800, 15, 35, 34 + (size - size % 16) / 4)
+end
+
+-- What copies of any other packet have in common: IP length, identification and fragment, and all that
+-- is there from the addresses on.
+local function packet_sign(s, kind, l3)
+  if kind == 0x0800 then
+    return sub(s, l3 + 2, l3 + 7) .. sub(s, l3 + 12)
+  end
+  return sub(s, l3 + 4, l3 + 5) .. sub(s, l3 + 8)
 end
 
 -- Where the packet was: what changes from hop to hop.
@@ -2953,11 +3030,12 @@ local function look_up_segment(self, s, out, ts)
   if out.flags % 4 >= 2 then
     length = length + 1
   end
-  local sign = sign_of(s, out.kind, out.l3, out.l4, out.offset)
+  local sign = segment_sign(s, out.kind, out.l3, out.l4, out.offset)
   local when, elsewhere = look_up_numbered(d, s, out, sign, length > 0 and out.seq or -1 - out.ack, ts)
   if when then
     return when, elsewhere
-  elseif length > 0 then
+  end
+  if length > 0 then
     advance(d, "next", (out.seq + length) % MODULUS)
   elseif out.flags % 32 >= 16 then
     advance(d, "ack", out.ack)
@@ -2967,7 +3045,7 @@ end
 
 -- Anything else: as look_up. Of what has no numbers of its own, all that is there.
 local function look_up_other(self, s, out, ts)
-  local sign = sign_of(s, out.kind, out.l3, out.l4, #s, true)
+  local sign = packet_sign(s, out.kind, out.l3)
   if #sign > 256 then
     return nil
   end
@@ -2978,6 +3056,12 @@ end
 
 local function is_plain(out)
   return out.l3 == 15 and out.l4 == 35 and out.hw == 1 and out.kind == 0x0800 and out.path == ""
+end
+
+local function come_again(row)
+  if row then
+    row.again = row.again + 1
+  end
 end
 
 local function judge(self, s, out, ts)
@@ -2998,12 +3082,17 @@ local function judge(self, s, out, ts)
   if not gap or gap > WINDOW then
     local row = self.rows[out.key]
     if row then
-      row.fresh = row.fresh + 1
+      meet(row)
     end
     return nil
   end
-  if not elsewhere and not is_copy(self, out, gap) then
+  local copy = elsewhere or is_copy(self, out, gap)
+  come_again(self.rows[out.key])
+  if not copy then
     return nil
+  end
+  if tcp and out.flags % 4 >= 2 then
+    self.doubled[out.key], self.doubled[swap(out.key)] = true, true
   end
   if gap > AT_ONCE then
     self.offset = gap
@@ -5342,6 +5431,7 @@ local byte, concat, sub = string.byte, table.concat, string.sub
 local u32 = require("bytes").u32
 
 local MAX_COMMAND = 65536
+local C_STORE_RQ = 1
 -- Room for what waits for its end, over all streams together.
 stream.BUDGET = 33554432
 local buffered = 0
@@ -5549,6 +5639,10 @@ local function command_done(h, c, a, d, s, cut)
   if a.confirmed then
     if not a.rq and not a.orig then
       h.guess_originator(c, a, d, command)
+    end
+    if command.field == C_STORE_RQ then
+      -- It names the object.
+      a.content = a.content or s
     end
     association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)
@@ -5818,13 +5912,14 @@ local function version_one(s)
 end
 
 local function version_two(s)
-  local _, family = byte(s, 13, 14)
+  local command, family = byte(s, 13, 14)
   local length = bytes.u16(s, 15)
   if not length or #s < 16 + length then
     return goes_on(not length or length <= LONGEST_TWO)
   end
   local size = family == 0x11 and 4 or family == 0x21 and 16
-  local whole = size and length >= size * 2 + 4
+  -- Of a connection of its own (LOCAL) a load balancer names nobody.
+  local whole = size and command % 16 == 1 and length >= size * 2 + 4
   return 16 + length, whole and sub(s, 17, 16 + size) or nil
 end
 
@@ -5895,15 +5990,16 @@ local function add_hole(d, from, length, wanted)
   return false
 end
 
--- A segment from before fills holes that it covers.
+-- A segment from before fills holes that it covers. Returns whether there were any.
 local function fill(t, d, from, length)
+  local filled = false
   for i = #d.holes, 1, -1 do
     local hole = d.holes[i]
     local start = (hole[1] - from + HALF) % MODULUS - HALF
     local stop = start + hole[2]
     local low, high = start > 0 and start or 0, stop < length and stop or length
     if high > low then
-      d.missed = d.missed - (high - low)
+      d.missed, filled = d.missed - (high - low), true
       table.remove(d.holes, i)
       local left = 0
       if low > start then
@@ -5917,6 +6013,7 @@ local function fill(t, d, from, length)
       end
     end
   end
+  return filled
 end
 
 -- Bytes in sequence: s is what was captured of `length` bytes on the wire.
@@ -6079,12 +6176,16 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   if not expected then
     expected, d.next = seq, seq
   end
+  d.known = false
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
-    if d.holes then
-      fill(t, d, seq, length)
+    if length > 1 or ahead < -1 then
+      d.resent = (d.resent or 0) + 1
     end
+    local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
+      -- Nothing of it is new.
+      d.known = not filled and length > 1
       return
     end
     -- Only the end of it is new.
@@ -6144,6 +6245,8 @@ local GENERATION = 16384
 local LATE, LATE_TIME = 16, 0.02
 -- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
 local MAX_WINDOW = 1073741824
+-- So far from the end of a connection nothing of it is still on its way.
+local NEAR = 16777216
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
@@ -6426,6 +6529,17 @@ function tracker:inside(d, seq, flags, length, wire, now)
   return true
 end
 
+-- Whether a packet of direction d belongs to another connection of its ports: it begins one, or carries
+-- on elsewhere after the end.
+function tracker:is_used_again(d, seq, flags, length)
+  local c, far = d.c, d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
+  local ended = c.closed and self.now - c.closed > TWIN_TIME
+  if flags % 4 >= 2 and flags % 32 < 16 then
+    return d.isn and (d.isn ~= seq or ended) or not d.isn and d.next and not self.sampled
+  end
+  return length > 0 and far and c.closed and not self.sampled
+end
+
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
 -- window: as the packet has it; nil: unknown.
@@ -6439,14 +6553,10 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   self:tick(info.abs_ts)
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
   local turn
-  if d and syn and flags % 32 < 16 then
-    local c = d.c
-    if (d.isn and d.isn ~= seq) or (not d.isn and d.next and not self.sampled) then
-      -- The ports are used again.
-      turn = (c.turn or 1) + 1
-      self:replace(c)
-      d = nil
-    end
+  if d and self:is_used_again(d, seq, flags, length) then
+    turn = (d.c.turn or 1) + 1
+    self:replace(d.c)
+    d = nil
   end
   if not d then
     d = self:connect(key)
@@ -6615,20 +6725,37 @@ local function tail(d)
   return ahead > 0 and ahead or 0, true
 end
 
--- The association that this one is, seen on the other side of an address translation: the same
--- sequence numbers, titles and contents at the same time. Or nil.
-function tracker:twin(a, orig, resp)
-  if not (a.confirmed and orig.isn and resp.isn) then
+-- What an association has in common with itself on the other side of an address translation, or of a
+-- load balancer, which begins a connection of its own: then the object that it carries first tells.
+local function sign_of(a, orig, resp)
+  local counts, content = a.counts, a.content
+  if not (a.confirmed and (content or orig.isn and resp.isn)) then
     return nil
   end
-  local counts = a.counts
-  local sign = table.concat({
-    orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "", a.orig_data, a.resp_data,
-    counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq, counts.n_rq, counts.success,
-    orig.packets, resp.packets,
+  return table.concat({
+    content or orig.isn, content and "" or resp.isn, a.calling_ae or "", a.called_ae or "",
+    a.orig_data, a.resp_data, counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq,
+    counts.n_rq, counts.success,
   }, "|")
+end
+
+-- Whether two associations of one sign are one: not where a host has sent an object twice.
+local function is_one(orig, other)
+  if orig.isn and orig.isn == other.isn then
+    return true
+  end
+  return orig.host ~= other.host or orig.port == other.port and orig.peer.host ~= other.peer.host
+end
+
+-- The association that this one is, seen on the other side of an address translation: the same
+-- titles and contents at the same time. Or nil.
+function tracker:twin(a, orig, resp)
+  local sign = sign_of(a, orig, resp)
+  if not sign then
+    return nil
+  end
   local before = self.signs[sign]
-  if before and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
+  if before and is_one(orig, before.orig) and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
     and before.c.a.key ~= a.c.a.key and before.c.a.key ~= a.c.b.key
     and keys.plain(a.c.a.key) ~= keys.plain(before.c.a.key)
     and keys.plain(a.c.a.key) ~= keys.plain(before.c.b.key) then
@@ -8518,15 +8645,15 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
     source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
 end
 
-local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
+local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   local ts, unset = time_of(pinfo)
-  log:arrived(ts, wire, out, copy, told, unset)
+  log:arrived(ts, wire, out, copy, told, unset, size)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
     local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
     log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
       not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
-      cut, d)
+      size < wire, d)
   end
   if progress and frame % progress == 0 then
     io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
@@ -8550,6 +8677,9 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = copy_of[frame]
   end
   local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
+  if log and d and d.known and fresh and not copy then
+    log:brought_again(time_of(pinfo), wire)
+  end
   if snap and snap.untagged then
     snap = nil
   end
@@ -8567,7 +8697,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = nil
   end
   if log and fresh then
-    record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
+    record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   end
 end
 

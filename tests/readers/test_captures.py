@@ -149,3 +149,16 @@ def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> N
         told = str(error)
     assert "ends" in told
     assert frames < 332
+
+
+@pytest.mark.parametrize("late", [0.01, 0.1, 0.5])
+def test_frames_of_a_queue_that_comes_late(tmp_path: Path, late: float) -> None:
+    """What one host sends stands so much later in the file than its time says."""
+    base = pieces.read(CAPTURES / "networks" / "base.pcap")
+    mine = bytes((10, 1, 0, 11))
+    frames = sorted(base, key=lambda f: f[0] + late * (f[1][26:30] == mine) + late * (f[2] % 7) / 7)
+    rows, quality = rows_of(pieces.write(tmp_path / "queues.pcap", frames))
+    (row,) = rows["dicom"]
+    assert (row["store_rq"], row["data_bytes_orig"], row["missed_bytes"]) == (3, 300_000, 0)
+    assert (row["end"], row["flags"]) == ("released", None)
+    assert any("out of the order of their times" in note for note in quality.notes)

@@ -109,6 +109,38 @@ def test_lost_datagrams_are_lost_samples_to_the_number(tmp_path: Path) -> None:
     assert "about 5.0\u00a0% too low" in said(found.sampling)[1]
 
 
+def of_one_counter(datagrams: int, *, pools: bool) -> Iterator[tuple[float, bytes]]:
+    """Yield datagrams of an agent that numbers the samples of two sources in one sequence.
+
+    The first source gives two of three samples. pools: one pool counts the packets of both.
+    """
+    number, pool = 0, {3: 0, 4: 0}
+    for sequence in range(1, datagrams + 1):
+        samples = []
+        for _ in range(5):
+            number += 1
+            source = 4 if number % 3 == 0 else 3
+            pool[3 if pools else source] += RATE
+            grown = pool[3 if pools else source]
+            samples.append(sflow.flow_sample(number, source, RATE, grown, [record()]))
+        told = sflow.datagram("10.9.0.1", sequence, 1_000_000 + sequence * 1000, samples)
+        yield sequence, sflow.udp(told)
+
+
+@pytest.mark.parametrize("pools", [True, False])
+def test_one_sequence_for_two_sources_is_no_loss(tmp_path: Path, *, pools: bool) -> None:
+    found = read(tmp_path, of_one_counter(60, pools=pools))
+    assert sum(s.received for s in found.sampling.sources) == 300
+    assert [s.lost for s in found.sampling.sources] == [0, 0]
+    assert (said(found.sampling), found.sampling.low) == ([], pytest.approx(0, abs=0.02))
+
+
+def test_lost_datagrams_of_one_sequence_are_lost(tmp_path: Path) -> None:
+    frames = [f for i, f in enumerate(of_one_counter(60, pools=True)) if i not in {7, 8, 30}]
+    found = read(tmp_path, frames)
+    assert sum(s.lost for s in found.sampling.sources) == 15
+
+
 def test_losses_across_hours_add_up(tmp_path: Path) -> None:
     frames = [(seconds * 200, f) for seconds, f in stream(60)]
     found = read(tmp_path, [f for i, f in enumerate(frames) if i not in {17, 18, 36}])

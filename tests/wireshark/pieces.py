@@ -47,6 +47,26 @@ def copied(frames: Iterable[Frame], later: float, *, routed: bool = False) -> li
     return sorted(out, key=lambda frame: frame[0])
 
 
+def put_together(frames: Iterable[Frame], most: int = 20_000) -> Iterator[Frame]:
+    """Give frames of IPv4 and TCP as a network card does that joins segments which follow."""
+    kept: dict[bytes, Frame] = {}
+    for ts, data, wire in frames:
+        ends, total = data[26:38], int.from_bytes(data[16:18], "big")
+        before, payload = kept.pop(ends, None), data[54 : 14 + total]
+        if before and before[1][:14] and len(before[1]) + len(payload) < most and payload:
+            joined = bytearray(before[1] + payload)
+            joined[16:18] = (len(joined) - 14).to_bytes(2, "big")
+            kept[ends] = (before[0], bytes(joined), len(joined))
+            continue
+        if before:
+            yield before
+        if payload and not data[47] & 7:
+            kept[ends] = (ts, data[: 14 + total], 14 + total)
+        else:
+            yield ts, data, wire
+    yield from kept.values()
+
+
 def add(data: bytearray, at: int, step: int) -> None:
     """Add to the 32 bits at `at`: a sequence number, of another connection."""
     number = int.from_bytes(data[at : at + 4], "big") + step

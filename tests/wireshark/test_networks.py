@@ -136,6 +136,67 @@ def test_before_and_after_a_router(export: Export, later: float) -> None:
     assert told.count("copy, elsewhere") == FRAMES
 
 
+def changed(data: bytes) -> bytes:
+    """The frame as another place of capture has it, whose network card makes checksums."""
+    return data[:50] + b"\x12\x34" + data[52:]
+
+
+WAYS = {
+    "a distance that varies": lambda n: 1e-5 + (n * 7 % 10) * 1e-3,
+    "one packet of two": lambda n: 0.002 if n % 2 else None,
+    "another checksum": lambda _: 0.005,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_copies_without_identification(export: Export, way: str) -> None:
+    """Packets whose IP header has no number."""
+    frames = []
+    for number, (ts, data, wire) in enumerate(BASE):
+        later = WAYS[way](number)
+        frames.append((ts, data, wire))
+        if later is not None:
+            frames.append((ts + later, changed(data) if way == "another checksum" else data, wire))
+    told = export(sorted(frames))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+
+
+def test_copies_in_segments_of_other_sizes(export: Export) -> None:
+    """One place of capture is before, the other behind a network card that cuts segments up."""
+    whole = list(pieces.put_together(BASE))
+    told = export(sorted([*BASE, *((ts + 1e-4, data, wire) for ts, data, wire in whole)]))
+    assert told.sums == (1, STORES, DATA)
+    assert told.count("brought again") > FRAMES / 2
+
+
+@pytest.mark.parametrize("second", [(192, 168, 99, 1), (10, 1, 0, 11)])
+def test_before_and_behind_a_load_balancer(export: Export, second: tuple[int, ...]) -> None:
+    """It begins a connection of its own, to a server that the client does not know."""
+    frames = []
+    for ts, data, wire in BASE:
+        other, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+        client, server = (26, 30) if mine else (30, 26)
+        other[client : client + 4] = bytes(second)
+        other[server : server + 4] = bytes((172, 16, 0, 9))
+        for at in (38, 42):
+            pieces.add(other, at, 5_000_000 if (at == 38) == mine else 9_000_000)
+        frames += [(ts, data, wire), (ts + 0.0004, bytes(other), wire)]
+    assert export(frames).sums == (1, STORES, DATA)
+
+
+def test_one_object_to_two_archives_is_sent_twice(export: Export) -> None:
+    frames = []
+    for ts, data, wire in BASE:
+        other, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+        server, port = (30, 34) if mine else (26, 36)
+        other[server : server + 4] = bytes((10, 1, 0, 6))
+        other[port : port + 2] = (40002).to_bytes(2, "big")
+        for at in (38, 42):
+            pieces.add(other, at, 5_000_000 if (at == 38) == mine else 9_000_000)
+        frames += [(ts, data, wire), (ts + 0.0004, bytes(other), wire)]
+    assert export(frames).sums == (2, 2 * STORES, 2 * DATA)
+
+
 def test_before_and_after_a_router_in_two_vlans(export: Export) -> None:
     frames = []
     for number, (ts, data, wire) in enumerate(pieces.copied(BASE, 0.00001, routed=True)):
@@ -263,6 +324,7 @@ def test_what_was_not_captured_is_missed(export: Export) -> None:
     lost = sum(max(0, wire - 96) for _, _, wire in BASE)
     (row,) = told.dicom
     assert (row["missed_bytes"], row["flags"]) == (str(lost), "truncated")
+    assert sum(int(row["bytes"]) for row in told.capture if row["what"] == "cut") == lost
 
 
 def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
@@ -298,13 +360,14 @@ def test_before_and_after_address_translation(export: Export) -> None:
     assert (int(twin["frames"]), sum(int(f["length"]) for f in kept)) == (FRAMES, BYTES)
 
 
+LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c" + bytes(12)
 V1 = b"PROXY TCP4 203.0.113.7 10.1.0.5 56324 104\r\n"
 V2 = (
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((203, 0, 113, 7, 10, 1, 0, 5)) + b"\xdc\x04\0\x68"
 )
 
 
-@pytest.mark.parametrize("header", [V1, V2, V2[:15] + b"\x0f" + V2[16:] + b"\4\0\0"])
+@pytest.mark.parametrize("header", [V1, V2, V2[:15] + b"\x0f" + V2[16:] + b"\4\0\0", LOCAL])
 @pytest.mark.parametrize("own_segment", [True, False])
 def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: bool) -> None:
     frames = []
@@ -321,7 +384,8 @@ def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: b
     told = export(frames)
     assert told.sums == (1, STORES, DATA)
     (row,) = told.dicom
-    assert (row["proxied_for"], row["id.orig_h"]) == ("203.0.113.7", "10.1.0.11")
+    named = "-" if header == LOCAL else "203.0.113.7"
+    assert (row["proxied_for"], row["id.orig_h"]) == (named, "10.1.0.11")
     assert float(row["ts"]) == pytest.approx(BASE[3][0], abs=1e-5)
 
 
@@ -338,6 +402,20 @@ def test_ports_that_are_used_again(export: Export) -> None:
     told = export(frames)
     assert told.sums == (3, 3 * STORES, 3 * DATA)
     assert len({f["flow"] for f in told.frames}) == 3
+
+
+@pytest.mark.parametrize("how", ["the same numbers", "no beginning"])
+def test_ports_that_are_used_again_alike(export: Export, how: str) -> None:
+    frames = []
+    for turn in range(3):
+        for ts, data, wire in BASE if how == "the same numbers" else BASE[3:]:
+            out, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+            for at in (38, 42) if how == "no beginning" else ():
+                pieces.add(out, at, 70_000_000 * turn if (at == 38) == mine else 90_000_000 * turn)
+            frames.append((ts + 30 * turn, bytes(out), wire))
+    told = export(frames)
+    assert told.sums == (3, 3 * STORES, 3 * DATA)
+    assert {row["missed_bytes"] for row in told.dicom} == {"0"}
 
 
 @pytest.mark.parametrize("kind", [0x888E, 0x8892, 0x1234, 0x88CC])

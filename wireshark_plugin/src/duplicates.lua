@@ -19,12 +19,15 @@ local NEAR = 16777216
 local WINDOW = 2
 -- No retransmission comes so soon after its original.
 local AT_ONCE = 0.001
--- A connection request is repeated after a second (RFC 6298), never within so much of one.
+-- A connection request and its answer are repeated after a second (RFC 6298), never within so much
+-- of one; nothing that is waited for is sent again sooner but for acknowledgments that ask for it.
 local TOO_SOON = 0.2
 -- How far the distance of two copies may differ from that of two others.
 local JITTER = 0.005
 -- So many in a row at one distance are copies even where nothing else tells.
 local IN_A_ROW = 8
+-- No connection sends again more than one in so many of its packets.
+local RARELY = 3
 -- The headers of a frame of the plain form.
 local PLAIN = 94
 local GENERATION = 65536
@@ -37,7 +40,7 @@ end
 function duplicates.new()
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    pairs_known = 0,
+    doubled = {}, pairs_known = 0,
   }, duplicates)
 end
 
@@ -69,6 +72,11 @@ local function direction(self, key)
   return d
 end
 
+-- A new packet of a direction of which some come again.
+local function meet(row)
+  row.fresh, row.met = row.fresh + 1, row.met + 1
+end
+
 -- Whether the TCP segment in the frame s of the plain form (untagged Ethernet, IPv4 without
 -- options) cannot be a copy of one before. length: of its payload.
 local function passes(self, s, key, seq, length, flags, ts)
@@ -89,9 +97,8 @@ local function passes(self, s, key, seq, length, flags, ts)
     d.ack, name = ack, -1 - ack
   end
   d.what[name], d.when[name] = #s > PLAIN and sub(s, 1, PLAIN) or s, ts
-  local row = d.row
-  if row then
-    row.fresh = row.fresh + 1
+  if d.row then
+    meet(d.row)
   end
   return true
 end
@@ -99,7 +106,7 @@ end
 local function bound(self)
   self.pairs_known = self.pairs_known + 1
   if self.pairs_known > MAX_PAIRS then
-    self.offsets, self.answered, self.rows, self.pairs_known = {}, {}, {}, 0
+    self.offsets, self.answered, self.rows, self.doubled, self.pairs_known = {}, {}, {}, {}, 0
   end
 end
 
@@ -107,19 +114,39 @@ local function alike(gap, offset)
   return offset and abs(gap - offset) <= JITTER + offset / 10
 end
 
--- Whether packets of this direction come again at the distance `gap`, as often as new ones come.
-local function in_a_row(self, key, gap)
+-- What is known of the packets of a direction that come again: how many, how many new ones came
+-- meanwhile, and the same of those in a row at one distance.
+local function row_of(self, key)
   local row = self.rows[key]
   if not row then
-    row = { gap = gap, count = 0, fresh = 0 }
+    row = { count = 0, fresh = 0, again = 0, met = 0 }
     self.rows[key] = row
     direction(self, key).row = row
     bound(self)
   end
+  return row
+end
+
+-- Whether so many packets of a direction come again that they are copies: from the first on where its
+-- connection began with copies.
+local function mostly(self, key, row)
+  if self.doubled[key] then
+    return row.again * RARELY + IN_A_ROW * RARELY >= row.met
+  end
+  return row.again >= IN_A_ROW and row.met * 2 >= row.again and row.again * RARELY >= row.met
+end
+
+-- Whether packets of this direction come again as copies do: at the distance `gap`, as often as new ones
+-- come, or, so soon that nothing is sent again, most of them.
+local function in_a_row(self, key, gap)
+  local row = row_of(self, key)
   if alike(gap, row.gap) and row.fresh <= 2 * row.count + 2 then
     row.count = row.count + 1
   else
     row.gap, row.count, row.fresh = gap, 1, 0
+  end
+  if gap < TOO_SOON and mostly(self, key, row) then
+    return true
   end
   return row.count >= IN_A_ROW and row.fresh * 2 >= row.count
 end
@@ -135,25 +162,32 @@ local function is_copy(self, out, gap)
     return alike(gap, self.offset)
   end
   local flags = out.flags
-  if flags % 4 >= 2 and flags % 32 < 16 then
-    return gap < TOO_SOON or self.answered[key] or false
+  if flags % 4 >= 2 then
+    return gap < TOO_SOON or flags % 32 < 16 and self.answered[key] or false
   end
   return in_a_row(self, key, gap)
 end
 
--- What two copies of a packet have in common: IP length and identification, and what stands in the
--- transport header behind the ports; whole: from the addresses on, to the end of what is there.
-local function sign_of(s, kind, l3, l4, stop, whole)
-  if kind == 0x0800 then
-    return sub(s, l3 + 2, l3 + (whole and 7 or 5)) .. sub(s, whole and l3 + 12 or l4 + 4, stop)
-  end
-  return sub(s, l3 + 4, l3 + 5) .. sub(s, whole and l3 + 8 or l3 + 40, stop)
+-- What two copies of a TCP segment have in common: IP length and identification, and its header behind
+-- the ports, to `stop`, without the checksum, which a network card may not have made yet.
+local function segment_sign(s, kind, l3, l4, stop)
+  local of_ip = kind == 0x0800 and sub(s, l3 + 2, l3 + 5) or sub(s, l3 + 4, l3 + 5)
+  return of_ip .. sub(s, l4 + 4, l4 + 15) .. sub(s, l4 + 18, stop)
 end
 
 -- The same of a frame of the plain form.
 local function plain_sign(s)
   local size = byte(s, 47)
-  return sign_of(s, 0x0800, 15, 35, 34 + (size - size % 16) / 4)
+  return segment_sign(s, 0x0800, 15, 35, 34 + (size - size % 16) / 4)
+end
+
+-- What copies of any other packet have in common: IP length, identification and fragment, and all that
+-- is there from the addresses on.
+local function packet_sign(s, kind, l3)
+  if kind == 0x0800 then
+    return sub(s, l3 + 2, l3 + 7) .. sub(s, l3 + 12)
+  end
+  return sub(s, l3 + 4, l3 + 5) .. sub(s, l3 + 8)
 end
 
 -- Where the packet was: what changes from hop to hop.
@@ -217,11 +251,12 @@ local function look_up_segment(self, s, out, ts)
   if out.flags % 4 >= 2 then
     length = length + 1
   end
-  local sign = sign_of(s, out.kind, out.l3, out.l4, out.offset)
+  local sign = segment_sign(s, out.kind, out.l3, out.l4, out.offset)
   local when, elsewhere = look_up_numbered(d, s, out, sign, length > 0 and out.seq or -1 - out.ack, ts)
   if when then
     return when, elsewhere
-  elseif length > 0 then
+  end
+  if length > 0 then
     advance(d, "next", (out.seq + length) % MODULUS)
   elseif out.flags % 32 >= 16 then
     advance(d, "ack", out.ack)
@@ -231,7 +266,7 @@ end
 
 -- Anything else: as look_up. Of what has no numbers of its own, all that is there.
 local function look_up_other(self, s, out, ts)
-  local sign = sign_of(s, out.kind, out.l3, out.l4, #s, true)
+  local sign = packet_sign(s, out.kind, out.l3)
   if #sign > 256 then
     return nil
   end
@@ -242,6 +277,12 @@ end
 
 local function is_plain(out)
   return out.l3 == 15 and out.l4 == 35 and out.hw == 1 and out.kind == 0x0800 and out.path == ""
+end
+
+local function come_again(row)
+  if row then
+    row.again = row.again + 1
+  end
 end
 
 local function judge(self, s, out, ts)
@@ -262,12 +303,17 @@ local function judge(self, s, out, ts)
   if not gap or gap > WINDOW then
     local row = self.rows[out.key]
     if row then
-      row.fresh = row.fresh + 1
+      meet(row)
     end
     return nil
   end
-  if not elsewhere and not is_copy(self, out, gap) then
+  local copy = elsewhere or is_copy(self, out, gap)
+  come_again(self.rows[out.key])
+  if not copy then
     return nil
+  end
+  if tcp and out.flags % 4 >= 2 then
+    self.doubled[out.key], self.doubled[swap(out.key)] = true, true
   end
   if gap > AT_ONCE then
     self.offset = gap

@@ -126,10 +126,13 @@ local function nameless(out)
 end
 
 -- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
--- an sFlow datagram brought, if it is one; unset: the clock was not set yet.
-function export:arrived(ts, wire, out, copy, samples, unset)
+-- an sFlow datagram brought, if it is one; unset: the clock was not set yet; size: what was captured.
+function export:arrived(ts, wire, out, copy, samples, unset, size)
   local counts = self.tally
   counts:time(ts, wire)
+  if size < wire then
+    counts:add("cut", ts, wire - size)
+  end
   if unset then
     counts:add("clock not set", ts, wire)
   end
@@ -162,6 +165,11 @@ end
 -- A sample whose frame is told to have another length than its packet.
 function export:contradicted(ts, length)
   self.tally:add("length contradicted", ts, length)
+end
+
+-- A segment that is no copy and brings nothing new.
+function export:brought_again(ts, wire)
+  self.tally:add("brought again", ts, wire)
 end
 
 -- A packet that Wireshark's dissectors would see through, and were not asked.

@@ -297,15 +297,15 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
     source:raw(out.offset, captured), out.length, showing and wanted(tree), frame, fresh, wire)
 end
 
-local function record(pinfo, s, frame, a, snap, d, copy, told, wire, cut)
+local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   local ts, unset = time_of(pinfo)
-  log:arrived(ts, wire, out, copy, told, unset)
+  log:arrived(ts, wire, out, copy, told, unset, size)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
     local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
     log:frame(ts, tostring(pinfo.cols.protocol), s, out, out.wire,
       not log.brief and tostring(pinfo.cols.info) or nil, state.rate, nil, snap and a, snap, e,
-      cut, d)
+      size < wire, d)
   end
   if progress and frame % progress == 0 then
     io.stderr:write("pacsflow: frame ", string.format("%d", frame), "\n")
@@ -329,6 +329,9 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = copy_of[frame]
   end
   local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
+  if log and d and d.known and fresh and not copy then
+    log:brought_again(time_of(pinfo), wire)
+  end
   if snap and snap.untagged then
     snap = nil
   end
@@ -346,7 +349,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = nil
   end
   if log and fresh then
-    record(pinfo, s, frame, a, snap, d, copy, told, wire, size < wire)
+    record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   end
 end
 

@@ -30,13 +30,14 @@ local function version_one(s)
 end
 
 local function version_two(s)
-  local _, family = byte(s, 13, 14)
+  local command, family = byte(s, 13, 14)
   local length = bytes.u16(s, 15)
   if not length or #s < 16 + length then
     return goes_on(not length or length <= LONGEST_TWO)
   end
   local size = family == 0x11 and 4 or family == 0x21 and 16
-  local whole = size and length >= size * 2 + 4
+  -- Of a connection of its own (LOCAL) a load balancer names nobody.
+  local whole = size and command % 16 == 1 and length >= size * 2 + 4
   return 16 + length, whole and sub(s, 17, 16 + size) or nil
 end
 

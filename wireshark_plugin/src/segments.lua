@@ -29,15 +29,16 @@ local function add_hole(d, from, length, wanted)
   return false
 end
 
--- A segment from before fills holes that it covers.
+-- A segment from before fills holes that it covers. Returns whether there were any.
 local function fill(t, d, from, length)
+  local filled = false
   for i = #d.holes, 1, -1 do
     local hole = d.holes[i]
     local start = (hole[1] - from + HALF) % MODULUS - HALF
     local stop = start + hole[2]
     local low, high = start > 0 and start or 0, stop < length and stop or length
     if high > low then
-      d.missed = d.missed - (high - low)
+      d.missed, filled = d.missed - (high - low), true
       table.remove(d.holes, i)
       local left = 0
       if low > start then
@@ -51,6 +52,7 @@ local function fill(t, d, from, length)
       end
     end
   end
+  return filled
 end
 
 -- Bytes in sequence: s is what was captured of `length` bytes on the wire.
@@ -213,12 +215,16 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   if not expected then
     expected, d.next = seq, seq
   end
+  d.known = false
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
-    if d.holes then
-      fill(t, d, seq, length)
+    if length > 1 or ahead < -1 then
+      d.resent = (d.resent or 0) + 1
     end
+    local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
+      -- Nothing of it is new.
+      d.known = not filled and length > 1
       return
     end
     -- Only the end of it is new.

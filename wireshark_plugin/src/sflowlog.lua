@@ -53,10 +53,21 @@ local function entry(log, agent, sub_agent, kind, index)
   return e
 end
 
+-- Whether the sources of an agent count in one sequence, though each has its own in sFlow v5; and
+-- whether they share one pool.
+local function is_shared(e, what)
+  local of = e.of
+  return of and of.switches > 0 and of[what] * 2 > of.switches
+end
+
 local function finish(log, e)
   local row = e.row
   if row then
     e.row = nil
+    if is_shared(e, "in_sequence") then
+      row.sequence = row.shared_sequence
+      row.pool = is_shared(e, "in_pool") and row.shared_pool or row.pool
+    end
     row.agent, row.sub_agent, row.source_type, row.source = e.agent, e.sub_agent, e.kind, e.index
     log.write(row)
   end
@@ -72,6 +83,7 @@ local function row_of(log, e)
   row = { hour = log.hour, ts = ts, last = ts, received = 0, followed = 0, sequence = 0, restarts = 0 }
   if e.index then
     row.no_rate, row.no_header, row.rates, row.pool, row.drops = 0, 0, 0, 0, 0
+    row.shared_sequence, row.shared_pool = 0, 0
   else
     row.duplicates, row.malformed, row.cut, row.bytes = 0, 0, 0, 0
   end
@@ -103,7 +115,7 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
   local e = of_agent[sub_agent]
   if not e then
     e = entry(self, agent, sub_agent)
-    e.sources, e.recent = {}, {}
+    e.sources, e.recent, e.switches, e.in_sequence, e.in_pool = {}, {}, 0, 0, 0
     of_agent[sub_agent] = e
   end
   self.of, self.late = e, false
@@ -118,7 +130,7 @@ function sflowlog:datagram(agent, sub_agent, sequence, uptime)
   local ahead = e.sequence and (sequence - e.sequence + HALF) % MODULUS - HALF
   if ahead and (restarted(e, uptime) or ahead <= -LATE) then
     row.restarts = row.restarts + 1
-    e.sources, e.recent, ahead = {}, {}, nil
+    e.sources, e.recent, e.latest, ahead = {}, {}, nil, nil
   elseif ahead then
     row.followed = row.followed + 1
     if ahead <= 0 then
@@ -136,6 +148,7 @@ local function source(log, kind, index)
   local e = log.of.sources[key]
   if not e then
     e = entry(log, log.of.agent, log.of.sub_agent, kind, index)
+    e.of = log.of
     log.of.sources[key] = e
   end
   log.now = e
@@ -147,6 +160,24 @@ local function pending(e)
   local p = { n_in = 0, sum_in = 0, squares_in = 0, n_out = 0, sum_out = 0, squares_out = 0 }
   e.pending = p
   return p
+end
+
+-- A sample of source e, whose own sequence grew by `ahead`, behind one of any source of its agent.
+-- Returns how the sequence and the pool grew since that one.
+local function since_latest(e, sequence, pool, ahead)
+  local of = e.of
+  local latest = of.latest
+  of.latest = { e, sequence, pool }
+  if not latest then
+    return 0, 0
+  end
+  local grown, more = (sequence - latest[2]) % MODULUS, (pool - latest[3]) % MODULUS
+  if latest[1] ~= e then
+    of.switches = of.switches + 1
+    of.in_sequence = of.in_sequence + (grown == 1 and ahead ~= 1 and 1 or 0)
+    of.in_pool = of.in_pool + (more < HALF and 1 or -1)
+  end
+  return grown < HALF and grown or 0, more < HALF and more or 0
 end
 
 function sflowlog:flow(s, at, expanded, rate)
@@ -174,9 +205,13 @@ function sflowlog:flow(s, at, expanded, rate)
   -- Sampled where it came in, or where it went out.
   self.into, self.out_of = into == index, out_of == index
   local before = e.sequence
-  if before then
+  if not before then
+    e.of.latest = { e, sequence, pool }
+  else
     local ahead = (sequence - before + HALF) % MODULUS - HALF
     if ahead > 0 and not self.late then
+      local grown, more = since_latest(e, sequence, pool, ahead)
+      row.shared_sequence, row.shared_pool = row.shared_sequence + grown, row.shared_pool + more
       row.followed, row.rates = row.followed + 1, row.rates + rate
       row.sequence, row.pool = row.sequence + ahead, row.pool + (pool - e.pool) % MODULUS
       if drops > e.drops then

@@ -10,6 +10,7 @@ local byte, concat, sub = string.byte, table.concat, string.sub
 local u32 = require("bytes").u32
 
 local MAX_COMMAND = 65536
+local C_STORE_RQ = 1
 -- Room for what waits for its end, over all streams together.
 stream.BUDGET = 33554432
 local buffered = 0
@@ -217,6 +218,10 @@ local function command_done(h, c, a, d, s, cut)
   if a.confirmed then
     if not a.rq and not a.orig then
       h.guess_originator(c, a, d, command)
+    end
+    if command.field == C_STORE_RQ then
+      -- It names the object.
+      a.content = a.content or s
     end
     association.command(a, command, h.counts(a, d))
     h.requested(c, a, d, command)

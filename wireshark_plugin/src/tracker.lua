@@ -21,6 +21,8 @@ local GENERATION = 16384
 local LATE, LATE_TIME = 16, 0.02
 -- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
 local MAX_WINDOW = 1073741824
+-- So far from the end of a connection nothing of it is still on its way.
+local NEAR = 16777216
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
@@ -303,6 +305,17 @@ function tracker:inside(d, seq, flags, length, wire, now)
   return true
 end
 
+-- Whether a packet of direction d belongs to another connection of its ports: it begins one, or carries
+-- on elsewhere after the end.
+function tracker:is_used_again(d, seq, flags, length)
+  local c, far = d.c, d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
+  local ended = c.closed and self.now - c.closed > TWIN_TIME
+  if flags % 4 >= 2 and flags % 32 < 16 then
+    return d.isn and (d.isn ~= seq or ended) or not d.isn and d.next and not self.sampled
+  end
+  return length > 0 and far and c.closed and not self.sampled
+end
+
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
 -- the time. Returns the direction of this packet; its c.assoc, where tagged, is the association.
 -- window: as the packet has it; nil: unknown.
@@ -316,14 +329,10 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   self:tick(info.abs_ts)
   local syn, fin, reset = flags % 4 >= 2, flags % 2 == 1, flags % 8 >= 4
   local turn
-  if d and syn and flags % 32 < 16 then
-    local c = d.c
-    if (d.isn and d.isn ~= seq) or (not d.isn and d.next and not self.sampled) then
-      -- The ports are used again.
-      turn = (c.turn or 1) + 1
-      self:replace(c)
-      d = nil
-    end
+  if d and self:is_used_again(d, seq, flags, length) then
+    turn = (d.c.turn or 1) + 1
+    self:replace(d.c)
+    d = nil
   end
   if not d then
     d = self:connect(key)
@@ -492,20 +501,37 @@ local function tail(d)
   return ahead > 0 and ahead or 0, true
 end
 
--- The association that this one is, seen on the other side of an address translation: the same
--- sequence numbers, titles and contents at the same time. Or nil.
-function tracker:twin(a, orig, resp)
-  if not (a.confirmed and orig.isn and resp.isn) then
+-- What an association has in common with itself on the other side of an address translation, or of a
+-- load balancer, which begins a connection of its own: then the object that it carries first tells.
+local function sign_of(a, orig, resp)
+  local counts, content = a.counts, a.content
+  if not (a.confirmed and (content or orig.isn and resp.isn)) then
     return nil
   end
-  local counts = a.counts
-  local sign = table.concat({
-    orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "", a.orig_data, a.resp_data,
-    counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq, counts.n_rq, counts.success,
-    orig.packets, resp.packets,
+  return table.concat({
+    content or orig.isn, content and "" or resp.isn, a.calling_ae or "", a.called_ae or "",
+    a.orig_data, a.resp_data, counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq,
+    counts.n_rq, counts.success,
   }, "|")
+end
+
+-- Whether two associations of one sign are one: not where a host has sent an object twice.
+local function is_one(orig, other)
+  if orig.isn and orig.isn == other.isn then
+    return true
+  end
+  return orig.host ~= other.host or orig.port == other.port and orig.peer.host ~= other.peer.host
+end
+
+-- The association that this one is, seen on the other side of an address translation: the same
+-- titles and contents at the same time. Or nil.
+function tracker:twin(a, orig, resp)
+  local sign = sign_of(a, orig, resp)
+  if not sign then
+    return nil
+  end
   local before = self.signs[sign]
-  if before and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
+  if before and is_one(orig, before.orig) and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
     and before.c.a.key ~= a.c.a.key and before.c.a.key ~= a.c.b.key
     and keys.plain(a.c.a.key) ~= keys.plain(before.c.a.key)
     and keys.plain(a.c.a.key) ~= keys.plain(before.c.b.key) then

@@ -14,7 +14,7 @@ from pacsflow.agents import remarks
 from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
-from pacsflow.readers import capture_log, capture_plain, zeek_tsv
+from pacsflow.readers import capture_log, capture_order, capture_plain, zeek_tsv
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.zeek_values import EARLIEST
 
@@ -96,6 +96,8 @@ def _exported(
     """
     logs = _export(path, folder, tshark, options, brief=brief)
     told = capture_log.read(logs.capture)
+    if capture_order.is_wanted(told, logs.dicom):
+        logs, told = _sorted(path, folder, tshark, options, logs, told, brief=brief)
     if told.span is None or told.span[1] >= EARLIEST:
         return logs, told, False
     start = options.start.timestamp() if options.start else int(EARLIEST)
@@ -104,6 +106,32 @@ def _exported(
         logs = _export(moved, folder, tshark, options, brief=brief)
         told = capture_log.read(logs.capture)
     return logs, told, options.start is None
+
+
+def _sorted(
+    path: Path,
+    folder: Path,
+    tshark: Tool,
+    options: CaptureOptions,
+    logs: ExportedLogs,
+    told: Told,
+    *,
+    brief: bool,
+) -> tuple[ExportedLogs, Told]:
+    """Return what the capture tells in the order of its times, where that is not less."""
+    ordered = capture_order.in_order(path, folder / "ordered", tshark)
+    if ordered is None:
+        return logs, told
+    again = _export(ordered, folder / "again", tshark, options, brief=brief)
+    if not _is_better(again, logs):
+        return logs, told
+    return again, capture_log.read(again.capture).out_of_order(told)
+
+
+def _is_better(one: ExportedLogs, other: ExportedLogs) -> bool:
+    missing, rows = capture_order.lost(one.dicom)
+    before, fewer = capture_order.lost(other.dicom)
+    return missing < before or (not fewer and rows > 0)
 
 
 def _export(

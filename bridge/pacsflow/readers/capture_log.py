@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+RARELY = 10
+"""One frame in so many is sent again where something is very wrong, and hardly more."""
 COPY, NO_ADDRESS, THROUGH = "copy, ", "no address, ", "through "
 
 
@@ -58,6 +60,11 @@ class Told:
         """Return the conversations that are others before or after an address translation."""
         return tuple(count.detail for count in self.counts if count.what == "translated")
 
+    def out_of_order(self, before: Told) -> Told:
+        """Return this with the frames that stood out of order before the capture was sorted."""
+        kept = tuple(count for count in before.counts if count.what == "out of order")
+        return Told(self.counts + kept)
+
     def notes(self) -> Iterator[str]:
         """Give what a reader of the totals has to know, a sentence each."""
         seen = self.frames("seen")
@@ -72,6 +79,8 @@ class Told:
                 f"{len(self.translated):,} associations were captured before and after an address "
                 "translation: counted once"
             )
+        yield from self._again()
+        yield from self._cut()
         yield from self._nameless()
         through = Counter[str]()
         for count in self.counts:
@@ -101,6 +110,24 @@ class Told:
                 yield (
                     f"{count.frames:,} samples tell a length of the frame that its packet "
                     "contradicts: the packet's length was taken"
+                )
+
+    def _again(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "brought again" and count.frames * RARELY >= self.frames("seen"):
+                yield (
+                    f"{count.frames:,} of {self.frames('seen'):,} frames bring what was there in "
+                    "segments of other sizes or with other numbers: sent again, or captured at a "
+                    f"second place; totals may be {count.bytes:,} bytes too high"
+                )
+
+    def _cut(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "cut":
+                yield (
+                    f"{count.frames:,} of {self.frames('seen'):,} frames were captured in part: "
+                    f"{count.bytes:,} bytes of them are not there. Their lengths count in full; "
+                    "what stood in the rest is not seen"
                 )
 
     def _nameless(self) -> Iterator[str]:
