@@ -130,7 +130,7 @@ end
 function export:arrived(ts, wire, out, copy, samples, unset, size)
   local counts = self.tally
   counts:time(ts, wire)
-  if size < wire then
+  if size < wire and not samples then
     counts:add("cut", ts, wire - size)
   end
   if unset then

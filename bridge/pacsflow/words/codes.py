@@ -68,6 +68,8 @@ def words(language: Language) -> Callable[[str], str]:
         "sampled": _("sampled"),
         "reserved_nonzero": _("reserved byte not zero"),
         "part10_in_dataset": _("file preamble on the wire"),
+        "one_sided": _("one direction alone was captured"),
+        "pieces": _("a piece of it may be missing"),
         # where a row comes from
         "zeek": "Zeek",
         "capture": _("capture"),
