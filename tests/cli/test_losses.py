@@ -65,3 +65,26 @@ def test_where_nothing_is_lost_there_are_no_remarks(
 ) -> None:
     assert main(["top", str(write("conn.log", tsv(ROWS))), "--format", "json"]) == 0
     assert all("remarks" not in row for row in json.loads(capsys.readouterr().out))
+
+
+def test_a_copy_of_a_table_counts_once(capsys: Capture, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.csv", "copy.csv", "other.csv")]
+    for path in paths:
+        path.write_text(TABLE if path != paths[2] else TABLE.replace("03-02", "03-03"))
+    assert main(["top", *map(str, paths), "--format", "json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made[0]["frames"] == 16
+    (told,) = [one for one in remarks(made) if "is a copy of" in one["message"]]
+    assert told["source"] == str(paths[1])
+
+
+@pytest.mark.parametrize("command", [["top"], ["series"], ["map"]], ids=" ".join)
+def test_associations_alone_are_no_traffic(
+    capsys: Capture, tmp_path: Path, command: list[str]
+) -> None:
+    row = {"ts": 1772438400.5, "uid": "C1", "id.orig_h": "10.0.0.1", "id.resp_h": "10.0.0.2"}
+    path = tmp_path / "dicom.log"
+    path.write_text(json.dumps({**row, "calling_ae": "CT1"}) + "\n")
+    assert main([*command, str(path), "--format", "json"]) == 0
+    (told,) = remarks(json.loads(capsys.readouterr().out))
+    assert told["message"].endswith("there are 1 associations")

@@ -39,6 +39,29 @@ def rows(count: int, **change: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("first", ["conn", "conn_long"])
+def test_the_end_counts_however_short_it_was(
+    ledger: Ledger, write: Write, together: bool, first: str
+) -> None:
+    paths = {
+        "conn": write("conn.log", tsv(rows(3, duration="20.0"))),
+        "conn_long": write(
+            "conn_long.log",
+            tsv(rows(3, duration="9.0", orig_ip_bytes="1")).replace(
+                "#path\tconn", "#path\tconn_long"
+            ),
+        ),
+    }
+    ordered = sorted(paths.values(), key=lambda path: path.stem != first)
+    if together:
+        add(ledger, *ordered)
+    else:
+        for path in ordered:
+            add(ledger, path)
+    assert sums(ledger) == (3 * ONE, 3)
+
+
+@pytest.mark.parametrize("together", [True, False])
 def test_a_twin_in_json_and_a_half_copy_add_nothing(
     ledger: Ledger, write: Write, together: bool
 ) -> None:

@@ -127,13 +127,17 @@ def _refuse(sources: list[Source], unread: list[PacsflowError], ranked: Ranked) 
 def frame_sources(request: Request, otherwise: str) -> list[Source]:
     """Return the inputs that hold frames; `otherwise` is said where there are none of them."""
     from pacsflow.cli.inputs import sources
+    from pacsflow.readers import without_copies
 
     found = sources(request)
     name_unread(found.problems)
     frames = [source for source in found.sources if source.log == "frames"]
     if not frames:
         raise UsageError(f"{otherwise}: give captures or tables of frames, not logs")
-    return frames
+    kept, copies = without_copies(frames)
+    for copy, first in copies:
+        warn(f"{copy.path} is a copy of {first.path}: counted once", source=str(copy.path))
+    return kept
 
 
 def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputFormat) -> None:

@@ -203,6 +203,20 @@ def _write_about(file: Path, question: Question, zone: str, logs: Sequence[str])
     write_text(file, to_json(about(question.connection, question.origin, zone, logs)))
 
 
+def told_of_no_traffic(question: Question) -> None:
+    """Say on standard error that there is no traffic at all, which nothing counted is not."""
+    ask = question.connection.execute
+    if ask("SELECT 1 FROM traffic LIMIT 1").fetchone():
+        return
+    told = [
+        f"{rows:,} {table}"
+        for table in ("associations", "endpoints", "notices")
+        if (rows := (ask(f"SELECT count(*) FROM {table}").fetchone() or (0,))[0])
+    ]
+    there = f"; there are {', '.join(told)}" if told else ""
+    warn(f"no traffic was counted: connections (conn.log) or frames were expected{there}")
+
+
 def told_of_samples(question: Question) -> None:
     """Say on standard error what a reader of estimates has to know, where they are estimates."""
     if question.origin != "sflow":

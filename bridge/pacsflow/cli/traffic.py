@@ -103,10 +103,11 @@ def top(
             raise UsageError(f"--by {by.value} ranks frames, which a ledger does not keep")
         top_frames(request, by.value, number, dicom, how)
         return
-    from pacsflow.cli.inputs import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_no_traffic, told_of_samples
 
     with asked(request) as question:
         columns, rows = _ranked(question, by, number, dicom)
+        told_of_no_traffic(question)
         told_of_samples(question)
     title = f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic"
     emit(title, columns, rows, how, spare=SPARE)
@@ -231,7 +232,7 @@ def series(
         raise UsageError(
             "--operation has an effect on response times alone: --of response-time-p95"
         )
-    from pacsflow.cli.inputs import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_no_traffic, told_of_samples
     from pacsflow.ledger.series import IMAGING, estimates, read_series
 
     where, values, key = [IMAGING if dicom else "TRUE"], [], request.key()
@@ -252,6 +253,7 @@ def series(
                 question.connection, column.value, where=" AND ".join(where), values=values,
                 origin=question.origin,
             )  # fmt: skip
+        told_of_no_traffic(question)
         told_of_samples(question)
     name = "samples" if sampled and column is Column.COMMUNICATIONS else column.value
     columns = ["hour_utc", name]
@@ -291,7 +293,7 @@ def flow_map(
 
     Example: `pacsflow map logs/ -f dot | dot -Tsvg > map.svg`
     """
-    from pacsflow.cli.inputs import asked, told_of_samples
+    from pacsflow.cli.inputs import asked, told_of_no_traffic, told_of_samples
     from pacsflow.export.about import about
     from pacsflow.ledger.series import IMAGING
 
@@ -305,6 +307,7 @@ def flow_map(
         ).fetchall()
         parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
         sampled = question.origin == "sflow"
+        told_of_no_traffic(question)
         told_of_samples(question)
         told_about = about(question.connection, question.origin, request.clock().said)
     if how in {MapFormat.DOT, MapFormat.GRAPHML}:

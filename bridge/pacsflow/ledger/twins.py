@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pacsflow.ledger.conn_hours import ConnHours
+from pacsflow.ledger.conn_hours import LASTS, ConnHours
 from pacsflow.ledger.keys import neighbours
 from pacsflow.ledger.schemas import KEYS, LASTING
 from pacsflow.readers.arrays import repeated
@@ -38,16 +38,20 @@ _PAIRS = """
     LEFT JOIN new_lasting n ON n.key = looks.key AND n.file = looks.file
     LEFT JOIN old_lasting o ON o.key = old.key AND o.file = old.file
 """
+_TOLD = f"""
+    CREATE OR REPLACE TEMP VIEW told AS
+    SELECT *, coalesce(longer, {LASTS}) AS new, coalesce(before, {LASTS}) AS old FROM pairs
+"""
+"""What is no lasting connection was over before it lasted so long: that is the last word on it,
+against one that is told while it goes on, however short."""
 _DROP = """
-    SELECT DISTINCT key, file FROM pairs
-    WHERE CASE WHEN staged THEN
-                   coalesce(longer, 0) < coalesce(before, 0)
-                   OR coalesce(longer, 0) = coalesce(before, 0) AND file > old_file
-               ELSE longer IS NULL OR before IS NULL OR longer <= before END
+    SELECT DISTINCT key, file FROM told
+    WHERE CASE WHEN staged THEN new < old OR new = old AND file > old_file
+               ELSE before IS NULL OR new <= old END
 """
 _SUPERSEDED = """
-    SELECT DISTINCT old_key AS key, old_file AS file FROM pairs
-    WHERE NOT staged AND longer > before
+    SELECT DISTINCT old_key AS key, old_file AS file FROM told
+    WHERE NOT staged AND before IS NOT NULL AND new > old
 """
 
 
@@ -152,6 +156,7 @@ def find_twins(
            UNION ALL SELECT key, file, TRUE FROM staged_keys"""
     )
     duck.execute(_PAIRS)
+    duck.execute(_TOLD)
     found = duck.sql(_DROP).to_arrow_table()
     superseded = duck.sql(_SUPERSEDED).to_arrow_table()
     drop = {

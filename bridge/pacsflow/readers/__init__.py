@@ -10,16 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers.discovery import Inputs, find
+from pacsflow.readers.discovery import Inputs, find, without_copies
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
+from pacsflow.readers.untold import Untold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import pyarrow as pa
 
-__all__ = ["CaptureOptions", "Format", "Inputs", "Quality", "Source", "find", "read", "recognise"]
+__all__ = [
+    "CaptureOptions",
+    "Format",
+    "Inputs",
+    "Quality",
+    "Source",
+    "find",
+    "read",
+    "recognise",
+    "without_copies",
+]
 
 
 def read(
@@ -32,12 +43,17 @@ def read(
     `InputError`, whatever is wrong with it.
     """
     quality.path = str(source.path)
+    untold = Untold(columns)
     try:
-        yield from _read(source, quality, columns)
+        for log, rows in _read(source, quality, columns):
+            if log == "conn":
+                untold.look(rows)
+            yield log, rows
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0][:200]
         problem = f"it is not written as its kind is: {told}"
         raise InputError(source.path, problem, hint="export or copy it again") from error
+    untold.tell(quality)
     quality.finish()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,7 @@ from pacsflow.terms.log_fields import COUNTS, INTERVALS, TIME
 
 DECIMAL = pa.decimal128(18, 6)
 """What times are parsed as: seconds, every digit of them."""
+_EXPONENT = re.compile(rb"\d[eE]\+?\d")
 ADDRESSES = {"id.orig_h", "id.resp_h", "host"}
 
 
@@ -38,6 +41,22 @@ def checked(name: str, kind: pa.DataType, column: pa.Array) -> pa.Array:
     elif pa.types.is_floating(kind):
         return _finite(column, is_interval=name in INTERVALS)
     return column
+
+
+def may_be_rounded(data: bytes, moments: pa.Array | None) -> bool:
+    """Say whether times may be written so short that their seconds are lost: 1.77245E+09.
+
+    Parameters
+    ----------
+    data
+        The text that they were parsed from.
+    moments
+        As `DECIMAL`.
+    """
+    if moments is None or moments.null_count == len(moments):
+        return False
+    micro = _microseconds(moments.drop_null()).to_numpy()
+    return not (micro % 10_000_000).all() and _EXPONENT.search(data) is not None
 
 
 def counts(column: pa.Array) -> pa.Array:

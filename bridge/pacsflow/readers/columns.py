@@ -31,7 +31,8 @@ NAMES = {
     "direccion de origen, ip de origen, quelle, quelladresse, quell ip, arp.src.proto_ipv4",
     "id.resp_h": "ip.dst, ipv6.dst, destination, destination address, dst, dest, destination ip, "
     "dst ip, destination ip address, _ws.col.destination, _ws.col.def_dst, _ws.col.unres_dst, "
-    "_ws.col.res_dst, _ws.col.def_net_dst, destino, endereco de destino, ip de destino, "
+    "_ws.col.res_dst, _ws.col.def_net_dst, dest ip, dest addr, dest address, destino, "
+    "endereco de destino, ip de destino, "
     "ip destino, direccion de destino, ziel, zieladresse, ziel ip, arp.dst.proto_ipv4",
     "ipv6_source": "ipv6.src",
     "ipv6_destination": "ipv6.dst",
@@ -77,7 +78,11 @@ _COMMA = {
 
 FLOWS = {
     "packets", "pkts", "frames", "packet count", "frame count", "pacotes", "quadros", "paquetes",
-    "tramas", "pakete", "orig pkts", "resp pkts",
+    "tramas", "pakete", "orig pkts", "resp pkts", "count", "contagem", "quantidade", "cantidad",
+    "anzahl", "duration", "duracao", "duracion", "dauer", "stop time", "end time", "last packet",
+    "last seen", "bytes in", "bytes out", "bytes sent", "bytes received", "sent bytes",
+    "received bytes", "bytes enviados", "bytes recebidos", "bytes recibidos", "orig bytes",
+    "resp bytes", "conn state", "sourcetype",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
 _ZONED = re.compile(r"[\"']?(.+?)\s*[(\[](.+)[)\]][\"']?")
@@ -90,7 +95,7 @@ def normalise(name: str) -> str:
     plain = plain.strip().strip("\"'").lower()
     if plain.startswith("_ws.col.") or re.fullmatch(r"[a-z]+\.[a-z0-9_.]+", plain):
         return plain
-    return re.sub(r"[\s_-]+", " ", plain).strip()
+    return re.sub(r"[\s_,-]+", " ", plain).strip()
 
 
 PLACES = {
@@ -119,6 +124,8 @@ class Header:
         Of the times, where the header says it: ``Time (UTC-3)``.
     twice
         Names that stand there twice, of which the first column is read.
+    since_1904
+        Whether those days count from 1904-01-01.
     """
 
     names: tuple[str, ...]
@@ -128,6 +135,7 @@ class Header:
     days: bool = False
     zone: str = ""
     twice: tuple[str, ...] = ()
+    since_1904: bool = False
 
     @property
     def has_time(self) -> bool:

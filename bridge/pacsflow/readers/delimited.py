@@ -63,6 +63,8 @@ class Part(NamedTuple):
 
     header: Header
     cells: Cells
+    number: int = 0
+    """So many headers stand above that one."""
 
 
 def find_header(text: bytes) -> Layout | None:
@@ -128,9 +130,11 @@ def read(
             sections += 1
             if sections - whole_blocks > limits().headers:
                 raise exceeded(path, "headers", "it has too many headers", start)
-            yield Part(layout.header, _parse(part, start, layout, quality, columns))
+            cells = _parse(part, start, layout, quality, columns)
+            yield Part(layout.header, cells, sections - whole_blocks)
     if rest and layout is not None:
-        yield Part(layout.header, _parse(rest, rest_line, layout, quality, columns))
+        cells = _parse(rest, rest_line, layout, quality, columns)
+        yield Part(layout.header, cells, sections - whole_blocks)
     if layout is None:
         problem = f"no header in it; {quality.examples[0]}" if quality.examples else "it is empty"
         raise InputError(path, problem, hint="a table of frames was expected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import stat
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, UsageError
+from pacsflow.readers.blocks import opened
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 from pacsflow.readers.spooled import STANDARD_INPUT, spool
 
@@ -106,6 +108,34 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
     if capture:
         kept = _with_options(kept, capture)
     return Inputs(tuple(kept), tuple(problems), (*unused, *twins), simulated, dict(passed))
+
+
+def without_copies(sources: Iterable[Source]) -> tuple[list[Source], list[tuple[Source, Source]]]:
+    """Return sources of different content, and each copy with the source that it is a copy of.
+
+    Packed files are compared unpacked.
+    """
+    whose: dict[tuple[Format, str], Source] = {}
+    copies: list[tuple[Source, Source]] = []
+    given = list(sources)
+    for source in given if len(given) > 1 else ():
+        first = whose.setdefault((source.format, _digest(source.path)), source)
+        if first is not source:
+            copies.append((source, first))
+    left = {id(copy) for copy, _ in copies}
+    return [source for source in given if id(source) not in left], copies
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of an unpacked file; one that cannot be read is like no other."""
+    made = hashlib.sha256()
+    try:
+        with opened(path) as file:
+            while data := file.read(1 << 20):
+                made.update(data)
+    except InputError:
+        return str(path)
+    return made.hexdigest()
 
 
 def _without_twins(sources: list[Source]) -> tuple[list[Source], list[Source]]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import json
 
 from pacsflow.readers.blocks import Block, has_controls
-from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts
+from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts, may_be_rounded
 from pacsflow.terms.log_fields import COUNTS, REQUIRED, SENSOR_NAMES, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def columns_of(
         )
         there = {name: table.column(name).combine_chunks() for name in table.schema.names}
         if not _is_plain(data, table.num_rows, there, declared):
+            return None
+        if may_be_rounded(data, there.get("ts")):
             return None
         arrays = [
             _finished(name, schema.field(name).type, _sensor(there) if name == "sensor" else told)

@@ -36,22 +36,21 @@ ZONES = {
 
 _TIME = (
     r"(?P<h>\d{1,2})[:h](?P<mi>\d\d)(?:(?:m(?=\d\d)|:)(?P<s>\d\d)s?(?:[.,](?P<f>\d{1,12}))?|m(?=\s|$))?"
-    r"\s*(?P<ap>[AaPp]\.?\s?[Mm](?![A-Za-z])\.?)?\s*(?P<z>\S.*)?$"
+    r"\s*(?P<ap>[AaPp]\.?\s?[Mm](?![A-Za-z])\.?)?\s*(?i:(?:uhr|hrs?|h)(?![a-z]))?"
+    r"\s*(?P<z>\S.*)?"
 )
+_THEN = r"(?:[T:,\s]+(?:(?i:at|às|as|a\s+las|um)\s+|@\s*)?" + _TIME + ")?"
+"""What may stand behind a date: a time of day, or nothing."""
+_DAY = r"(?P<d>\d{1,2})(?i:st|nd|rd|th|º|°)?"
 _FORMS = (
+    re.compile(r"(?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})" + _THEN),
+    re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)" + _THEN),
     re.compile(
-        r"(?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})(?:[T,\s]+|$)(?:" + _TIME + ")?"
+        r"(?:[^\W\d]+,\s+)?(?P<n>[^\W\d]+)\.?\s+" + _DAY + r",?\s+(?P<y>\d{4})" + _THEN
     ),
     re.compile(
-        r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)(?:[T,\s]+|$)(?:" + _TIME + ")?"
-    ),
-    re.compile(
-        r"(?:[^\W\d]+,\s+)?(?P<n>[^\W\d]+)\.?\s+(?P<d>\d{1,2}),?\s+(?P<y>\d{4})(?:[,\s]+|$)(?:"
-        + _TIME + ")?"
-    ),
-    re.compile(
-        r"(?:[^\W\d]+,\s+)?(?P<d>\d{1,2})\.?[-/\s]+(?:de\s+)?(?P<n>[^\W\d]+)\.?,?[-/\s]+(?:de\s+)?"
-        r"(?P<y>\d{4})(?:[:,\s]+|$)(?:" + _TIME + ")?"
+        r"(?:[^\W\d]+,\s+)?" + _DAY + r"\.?[-/\s]+(?:(?:de|of)\s+)?(?P<n>[^\W\d]+)\.?,?[-/\s]+"
+        r"(?:de\s+)?(?P<y>\d{4})" + _THEN
     ),
 )  # fmt: skip
 _OF_C = re.compile(
@@ -59,9 +58,14 @@ _OF_C = re.compile(
     r"(?:(?P<z>[A-Z]\S*|[+-]\d\S*)\s+)?(?P<y>\d{4})"
 )
 """As C's ctime and the program date write it: the year last."""
-_SHORT = re.compile(r"(\d\d)-(?:0[1-9]|1[0-2])-(?:[0-2]\d|3[01])(?:\D|$)")
+_SHORT = re.compile(r"(\d\d)([-/.])(?:0[1-9]|1[0-2])\2([0-2]\d|3[01])(?:\D|$)")
 _OLDEST_SHORT = 2015
-"""Two digits that stand first are no year before this one."""
+"""Two digits that stand first are no year before this one, nor are those that stand last behind
+a stroke or a point where the first may be one."""
+
+
+_NAMED = re.compile(r"(?<=[\dZ])\s*\[[\w/+-]+\]$")
+"""The name that Java writes behind an offset."""
 
 
 def read_moment(value: str, *, day_first: bool = False) -> int:
@@ -77,16 +81,19 @@ def read_moment(value: str, *, day_first: bool = False) -> int:
     except ValueError as error:
         if "future" in str(error):
             raise
-    short = _SHORT.match(text)
-    if (
-        short
-        and _OLDEST_SHORT <= 2000 + int(short[1]) <= datetime.fromtimestamp(latest(), UTC).year
-    ):
+    if _may_begin_with_a_year(text):
         raise ValueError(f"the year of {text[:40]!r} may stand first or last; write 2026-03-02")
     for form in _FORMS:
-        if found := form.match(text):
+        if found := form.fullmatch(text):
             return _moment(found, text, day_first=day_first)
     raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
+
+
+def _may_begin_with_a_year(text: str) -> bool:
+    short = _SHORT.match(text)
+    if not short or (short[2] != "-" and 2000 + int(short[3]) >= _OLDEST_SHORT):
+        return False
+    return _OLDEST_SHORT <= 2000 + int(short[1]) <= datetime.fromtimestamp(latest(), UTC).year
 
 
 def _moment(found: re.Match[str], text: str, *, day_first: bool) -> int:
@@ -139,6 +146,7 @@ def is_zone(text: str) -> bool:
 
 def _offset(text: str, at: datetime) -> timedelta:
     """Return what a written zone is ahead of UTC; ValueError where it means several things."""
+    text = _NAMED.sub("", text)
     if "/" not in text:
         return _fixed(text)
     return at.replace(tzinfo=_zone(text.strip().strip("()[]"))).utcoffset() or timedelta()

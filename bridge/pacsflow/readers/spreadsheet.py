@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.readers import delimited, workbook
@@ -99,26 +102,52 @@ class _Told:
         )
 
 
+class _Spans:
+    """From when to when the parts of a file are: its sheets, or tables below each other."""
+
+    def __init__(self) -> None:
+        self.spans: dict[int, tuple[datetime, datetime]] = {}
+
+    def seen(self, part: int, frames: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the frames, and keep when they are."""
+        first, last = pc.min_max(frames["ts"]).as_py().values()
+        if first is not None:
+            before = self.spans.get(part, (first, last))
+            self.spans[part] = min(first, before[0]), max(last, before[1])
+        return frames
+
+    def tell(self, quality: Quality) -> None:
+        """Say where two parts overlap."""
+        spans = sorted(self.spans.values())
+        if any(late[0] <= early[1] for early, late in itertools.pairwise(spans)):
+            quality.note(
+                "its sheets, or tables below each other, overlap in time: a frame that stands in "
+                "two of them counts twice"
+            )
+
+
 def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     converters: dict[tuple[str, ...], Converter] = {}
-    for header, cells in delimited.read(path, told.quality, told.columns):
+    spans = _Spans()
+    for header, cells, number in delimited.read(path, told.quality, told.columns):
         if header.names not in converters:
             converters[header.names] = told.converter(
                 header, lambda name: delimited.preview(path, name)
             )
         if len(cells.lines):
-            yield converters[header.names](cells)
+            yield spans.seen(number, converters[header.names](cells))
+    spans.tell(told.quality)
 
 
 def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
-        relative = ""
+        relative, spans = "", _Spans()
         found = workbook.sheets(path, told.quality, Path(folder))
-        for sheet in found:
+        for number, sheet in enumerate(found):
             where = f"sheet {sheet.name[:40]!r}: " if len(found) > 1 else ""
             convert = told.converter(sheet.header, sheet.preview, where)
             for cells in sheet.read(told.columns):
-                yield convert(cells)
+                yield spans.seen(number, convert(cells))
             if convert.times.is_relative and told.start is not None:
                 if relative:
                     raise InputError(
@@ -128,3 +157,4 @@ def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
                         hint="save each sheet as a file, and give --capture-start FILE=TIME",
                     )
                 relative = sheet.name[:40]
+        spans.tell(told.quality)

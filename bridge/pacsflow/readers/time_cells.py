@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from pacsflow.errors import InputError
 from pacsflow.readers.arrays import integers
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.number_cells import NumberCells
-from pacsflow.readers.zeek_values import EARLIEST, SCALES, latest
+from pacsflow.readers.zeek_values import EARLIEST, SCALES, is_rounded, latest
 from pacsflow.terms.log_fields import TIME
 
 if TYPE_CHECKING:
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 _EXCEL_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - datetime(1899, 12, 30, tzinfo=UTC)).days
+_OF_1904 = 1462
+"""Days from 1899-12-30 to 1904-01-01, from which old Macs' workbooks count."""
 _FIRST = int(EARLIEST) * 1_000_000
 _NUMBER = r"^\s*-?\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
 _CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
-_DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]00:00(?::00(?:\.0*)?)?)?\s*$"
+_DATE = (
+    r"^\s*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|(?:19|20)\d{6}|[^:]*\pL{3}[^:]*\d{4})"
+    r"(?:[T ]00:00(?::00(?:\.0*)?)?)?\s*$"
+)
 _TWO_NUMBERS = r"^\s*(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.]\d{2,4}(?:\D|$)"
 _DATED = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"
 _MIDNIGHT = r"[T ]00:00(?::00(?:\.0*)?)?\s*$"
@@ -76,6 +82,8 @@ class TimeCells:
         made = self._read(column, bad)
         if pa.types.is_null(made.type):
             return made
+        if self._numbers:
+            self._refuse_rounded(column, bad)
         micros = made.cast(pa.int64())
         outside = pc.or_(pc.less(micros, _FIRST), pc.greater_equal(micros, latest() * 1_000_000))
         wrong = pc.or_kleene(pc.is_null(made), pc.fill_null(outside, False))
@@ -83,6 +91,20 @@ class TimeCells:
             found = (column[place].as_py() or "nothing")[:40]
             bad.setdefault(place, f"expected a time between 1990 and 2100, found {found!r}")
         return made
+
+    def _refuse_rounded(self, column: pa.Array, bad: dict[int, str]) -> None:
+        """Refuse numbers that a spreadsheet has cut to few digits: 1.77245E+09.
+
+        Where others of the column have all theirs, the short ones only lack zeros at their end.
+        """
+        short = pc.fill_null(pc.match_substring_regex(column, r"\d[eE]\+?\d"), False)
+        texts = {
+            place: column[place].as_py().strip()
+            for place in np.flatnonzero(short.to_numpy(zero_copy_only=False)).tolist()
+        }
+        if all(is_rounded(Decimal(text.replace(",", "."))) for text in texts.values()):
+            for place, text in texts.items():
+                bad.setdefault(place, f"expected a time to the second, found {text[:40]!r}")
 
     def _one_column(self, times: pa.Array | None, dates: pa.Array | None) -> pa.Array:
         """Return the column that says when: date and time of day joined where they are two."""
@@ -154,7 +176,8 @@ class TimeCells:
 
     def _days(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         """Return times from a spreadsheet's days (ECMA-376 18.17.4.1)."""
-        since = pc.subtract(self._floats(column), float(_EXCEL_EPOCH))
+        epoch = _EXCEL_EPOCH - (_OF_1904 if self.header.since_1904 else 0)
+        since = pc.subtract(self._floats(column), float(epoch))
         return self._with_texts(_from_seconds(pc.multiply(since, _DAY)), column, bad)
 
     def _with_texts(self, made: pa.Array, column: pa.Array, bad: dict[int, str]) -> pa.Array:

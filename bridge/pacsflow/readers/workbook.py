@@ -5,12 +5,14 @@ Calamine reads them, in a process of its own that may use so much memory and tim
 
 from __future__ import annotations
 
+import hashlib
+import re
 import signal
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -25,13 +27,15 @@ from pacsflow.readers.columns import Header, read_header
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
 
     from pacsflow.readers.quality import Quality
 
+BOOK = "xl/workbook.xml"
+_OF_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true|on)")
 HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
 AGAIN = "open it and save it again as .xlsx"
@@ -99,9 +103,12 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
     _write_cells(path, target)
     found: list[Sheet] = []
     others: list[str] = []
-    for name, rows, place in _beginnings(target):
+    since_1904 = _counts_from_1904(path)
+    for name, rows, place in _without_copies(_beginnings(target), quality):
         sheet = _sheet(name, rows, place, target)
         if sheet is not None:
+            if since_1904:
+                sheet = replace(sheet, header=replace(sheet.header, since_1904=True))
             found.append(sheet)
         elif rows:
             others.append(name)
@@ -186,19 +193,54 @@ def _checked_size(path: Path) -> int:
     return size
 
 
-def _beginnings(cells: Path) -> Iterator[tuple[str, list[list[Any]], int]]:
-    """Yield each sheet's name, the columns of its first rows, and where its pieces begin."""
+class _Beginning(NamedTuple):
+    """What a sheet is called, the columns of its first rows, and where its pieces begin."""
+
+    name: str
+    columns: list[list[Any]]
+    place: int
+
+
+def _beginnings(cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
+    """Yield each sheet's beginning, and the hash of all that stands in it."""
     with cells.open("rb") as file:
-        name, place, first = "", 0, True
+        told, whole = _Beginning("", [], 0), hashlib.sha256()
         for line in iter(file.readline, b""):
             if line.startswith(b'"'):
-                if name and first:
-                    yield name, [], place
-                name, place, first = orjson.loads(line), file.tell(), True
-            elif first:
+                if told.name:
+                    yield told, whole.digest()
+                told, whole = _Beginning(orjson.loads(line), [], file.tell()), hashlib.sha256()
+                continue
+            whole.update(line)
+            if not told.columns:
                 columns = orjson.loads(line)[1]
-                yield name, [column[:HEADER_WITHIN] for column in columns], place
-                first = False
+                told = told._replace(columns=[column[:HEADER_WITHIN] for column in columns])
+        if told.name:
+            yield told, whole.digest()
+
+
+def _without_copies(
+    sheets: Iterable[tuple[_Beginning, bytes]], quality: Quality
+) -> Iterator[_Beginning]:
+    """Leave out sheets in which the same stands as in another, and say so."""
+    names: dict[bytes, str] = {}
+    for told, whole in sheets:
+        first = names.setdefault(whole, told.name)
+        if first == told.name or not told.columns:
+            yield told
+        else:
+            quality.note(f"sheet {_shown(told.name)} is a copy of {_shown(first)}: left out")
+
+
+def _counts_from_1904(path: Path) -> bool:
+    """Say whether a workbook's days count from 1904 (ECMA-376 18.2.28)."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        if BOOK not in archive.namelist():
+            return False
+        with archive.open(BOOK) as book:
+            return _OF_1904.search(book.read(1 << 20)) is not None
 
 
 def _sheet(name: str, columns: list[list[Any]], place: int, cells: Path) -> Sheet | None:

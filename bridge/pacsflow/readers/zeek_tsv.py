@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import Block, blocks, has_controls, pieces
-from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts
+from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts, may_be_rounded
 from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.log_kinds import judged
 from pacsflow.readers.zeek_values import (
@@ -28,6 +28,7 @@ from pacsflow.readers.zeek_values import (
     unescape,
 )
 from pacsflow.terms.log_fields import (
+    CONNECTION,
     COUNTS,
     REQUIRED,
     TEXTS,
@@ -110,9 +111,17 @@ def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
         set_separator=told["set_separator"] or ",",
         empty=told["empty_field"],
         unset=told["unset_field"],
-        fields=tuple("sensor" if name == sensor_field(fields) else name for name in fields),
+        fields=tuple(_zeeks_name(name, fields) for name in fields),
         types=tuple(kinds),
     )
+
+
+def _zeeks_name(name: str, fields: Collection[str]) -> str:
+    """Return what Zeek calls a field, where a site has other names for sensors and scopes."""
+    if name == sensor_field(fields):
+        return "sensor"
+    scoped = name.replace("id_", "id.", 1)
+    return scoped if scoped in CONNECTION and scoped not in fields else name
 
 
 @lru_cache(maxsize=1024)
@@ -299,7 +308,9 @@ def _fast(
             ),
         )
         columns = {name: table.column(name).combine_chunks() for name in there}
-        if table.num_rows != block.data.count(b"\n"):
+        if table.num_rows != block.data.count(b"\n") or may_be_rounded(
+            block.data, columns.get("ts")
+        ):
             return None
         for name in REQUIRED[log]:
             if name not in columns or columns[name].null_count:

@@ -62,6 +62,17 @@ SCALES = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000), (10**20, 1_000_000_
 can be taken for another. Zeek's ``TS_MILLIS`` and shippers write them."""
 
 
+DATE = len("2026-03-02")
+
+
+def is_rounded(number: Decimal) -> bool:
+    """Say whether a time's number is written so short that its seconds are lost: 1.77245E+09."""
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent <= 0:
+        return False
+    return 10**exponent > next((scale for most, scale in SCALES if number < most), 1)
+
+
 def to_time(value: object) -> int:
     """Return microseconds since 1970 UTC from numbers since then or ISO 8601 text."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -69,11 +80,15 @@ def to_time(value: object) -> int:
     text = str(value)
     try:
         seconds = Decimal(text)
+        if isinstance(value, str) and is_rounded(seconds):
+            raise ValueError(f"expected a time to the second, found {text[:40]!r}, a rounded one")
         if seconds >= SCALES[0][0]:
             seconds /= next((scale for most, scale in SCALES if seconds < most), 1)
     except (InvalidOperation, Overflow):
         try:
             moment = datetime.fromisoformat(text)
+            if len(text) <= DATE:
+                raise ValueError  # noqa: TRY301 - a date is no time
         except ValueError:
             raise ValueError(f"expected a time, found {text[:40]!r}") from None
         if moment.tzinfo is None:

@@ -32,6 +32,9 @@ _CONNECTION = [
     ("id.resp_p", pa.int32()),
 ]
 
+CONNECTION = frozenset(name for name, _ in _CONNECTION if name.startswith("id."))
+"""Fields of a connection's addresses and ports."""
+
 CONN = pa.schema(
     [
         *_CONNECTION,

@@ -1,0 +1,173 @@
+"""Times, numbers and columns as people write them: read as they are meant, or said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter
+
+from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
+from pacsflow.errors import InputError
+from pacsflow.readers import Quality, read, recognise
+from pacsflow.readers.moments import read_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+
+EIGHT = 1772438700
+"""2026-03-02 08:05 UTC."""
+HEAD = ["No.", "Time", "Source", "Destination", "Protocol", "Length"]
+
+
+def read_all(path: Path) -> tuple[list[dict[str, Any]], Quality]:
+    quality = Quality()
+    rows = [r for _, batch in read(recognise(path), quality) for r in batch.to_pylist()]
+    return rows, quality
+
+
+def moments(path: Path) -> list[float]:
+    return [row["ts"].timestamp() for row in read_all(path)[0]]
+
+
+def table(times: list[str], names: list[str] = HEAD) -> str:
+    rows = [f"{n};{time};10.0.0.1;10.0.0.2;TCP;1000" for n, time in enumerate(times, 1)]
+    return "\n".join([";".join(names), *rows, ""])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2 de março de 2026 às 08:05:00",
+        "2 de março de 2026 às 8h05",
+        "1º de março de 2026 às 08:05",
+        "March 2, 2026 at 8:05:00 AM",
+        "Mar 2, 2026 @ 08:05:00.000",
+        "March 2nd, 2026 08:05",
+        "2nd of March 2026 08:05",
+        "2. März 2026 um 08:05 Uhr",
+        "2 de marzo de 2026 a las 8:05",
+        "2026-03-02T05:05:00-03:00[America/Sao_Paulo]",
+        "02/Mar/2026:05:05:00 -0300",
+    ],
+)
+def test_words_around_a_time_of_day(written: str) -> None:
+    first = 86400 if written.startswith("1º") else 0
+    assert read_moment(written) == (EIGHT - first) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["March 2, 2026 later", "2026-03-02 noon", "26/03/02 08:05:00", "2 March 2026 circa 08:05"],
+)
+def test_what_is_not_understood_is_never_midnight(written: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|may stand first"):
+        read_moment(written, day_first=True)
+
+
+def test_a_short_year_behind_strokes_stays_one(write: Write) -> None:
+    assert moments(write("a.csv", table(["15/03/26 08:05:00"]))) == [EIGHT + 13 * 86400]
+
+
+@pytest.mark.parametrize("short", ["1.77244E+09", "1,77244E+12", "1.77244e9"])
+def test_a_time_that_a_spreadsheet_rounded_is_none(write: Write, short: str) -> None:
+    _, quality = read_all(write("a.csv", table([short] * 3)))
+    assert quality.unreadable == 3
+    assert "to the second" in quality.examples[0]
+
+
+def test_a_number_with_all_its_digits_is_a_time(write: Write) -> None:
+    path = write("a.csv", table(["1.772438700125E9", "1.7724387E9"]))
+    assert moments(path) == [EIGHT + 0.125, EIGHT]
+
+
+@pytest.mark.parametrize("short", ["1.77244e+09", "1.77244E9", "2026-03-02"])
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_a_log_whose_times_lost_their_seconds(write: Write, short: str, form: str) -> None:
+    rows = [{"ts": f"{EIGHT}.5"}, {"ts": short}]
+    path = write("conn.log", tsv(rows) if form == "tsv" else json_log(rows))
+    found, quality = read_all(path)
+    assert (len(found), quality.unreadable) == (1, 1)
+
+
+def test_a_date_of_words_in_a_column_of_its_own(write: Write) -> None:
+    names = ["Datum", "Uhrzeit", "Quelle", "Ziel", "Protokoll", "Länge"]
+    text = "\n".join([";".join(names), "2. März 2026;08:05:00;10.0.0.1;10.0.0.2;TCP;1000", ""])
+    assert moments(write("a.csv", text)) == [EIGHT]
+
+
+@pytest.mark.parametrize("column", ["Duration", "Count", "bytes_in", "sourcetype", "Duração"])
+def test_rows_that_are_flows_or_sums_are_no_frames(write: Write, column: str) -> None:
+    text = f"time,source,destination,bytes,{column}\n2026-03-02 08:05:00,10.0.0.1,10.0.0.2,99,1\n"
+    with pytest.raises(InputError):
+        recognise(write("a.csv", text))
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (("orig_ip_bytes", "resp_ip_bytes"), "payload was counted"),
+        (("resp_ip_bytes", "resp_bytes"), "no bytes of one side"),
+        (("orig_pkts",), "no packets of one side"),
+        (("duration",), "the hour in which they began"),
+    ],
+)
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_what_a_log_does_not_tell_is_no_zero(
+    write: Write, gone: tuple[str, ...], said: str, form: str
+) -> None:
+    fields = {name: kind for name, kind in CONN_FIELDS.items() if name not in gone}
+    bare = [dict.fromkeys(gone, None)] * 2
+    path = write("conn.log", tsv([{}] * 2, fields=fields) if form == "tsv" else json_log(bare))
+    rows, quality = read_all(path)
+    assert len(rows) == 2
+    assert next(note for note in quality.notes if said in note).startswith("2 connections")
+    assert read_all(write("whole/conn.log", tsv([{}])))[1].notes == []
+
+
+def test_a_log_of_another_scope_separator(write: Write) -> None:
+    text = tsv([{}]).replace("id.orig_", "id_orig_").replace("id.resp_", "id_resp_")
+    rows, _ = read_all(write("conn.log", text))
+    assert rows[0]["id.orig_h"] == CONN_ROW["id.orig_h"]
+    assert rows[0]["id.resp_p"] == int(CONN_ROW["id.resp_p"])
+
+
+def workbook(path: Path, sheets: dict[str, list[list[Any]]], **options: Any) -> Path:
+    book = xlsxwriter.Workbook(path, options)
+    for name, rows in sheets.items():
+        sheet = book.add_worksheet(name)
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    book.close()
+    return path
+
+
+def frames(*hours: int) -> list[list[Any]]:
+    rows = [[h, f"2026-03-02 {h:02}:05:00", "10.0.0.1", "10.0.0.2", "TCP", 1000] for h in hours]
+    return [HEAD, *rows]
+
+
+def test_days_that_count_from_1904(tmp_path: Path) -> None:
+    head = ["No.", "Serial date", *HEAD[2:]]
+    rows = [head, [1, 44621.25, "10.0.0.1", "10.0.0.2", "TCP", 1000]]
+    old = workbook(tmp_path / "old.xlsx", {"a": rows}, date_1904=True)
+    new = workbook(tmp_path / "new.xlsx", {"a": rows})
+    assert moments(old)[0] - moments(new)[0] == 1462 * 86400
+
+
+def test_a_copy_of_a_sheet_counts_once(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"CT": frames(8, 9), "CT (2)": frames(8, 9)})
+    rows, quality = read_all(path)
+    assert len(rows) == 2
+    assert "sheet CT (2) is a copy of CT: left out" in quality.notes
+
+
+def test_parts_that_overlap_are_said(tmp_path: Path, write: Write) -> None:
+    over = workbook(tmp_path / "a.xlsx", {"all": frames(8, 9, 10), "some": frames(9)})
+    after = workbook(tmp_path / "b.xlsx", {"all": frames(8, 9), "more": frames(10)})
+    twice = write("a.csv", table(["2026-03-02 08:05:00", "2026-03-02 09:05:00"]) * 2)
+    told = [any("overlap" in note for note in read_all(p)[1].notes) for p in (over, after, twice)]
+    assert told == [True, False, True]
