@@ -5889,7 +5889,7 @@ local proxy = {}
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 
 local ONE, TWO = "PROXY ", "\r\n\r\n\0\r\nQUIT\n"
-local LONGEST_ONE, LONGEST_TWO = 107, 4096
+local LONGEST_ONE, LONGEST_TWO = 107, 536
 
 -- Both return how long the header is and the address that it names (raw, or nil); nothing where it
 -- is none, and false where it goes on.

@@ -60,8 +60,6 @@ def latest() -> int:
 SCALES = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000), (10**20, 1_000_000_000))
 """Numbers below these are seconds, milli-, micro- or nanoseconds; in the years that are read none
 can be taken for another. Zeek's ``TS_MILLIS`` and shippers write them."""
-
-
 DATE = len("2026-03-02")
 
 
@@ -70,7 +68,8 @@ def is_rounded(number: Decimal) -> bool:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent <= 0:
         return False
-    return 10**exponent > next((scale for most, scale in SCALES if number < most), 1)
+    lost: int = 10**exponent
+    return lost > next((scale for most, scale in SCALES if number < most), 1)
 
 
 def to_time(value: object) -> int:
