@@ -74,9 +74,11 @@ static Operations& row_of(Way& way, int kind) {
 // How often the clock was set, as far as connections of DICOM show.
 static uint64_t era = 0;
 
+// The time of the last packet of any of them.
+static double latest = 0;
+
 // The time of the packet in hand, which Zeek's own does not follow backwards.
 double Stopwatch::Now() {
-    static double latest = 0;
     auto packet = zeek::run_state::processing_start_time;
     now = packet != 0 ? packet : zeek::run_state::network_time;
 
@@ -320,6 +322,28 @@ double Stopwatch::RoundTrip() {
     static const auto offset = zeek::id::find_type<zeek::RecordType>("connection")->FieldOffset("dicom_round_trip");
     const auto& c = conn->GetVal();
     return offset >= 0 && c->HasField(offset) ? c->GetFieldAs<zeek::IntervalVal>(offset) : 0;
+}
+
+// Most packets bring the next bytes of their side or acknowledge others, with a window that is open as
+// it was: true where this is one of them, which is then done with.
+bool Stopwatch::Plain(bool is_orig, uint64_t seq, int len, uint32_t window, int flags, double t) {
+    auto& way = Of(is_orig);
+
+    if ( envelope || window == 0 || way.closed_at != 0 || flags & (TH_SYN | TH_FIN | TH_RST) || orig.waiting ||
+         resp.waiting || ! (t >= latest && t - latest < LONGEST) )
+        return false;
+
+    if ( len == 0 )
+        way.acknowledged = t;
+    else if ( seq == way.top ) {
+        way.top += len;
+        way.seen = t;
+    }
+    else
+        return false;
+
+    latest = now = t;
+    return true;
 }
 
 // A packet, after what it brings has been dealt with. `seq`: of its first byte, as offset into the stream.
@@ -585,6 +609,10 @@ void Watcher::DeliverPacket(int len, const u_char* data, bool is_orig, uint64_t 
         return;
 
     const auto* tcp = reinterpret_cast<const struct tcphdr*>(ip->Payload());
+
+    if ( stopwatch->Plain(is_orig, seq, len, tcp->th_win, tcp->th_flags, zeek::run_state::processing_start_time) )
+        return;
+
     auto* adapter = static_cast<zeek::packet_analysis::TCP::TCPSessionAdapter*>(Conn()->GetSessionAdapter());
     const auto* bytes = (is_orig ? adapter->Orig() : adapter->Resp())->contents_processor;
     auto waiting = bytes && static_cast<int64_t>(bytes->NumUndeliveredBytes()) > 0;

@@ -113,6 +113,7 @@ public:
     void Tell();
     void Sealed(bool is_orig, const u_char* data, uint64_t seq, int len, bool is_first);
     void Done();
+    bool Plain(bool is_orig, uint64_t seq, int len, uint32_t window, int flags, double t);
     void Packet(bool is_orig, uint64_t seq, int len, uint32_t window, bool is_syn, bool is_over, bool waiting);
 
 private:
