@@ -72,11 +72,11 @@ def test_a_short_year_behind_strokes_stays_one(write: Write) -> None:
     assert moments(write("a.csv", table(["15/03/26 08:05:00"]))) == [EIGHT + 13 * 86400]
 
 
-@pytest.mark.parametrize("short", ["1.77244E+09", "1,77244E+12", "1.77244e9"])
+@pytest.mark.parametrize("short", ["1.77244E+09", "1,77244E+12", "1.77244e9", "1E999999999"])
 def test_a_time_that_a_spreadsheet_rounded_is_none(write: Write, short: str) -> None:
     _, quality = read_all(write("a.csv", table([short] * 3)))
     assert quality.unreadable == 3
-    assert "to the second" in quality.examples[0]
+    assert "expected a time" in quality.examples[0]
 
 
 def test_a_number_with_all_its_digits_is_a_time(write: Write) -> None:
@@ -84,7 +84,7 @@ def test_a_number_with_all_its_digits_is_a_time(write: Write) -> None:
     assert moments(path) == [EIGHT + 0.125, EIGHT]
 
 
-@pytest.mark.parametrize("short", ["1.77244e+09", "1.77244E9", "2026-03-02"])
+@pytest.mark.parametrize("short", ["1.77244e+09", "1.77244E9", "1E999999999", "2026-03-02"])
 @pytest.mark.parametrize("form", ["tsv", "json"])
 def test_a_log_whose_times_lost_their_seconds(write: Write, short: str, form: str) -> None:
     rows = [{"ts": f"{EIGHT}.5"}, {"ts": short}]

@@ -205,9 +205,9 @@ def _write_about(file: Path, question: Question, zone: str, logs: Sequence[str])
 
 def told_of_no_traffic(question: Question) -> None:
     """Say on standard error that there is no traffic at all, which nothing counted is not."""
-    ask = question.connection.execute
-    if ask("SELECT 1 FROM traffic LIMIT 1").fetchone():
+    if question.has_traffic:
         return
+    ask = question.connection.execute
     told = [
         f"{rows:,} {table}"
         for table in ("associations", "endpoints", "notices")

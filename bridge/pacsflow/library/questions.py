@@ -31,6 +31,8 @@ class Question:
     selection: Selection
     others: tuple[str, ...] = ()
     """Origins that the ledger has, too, and whose rows are not counted."""
+    has_traffic: bool = True
+    """Whether the ledger was ever told of connections or frames."""
 
 
 @contextmanager
@@ -66,4 +68,4 @@ def ask(
         select(connection, chosen, inventory)
         counted = origin or (there[0] if there else "zeek")
         others = tuple(name for name in there if name != counted)
-        yield Question(connection, counted, hosts, chosen, others)
+        yield Question(connection, counted, hosts, chosen, others, bool(there))

@@ -28,6 +28,7 @@ _DAY = 86_400.0
 _EXCEL_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - datetime(1899, 12, 30, tzinfo=UTC)).days
 _OF_1904 = 1462
 """Days from 1899-12-30 to 1904-01-01, from which old Macs' workbooks count."""
+_SHORTENED = r"^\s*\d+(?:[.,]\d+)?[eE]\+?\d{1,9}\s*$"
 _FIRST = int(EARLIEST) * 1_000_000
 _NUMBER = r"^\s*-?\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
 _CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
@@ -97,7 +98,7 @@ class TimeCells:
 
         Where others of the column have all theirs, the short ones only lack zeros at their end.
         """
-        short = pc.fill_null(pc.match_substring_regex(column, r"\d[eE]\+?\d"), False)
+        short = pc.fill_null(pc.match_substring_regex(column, _SHORTENED), False)
         texts = {
             place: column[place].as_py().strip()
             for place in np.flatnonzero(short.to_numpy(zero_copy_only=False)).tolist()

@@ -68,8 +68,8 @@ def is_rounded(number: Decimal) -> bool:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent <= 0:
         return False
-    lost: int = 10**exponent
-    return lost > next((scale for most, scale in SCALES if number < most), 1)
+    scale = next((scale for most, scale in SCALES if number < most), 1)
+    return exponent >= len(str(scale))
 
 
 def to_time(value: object) -> int:
