@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import shutil
+import tempfile
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import UsageError
@@ -57,3 +61,13 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Write bytes as `replacing` does."""
     with replacing(target) as part:
         part.write_bytes(content)
+
+
+@contextmanager
+def scratch_folder(prefix: str = "pacsflow-") -> Iterator[str]:
+    """Make a folder that is gone afterwards, also where a signal interrupts its removal."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+        gone = partial(shutil.rmtree, folder, ignore_errors=True)
+        atexit.register(gone)
+        yield folder
+    atexit.unregister(gone)

@@ -557,7 +557,8 @@ def test_endpoints_of_samples_have_intervals(
     assert main(["ingest", str(capture), "--sampling-rate", "10", "--ledger", ledger]) == 0
     capsys.readouterr()
     assert main(["endpoints", "--ledger", ledger, "--format", "json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    *rows, told = json.loads(capsys.readouterr().out)
+    assert "remarks" in told
     assert rows[0]["role"] == "pacs"
     for row in rows:
         for side in ("in", "out"):

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import random
 import re
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -294,6 +295,7 @@ def outputs(place: Site, command: str, *, key: bool = True) -> Iterator[tuple[li
     for number, way in enumerate(asked(place, command)):
         folder = place.folder / f"out-{key}" / command / str(number)
         folder.mkdir(parents=True)
+        shutil.rmtree(place.folder / "watched", ignore_errors=True)
         words = [word.replace("OUT", str(folder / "out")) for word in way]
         code, said = _said([*words, *under])
         said = said.replace(str(folder), "")

@@ -218,9 +218,6 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   d.known = false
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
-    if length > 1 or ahead < -1 then
-      d.resent = (d.resent or 0) + 1
-    end
     local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
       -- Nothing of it is new.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +28,12 @@ def explore(request: Request) -> None:
     """
     from pacsflow.explore.query import Frames
     from pacsflow.explore.session import Session
+    from pacsflow.outputs import scratch_folder
 
     key, sources = request.key(), frame_sources(request, "explore shows frames")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("explore needs a terminal; pacsflow top and pacsflow show need none")
-    with tempfile.TemporaryDirectory(prefix="pacsflow-") as scratch, Frames(Path(scratch)) as rows:
+    with scratch_folder() as scratch, Frames(Path(scratch)) as rows:
         done = 0
         with progress("reading") as update:
 

@@ -7,7 +7,6 @@ the files that were named when they began, and nobody deletes these meanwhile.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import IN_SECONDS, Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import ONCE_EACH, TELLING, show
+from pacsflow.outputs import scratch_folder
 from pacsflow.pseudonyms.masked import told
 from pacsflow.workers import cores
 
@@ -72,7 +72,7 @@ class Ledger:
     @contextmanager
     def temporary(cls) -> Iterator[Ledger]:
         """Make a ledger that is gone afterwards, for a report on files alone."""
-        with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+        with scratch_folder() as folder:
             made = cls(Path(folder) / "ledger", create=True)
             made.lasts = False
             yield made

@@ -18,7 +18,7 @@ NOTICES = frozenset(
         "Bulk_Retrieval", "Move_To_Unknown_Destination", "New_Peer", "AE_Title_On_Several_Hosts",
         "Association_Flood", "Echo_Scan", "Store_From_Unknown_Sender", "Unknown_Store_Sender",
         "Part10_In_Data_Set", "Executable_In_DICOM_File", "Cleartext_Credentials", "Malformed",
-        "Reserved_Bits_Set",
+        "Reserved_Bits_Set", "Slow_Responses",
     }
 )  # fmt: skip
 """Notices of the Zeek package; a test holds them beside its script."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.agents import remarks
+from pacsflow.outputs import scratch_folder
 from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
@@ -51,7 +51,7 @@ def read(
         quality.note(f"read without tags: {reason}")
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
         return
-    with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+    with scratch_folder() as folder:
         brief = columns is not None and NOT_BRIEF.isdisjoint(columns)
         logs, told, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
         for note in _notes(logs, told, timeless=timeless):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
+from pacsflow.outputs import scratch_folder
 from pacsflow.readers.blocks import opened, packing
 from pacsflow.readers.limits import exceeded, limits
 
@@ -48,7 +49,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     if how in {"", "gzip"}:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+    with scratch_folder() as folder:
         target = Path(folder, path.stem)
         with opened(path) as packed:
             _copy(packed, target)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
+from pacsflow.outputs import scratch_folder
 from pacsflow.readers import delimited, workbook
 from pacsflow.readers.blocks import head
 from pacsflow.readers.cells import Converter
@@ -140,7 +140,7 @@ def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
 
 
 def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
-    with tempfile.TemporaryDirectory(prefix="pacsflow-") as folder:
+    with scratch_folder() as folder:
         relative, spans = "", _Spans()
         found = workbook.sheets(path, told.quality, Path(folder))
         for number, sheet in enumerate(found):

@@ -213,6 +213,14 @@ NOTICES: dict[str, Text] = {
         _NOTICED,
         N_("Some old devices do not clear them; a device that never did and now does has changed."),
     ),
+    "Slow_Responses": Text(
+        N_("%(host)s takes much longer for its answers than it did"),
+        _NOTICED,
+        N_(
+            "Response times of the hour say whether server, network, sender or receiver takes the "
+            "time: pacsflow times."
+        ),
+    ),
 }
 """What the notices of the Zeek package say, by name; docs/zeek-notices.md says more."""
 NOTICE = Text(
