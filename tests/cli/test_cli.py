@@ -300,17 +300,6 @@ def test_help_starts_without_what_only_work_needs(command: str | None) -> None:
     assert command is None or command in told.stdout
 
 
-def test_commands_are_listed_by_use_those_of_the_first_day_first(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    _, out, _ = run(capsys, "--help")
-    panels = re.findall(r"^╭─ (.*?) ─", out, re.MULTILINE)
-    assert panels[-4:] == ["The first day", "Every week", "Look closer", "Set up"]
-    names = re.findall(r"^│ ([a-z][a-z-]*) ", out, re.MULTILINE)
-    assert names == list(COMMANDS)
-    assert names[:5] == ["demo", "report", "ingest", "findings", "doctor"]
-
-
 COMPLETING = """
 import atexit, sys
 atexit.register(lambda: print(*({heavy!r} & {{*sys.modules}}), file=sys.stderr))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
+
+from pacsflow.cli.helping import Told, ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ COMMANDS = {
 """Every command, in the order in which they are needed."""
 
 
-class Commands(TyperGroup):
+class Commands(ToldGroup):
     """The top of the command line: lists commands by use, and imports the one that is called."""
 
     def list_commands(self, ctx: Context) -> list[str]:
@@ -67,9 +68,7 @@ class Commands(TyperGroup):
         listed = COMMANDS.get(cmd_name)
         if listed is None:
             return None
-        return TyperCommand(
-            cmd_name, help=listed.summary, rich_help_panel=listed.panel, callback=None
-        )
+        return Told(cmd_name, help=listed.summary, rich_help_panel=listed.panel, callback=None)
 
     def resolve_command(
         self, ctx: Context, args: list[str]
@@ -87,7 +86,10 @@ def imported(name: str) -> Command:
 
     import_module(f"pacsflow.cli.{COMMANDS[name].module}")
     for group in app.registered_groups:
-        if group.name == name:
+        if group.name == name and group.typer_instance:
+            group.cls = ToldGroup
+            for part in group.typer_instance.registered_commands:
+                part.cls = Told
             return get_group_from_info(
                 group, pretty_exceptions_short=True, suggest_commands=True,
                 rich_markup_mode=app.rich_markup_mode,
@@ -97,6 +99,7 @@ def imported(name: str) -> Command:
         for command in app.registered_commands
         if name in {command.name, getattr(command.callback, "__name__", "")}
     )
+    found.cls = Told
     return get_command_from_info(
         found, pretty_exceptions_short=True, rich_markup_mode=app.rich_markup_mode
     )
