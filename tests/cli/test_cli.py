@@ -185,6 +185,15 @@ def test_associations_and_formats(capsys: pytest.CaptureFixture[str], logs: Path
     assert "no dicom.log" in err
 
 
+def test_where_no_association_could_be_read_it_is_said_of_what_was_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = run(capsys, "associations", CAPTURES / "networks" / "scan104.pcap")
+    assert code == 2
+    assert "no association could be read" in err
+    assert "dicom.log" not in err
+
+
 def test_endpoints_say_how_they_are_known(
     capsys: pytest.CaptureFixture[str], logs: Path, write: Write
 ) -> None:

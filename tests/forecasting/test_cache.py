@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,31 @@ SHORT = replace(DAY, name="short", values=DAY.values[:90])
 
 def made(folder: Path | None, *series: HourlySeries) -> list[Forecast | NotEnoughHistory]:
     return forecast_many_kept(folder, series, horizon=24, zone="UTC")
+
+
+def test_a_series_that_is_too_short_is_refused_without_the_libraries_of_models() -> None:
+    script = """
+import sys
+from datetime import UTC, datetime
+import numpy as np
+from pacsflow.forecasting.batch import forecast_many
+from pacsflow.series import HourlySeries
+told = []
+series = [HourlySeries("x", "bytes", datetime(2026, 3, 2, tzinfo=UTC), np.ones(90))] * 9
+made = forecast_many(series, progress=lambda *done: told.append(done))
+print([one.hours for one in made], told, {"statsmodels", "scipy"} & {*sys.modules})
+"""
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == f"{[90] * 9} [(9, 9)] set()"
+
+
+def test_answers_stand_in_the_order_of_the_series_whatever_is_refused() -> None:
+    told: list[tuple[int, int]] = []
+    answers = batch.forecast_many(
+        [SHORT, DAY, SHORT], horizon=24, progress=lambda *done: told.append(done)
+    )
+    assert [type(answer) for answer in answers] == [NotEnoughHistory, Forecast, NotEnoughHistory]
+    assert told == [(2, 3), (3, 3)]
 
 
 def test_what_was_forecast_is_not_forecast_again(

@@ -174,6 +174,10 @@ def nothing(r: WeeklyReport) -> WeeklyReport:
     return r
 
 
+def unread(origin: str) -> Change:
+    return lambda r: replace(r, associations=None, coverage=replace(r.coverage, origin=origin))
+
+
 def unmeasured(r: WeeklyReport) -> WeeklyReport:
     assert r.speed is not None
     return replace(r, speed=replace(r.speed, answers=(), pairs=()))
@@ -264,6 +268,12 @@ SAYS: dict[Key, tuple[Change, Change]] = {
     "Addresses and AE titles are pseudonyms.":
         (provenance(pseudonymised=True), provenance(pseudonymised=False)),
     "Too few responses were timed to tell percentiles.": (unmeasured, nothing),
+    "No DICOM log was given, so nothing is known about associations. The pacsflow plugin for "
+    "Wireshark and the pacsflow package for Zeek write one.": (unread("zeek"), unread("capture")),
+    "No association could be read in the captures: none passed, or what passed was encrypted or "
+    "cut short.": (unread("capture"), unread("sflow")),
+    "No sample showed an association: one is seen only where a sample holds its request, its "
+    "answer or a command.": (unread("sflow"), unread("zeek")),
 }  # fmt: skip
 """By sentence, what makes a quiet week say it, and what is nearest to that and does not."""
 

@@ -20,10 +20,15 @@ from pacsflow.cli.options import (
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
-NO_DICOM_LOG = (
-    "no dicom.log in it: the associations come from the Zeek package, or from captures through "
-    "the Wireshark plugin (pacsflow install zeek, pacsflow install wireshark)"
-)
+NO_ASSOCIATION = {
+    "zeek": "no dicom.log in it: the associations come from the Zeek package, or from captures "
+    "through the Wireshark plugin (pacsflow install zeek, pacsflow install wireshark)",
+    "capture": "no association could be read in it: none passed, or what passed was encrypted or "
+    "cut short (pacsflow endpoints tells who has imaging traffic all the same)",
+    "sflow": "no sample showed an association: one is seen only where a sample holds its request, "
+    "its answer or a command (pacsflow endpoints tells who has imaging traffic all the same)",
+}
+"""By origin of the rows, why there is none to list."""
 
 
 class Outcome(StrEnum):
@@ -65,7 +70,7 @@ def associations(
 
     with asked(request, logs=("associations",)) as question:
         if not dicom.has_associations(question):
-            raise UsageError(NO_DICOM_LOG)
+            raise UsageError(NO_ASSOCIATION[question.origin])
         found = dicom.associations(question, result.value if result else "", number)
     emit(
         "Associations",

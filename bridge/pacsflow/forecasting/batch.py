@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from pacsflow.forecasting.backtesting import backtest
-from pacsflow.forecasting.engine import forecast
+from pacsflow.forecasting.condition import refusal
 from pacsflow.forecasting.results import WEEK
 from pacsflow.workers import cores, pool
 
@@ -47,8 +46,36 @@ def forecast_many(
     progress
         Called with (done, all) as answers come.
     """
+    refused = [refusal(item, zone, horizon) for item in series]
+    if progress and any(refused):
+        progress(len(series) - refused.count(None), len(series))
+    long = [item for item, answer in zip(series, refused, strict=True) if answer is None]
+    made = iter(_forecasts(long, horizon, holidays, zone, workers, _later(progress, len(series))))
+    return [answer or next(made) for answer in refused]
+
+
+def _forecasts(
+    series: Sequence[HourlySeries],
+    horizon: int,
+    holidays: HolidayCalendar | None,
+    zone: str,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[Forecast | NotEnoughHistory]:
+    """Forecast series that are long enough for what fits models to be imported."""
+    if not series:
+        return []
+    from pacsflow.forecasting.engine import forecast  # noqa: PLC0415 - statsmodels takes seconds
+
     one = partial(forecast, horizon=horizon, holidays=holidays, zone=zone)
     return _spread(one, series, _WORTH_IT, workers, progress)
+
+
+def _later(
+    progress: Callable[[int, int], None] | None, everything: int
+) -> Callable[[int, int], None] | None:
+    """Return `progress` for whoever does the last of `everything`."""
+    return progress and (lambda done, mine: progress(everything - mine + done, everything))
 
 
 def backtest_many(
@@ -62,6 +89,8 @@ def backtest_many(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Backtest]:
     """Test every series on its past, as `forecast_many` forecasts them."""
+    from pacsflow.forecasting.backtesting import backtest  # noqa: PLC0415 - as above
+
     one = partial(backtest, horizon=horizon, origins=origins, holidays=holidays, zone=zone)
     return _spread(one, series, 2, workers, progress)
 
@@ -83,7 +112,7 @@ def _spread(
                 progress(len(done), len(series))
         return done
     # The server imports statsmodels once; its children are copies of it.
-    preload = ["pacsflow.forecasting.batch"]
+    preload = ["pacsflow.forecasting.engine"]
     with _one_thread(), pool(workers, preload) as executor:
         for answer in executor.map(one, series, chunksize=max(1, len(series) // (workers * 16))):
             done.append(answer)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.results import HOURS_NEEDED, WEEK
+from pacsflow.forecasting.results import HOURS_NEEDED, WEEK, NotEnoughHistory
+from pacsflow.forecasting.transform import to_wall
 from pacsflow.terms.message import Message, count, message
 
 if TYPE_CHECKING:
     from pacsflow.forecasting.results import Floats
+    from pacsflow.forecasting.transform import Wall
+    from pacsflow.series import HourlySeries
 
 _MOST, _LEAST = 1e30, 1e-30
 """Beyond the one no hour's traffic can be (nor its square a float); below the other it is zero."""
@@ -46,6 +49,30 @@ class HistoryCondition:
     began: int | None = None
     impossible: int = 0
     notes: tuple[Message, ...] = ()
+
+
+def refusal(series: HourlySeries, zone: str, horizon: int = WEEK) -> NotEnoughHistory | None:
+    """Return why there is no forecast of a series that is too short for one, else None.
+
+    It needs none of the libraries that models are fitted with, whose import takes seconds.
+    """
+    wall = to_wall(series, zone, horizon)
+    return too_little(series, examine_wall(wall))
+
+
+def too_little(series: HourlySeries, found: HistoryCondition) -> NotEnoughHistory | None:
+    """Return what to answer where `found` says that its series is too short, else None."""
+    if not found.too_short:
+        return None
+    there = int(np.isfinite(found.y).sum())
+    return NotEnoughHistory(
+        series.name, there, HOURS_NEEDED, found.began, impossible=found.impossible
+    )
+
+
+def examine_wall(wall: Wall) -> HistoryCondition:
+    """Return what `examine` says of a series on the wall clock's grid."""
+    return examine(wall.values, wall.first, len(wall.values) - len(np.unique(wall.past)))
 
 
 def examine(y: Floats, first: int, skipped: int = 0) -> HistoryCondition:

@@ -11,7 +11,7 @@ from pacsflow.forecasting import selection
 from pacsflow.forecasting.calendar import HolidayEffect, holiday_effects, with_holidays
 from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
-from pacsflow.forecasting.condition import examine
+from pacsflow.forecasting.condition import examine_wall, too_little
 from pacsflow.forecasting.counts import is_count, whole, whole_bounds
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.joint import joint_error
@@ -81,12 +81,9 @@ def forecast(
         When there is no such `zone`.
     """
     wall = to_wall(series, zone, horizon)
-    found = examine(wall.values, wall.first, len(wall.values) - len(np.unique(wall.past)))
-    if found.too_short:
-        there = int(np.isfinite(found.y).sum())
-        return NotEnoughHistory(
-            series.name, there, HOURS_NEEDED, found.began, impossible=found.impossible
-        )
+    found = examine_wall(wall)
+    if refused := too_little(series, found):
+        return refused
     if found.level is not None:
         return _level(series, found, horizon)
     y, first, notes = found.y, found.first, list(found.notes)

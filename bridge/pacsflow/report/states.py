@@ -42,6 +42,8 @@ def _doubted(state: AreaStatus, lacking: str) -> AreaStatus:
     return state
 
 
+NO_ASSOCIATIONS = {"capture": "none-captured", "sflow": "none-sampled"}
+"""By origin, why there is no association where it is not for want of a log."""
 UNSEEN = {"pacs": "pacs", "modalities": "modality"}
 """By area, the role of the equipment that a sensor which stood still may leave unseen."""
 
@@ -67,7 +69,7 @@ def _unknown(area: str, coverage: Coverage, totals: Totals, has_dicom: bool, has
     if not coverage.hours_with_data:
         return "no-data"
     if area == "associations" and not has_dicom:
-        return "no-dicom-log"
+        return NO_ASSOCIATIONS.get(coverage.origin, "no-dicom-log")
     if area == "pacs" and totals.imaging_hosts and not has_pacs:
         return "no-pacs"
     if area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):

@@ -58,8 +58,9 @@ class AreaStatus:
     """traffic, pacs, modalities, associations, security, data."""
     status: Status
     reason: str
-    """no-data, no-dicom-log, no-imaging, no-pacs, files-not-read, rows-unreadable, hours-missing,
-    sensor-stood-still, unseen-for-hours, nothing-unusual, or finding."""
+    """no-data, no-dicom-log, none-captured, none-sampled, no-imaging, no-pacs, files-not-read,
+    rows-unreadable, hours-missing, sensor-stood-still, unseen-for-hours, nothing-unusual, or
+    finding."""
     findings: int = 0
     """Findings of the area."""
     finding: int | None = None

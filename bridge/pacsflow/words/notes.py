@@ -253,6 +253,8 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     # why an area has the state that it has, where no finding says it
     "no-data": N_("No data this week"),
     "no-dicom-log": N_("No DICOM log was given"),
+    "none-captured": N_("No association could be read in the captures"),
+    "none-sampled": N_("No sample showed an association"),
     "no-imaging": N_("No imaging equipment was seen"),
     "no-pacs": N_("No PACS was recognised"),
     "files-not-read": N_("There are files that could not be read"),
