@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
 		dcmdump:dcmtk dot:graphviz systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
 		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="--kills 50 --seed 2" sets how often.
 	@PYTHONPATH=tests $(BIN)/python tests/torture/run.py $(ARGS)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import FileLock
 
+import one_thread  # noqa: F401 - before NumPy is
 from pacsflow.errors import ToolError
 from pacsflow.programs import tools
 from pacsflow.simulator import hospital, write_logs

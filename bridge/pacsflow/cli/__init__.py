@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from pacsflow import __version__
+from pacsflow import __version__, threads
 from pacsflow.cli import ended
 from pacsflow.cli.commands import COMMANDS, Commands
 from pacsflow.cli.console import USUAL, LogFormat, fail, hide, remarks, set_form, set_level
@@ -123,5 +123,6 @@ def entry() -> None:
     # A report is made of some hundred thousand objects that all stay; by default the collector
     # walks them again and again, a twentieth of the whole time.
     gc.set_threshold(500_000, 50, 100)
+    threads.one()
     ended.unwind()
     sys.exit(main())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pacsflow.forecasting.condition import refusal
 from pacsflow.forecasting.results import WEEK
+from pacsflow.threads import NAMES
 from pacsflow.workers import cores, pool
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 _WORTH_IT = 6
 """Series below which starting workers costs more than it saves."""
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def forecast_many(
@@ -124,8 +124,8 @@ def _spread(
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Start workers with one BLAS thread each: the matrices are small, the cores are taken."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in NAMES}
+    os.environ.update(dict.fromkeys(NAMES, "1"))
     try:
         yield
     finally:
