@@ -51,11 +51,12 @@ def run(capture: Path, *arguments: str, tshark: str) -> str:
 def tell(capture: Path, tshark: str) -> str:
     """Return all that is told of one capture."""
     fields = [part for name in FIELDS for part in ("-e", name)]
-    lines = run(capture, "-T", "fields", *fields, tshark=tshark).splitlines()
-    shown = lines[:: 1 + len(lines) // FRAMES]
     tables = [part for name in TABLES for part in ("-z", f"pacsflow,{name}")]
-    text = run(capture, "-q", *tables, tshark=tshark)
-    return "\n".join(["\t".join(FIELDS), *shown]) + "\n" + text
+    told = run(capture, "-T", "fields", *fields, *tables, tshark=tshark)
+    frames, _, text = told.partition("\n\n")
+    lines = frames.splitlines()
+    shown = lines[:: 1 + len(lines) // FRAMES]
+    return "\n".join(["\t".join(FIELDS), *shown]) + "\n\n" + text
 
 
 def main() -> int:
