@@ -45,15 +45,14 @@ def _slower(
     factor, week = facts.thresholds.slow_factor, facts.scope.week
     if not least or not factor:
         return
-    now, *weeks = (
-        of_week(facts.scope, by, week.shifted(-n), condition=condition) for n in range(BEFORE + 1)
-    )
-    for key, times in sorted(now.items()):
-        seconds, before = measure(times), usual([measure(w.get(key)) for w in weeks])
-        if seconds is None or before is None:
-            continue
-        if seconds >= least and seconds >= factor * before:
-            yield Slower(key, times, seconds, before)
+    now = of_week(facts.scope, by, week, condition=condition)
+    slow = {k: s for k, t in now.items() if (s := measure(t)) is not None and s >= least}
+    past = range(1, BEFORE + 1) if slow else ()
+    weeks = [of_week(facts.scope, by, week.shifted(-n), condition=condition) for n in past]
+    for key, seconds in sorted(slow.items()):
+        before = usual([measure(w.get(key)) for w in weeks])
+        if before is not None and seconds >= factor * before:
+            yield Slower(key, now[key], seconds, before)
 
 
 def _finding(
