@@ -358,6 +358,42 @@ def test_the_weeks_chart_is_copied_as_a_table(opened: Callable[..., Opened]) -> 
     assert one.trouble == []
 
 
+HALF = """() => [...document.querySelectorAll(".scroll")].flatMap((box) => {
+  const edge = box.getBoundingClientRect();
+  if (!edge.width) return [];
+  return [...box.querySelectorAll("th, td")].filter((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const text = range.getBoundingClientRect();
+    const column = cell.getBoundingClientRect();
+    return getComputedStyle(cell).opacity !== "0" && column.width < edge.width && cell.colSpan === 1
+      && (text.left < edge.left - 1.5 && text.right > edge.left + 1.5
+        || text.right > edge.right + 1.5 && text.left < edge.right - 1.5);
+  }).map((cell) => `${cell.closest("table").id}: ${cell.textContent.trim().slice(0, 30)}`);
+})"""
+"""Cells that the edge of their box cuts, though a column is narrower than the box."""
+TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_a_figure_at_an_edge_is_whole_or_not_seen(opened: Callable[..., Opened], lang: str) -> None:
+    page = opened("ward", lang, viewport={"width": 360, "height": 800}).page
+    for details in page.locator("details summary").all():
+        details.click()
+    for width in (320, 360, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for left in (0, 37, 150, 10_000):
+            page.evaluate(
+                "x => { for (const b of document.querySelectorAll('.scroll')) b.scrollLeft = x; }",
+                left,
+            )
+            page.evaluate(TWO_FRAMES)
+            assert page.evaluate(HALF) == [], f"at {width} px, scrolled by {left}"
+    page.emulate_media(media="print")
+    assert page.evaluate("() => [...document.querySelectorAll('.half')]"
+                         ".every((e) => getComputedStyle(e).opacity === '1')")  # fmt: skip
+
+
 TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
   const box = row.closest(".scroll").getBoundingClientRect();
   if (!row.getClientRects().length) return [];

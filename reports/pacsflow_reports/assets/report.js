@@ -70,7 +70,6 @@
     const table = document.getElementById(figure.dataset.table);
     if (!table) continue;
     const rows = table.tBodies[0].rows;
-    const heads = table.tHead.rows[0].cells;
     const first = Number(figure.dataset.column || 1);
     const count = figure.dataset.column ? 3 : 9;
 
@@ -198,5 +197,36 @@
       }
       shown.textContent = wanted ? count + " / " + body.rows.length + " " + words.shown : "";
     });
+  }
+
+  // A column that the edge of its box cuts is not seen until it is whole: half a number is another one.
+  const whole = (box, table) => {
+    let last = "";
+    const look = () => {
+      const first = [...table.rows].find((row) => row.offsetWidth && !row.closest(".sr"));
+      if (!first) return;
+      const edge = box.getBoundingClientRect();
+      const cut = [...first.cells].map((cell) => {
+        const { left, right, width } = cell.getBoundingClientRect();
+        const end = right - parseFloat(getComputedStyle(cell).paddingRight);
+        return width < edge.width && (left < edge.left - 1 && end > edge.left + 1
+          || end > edge.right + 1 && left < edge.right - 1);
+      });
+      if (last === (last = cut.join())) return;
+      for (const row of table.rows) {
+        let column = 0;
+        for (const cell of row.cells) {
+          cell.classList.toggle("half", cell.colSpan === 1 && cut[column]);
+          column += cell.colSpan;
+        }
+      }
+    };
+    box.addEventListener("scroll", look);
+    new ResizeObserver(look).observe(table);
+    new ResizeObserver(look).observe(box);
+  };
+  for (const box of document.querySelectorAll(".scroll")) {
+    const table = box.querySelector("table");
+    if (table) whole(box, table);
   }
 })();
