@@ -20,7 +20,7 @@ report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the 
 test: $(VENV)/.dev ## Set up what the tests need and run all of them.
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
-		dcmdump:dcmtk dot:graphviz systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
+		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
 		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
 	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
@@ -41,7 +41,7 @@ package: $(VENV)/.dev ## Build wheel, sdist and manual, and try the wheel in a n
 audit: $(VENV)/.run ## Write the SBOM and the licences of what is installed, and look for known holes.
 	@tests/packages/audit.sh $(PYTHON) requirements.lock dist
 
-mutants: $(VENV)/.dev ## Run mutants of the pure modules; ARGS="access --all" takes all of a group.
+mutants: $(VENV)/.dev ## Run mutants of the pure modules; ARGS="findings --all" takes all of a group.
 	@$(BIN)/python tests/mutants/run.py $(ARGS)
 
 tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="trixie sid" brings Debian's.

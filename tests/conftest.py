@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,25 +56,33 @@ def shared_data() -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def hospital_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four weeks of the simulated hospital, a log a kind: read sooner than thousands of hours.
-
-    Made once, however many processes run the tests.
-    """
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "hospital"
+def once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
+    """Return a folder that `fill` fills: once, however many processes run the tests."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
     with FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            hourly, new = own / "hourly", folder.with_suffix(".new")
-            write_logs(hospital(5, scale=0.2), hourly, weeks=4)
+            new = folder.with_suffix(".new")
             new.mkdir()
-            for name in sorted({p.name.split(".")[0] for p in hourly.glob("2*/*.log.gz")}):
-                _joined(sorted(hourly.glob(f"*/{name}.*.log.gz")), new / f"{name}.log")
-            for name in ("inventory.tsv", "SIMULATED"):
-                shutil.copyfile(hourly / name, new / name)
+            fill(new)
             new.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def hospital_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four weeks of the simulated hospital, a log a kind: read sooner than thousands of hours."""
+    return once(tmp_path_factory, "hospital", _four_weeks)
+
+
+def _four_weeks(new: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        hourly = Path(folder)
+        write_logs(hospital(5, scale=0.2), hourly, weeks=4)
+        for name in sorted({p.name.split(".")[0] for p in hourly.glob("2*/*.log.gz")}):
+            _joined(sorted(hourly.glob(f"*/{name}.*.log.gz")), new / f"{name}.log")
+        for name in ("inventory.tsv", "SIMULATED"):
+            shutil.copyfile(hourly / name, new / name)
 
 
 def _joined(parts: Sequence[Path], target: Path) -> None:
@@ -90,6 +99,16 @@ def tshark() -> str:
         return str(tools.tshark().path)
     except ToolError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def zeek_modules() -> Path:
+    """The folder with Zeek's compiled analyzers."""
+    if tools.zeek() is None:
+        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
+    from zeek.zeek_package import build_package
+
+    return build_package()
 
 
 def tsv(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import tarfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
-from conftest import CAPTURES
+from conftest import CAPTURES, once
 from pacsflow.cli import main
 from pacsflow.series import HourlySeries
 from pacsflow.simulator import hospital, write_logs
@@ -77,15 +74,8 @@ def to_run() -> list[str]:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that the documents name; made once for all processes."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "documents.tar"
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            _fill(own / "place")
-            with tarfile.open(folder, "w") as all_of_it:
-                all_of_it.add(own / "place", ".")
-    return folder
+    """A folder with everything that the documents name."""
+    return once(tmp_path_factory, "documents", _fill)
 
 
 def _fill(place: Path) -> None:
@@ -121,8 +111,7 @@ def sflow(path: Path) -> None:
 
 @pytest.fixture
 def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    with tarfile.open(place) as all_of_it:
-        all_of_it.extractall(tmp_path, filter="data")
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PACSFLOW_CONFIG", "")
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):

@@ -93,12 +93,12 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
         )
         for area in report.status
     ]
+    told = (*teller.sentences(), teller.next_week(), *teller.how_fast())
     if markdown:
         lines = [f"# {head}", "", where, ""]
         if report.provenance.simulated:
             lines += [f"> **{simulated}**", ""]
         lines += [quality, ""]
-        told = (*teller.sentences(), teller.next_week(), *teller.how_fast())
         lines += [f"- **{s.question}:** {s.answer}" for s in told]
         lines += ["", f"| | {area_head} | {state_head} | |", "|---|---|---|---|"]
         lines += [
@@ -110,7 +110,7 @@ def render_digest(report: WeeklyReport, *, lang: str = "en", markdown: bool = Fa
     if report.provenance.simulated:
         lines.append(f"*** {simulated} ***")
     lines += ["", *_wrapped(quality), ""]
-    for sentence in (*teller.sentences(), teller.next_week(), *teller.how_fast()):
+    for sentence in told:
         lines += _wrapped(sentence.answer, f"{sentence.question}: ", "  ")
     lines += ["", _("Status by area")]
     width = max((len(area) + len(state) for _mark, area, state, _why in lights), default=0) + 2

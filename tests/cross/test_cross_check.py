@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +12,9 @@ from tests.conftest import CAPTURES, ROOT
 from pacsflow.cli import main
 from pacsflow.errors import ToolError
 from pacsflow.programs import cross_check as checking
-from pacsflow.programs import tools
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-sys.path.insert(0, str(ROOT / "tests" / "zeek"))
 
 SPEEDS = sorted((ROOT / "tests" / "times" / "captures").glob("*.pcap.gz"))
 FIELDS = {
@@ -54,14 +50,10 @@ def write(
 
 
 @pytest.fixture(scope="session")
-def modules(tshark: str) -> Path:
+def modules(tshark: str, zeek_modules: Path) -> Path:
     """Return the folder with Zeek's compiled analyzers; both tools are there."""
     assert tshark
-    if tools.zeek() is None:
-        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
-    from zeek_package import build_package
-
-    return build_package()
+    return zeek_modules
 
 
 def check(capture: Path, modules: Path) -> checking.Comparison:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import CAPTURES, ROOT
+from tests.conftest import CAPTURES
 
 from pacsflow.ledger import Ledger
-from pacsflow.programs import tools
 from pacsflow.programs.zeek import export_zeek_logs
 from pacsflow.readers import find
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-sys.path.insert(0, str(ROOT / "tests" / "zeek"))
 ETHERNET = 14
 """Bytes of a frame that conn.log's IP bytes do not have."""
 
 
 @pytest.mark.parametrize("name", ["store", "move", "get", "parallel", "slow", "dies"])
-def test_bytes_of_conn_log_and_of_frames_agree(name: str, tmp_path: Path, tshark: str) -> None:
+def test_bytes_of_conn_log_and_of_frames_agree(
+    name: str, tmp_path: Path, tshark: str, zeek_modules: Path
+) -> None:
     assert tshark
-    if tools.zeek() is None:
-        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
-    from zeek_package import build_package
-
     capture = CAPTURES / "lab" / f"{name}.pcap"
-    logs = export_zeek_logs(capture, tmp_path, modules=build_package())
+    logs = export_zeek_logs(capture, tmp_path, modules=zeek_modules)
     with Ledger.temporary() as ledger:
         ledger.add(find([logs.conn, capture]).sources)
         with ledger.connect() as connection:
@@ -45,14 +40,12 @@ def test_bytes_of_conn_log_and_of_frames_agree(name: str, tmp_path: Path, tshark
 
 
 @pytest.mark.parametrize("name", ["store", "rejects", "parallel", "aborts"])
-def test_what_both_tools_saw_is_one_association(name: str, tmp_path: Path, tshark: str) -> None:
+def test_what_both_tools_saw_is_one_association(
+    name: str, tmp_path: Path, tshark: str, zeek_modules: Path
+) -> None:
     assert tshark
-    if tools.zeek() is None:
-        pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
-    from zeek_package import build_package
-
     capture = CAPTURES / "lab" / f"{name}.pcap"
-    logs = export_zeek_logs(capture, tmp_path, modules=build_package())
+    logs = export_zeek_logs(capture, tmp_path, modules=zeek_modules)
     told = []
     for inputs in ([logs.dicom], [capture], [logs.dicom, capture]):
         with Ledger.temporary() as ledger:

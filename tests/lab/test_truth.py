@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conftest import CAPTURES, ROOT
 
-from pacsflow.programs import tools
 from pacsflow.programs.cross_check import Log, last_rows, read_log
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs
@@ -17,10 +16,10 @@ from pacsflow.programs.zeek import export_zeek_logs
 if TYPE_CHECKING:
     from pathlib import Path
 
-sys.path[:0] = [str(ROOT / "tests" / "zeek"), str(ROOT / "tests" / "lab")]
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
-import degradations  # noqa: E402 - the lab is a folder of programs
-import endpoints  # noqa: E402
+import degradations
+import endpoints
 
 LAB = CAPTURES / "lab"
 TRUTHS = sorted(LAB.glob("*.json"))
@@ -33,15 +32,17 @@ def truth_of(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def tagged(tool: str, capture: Path, out: Path, keylog: Path | None) -> Log:
-    if tool == "plugin":
+@pytest.fixture
+def modules(tool: str, request: pytest.FixtureRequest) -> Path | None:
+    """The folder with Zeek's compiled analyzers where it is Zeek that tags."""
+    return request.getfixturevalue("zeek_modules") if tool == "zeek" else None
+
+
+def tagged(modules: Path | None, capture: Path, out: Path, keylog: Path | None) -> Log:
+    if modules is None:
         export_logs(capture, out, keylog=keylog)
     else:
-        if tools.zeek() is None:
-            pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
-        from zeek_package import build_package
-
-        export_zeek_logs(capture, out, modules=build_package())
+        export_zeek_logs(capture, out, modules=modules)
     return last_rows(read_log(out / "dicom.log"))
 
 
@@ -83,14 +84,14 @@ def happened(associations: list[dict[str, Any]]) -> set[endpoints.Fact]:
 @pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("tool", ["plugin", "zeek"])
 def test_what_happened_is_what_the_tagger_says(
-    path: Path, tool: str, tmp_path: Path, tshark: str
+    path: Path, tool: str, modules: Path | None, tmp_path: Path, tshark: str
 ) -> None:
     assert tshark
     truth = truth_of(path)
     keys = path.with_suffix(".keys")
     if tool == "zeek" and keys.is_file():
         pytest.skip("inside TLS: Zeek does not decrypt TLS 1.3")
-    log = tagged(tool, path.with_suffix(".pcap"), tmp_path, keys if keys.is_file() else None)
+    log = tagged(modules, path.with_suffix(".pcap"), tmp_path, keys if keys.is_file() else None)
     assert len(log.rows) == len(truth["associations"])
     for wanted in truth["associations"]:
         row = row_of(log, wanted)
@@ -119,18 +120,11 @@ def test_scenarios_have_captures() -> None:
 
 
 @pytest.mark.parametrize("tool", ["plugin", "zeek"])
-def test_worse_captures_invent_nothing(tool: str, tshark: str) -> None:
+def test_worse_captures_invent_nothing(tool: str, modules: Path | None, tshark: str) -> None:
     assert tshark
-    modules = None
-    if tool == "zeek":
-        if tools.zeek() is None:
-            pytest.skip("no zeek on PATH, in /opt/zeek or /usr/local/zeek")
-        from zeek_package import build_package
-
-        modules = build_package()
 
     def run(path: Path, out: Path, rate: int | None) -> None:
-        if tool == "zeek":
+        if modules:
             export_zeek_logs(path, out, modules=modules)
         else:
             export_logs(path, out, sampling_rate=rate)

@@ -1,6 +1,7 @@
 """Logs made by hand, in every text of which stands what nobody may see, and every output of them.
 
-`python tests/pseudonyms/originals.py 40000` makes so many originals and counts what gets out.
+`PYTHONPATH=tests python tests/pseudonyms/originals.py 40000` makes so many originals and counts
+what gets out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conftest import tsv
 from pacsflow.cli import main
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.terms.log_fields import ZEEK_LOGS
@@ -125,16 +127,14 @@ def _log(made: Originals, log: str, rows: int) -> str:
         else ("vector[count]" if "int" in str(f.type.value_type) else "set[string]")
         if pa.types.is_list(f.type) else TYPES[str(f.type)] for f in schema
     ]  # fmt: skip
-    lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-"]
-    lines += [f"#path\t{log}", "#fields\t" + "\t".join(schema.names), "#types\t" + "\t".join(types)]
-    for number in range(rows):
-        lines.append("\t".join(_cell(made, f, number) for f in schema))
+    lines = ["\t".join(_cell(made, f, number) for f in schema) for number in range(rows)]
     bad = schema.names.index("ts")
     for _ in range(3):  # refused values are told as examples
         cells = [_cell(made, f, 1) for f in schema]
         cells[bad] = made.word()
         lines.append("\t".join(cells))
-    return "\n".join(lines) + "\n"
+    fields = dict(zip(schema.names, types, strict=True))
+    return tsv(lines, path=log, fields=fields, close=False)
 
 
 def _table(made: Originals, rows: int) -> str:

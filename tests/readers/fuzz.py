@@ -21,8 +21,9 @@ import signal
 import sys
 import tempfile
 import traceback
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import openpyxl
 from tests.conftest import tsv
@@ -96,6 +97,7 @@ def _packets() -> str:
     return json.dumps(packets, indent=1)
 
 
+@cache
 def sources() -> list[tuple[str, bytes]]:
     """Return a name and the content of each kind of file that is changed."""
     plain = tsv([_conn(n) for n in range(12)])
@@ -108,7 +110,11 @@ def sources() -> list[tuple[str, bytes]]:
         "packets.json": _packets(),
     }  # fmt: skip
     made = [(name, text.encode()) for name, text in texts.items()]
-    return [*made, ("conn.log.gz", gzip.compress(plain.encode())), ("frames.xlsx", _sheet())]
+    return [
+        *made,
+        ("conn.log.gz", gzip.compress(plain.encode(), mtime=0)),
+        ("frames.xlsx", _sheet()),
+    ]
 
 
 def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:  # noqa: C901 - mishaps
@@ -152,7 +158,7 @@ def mutant(seed: int) -> tuple[str, bytes]:
     name, data = kinds[seed % len(kinds)]
     if name.endswith(".gz") and rng.random() < 0.5:
         inside = mutate(gzip.decompress(data), rng.choice(kinds)[1], rng)
-        return name, gzip.compress(inside)
+        return name, gzip.compress(inside, mtime=0)
     return name, mutate(data, rng.choice(kinds)[1], rng)
 
 
@@ -167,12 +173,6 @@ def _accounted(source: Source, data: bytes, quality: Quality) -> str:
         return ""
     told = quality.rows + quality.unreadable + sum(quality.others.values())
     return "" if told == _lines(data) else f"{_lines(data)} rows in it, {told} accounted for"
-
-
-def _side(row: dict[str, Any], side: str) -> int:
-    """Return the bytes of one side of a connection: of its packets, else of its payload."""
-    packets, payload = row[f"{side}_ip_bytes"], row[f"{side}_bytes"]
-    return (payload if packets is None else packets) or 0
 
 
 def _sum(source: Source, quality: Quality) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,16 @@ def _wrapped(frame: mutate.Frame, wrap: Callable[[bytes], bytes]) -> mutate.Fram
     return ts, made, len(made)
 
 
-def mutant(sources: list[list[mutate.Frame]], seed: int) -> Iterator[mutate.Frame]:
+@cache
+def sources() -> list[list[mutate.Frame]]:
+    """Return the frames of the captures that are changed."""
+    return [mutate.read_frames(CAPTURES / f"{name}.pcapng") for name in NAMES]
+
+
+def mutant(seed: int) -> Iterator[mutate.Frame]:
     """Give a capture's frames, wrapped once or twice, cut, reordered, damaged."""
     rng = random.Random(seed)
-    frames = [mutate.move(frame, seed % 65536) for frame in rng.choice(sources)]
+    frames = [mutate.move(frame, seed % 65536) for frame in rng.choice(sources())]
     for _ in range(rng.choice((1, 1, 2))):
         wrap = rng.choice(WRAPS)
         frames = [_wrapped(frame, wrap) for frame in frames]
@@ -54,10 +61,9 @@ def mutant(sources: list[list[mutate.Frame]], seed: int) -> Iterator[mutate.Fram
 
 def check(folder: Path, tshark: str, seeds: range) -> tuple[int, str]:
     """Read mutants with the plugin; returns their frames, and what is wrong (empty for nothing)."""
-    sources = [mutate.read_frames(CAPTURES / f"{name}.pcapng") for name in NAMES]
     capture, logs = folder / "mutants.pcap", folder / "logs"
     logs.mkdir(exist_ok=True)
-    number = mutate.write(capture, (f for seed in seeds for f in mutant(sources, seed)))
+    number = mutate.write(capture, (f for seed in seeds for f in mutant(seed)))
     done = tagging.run(
         tshark, capture, "-T", "fields", "-e", "frame.number", "-e", "_ws.expert.message",
         export=logs,

@@ -115,7 +115,7 @@ def problems(folder: Path, said: bytes, code: int) -> list[str]:
         found.append(f"exit {code}: {said.decode(errors='replace')[:500]}")
     if (folder / "reporter.log").exists():
         found.append((folder / "reporter.log").read_text(errors="replace")[:1000])
-    for name in ("dicom.log", "known_dicom.log"):
+    for name in ("dicom.log", "known_dicom.log", "dicom_times.log"):
         if not (folder / name).exists():
             continue
         columns = 0

@@ -24,7 +24,6 @@ from pacsflow.cli.options import (
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit, quantity
 from pacsflow.errors import UsageError
-from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -359,7 +358,7 @@ def _more(made: Forecast, outlook: CapacityOutlook, language: Language, *, alone
 def _say(messages: Sequence[Message], language: Language, series: str = "") -> None:
     from pacsflow.words.saying import message_said
 
-    name = f"{escape_controls(series)}: " if series else ""
+    name = f"{series}: " if series else ""
     for message in messages:
         tell(name + message_said(message, language))
 

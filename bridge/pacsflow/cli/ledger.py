@@ -15,7 +15,6 @@ from pacsflow.cli.options import FormatOption
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
-from pacsflow.printable import escape_controls
 
 if TYPE_CHECKING:
     from datetime import date
@@ -170,14 +169,13 @@ def repair(
     with progress("reading") as update:
         done = repaired(ledger, logs or (), update)
     for path in done.aside:
-        tell(f"{escape_controls(str(path))}: set aside")
+        tell(f"{path}: set aside")
     for name in done.missing:
         tell(f"{ledger / name}: was missing")
     for entry in done.again:
-        tell(f"{escape_controls(entry.path)}: taken in again, {entry.rows:,} rows")
+        tell(f"{entry.path}: taken in again, {entry.rows:,} rows")
     for entry in done.lost:
-        where = escape_controls(entry.path)
-        tell(f"{where}: {entry.notes[-1]}; it was not found as it had been")
+        tell(f"{entry.path}: {entry.notes[-1]}; it was not found as it had been")
     name_unread(done.problems)
     what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
     tell(f"{ledger}: {len(done.aside)} files set aside, {what}")
@@ -206,13 +204,11 @@ def merge(
         done = merged(book, _opened(folder))
         for entry in read_again(book, done.torn):
             left += 1
-            path = escape_controls(entry.path)
             why = "tells in part what is counted here already, and is not there to be read again"
-            tell(f"{path}: left out: {why}")
+            tell(f"{entry.path}: left out: {why}")
         for entry in done.lost:
             left += 1
-            path = escape_controls(entry.path)
-            tell(f"{path}: left out: rows of it are lost; repair {folder} first")
+            tell(f"{entry.path}: left out: rows of it are lost; repair {folder} first")
         came = len(done.added) + len(done.torn)
         what = f"{came} sources came in or were read again, {len(done.known)} were in it already"
         tell(f"{ledger}: {folder}: {what}")

@@ -65,12 +65,12 @@ def live(
         if left := [heading for name, (heading, _) in SHOWN.items() if name not in names]:
             told = LEFT_OUT.replace("csv", "json") % {"columns": ", ".join(left)}
             sys.stderr.write(f"{told}\n")
-        _write(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
+        tell(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
     lines, associations = 0, set()
     try:
         frames = live_frames(interface, warn=warn)
         for frame in frames if every_frame else news(frames):
-            _write(_json(frame) if how is OutputFormat.JSON else aligned(_cells(frame), names))
+            tell(_json(frame) if how is OutputFormat.JSON else aligned(_cells(frame), names))
             lines += 1
             associations.add(frame.tags.get("assoc.id"))
             if lines == count:
@@ -78,10 +78,6 @@ def live(
     except KeyboardInterrupt:
         pass
     sys.stderr.write(f"{lines} lines of {len(associations)} associations\n")
-
-
-def _write(text: str) -> None:
-    tell(text)
 
 
 def fitting(width: int | None) -> list[str]:

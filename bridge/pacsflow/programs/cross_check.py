@@ -15,12 +15,16 @@ from pacsflow.terms.dicom_times import ENCRYPTED
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Row = dict[str, str]
 """One row of a log, the cells as they stand in the file."""
+Both = tuple[Row | None, Row | None]
+"""The plugin's row and Zeek's; None where one lacks it."""
 
 UNSET = "-"
+LOGS = ("dicom", "known_dicom", "dicom_times")
+"""Those that are compared."""
 TOLERANCE = 0.001
 """Seconds that times may differ by."""
 FINE = 0.000002
@@ -212,47 +216,25 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     """
     found: list[Difference] = []
     fields = 0
-    associations = join(last_rows(read_log(plugin / "dicom.log")), read_log(zeek / "dicom.log"))
-    endpoints = _by_endpoint(read_log(plugin / "known_dicom.log"))
-    others = _by_endpoint(read_log(zeek / "known_dicom.log"))
-    keys = sorted(endpoints.keys() | others.keys())
-    times = _by_operation(plugin), _by_operation(zeek)
-    types = {
-        log: read_log(plugin / f"{log}.log").types
-        for log in ("dicom", "known_dicom", "dicom_times")
-    }
+    logs, others = ({n: read_log(f / f"{n}.log") for n in LOGS} for f in (plugin, zeek))
+    associations = join(last_rows(logs["dicom"]), others["dicom"])
+    endpoints, known = _by_endpoint(logs["known_dicom"]), _by_endpoint(others["known_dicom"])
+    keys = sorted(endpoints.keys() | known.keys())
     marked = _marker(associations, endpoints.values())
-    pairs = [
-        ("dicom", _who(ours or theirs or {}), ours, theirs, marked(ours, theirs))
-        for ours, theirs in associations
-    ]
+    pairs = [("dicom", _who(*both), *both, marked(*both)) for both in associations]
     pairs += [
         ("known_dicom", " ".join(k), *both, marked(*both))
-        for k, both in ((k, (endpoints.get(k), others.get(k))) for k in keys)
+        for k, both in ((k, (endpoints.get(k), known.get(k))) for k in keys)
     ]
-    pairs += [
-        ("dicom_times", f"{_who(next(filter(None, both)))} {what}", *both, marked(ours, theirs))
-        for ours, theirs in associations
-        for what, both in _operations(times, ours, theirs).items()
-    ]
-    pairs += [
-        (
-            "dicom_times",
-            f"{_who(next(filter(None, both)))} tls {side}",
-            *both,
-            _plain(marked, *both),
-        )
-        for side in ("orig", "resp")
-        for both in join(*(_encrypted(folder, side) for folder in (plugin, zeek)))
-    ]
+    pairs += _timed((logs["dicom_times"], others["dicom_times"]), associations, marked)
     for log, where, ours, theirs, row in pairs:
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
             reason = _reason(log, "row" if ours else "no row", row)
             found.append(Difference(capture, log, where, "row", *there, reason))
             continue
-        fields += len(types[log]) - 1
-        for field, kind in types[log].items():
+        fields += len(logs[log].types) - 1
+        for field, kind in logs[log].types.items():
             one, other = ours.get(field, ""), theirs.get(field, "")
             if field not in NOT_COMPARED and not same(kind, one, other, _tolerance(log, field)):
                 reason = _reason(log, field, row)
@@ -260,8 +242,23 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     return Comparison(capture, len(associations), len(keys), fields, tuple(found))
 
 
+def _timed(
+    logs: tuple[Log, Log],
+    associations: Sequence[Both],
+    marked: Callable[[Row | None, Row | None], Row],
+) -> Iterator[tuple[str, str, Row | None, Row | None, Row]]:
+    """Yield what the two dicom_times.log have: of associations, then of encrypted connections."""
+    times = _by_operation(logs[0]), _by_operation(logs[1])
+    for association in associations:
+        for what, both in _operations(times, *association).items():
+            yield "dicom_times", f"{_who(*both)} {what}", *both, marked(*association)
+    for side in ("orig", "resp"):
+        for both in join(_encrypted(logs[0], side), _encrypted(logs[1], side)):
+            yield "dicom_times", f"{_who(*both)} tls {side}", *both, _plain(marked, *both)
+
+
 def _marker(
-    associations: Sequence[tuple[Row | None, Row | None]], endpoints: Iterable[Row]
+    associations: Sequence[Both], endpoints: Iterable[Row]
 ) -> Callable[[Row | None, Row | None], Row]:
     """Return what adds to a row of either log the circumstances that reasons ask for."""
     around = _Circumstances.of(associations, endpoints)
@@ -289,9 +286,7 @@ class _Circumstances:
     inside_tls: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(
-        cls, associations: Sequence[tuple[Row | None, Row | None]], endpoints: Iterable[Row]
-    ) -> _Circumstances:
+    def of(cls, associations: Sequence[Both], endpoints: Iterable[Row]) -> _Circumstances:
         """Gather them from the associations of both logs and from known_dicom.log."""
         both = [(ours or {}, theirs or {}) for ours, theirs in associations]
         losses = [pair for pair in both if any(map(_lost, pair))]
@@ -372,7 +367,7 @@ def last_rows(log: Log) -> Log:
     return Log(log.types, tuple(last.values()))
 
 
-def join(plugin: Log, zeek: Log) -> list[tuple[Row | None, Row | None]]:
+def join(plugin: Log, zeek: Log) -> list[Both]:
     """Pair the rows of two dicom.log by connection and start; None where one lacks the row.
 
     The connection is told by what a Community ID is made of, so that the IDs themselves can be
@@ -380,7 +375,7 @@ def join(plugin: Log, zeek: Log) -> list[tuple[Row | None, Row | None]]:
     the first goes with the first.
     """
     ours, theirs = _by_connection(plugin), _by_connection(last_rows(zeek))
-    pairs: list[tuple[Row | None, Row | None]] = []
+    pairs: list[Both] = []
     for connection in ours.keys() | theirs.keys():
         left, right = ours.get(connection, []), theirs.get(connection, [])
         rest = []
@@ -412,10 +407,10 @@ def _tolerance(log: str, field: str) -> float:
     return FINE if log == "dicom_times" and field != "ts" else TOLERANCE
 
 
-def _by_operation(folder: Path) -> dict[tuple[str, str], dict[str, Row]]:
+def _by_operation(log: Log) -> dict[tuple[str, str], dict[str, Row]]:
     """Return the rows of dicom_times.log by association, operation and requestor."""
     found: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
-    for row in read_log(folder / "dicom_times.log").rows:
+    for row in log.rows:
         found[row["uid"], row["ts"]][f"{row['operation']} {row['requestor']}"] = row
     return found
 
@@ -426,9 +421,8 @@ def _plain(marked: Callable[[Row | None, Row | None], Row], *both: Row | None) -
     return marked(ours, theirs)
 
 
-def _encrypted(folder: Path, side: str) -> Log:
+def _encrypted(log: Log, side: str) -> Log:
     """Return the rows of dicom_times.log of encrypted connections that tell of one side."""
-    log = read_log(folder / "dicom_times.log")
     wanted = (ENCRYPTED, side)
     return Log(
         log.types, [row for row in log.rows if (row["operation"], row["requestor"]) == wanted]
@@ -437,7 +431,7 @@ def _encrypted(folder: Path, side: str) -> Log:
 
 def _operations(
     logs: tuple[Mapping[tuple[str, str], dict[str, Row]], ...], *rows: Row | None
-) -> dict[str, tuple[Row | None, Row | None]]:
+) -> dict[str, Both]:
     """Pair what both logs have of an association; its rows of dicom.log are given."""
     ours, theirs = (
         log.get((row["uid"], row["ts"]), {}) if row else {}
@@ -511,7 +505,8 @@ def _ends(row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )
 
 
-def _who(row: Row) -> str:
+def _who(ours: Row | None, theirs: Row | None) -> str:
+    row = ours or theirs or {}
     orig, resp = (f"{row[f'id.{side}_h']}:{row[f'id.{side}_p']}" for side in ("orig", "resp"))
     return f"{row['ts']} {orig} {resp}"
 

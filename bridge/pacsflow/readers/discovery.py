@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, UsageError
-from pacsflow.readers.blocks import opened
+from pacsflow.readers.blocks import head, opened
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 from pacsflow.readers.spooled import STANDARD_INPUT, spool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NOT_DATA = {"SIMULATED", "inventory.tsv"}
 ZEEKS_OWN = (
@@ -31,6 +31,8 @@ LOGS = (".gz", ".zst", ".xz", ".bz2", ".lz4")
 EXAMPLES = 5
 """So many files of a folder are named that are wrong in the same way; the others are counted."""
 CAPTURES = (".pcap", ".pcapng", ".cap")
+BEGIN = 4096
+"""Bytes of an unpacked file that are compared before all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,29 @@ def without_copies(sources: Iterable[Source]) -> tuple[list[Source], list[tuple[
     whose: dict[tuple[Format, str], Source] = {}
     copies: list[tuple[Source, Source]] = []
     given = list(sources)
-    for source in given if len(given) > 1 else ():
+    for source in _that_begin_alike(given):
         first = whose.setdefault((source.format, _digest(source.path)), source)
         if first is not source:
             copies.append((source, first))
     left = {id(copy) for copy, _ in copies}
     return [source for source in given if id(source) not in left], copies
+
+
+def _that_begin_alike(sources: Sequence[Source]) -> list[Source]:
+    """Return the sources whose first bytes another one has, too: the others are no copies."""
+    if len(sources) < 2:
+        return []
+    begins = [(source.format, _begin(source.path)) for source in sources]
+    number = Counter(begins)
+    return [source for source, begin in zip(sources, begins, strict=True) if number[begin] > 1]
+
+
+def _begin(path: Path) -> bytes:
+    """Return the first bytes of an unpacked file; one that cannot be read is like no other."""
+    try:
+        return head(path, BEGIN)
+    except InputError:
+        return os.fsencode(path)
 
 
 def _digest(path: Path) -> str:

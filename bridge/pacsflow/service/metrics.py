@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pacsflow.outputs import write_text
 from pacsflow.service.state import skipped
 from pacsflow.terms.severity import Severity
+from pacsflow.week.speed import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 READABLE = 0o644
 """The exporter runs as somebody else, and there is nothing but counts in it."""
+QUANTILES = {"0.5": "median", "0.95": "high"}
+"""What response times are told of, and where a week has it."""
 Sample = tuple[dict[str, str], float]
 
 
@@ -43,10 +46,14 @@ def _slowest(made: WeeklyReport) -> dict[str, float]:
     """
     numbers: dict[str, float] = {}
     for answer in made.speed.answers if made.speed else ():
-        for quantile, found in (("0.5", answer.median), ("0.95", answer.high)):
-            key = f"response_{answer.operation}_{quantile}"
-            numbers[key] = max(numbers.get(key, 0.0), found.value)
+        for quantile, found in QUANTILES.items():
+            key = _key(answer.operation, quantile)
+            numbers[key] = max(numbers.get(key, 0.0), getattr(answer, found).value)
     return numbers
+
+
+def _key(operation: str, quantile: str) -> str:
+    return f"response_{operation}_{quantile}"
 
 
 def write_metrics(path: Path, ledger: Ledger, state: State, began: datetime, now: datetime) -> None:
@@ -83,10 +90,10 @@ def _text(ledger: Ledger, state: State, began: datetime, now: datetime) -> Itera
     levels = [({"severity": s.value}, state.week.get(f"findings_{s.value}", 0.0)) for s in Severity]
     yield from _metrics("week_findings", "Findings of that week.", levels)
     times = [
-        ({"operation": operation, "quantile": quantile}, value)
-        for key, value in sorted(state.week.items())
-        if (parts := key.split("_"))[0] == "response"
-        for operation, quantile in [parts[1:]]
+        ({"operation": operation, "quantile": quantile}, state.week[key])
+        for operation in sorted(NAMES.values())
+        for quantile in QUANTILES
+        if (key := _key(operation, quantile)) in state.week
     ]
     told = "Response times of that week, of the host that answered slowest."
     yield from _metrics("week_response_seconds", told, times)

@@ -12,7 +12,7 @@ from pacsflow.terms.dicom_times import ENCRYPTED
 from pacsflow.week.where import Where, where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pacsflow.terms.histogram import Percentile
     from pacsflow.terms.party import Party
@@ -209,21 +209,23 @@ def _answers(scope: Scope, hosts: Hosts) -> tuple[AnswerTimes, ...]:
     weeks = [of_week(scope, keys, scope.week.shifted(-n)) for n in range(1, BEFORE + 1)]
     told = [
         _told(hosts.party(key[0]), None, key[1], found, [w.get(key) for w in weeks])
-        for key, found in now.items()
+        for key, found in sorted(now.items())
     ]
-    made = [answer for answer in told if answer is not None]
-    made.sort(key=lambda a: (-a.high.value, a.server.address, a.operation))
-    return tuple(made[:SHOWN])
+    return _slowest(told)
 
 
 def _pairs(found: dict[tuple[str, ...], OperationTimes], hosts: Hosts) -> tuple[AnswerTimes, ...]:
     told = [
         _told(hosts.party(server), hosts.party(client), operation, times, ())
-        for (server, operation, client), times in found.items()
+        for (server, operation, client), times in sorted(found.items())
     ]
+    return _slowest(told)
+
+
+def _slowest(told: Iterable[AnswerTimes | None]) -> tuple[AnswerTimes, ...]:
+    """Return the slowest first; of those that are as slow the first that was given."""
     made = [answer for answer in told if answer is not None]
-    made.sort(key=lambda a: (-a.high.value, a.server.address, a.operation))
-    return tuple(made[:SHOWN])
+    return tuple(sorted(made, key=lambda a: -a.high.value)[:SHOWN])
 
 
 def _told(
@@ -283,7 +285,7 @@ def _senders(scope: Scope, hosts: Hosts) -> tuple[SendingRate, ...]:
         if seconds:
             before = statistics.median(rates) if rates else None
             made.append(SendingRate(modality, objects, size / seconds, before))
-    return tuple(sorted(made, key=lambda s: s.rate))
+    return tuple(sorted(made, key=lambda s: (s.rate, s.modality)))
 
 
 def _by_modality(

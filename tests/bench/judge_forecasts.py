@@ -1,6 +1,6 @@
 """Forecasts of public series, a cell for each kind of series and length of history.
 
-    python tests/bench/bench_forecasts.py FOLDER/judging/*.csv    # public_series.py writes them
+    python tests/bench/judge_forecasts.py FOLDER/judging/*.csv    # public_series.py writes them
 
 Each series is forecast for a week from evenly spread origins (`--origins`). Beside ours stand last
 week's values, and the mean and the median of the last four weeks. MASE and RMSSE are scaled by the

@@ -1,6 +1,6 @@
 """Incidents found and told in vain, on weeks into which events are put.
 
-    python tests/bench/bench_incidents.py FOLDER/judging/*.csv     # public_series.py writes them
+    python tests/bench/judge_incidents.py FOLDER/judging/*.csv     # public_series.py writes them
 
 Each series is forecast from up to four origins at histories of 4 and 8 weeks, each forecast once.
 An outage is six hours of zeros at any hour of the week; a burst is one to four hours raised by 0.7
