@@ -172,6 +172,35 @@ def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
     assert total(ledger, "communications") == 3
 
 
+@pytest.mark.parametrize("made", [tsv, json_log])
+def test_what_a_cluster_hands_on_counts_once_at_every_step(
+    ledger: Ledger, write: Write, made: Callable[..., str]
+) -> None:
+    """zeek-archiver: the logger's log, its queue, a file half packed, the archive, and no queue."""
+    rows = [{"uid": f"C{n}", "id.orig_p": 40000 + n} for n in range(2000)]
+    texts = [{k: str(v) for k, v in row.items()} for row in rows] if made is tsv else rows
+    whole = made(texts)
+    packed = gzip.compress(whole.encode())
+    current = write("spool/logger-1/conn.log", made(texts[:1000]))
+    place = current.parents[2]
+
+    def look() -> int:
+        ledger.add(find([place]).sources)
+        return total(ledger, "communications")
+
+    assert look() == 1000
+    queue = "spool/logger-1/log-queue/conn__2026-03-02-08-00-00__2026-03-02-09-00-00__.log"
+    queued = write(queue, whole)
+    current.write_text(made([{"uid": "D1", "id.orig_p": "50000" if made is tsv else 50000}]))
+    assert look() == 2001
+    archived = write("logs/2026-03-02/conn.08:00:00-09:00:00.log.gz", packed[: len(packed) // 2])
+    assert look() == 2001
+    archived.write_bytes(packed)
+    assert look() == 2001
+    queued.unlink()
+    assert look() == 2001
+
+
 def test_a_file_that_is_still_there_is_not_taken_for_the_start_of_another(
     ledger: Ledger, write: Write
 ) -> None:
