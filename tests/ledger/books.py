@@ -44,13 +44,23 @@ def log(
     return write(f"logs/conn.{day:03d}.log", tsv(rows, close=close))
 
 
-def killed(run: Sequence[str | Path], has_begun: Callable[[], bool], seconds: float) -> None:
-    """Start a command, and kill it with all that it started so long after it has begun."""
+def files(folder: Path) -> int:
+    """Return how many files of tables there are, while others move and remove them."""
+    return sum(n.endswith(".parquet") for _, _, names in os.walk(folder) for n in names)
+
+
+def killed(run: Sequence[str | Path], has_begun: Callable[[], bool], seconds: float = 0) -> bool:
+    """Start a command, and kill it with all that it started so long after it has begun.
+
+    Returns whether that met it at work.
+    """
     process = subprocess.Popen(run, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None and not has_begun():
         time.sleep(0.002)
     time.sleep(seconds)
-    if process.poll() is None:
+    at_work = process.poll() is None
+    if at_work:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    return at_work
