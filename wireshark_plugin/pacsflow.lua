@@ -480,7 +480,7 @@ link.TYPES = TYPES
 link.WITHOUT_HOST = {
   [0x0806] = "ARP", [0x8035] = "ARP", [0x88cc] = "LLDP", [0x888e] = "EAPOL", [0x8892] = "PROFINET",
   [0x8863] = "PPPoE discovery", [0x8809] = "slow protocols", [0x88f7] = "PTP", [0x8902] = "CFM",
-  [0x9000] = "loopback test", [0x88e5] = "MACsec",
+  [0x9000] = "loopback test",
 }
 
 -- The twelve address bytes of the innermost Ethernet header, or nil.
@@ -1330,12 +1330,16 @@ local function split(roles)
   return out
 end
 
+-- Community ID and uid of what the side `orig` began at ts.
+local function names(orig, ts)
+  local resp = orig.peer
+  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  return flow, communityid.uid(flow, ts)
+end
+
 function rows.identify(a)
   if not a.uid then
-    local orig, resp = a.orig, a.orig.peer
-    a.community_id =
-      communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
-    a.uid = communityid.uid(a.community_id, a.ts)
+    a.community_id, a.uid = names(a.orig, a.ts)
   end
   return a.uid
 end
@@ -1443,13 +1447,13 @@ end
 function rows.sealed(c)
   local out, s, orig = {}, c.sealed, c.tcp_orig
   local resp = orig.peer
-  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  local flow, uid = names(orig, s.began)
   for _, d in ipairs({ orig, resp }) do
     local f = s[d]
     local moved = f.runs > 0
     if moved or d == orig then
       out[#out + 1] = {
-        ts = s.began, uid = communityid.uid(flow, s.began), community_id = flow,
+        ts = s.began, uid = uid, community_id = flow,
         ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
         ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
         operation = "tls", requestor = d == orig and "orig" or "resp", count = 1, failed = 0,
@@ -1648,8 +1652,8 @@ end
 local function since_latest(e, sequence, pool, ahead)
   local of = e.of
   local latest = of.latest
-  of.latest = { e, sequence, pool }
   if not latest then
+    of.latest = { e, sequence, pool }
     return 0, 0
   end
   local grown, more = (sequence - latest[2]) % MODULUS, (pool - latest[3]) % MODULUS
@@ -1658,6 +1662,7 @@ local function since_latest(e, sequence, pool, ahead)
     of.in_sequence = of.in_sequence + (grown == 1 and ahead ~= 1 and 1 or 0)
     of.in_pool = of.in_pool + (more < HALF and 1 or -1)
   end
+  latest[1], latest[2], latest[3] = e, sequence, pool
   return grown < HALF and grown or 0, more < HALF and more or 0
 end
 
@@ -3092,6 +3097,9 @@ local function judge(self, s, out, ts)
     return nil
   end
   if tcp and out.flags % 4 >= 2 then
+    if not self.doubled[out.key] then
+      bound(self)
+    end
     self.doubled[out.key], self.doubled[swap(out.key)] = true, true
   end
   if gap > AT_ONCE then
@@ -3946,7 +3954,10 @@ local function transport(s, at, total, proto, out)
 end
 packet.transport = transport
 
--- An IPv4 header. Returns protocol, where the payload begins and its length; nil where it is cut.
+-- An authentication header hides nothing; its length is in units of 4 bytes (RFC 4302).
+local AUTHENTICATION = 51
+
+-- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload begins and its length; nil where it is cut.
 local function ipv4(s, at, out, room)
   local v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, at, at + 9)
   if not p or #s < at + 19 then
@@ -3960,12 +3971,19 @@ local function ipv4(s, at, out, room)
   local place = f1 % 32 * 256 + f2
   -- A fragment, and whether it is the first, which has the ports.
   out.fragment, out.first_fragment = place ~= 0, f1 % 64 >= 32 and place == 0
-  return p, at + header, total - header
+  at, total = at + header, total - header
+  if p == AUTHENTICATION and not out.fragment then
+    local n, words = byte(s, at, at + 1)
+    if words then
+      return n, at + words * 4 + 8, total - words * 4 - 8
+    end
+  end
+  return p, at, total
 end
 
--- Extension headers, whose length is in units of 8 bytes, of an authentication header 4 (RFC 4302).
+-- Extension headers, and the unit of their length in bytes.
 local EXTENSION = {
-  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [51] = 4,
+  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [AUTHENTICATION] = 4,
 }
 local MAX_EXTENSIONS = 16
 
@@ -4018,13 +4036,6 @@ local function network(s, at, kind, out, room, depth)
   if not proto then
     out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")
     return
-  end
-  if proto == 51 then
-    -- An authentication header hides nothing (RFC 4302).
-    local n, words = byte(s, next_at, next_at + 1)
-    if words then
-      proto, next_at, total = n, next_at + words * 4 + 8, total - words * 4 - 8
-    end
   end
   out.proto, out.l3, out.l4 = proto, at, next_at
   if out.fragment then
@@ -5364,11 +5375,10 @@ local sealed = {}
 local find = string.find
 
 local MODULUS, HALF = 4294967296, 2147483648
-local PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
 
--- The first bytes of a connection that d opened: whether they are a ClientHello (RFC 8446, 4 and 5.1).
-function sealed.look(t, c, d, s)
-  if not t.sampled and PORT[d.peer.port] and find(s, "^\22\3...\1") then
+-- The first bytes of a connection on a port of DICOM: whether they are a ClientHello (RFC 8446, 4 and 5.1).
+function sealed.look(t, c, s)
+  if not t.sampled and find(s, "^\22\3...\1") then
     c.sealed = {
       began = t.now, at = t.now, skew = t.skew,
       [c.a] = { bytes = 0, us = 0, silent_us = 0, runs = 0 },
@@ -5386,21 +5396,20 @@ local function go_on(t, s, f, new)
   f.runs, s.run = f.runs + (s.run and 0 or 1), true
 end
 
--- A segment of direction d with data.
+-- A segment of direction d with data, before it is put in order.
 function sealed.came(t, c, d, seq, length)
   local s = c.sealed
-  local f = s[d]
-  local ahead = f.top and (seq - f.top + HALF) % MODULUS - HALF or 0
+  local f, top = s[d], d.top
+  local ahead = top and (seq - top + HALF) % MODULUS - HALF or 0
   local new = ahead < 0 and length + ahead or length
   if new <= 0 then
     return
   end
-  f.top = (seq + length) % MODULUS
   if s.last == d then
     go_on(t, s, f, new)
   else
     s.last, s.run = d, false
-    if d == c.tcp_orig and s[d.peer].top and not s.setup_us then
+    if d == c.tcp_orig and d.peer.top and not s.setup_us then
       s.setup_us = t.skew == s.skew and times.between(s.began, t.now) or nil
       times.show(t, "setup_time", s.setup_us)
     end
@@ -6171,18 +6180,19 @@ local function count_again(d, seq, length)
 end
 
 function segments.arrive(t, c, d, seq, length, captured, source, offset)
-  count_again(d, seq, length)
+  if not t.sampled then
+    count_again(d, seq, length)
+  end
   local expected = d.next
   if not expected then
     expected, d.next = seq, seq
   end
-  d.known = false
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
     local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
       -- Nothing of it is new.
-      d.known = not filled and length > 1
+      d.known = not filled and length > 1 and t.frame
       return
     end
     -- Only the end of it is new.
@@ -6529,12 +6539,15 @@ end
 -- Whether a packet of direction d belongs to another connection of its ports: it begins one, or carries
 -- on elsewhere after the end.
 function tracker:is_used_again(d, seq, flags, length)
-  local c, far = d.c, d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
-  local ended = c.closed and self.now - c.closed > TWIN_TIME
+  local closed = d.c.closed
   if flags % 4 >= 2 and flags % 32 < 16 then
-    return d.isn and (d.isn ~= seq or ended) or not d.isn and d.next and not self.sampled
+    if d.isn then
+      return d.isn ~= seq or closed and self.now - closed > TWIN_TIME
+    end
+    return d.next and not self.sampled
   end
-  return length > 0 and far and c.closed and not self.sampled
+  return closed and length > 0 and not self.sampled
+    and d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
 end
 
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
@@ -6598,8 +6611,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload, d.before, d.seen = true, d.seen, self.now
-    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next then
-      sealed.look(self, c, d, source:raw(offset, 6))
+    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next and DICOM_PORT[d.peer.port]
+      and not (c.foreign or c.tls or c.sealed) then
+      sealed.look(self, c, source:raw(offset, 6))
     end
     if c.sealed then
       sealed.came(self, c, d, seq, length)
@@ -6690,15 +6704,10 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
-  if c.sealed then
-    self:unseal(c)
-  end
-  if a then
-    self:finish(a)
-    if a.id then
-      a.untagged = true
-      association.snapshot(a, self.frame)
-    end
+  self:tell(c)
+  if a and a.id then
+    a.untagged = true
+    association.snapshot(a, self.frame)
   end
   for _, d in ipairs({ c.a, c.b }) do
     self.kept[d.key], self.young[d.key], self.old[d.key] = nil, nil, nil
@@ -6812,18 +6821,23 @@ function tracker:unseal(c)
   c.sealed.done = true
 end
 
+-- Writes the rows of a connection.
+function tracker:tell(c)
+  if c.assoc then
+    self:finish(c.assoc)
+  end
+  if c.sealed then
+    self:unseal(c)
+  end
+end
+
 function tracker:sweep(all)
   local first = self.closing_first
   while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
     local c = self.closing[first]
     self.closing[first] = nil
     first = first + 1
-    if c.assoc then
-      self:finish(c.assoc)
-    end
-    if c.sealed then
-      self:unseal(c)
-    end
+    self:tell(c)
   end
   self.closing_first = first
 end
@@ -8674,7 +8688,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = copy_of[frame]
   end
   local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
-  if log and d and d.known and fresh and not copy then
+  if log and d and d.known == frame and fresh and not copy then
     log:brought_again(time_of(pinfo), wire)
   end
   if snap and snap.untagged then

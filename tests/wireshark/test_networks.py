@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Export = Callable[..., "Told"]
 
 BASE = pieces.read(CAPTURES / "networks" / "base.pcap")
+CLIENT = bytes((10, 1, 0, 11))
 STORES, DATA, FRAMES, BYTES = 3, 300_000, 332, 319_906
 
 
@@ -167,6 +168,14 @@ def test_copies_in_segments_of_other_sizes(export: Export) -> None:
     told = export(sorted([*BASE, *((ts + 1e-4, data, wire) for ts, data, wire in whole)]))
     assert told.sums == (1, STORES, DATA)
     assert told.count("brought again") > FRAMES / 2
+
+
+def test_acknowledgments_after_a_segment_that_came_again_are_new(export: Export) -> None:
+    at = next(n for n, (_, d, _) in enumerate(BASE) if d[26:30] != CLIENT and len(d) > 100)
+    ts, data, wire = BASE[at]
+    again = data[:18] + b"\x7f\xff" + data[20:]
+    told = export([*BASE[: at + 1], (ts + 1e-6, again, wire), *BASE[at + 1 :]])
+    assert told.count("brought again") == 1
 
 
 @pytest.mark.parametrize("second", [(192, 168, 99, 1), (10, 1, 0, 11)])

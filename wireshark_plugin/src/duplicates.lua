@@ -313,6 +313,9 @@ local function judge(self, s, out, ts)
     return nil
   end
   if tcp and out.flags % 4 >= 2 then
+    if not self.doubled[out.key] then
+      bound(self)
+    end
     self.doubled[out.key], self.doubled[swap(out.key)] = true, true
   end
   if gap > AT_ONCE then

@@ -266,7 +266,7 @@ link.TYPES = TYPES
 link.WITHOUT_HOST = {
   [0x0806] = "ARP", [0x8035] = "ARP", [0x88cc] = "LLDP", [0x888e] = "EAPOL", [0x8892] = "PROFINET",
   [0x8863] = "PPPoE discovery", [0x8809] = "slow protocols", [0x88f7] = "PTP", [0x8902] = "CFM",
-  [0x9000] = "loopback test", [0x88e5] = "MACsec",
+  [0x9000] = "loopback test",
 }
 
 -- The twelve address bytes of the innermost Ethernet header, or nil.

@@ -329,7 +329,7 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = copy_of[frame]
   end
   local a, snap, d = place(pinfo, frame, s, source, there, fresh, copy)
-  if log and d and d.known and fresh and not copy then
+  if log and d and d.known == frame and fresh and not copy then
     log:brought_again(time_of(pinfo), wire)
   end
   if snap and snap.untagged then

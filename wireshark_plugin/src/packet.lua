@@ -41,7 +41,10 @@ local function transport(s, at, total, proto, out)
 end
 packet.transport = transport
 
--- An IPv4 header. Returns protocol, where the payload begins and its length; nil where it is cut.
+-- An authentication header hides nothing; its length is in units of 4 bytes (RFC 4302).
+local AUTHENTICATION = 51
+
+-- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload begins and its length; nil where it is cut.
 local function ipv4(s, at, out, room)
   local v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, at, at + 9)
   if not p or #s < at + 19 then
@@ -55,12 +58,19 @@ local function ipv4(s, at, out, room)
   local place = f1 % 32 * 256 + f2
   -- A fragment, and whether it is the first, which has the ports.
   out.fragment, out.first_fragment = place ~= 0, f1 % 64 >= 32 and place == 0
-  return p, at + header, total - header
+  at, total = at + header, total - header
+  if p == AUTHENTICATION and not out.fragment then
+    local n, words = byte(s, at, at + 1)
+    if words then
+      return n, at + words * 4 + 8, total - words * 4 - 8
+    end
+  end
+  return p, at, total
 end
 
--- Extension headers, whose length is in units of 8 bytes, of an authentication header 4 (RFC 4302).
+-- Extension headers, and the unit of their length in bytes.
 local EXTENSION = {
-  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [51] = 4,
+  [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [AUTHENTICATION] = 4,
 }
 local MAX_EXTENSIONS = 16
 
@@ -113,13 +123,6 @@ local function network(s, at, kind, out, room, depth)
   if not proto then
     out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")
     return
-  end
-  if proto == 51 then
-    -- An authentication header hides nothing (RFC 4302).
-    local n, words = byte(s, next_at, next_at + 1)
-    if words then
-      proto, next_at, total = n, next_at + words * 4 + 8, total - words * 4 - 8
-    end
   end
   out.proto, out.l3, out.l4 = proto, at, next_at
   if out.fragment then

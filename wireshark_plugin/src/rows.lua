@@ -87,12 +87,16 @@ local function split(roles)
   return out
 end
 
+-- Community ID and uid of what the side `orig` began at ts.
+local function names(orig, ts)
+  local resp = orig.peer
+  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  return flow, communityid.uid(flow, ts)
+end
+
 function rows.identify(a)
   if not a.uid then
-    local orig, resp = a.orig, a.orig.peer
-    a.community_id =
-      communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
-    a.uid = communityid.uid(a.community_id, a.ts)
+    a.community_id, a.uid = names(a.orig, a.ts)
   end
   return a.uid
 end
@@ -200,13 +204,13 @@ end
 function rows.sealed(c)
   local out, s, orig = {}, c.sealed, c.tcp_orig
   local resp = orig.peer
-  local flow = communityid.flow(orig.host, orig.port_raw, resp.host, resp.port_raw, 6)
+  local flow, uid = names(orig, s.began)
   for _, d in ipairs({ orig, resp }) do
     local f = s[d]
     local moved = f.runs > 0
     if moved or d == orig then
       out[#out + 1] = {
-        ts = s.began, uid = communityid.uid(flow, s.began), community_id = flow,
+        ts = s.began, uid = uid, community_id = flow,
         ["id.orig_h"] = bytes.address(orig.host), ["id.orig_p"] = orig.port,
         ["id.resp_h"] = bytes.address(resp.host), ["id.resp_p"] = resp.port,
         operation = "tls", requestor = d == orig and "orig" or "resp", count = 1, failed = 0,

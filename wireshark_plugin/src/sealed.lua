@@ -7,11 +7,10 @@ local sealed = {}
 local find = string.find
 
 local MODULUS, HALF = 4294967296, 2147483648
-local PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
 
--- The first bytes of a connection that d opened: whether they are a ClientHello (RFC 8446, 4 and 5.1).
-function sealed.look(t, c, d, s)
-  if not t.sampled and PORT[d.peer.port] and find(s, "^\22\3...\1") then
+-- The first bytes of a connection on a port of DICOM: whether they are a ClientHello (RFC 8446, 4 and 5.1).
+function sealed.look(t, c, s)
+  if not t.sampled and find(s, "^\22\3...\1") then
     c.sealed = {
       began = t.now, at = t.now, skew = t.skew,
       [c.a] = { bytes = 0, us = 0, silent_us = 0, runs = 0 },
@@ -29,21 +28,20 @@ local function go_on(t, s, f, new)
   f.runs, s.run = f.runs + (s.run and 0 or 1), true
 end
 
--- A segment of direction d with data.
+-- A segment of direction d with data, before it is put in order.
 function sealed.came(t, c, d, seq, length)
   local s = c.sealed
-  local f = s[d]
-  local ahead = f.top and (seq - f.top + HALF) % MODULUS - HALF or 0
+  local f, top = s[d], d.top
+  local ahead = top and (seq - top + HALF) % MODULUS - HALF or 0
   local new = ahead < 0 and length + ahead or length
   if new <= 0 then
     return
   end
-  f.top = (seq + length) % MODULUS
   if s.last == d then
     go_on(t, s, f, new)
   else
     s.last, s.run = d, false
-    if d == c.tcp_orig and s[d.peer].top and not s.setup_us then
+    if d == c.tcp_orig and d.peer.top and not s.setup_us then
       s.setup_us = t.skew == s.skew and times.between(s.began, t.now) or nil
       times.show(t, "setup_time", s.setup_us)
     end

@@ -210,18 +210,19 @@ local function count_again(d, seq, length)
 end
 
 function segments.arrive(t, c, d, seq, length, captured, source, offset)
-  count_again(d, seq, length)
+  if not t.sampled then
+    count_again(d, seq, length)
+  end
   local expected = d.next
   if not expected then
     expected, d.next = seq, seq
   end
-  d.known = false
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
     local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
       -- Nothing of it is new.
-      d.known = not filled and length > 1
+      d.known = not filled and length > 1 and t.frame
       return
     end
     -- Only the end of it is new.

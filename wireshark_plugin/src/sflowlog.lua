@@ -167,8 +167,8 @@ end
 local function since_latest(e, sequence, pool, ahead)
   local of = e.of
   local latest = of.latest
-  of.latest = { e, sequence, pool }
   if not latest then
+    of.latest = { e, sequence, pool }
     return 0, 0
   end
   local grown, more = (sequence - latest[2]) % MODULUS, (pool - latest[3]) % MODULUS
@@ -177,6 +177,7 @@ local function since_latest(e, sequence, pool, ahead)
     of.in_sequence = of.in_sequence + (grown == 1 and ahead ~= 1 and 1 or 0)
     of.in_pool = of.in_pool + (more < HALF and 1 or -1)
   end
+  latest[1], latest[2], latest[3] = e, sequence, pool
   return grown < HALF and grown or 0, more < HALF and more or 0
 end
 

@@ -308,12 +308,15 @@ end
 -- Whether a packet of direction d belongs to another connection of its ports: it begins one, or carries
 -- on elsewhere after the end.
 function tracker:is_used_again(d, seq, flags, length)
-  local c, far = d.c, d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
-  local ended = c.closed and self.now - c.closed > TWIN_TIME
+  local closed = d.c.closed
   if flags % 4 >= 2 and flags % 32 < 16 then
-    return d.isn and (d.isn ~= seq or ended) or not d.isn and d.next and not self.sampled
+    if d.isn then
+      return d.isn ~= seq or closed and self.now - closed > TWIN_TIME
+    end
+    return d.next and not self.sampled
   end
-  return length > 0 and far and c.closed and not self.sampled
+  return closed and length > 0 and not self.sampled
+    and d.next and (seq - d.next + NEAR) % MODULUS >= 2 * NEAR
 end
 
 -- flags: the byte of TCP flags. source:raw(offset, length) gives captured bytes, source_info.abs_ts
@@ -377,8 +380,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       c.assoc.payload_seen = true
     end
     d.payload, d.before, d.seen = true, d.seen, self.now
-    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next then
-      sealed.look(self, c, d, source:raw(offset, 6))
+    if d.begins and d == c.tcp_orig and captured > 5 and seq == d.next and DICOM_PORT[d.peer.port]
+      and not (c.foreign or c.tls or c.sealed) then
+      sealed.look(self, c, source:raw(offset, 6))
     end
     if c.sealed then
       sealed.came(self, c, d, seq, length)
@@ -469,15 +473,10 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
-  if c.sealed then
-    self:unseal(c)
-  end
-  if a then
-    self:finish(a)
-    if a.id then
-      a.untagged = true
-      association.snapshot(a, self.frame)
-    end
+  self:tell(c)
+  if a and a.id then
+    a.untagged = true
+    association.snapshot(a, self.frame)
   end
   for _, d in ipairs({ c.a, c.b }) do
     self.kept[d.key], self.young[d.key], self.old[d.key] = nil, nil, nil
@@ -591,18 +590,23 @@ function tracker:unseal(c)
   c.sealed.done = true
 end
 
+-- Writes the rows of a connection.
+function tracker:tell(c)
+  if c.assoc then
+    self:finish(c.assoc)
+  end
+  if c.sealed then
+    self:unseal(c)
+  end
+end
+
 function tracker:sweep(all)
   local first = self.closing_first
   while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
     local c = self.closing[first]
     self.closing[first] = nil
     first = first + 1
-    if c.assoc then
-      self:finish(c.assoc)
-    end
-    if c.sealed then
-      self:unseal(c)
-    end
+    self:tell(c)
   end
   self.closing_first = first
 end
