@@ -250,6 +250,28 @@ def test_packed_logs(write: Write, how: str) -> None:
         rows_of(write(f"cut/conn.log.{how}", data[:-20]))
 
 
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("padding", [0, 4])
+def test_packed_in_several_streams(write: Write, how: str, padding: int) -> None:
+    own = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    pack = own.get(how, lambda part: packed("zstd", part))
+    parts = [pack(part.encode()) for part in (tsv([{}]), tsv([{"uid": "C2"}]))]
+    skipped = b"\x5d\x2a\x4d\x18" + bytes([padding, 0, 0, 0]) if how == "zst" else b""
+    between = skipped + bytes(padding)
+    data = skipped + bytes(padding if skipped else 0) + between.join(parts) + between
+    assert len(rows_of(write(f"conn.log.{how}", data))[0]["conn"]) == 2
+
+
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz"])
+def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[how]
+    first, second = pack(tsv([{}]).encode()), bytearray(pack(tsv([{"uid": "C2"}]).encode()))
+    second[len(second) // 2] ^= 0xFF
+    for rest in (bytes(second), b"nothing that is packed"):
+        with pytest.raises(InputError, match="damaged or ends early"):
+            rows_of(write(f"conn.log.{how}", first + rest))
+
+
 @pytest.mark.parametrize("before", ["\ufeff", "\n", " \n", "\t", "\ufeff\n "])
 def test_what_stands_before_the_first_line(write: Write, before: str) -> None:
     assert len(rows_of(write("a/conn.log", before + tsv([{}])))[0]["conn"]) == 1

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from pacsflow.errors import InputError
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pacsflow.readers.quality import Quality
@@ -30,8 +30,8 @@ PACKED = {
     b"\xfd7zXZ\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
-}
-"""What a packed file starts with, and how it is packed."""
+} | {bytes([0x50 + i]) + b"\x2a\x4d\x18": "zstd" for i in range(16)}
+"""What a packed file starts with, and how it is packed; pzstd begins with a frame to skip."""
 
 
 class Bytes(Protocol):
@@ -66,6 +66,38 @@ class _Unpacked:
         return data
 
 
+class _Streams:
+    """Reads packed streams one behind another, and zeros between them.
+
+    Python's own readers take whatever is wrong with a later stream for the end of the file.
+    """
+
+    def __init__(self, raw: IO[bytes], begun: Callable[[], Any]) -> None:
+        self.raw, self.begun, self.stream = raw, begun, begun()
+
+    def read(self, size: int) -> bytes:
+        made = b""
+        while not made:
+            if self.stream.eof:
+                packed = self._next()
+                if not packed:
+                    break
+                self.stream = self.begun()
+            else:
+                packed = self.raw.read(PIECE) if self.stream.needs_input else b""
+                if self.stream.needs_input and not packed:
+                    raise EOFError
+            made = self.stream.decompress(packed, size)
+        return made
+
+    def _next(self) -> bytes:
+        """Return where the next stream begins; nothing where there is none."""
+        packed: bytes = self.stream.unused_data.lstrip(b"\0")
+        while not packed and (more := self.raw.read(PIECE)):
+            packed = more.lstrip(b"\0")
+        return packed
+
+
 def packing(start: bytes) -> str:
     """Return how a file that starts like this is packed; empty for plain ones."""
     return next((how for magic, how in PACKED.items() if start.startswith(magic)), "")
@@ -80,8 +112,7 @@ def opened(path: Path) -> Iterator[Bytes]:
             how = packing(raw.read(6))
             raw.seek(0)
             if how:
-                with _unpacker(how, raw) as unpacked:
-                    yield _Unpacked(path, unpacked, path.stat().st_size)
+                yield _Unpacked(path, _unpacker(how, raw), path.stat().st_size)
             else:
                 yield raw
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
@@ -92,13 +123,13 @@ def opened(path: Path) -> Iterator[Bytes]:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def _unpacker(how: str, raw: Any) -> Any:  # noqa: ANN401 - five kinds of file
+def _unpacker(how: str, raw: IO[bytes]) -> Any:  # noqa: ANN401 - five kinds of file
     if how == "gzip":
         return gzip.open(raw)
     if how == "bzip2":
-        return bz2.open(raw)
+        return _Streams(raw, bz2.BZ2Decompressor)
     if how == "xz":
-        return lzma.open(raw)
+        return _Streams(raw, lzma.LZMADecompressor)
     import pyarrow as pa  # noqa: PLC0415 - few files are packed so
 
     return pa.CompressedInputStream(pa.PythonFile(raw, "r"), how)
