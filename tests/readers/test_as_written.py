@@ -171,3 +171,27 @@ def test_parts_that_overlap_are_said(tmp_path: Path, write: Write) -> None:
     twice = write("a.csv", table(["2026-03-02 08:05:00", "2026-03-02 09:05:00"]) * 2)
     told = [any("overlap" in note for note in read_all(p)[1].notes) for p in (over, after, twice)]
     assert told == [True, False, True]
+
+
+@pytest.mark.parametrize("columns", [None, ["length", "id.orig_h"]])
+@pytest.mark.parametrize("form", ["csv", "headers", "relative", "xlsx"])
+def test_rows_that_were_pasted_twice_are_said(
+    write: Write, tmp_path: Path, form: str, columns: list[str] | None
+) -> None:
+    hours = [f"2026-03-02 0{hour}:05:00" for hour in (8, 8, 9)]
+    if form == "relative":
+        hours = ["0.000000", "0.000000", "0.000214"]
+    once, twice = table(hours), table(hours) + table(hours).split("\n", 1)[1]
+    if form in {"headers", "relative"}:
+        twice = once * 2
+    paths = [write("once.csv", once), write("twice.csv", twice)]
+    if form == "xlsx":
+        rows = frames(8, 8, 9)
+        made = {"once": rows, "twice": rows + rows[1:]}
+        paths = [workbook(tmp_path / f"{name}.xlsx", {"a": all_}) for name, all_ in made.items()]
+    told = []
+    for path in paths:
+        quality = Quality()
+        list(read(recognise(path), quality, columns))
+        told.append(any("twice" in note for note in quality.notes))
+    assert told == [False, True]

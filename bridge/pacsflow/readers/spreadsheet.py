@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pacsflow.errors import InputError
 from pacsflow.outputs import scratch_folder
 from pacsflow.readers import delimited, workbook
+from pacsflow.readers.again import Again
 from pacsflow.readers.blocks import head
 from pacsflow.readers.cells import Converter
 from pacsflow.readers.sniff import OLE, ZIP
@@ -116,37 +117,42 @@ class _Spans:
             self.spans[part] = min(first, before[0]), max(last, before[1])
         return frames
 
-    def tell(self, quality: Quality) -> None:
-        """Say where two parts overlap."""
+    def tell(self, quality: Quality) -> bool:
+        """Say that two parts overlap, where they do."""
         spans = sorted(self.spans.values())
-        if any(late[0] <= early[1] for early, late in itertools.pairwise(spans)):
+        overlap = any(late[0] <= early[1] for early, late in itertools.pairwise(spans))
+        if overlap:
             quality.note(
                 "its sheets, or tables below each other, overlap in time: a frame that stands in "
                 "two of them counts twice"
             )
+        return overlap
 
 
 def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     converters: dict[tuple[str, ...], Converter] = {}
-    spans = _Spans()
+    spans, again = _Spans(), Again()
     for header, cells, number in delimited.read(path, told.quality, told.columns):
         if header.names not in converters:
             converters[header.names] = told.converter(
                 header, lambda name: delimited.preview(path, name)
             )
         if len(cells.lines):
+            again.seen(cells)
             yield spans.seen(number, converters[header.names](cells))
-    spans.tell(told.quality)
+    if not spans.tell(told.quality):
+        again.tell(told.quality)
 
 
 def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     with scratch_folder() as folder:
-        relative, spans = "", _Spans()
+        relative, spans, again = "", _Spans(), Again()
         found = workbook.sheets(path, told.quality, Path(folder))
         for number, sheet in enumerate(found):
             where = f"sheet {sheet.name[:40]!r}: " if len(found) > 1 else ""
             convert = told.converter(sheet.header, sheet.preview, where)
             for cells in sheet.read(told.columns):
+                again.seen(cells)
                 yield spans.seen(number, convert(cells))
             if convert.times.is_relative and told.start is not None:
                 if relative:
@@ -157,4 +163,5 @@ def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
                         hint="save each sheet as a file, and give --capture-start FILE=TIME",
                     )
                 relative = sheet.name[:40]
-        spans.tell(told.quality)
+        if not spans.tell(told.quality):
+            again.tell(told.quality)
