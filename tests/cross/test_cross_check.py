@@ -326,6 +326,53 @@ def test_after_a_loss_one_may_know_more(tmp_path: Path, monkeypatch: pytest.Monk
     assert [d.field for d in checking.compare("c", plugin, whole).unexplained] == ["end"]
 
 
+def conn_log(folder: Path, *connections: str) -> None:
+    rows = ["#fields id.orig_h id.orig_p id.resp_h id.resp_p", "#types addr port addr port"]
+    text = "\n".join([*rows, *connections]).replace(" ", "\t")
+    (folder / "conn.log").write_text(text + "\n")
+
+
+def fates(folder: Path, *rows: str) -> None:
+    text = "#fields\twhat\tdetail\n#types\tstring\tstring\n" + "".join(f"{r}\n" for r in rows)
+    (folder / "capture.log").write_text(text)
+
+
+def test_of_a_connection_that_zeek_does_not_see_the_plugin_may_tell(tmp_path: Path) -> None:
+    plugin, zeek = write(tmp_path / "plugin"), write(tmp_path / "zeek", dicom=(), known="")
+    for connections, reason in (
+        ((), "not looked into"),
+        (("192.0.2.1 50000 192.0.2.2 4789",), "not looked into"),
+        (("10.0.0.2 104 10.0.0.1 40000",), ""),
+    ):
+        conn_log(zeek, *connections)
+        found = checking.compare("c", plugin, zeek).differences
+        assert [(d.log, d.reason) for d in found] == [("dicom", reason), ("known_dicom", reason)]
+        assert {d.reason for d in checking.compare("c", zeek, plugin).differences} == {""}
+
+
+def test_of_an_association_behind_a_translation_zeek_may_have_a_row(tmp_path: Path) -> None:
+    plugin, zeek = write(tmp_path / "plugin", dicom=(), known=""), write(tmp_path / "zeek")
+    for detail, reason in (
+        ("tcp 10.0.0.2 104 10.0.0.1 40000", "translated"),
+        ("tcp 10.0.0.3 104 10.0.0.4 40000", ""),
+    ):
+        fates(plugin, f"translated\t{detail}")
+        found = checking.compare("c", plugin, zeek).differences
+        assert [(d.log, d.reason) for d in found] == [("dicom", reason), ("known_dicom", reason)]
+
+
+def test_of_copies_zeek_may_have_a_connection_again(tmp_path: Path) -> None:
+    again = DICOM.replace("100.0005", "100.5005").replace("Cx", "Cy")
+    plugin = write(tmp_path / "plugin")
+    zeek = write(tmp_path / "zeek", dicom=(DICOM, again))
+    assert [d.reason for d in checking.compare("c", plugin, zeek).differences] == [""]
+    fates(plugin, "copy, same\t-")
+    assert [d.reason for d in checking.compare("c", plugin, zeek).differences] == ["copies"]
+    other = write(tmp_path / "other", dicom=(DICOM, again.replace("40000", "40001")))
+    assert [d.reason for d in checking.compare("c", plugin, other).differences] == [""]
+    assert [d.reason for d in checking.compare("c", zeek, plugin).differences] == [""]
+
+
 def test_every_reason_is_documented() -> None:
     text = (ROOT / "docs" / "cross-check.md").read_text(encoding="utf-8")
     for reason in checking.REASONS:

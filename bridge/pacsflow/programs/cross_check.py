@@ -138,6 +138,31 @@ REASONS = (
             or (log == "known_dicom" and row.get("unsure") == "T")
         ),
     ),
+    Reason(
+        "not looked into",
+        "Zeek's conn.log has no such connection: it came through a tunnel, a label or a link layer "
+        "that Zeek does not look into, or on a port where it does not expect one. The plugin does.",
+        lambda _log, field, row: field == "row" and row.get("unseen") == "T",
+    ),
+    Reason(
+        "translated",
+        "An association was captured before and after an address translation. The plugin counts it "
+        "once, and names the other connection in capture.log; Zeek has a row of each.",
+        lambda _log, field, row: field == "no row" and row.get("translated") == "T",
+    ),
+    Reason(
+        "copies",
+        "Packets stand in the capture more than once. The plugin leaves copies out, and says in "
+        "capture.log how many; Zeek takes them for segments sent again, for one more way that a "
+        "connection came, or, after its end, for the same connection again.",
+        lambda _log, field, row: (
+            row.get("copied") == "T"
+            and (
+                field in {"orig_resent", "resp_resent", "round_trip", "tunnel", "vlan"}
+                or (field == "no row" and row.get("twice") == "T")
+            )
+        ),
+    ),
 )
 """All differences that are known and stay, each with why; there is no other list."""
 
@@ -204,6 +229,8 @@ def cross_check(
     with tempfile.TemporaryDirectory(prefix="pacsflow-cross-check-") as folder:
         ours, theirs = Path(folder, "plugin"), Path(folder, "zeek")
         export_zeek_logs(capture, theirs, inventory=inventory, modules=modules)
+        # Zeek writes no log of connections where it saw none.
+        (theirs / "conn.log").touch()
         export_logs(capture, ours, tshark=tshark, inventory=inventory)
         return compare(capture.name, ours, theirs)
 
@@ -220,7 +247,7 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     associations = join(last_rows(logs["dicom"]), others["dicom"])
     endpoints, known = _by_endpoint(logs["known_dicom"]), _by_endpoint(others["known_dicom"])
     keys = sorted(endpoints.keys() | known.keys())
-    marked = _marker(associations, endpoints.values())
+    marked = _marker(associations, endpoints.values(), Connections.of(plugin, zeek))
     pairs = [("dicom", _who(*both), *both, marked(*both)) for both in associations]
     pairs += [
         ("known_dicom", " ".join(k), *both, marked(*both))
@@ -258,13 +285,15 @@ def _timed(
 
 
 def _marker(
-    associations: Sequence[Both], endpoints: Iterable[Row]
+    associations: Sequence[Both], endpoints: Iterable[Row], connections: Connections
 ) -> Callable[[Row | None, Row | None], Row]:
     """Return what adds to a row of either log the circumstances that reasons ask for."""
     around = _Circumstances.of(associations, endpoints)
+    known = frozenset(_connection(ours) for ours, _ in associations if ours)
 
     def mark(ours: Row | None, theirs: Row | None) -> Row:
-        return {**(ours or theirs or {}), **around.marks(ours or {}, theirs or {})}
+        marks = connections.marks(ours, theirs, known)
+        return {**(ours or theirs or {}), **around.marks(ours or {}, theirs or {}), **marks}
 
     return mark
 
@@ -323,6 +352,62 @@ class _Circumstances:
             if holds
         }
         return marks | ({"flags": "truncated"} if host in self.cut else {})
+
+
+Connection = frozenset[tuple[str, str]]
+"""Address and port of both ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the tools say of connections, and of copies, beside the logs that are compared.
+
+    `seen` are those of Zeek's conn.log, None where there is none; `translated` those that the
+    plugin takes for others, seen before or after an address translation.
+    """
+
+    seen: frozenset[Connection] | None
+    translated: frozenset[Connection]
+    copied: bool
+
+    @classmethod
+    def of(cls, plugin: Path, zeek: Path) -> Connections:
+        """Read them from the two folders."""
+        conn = zeek / "conn.log"
+        fates = read_log(plugin / "capture.log").rows
+        twins = (row["detail"].split()[1:] for row in fates if row["what"] == "translated")
+        return cls(
+            seen=frozenset(map(_connection, read_log(conn).rows)) if conn.exists() else None,
+            translated=frozenset(frozenset({(a, p), (b, q)}) for a, p, b, q, *_ in twins),
+            copied=any(row["what"].startswith("copy, ") for row in fates),
+        )
+
+    def marks(self, ours: Row | None, theirs: Row | None, known: frozenset[Connection]) -> Row:
+        """Return the marks of a row that one log lacks; `known`: the plugin's associations."""
+        row = ours or theirs or {}
+        connection, host = _connection(row), row.get("host")
+        marks = {
+            "copied": self.copied,
+            "twice": not ours and connection in known,
+            "translated": not ours and _has(self.translated, connection, host),
+            "unseen": not theirs
+            and self.seen is not None
+            and not _has(self.seen, connection, host),
+        }
+        return {name: "T" for name, holds in marks.items() if holds}
+
+
+def _connection(row: Row) -> Connection:
+    return frozenset(
+        (row.get(f"id.{side}_h", ""), row.get(f"id.{side}_p", "")) for side in ("orig", "resp")
+    )
+
+
+def _has(connections: frozenset[Connection], connection: Connection, host: str | None) -> bool:
+    """Return whether a connection is among others, or where a host is given, one of its own."""
+    if host is None:
+        return connection in connections
+    return any(address == host for ends in connections for address, _ in ends)
 
 
 def _flagged(flag: str, both: Iterable[tuple[Row, Row]]) -> frozenset[str]:
