@@ -1309,9 +1309,7 @@ function rows.result(a)
 end
 
 function rows.ending(a)
-  if a.stopped_before_end then
-    return "incomplete"
-  elseif a.finish then
+  if a.finish then
     return a.finish
   elseif a.stopped then
     return "incomplete"
@@ -2781,6 +2779,96 @@ end
 return export
 end
 
+modules.renumbered = function(...)
+-- Knows the packets of a connection again on the other side of a firewall that gives one of its sides,
+-- or both, sequence numbers of their own: addresses and ports stay.
+local swap = require("keys").swap
+
+local renumbered = {}
+renumbered.__index = renumbered
+
+local abs = math.abs
+local MODULUS, HALF = 4294967296, 2147483648
+-- A connection is not seen to begin on one side so much later than on the other, in seconds.
+local LATEST = 1
+local MAX_CONNECTIONS = 16384
+
+-- moved: the directions of connections whose numbers are known to be others elsewhere.
+function renumbered.new()
+  return setmetatable({ begun = {}, moved = {}, size = 0 }, renumbered)
+end
+
+local function begin(self, out)
+  if self.size >= MAX_CONNECTIONS then
+    self.begun, self.moved, self.size = {}, {}, 0
+  end
+  local a, b = { path = out.path }, { path = out.path }
+  a.peer, b.peer = b, a
+  local back = swap(out.key)
+  self.size = self.size + (self.begun[out.key] and 0 or 1)
+  self.begun[out.key], self.begun[back] = a, b
+  self.moved[out.key], self.moved[back] = nil, nil
+  return a
+end
+
+-- Whether a number of direction d is one of those that it has elsewhere: what is nearer to them than to
+-- where the direction is.
+local function is_moved(d, number)
+  local ahead = (number - d.at + HALF) % MODULUS - HALF
+  local other = (ahead - d.step + HALF) % MODULUS - HALF
+  if abs(other) < abs(ahead) then
+    return true
+  end
+  d.at = number
+  return false
+end
+
+local function is_elsewhere(d, out)
+  return d.step and is_moved(d, out.seq)
+    or d.peer.step and out.flags % 32 >= 16 and is_moved(d.peer, out.ack) or false
+end
+
+-- A connection request, or its answer. Returns whether it is one that was seen with another number.
+local function synchronise(self, d, out, ts)
+  local asks = out.flags % 32 < 16
+  if not d or d.path ~= out.path or asks and (d.closed or d.since and ts - d.since > LATEST) then
+    d = begin(self, out)
+  elseif is_elsewhere(d, out) then
+    return true
+  elseif d.isn and d.isn ~= out.seq then
+    d.step, d.alive = (out.seq - d.isn + HALF) % MODULUS - HALF, d.peer.isn ~= nil
+    self.moved[out.key], self.moved[swap(out.key)] = d, d.peer
+    return true
+  end
+  d.isn, d.at, d.since = d.isn or out.seq, d.at or out.seq, d.since or ts
+  return false
+end
+
+-- Whether the TCP segment in `out` is one that the connection has elsewhere.
+function renumbered:is_copy(out, ts)
+  local d, flags = self.begun[out.key], out.flags
+  if flags % 4 >= 2 then
+    return synchronise(self, d, out, ts)
+  elseif not d or d.path ~= out.path then
+    return false
+  end
+  local copy = is_elsewhere(d, out)
+  if copy and not (d.alive or d.peer.alive) then
+    -- Of the first request nothing came.
+    begin(self, out)
+    return false
+  elseif not copy then
+    d.alive = true
+    if flags % 2 == 1 or flags % 8 >= 4 then
+      d.closed, d.peer.closed = true, true
+    end
+  end
+  return copy
+end
+
+return renumbered
+end
+
 modules.duplicates = function(...)
 -- Finds packets that a mirror port, or a second place of capture, brings more than once. A packet
 -- is known again by its addresses and its transport header; a real retransmission has another IP
@@ -2789,6 +2877,7 @@ modules.duplicates = function(...)
 -- Nearly every TCP segment begins where the one before it ended, or acknowledges more: no copy of
 -- anything before does that. Of these the header alone is kept; only the others are looked up.
 local swap = require("keys").swap
+local renumbered = require("renumbered")
 
 local duplicates = {}
 duplicates.__index = duplicates
@@ -2824,7 +2913,7 @@ end
 function duplicates.new()
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    doubled = {}, pairs_known = 0,
+    doubled = {}, pairs_known = 0, renumbered = renumbered.new(),
   }, duplicates)
 end
 
@@ -3074,6 +3163,9 @@ local function judge(self, s, out, ts)
     return nil
   end
   local tcp = out.proto == 6 and not out.fragment
+  if tcp and self.renumbered:is_copy(out, ts) then
+    return "elsewhere"
+  end
   make_room(self, ts)
   if tcp and is_plain(out) and passes(self, s, out.key, out.seq, out.length, out.flags, ts) then
     return nil
@@ -3128,6 +3220,9 @@ end
 -- Whether the frame s of the plain form is surely new; check() knows it from here on. Where it is not
 -- sure, check() has to be asked.
 function duplicates:is_new(s, key, seq, length, flags, ts, frame)
+  if self.renumbered.moved[key] then
+    return false
+  end
   make_room(self, ts)
   if passes(self, s, key, seq, length, flags, ts) then
     self.frame, self.told = frame, nil
@@ -3867,6 +3962,18 @@ local UDP = {
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
+-- VXLAN and GENEVE on ports that somebody chose: the constant bytes of a header without options, and a
+-- frame behind it.
+local function on_any_port(s, at, out, room)
+  local a, b, c, d, _, _, _, last = byte(s, at, at + 7)
+  local read = a == 8 and b == 0 and c == 0 and d == 0 and vxlan
+    or a == 0 and b == 0 and c == 0x65 and d == 0x58 and geneve
+  if read and last == 0 and link.is_frame(s, at + 8, room) then
+    return read(s, at, out)
+  end
+  return nil
+end
+
 -- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
 local ELSEWHERE = {
   [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
@@ -3900,7 +4007,9 @@ function tunnel.inside(s, at, out, proto, room)
     if by_port then
       return by_port(s, at + 8, out, room)
     end
-    out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
+    local name, inside, kind = on_any_port(s, at + 8, out, room)
+    out.elsewhere = not name and (ELSEWHERE[to] or ELSEWHERE[from]) or nil
+    return name, inside, kind
   elseif proto == 55 then
     out.elsewhere = true
   end
@@ -5852,7 +5961,7 @@ function hunting.at_start(t, c, d, s, cut)
     stream.start(d, "C", command.group_length + 12)
     return true
   elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
+    if a and a.rq and first == 1 or d.frozen or not pdu.can_begin(s)
       or not printable_titles(s) then
       return false
     end
@@ -6054,7 +6163,7 @@ local function in_sequence(t, c, d, s, length)
         end
         t:open(c)
         stream.start(d, "H", 6)
-      elseif d.begins and c.assoc and not c.assoc.frozen then
+      elseif d.begins and c.assoc then
         stream.start(d, "H", 6)
       elseif not hunting.at_start(t, c, d, s, captured < length) then
         local a = c.assoc
@@ -6062,7 +6171,7 @@ local function in_sequence(t, c, d, s, length)
           t:foreign(c, s)
           return
         end
-        s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)
+        s = not t.sampled and hunting.inside(d, s)
         if captured < length then
           d.hunted = nil
         end
@@ -6094,17 +6203,17 @@ local function in_sequence(t, c, d, s, length)
   end
 end
 
--- The bytes before the first waiting segment will not come.
+-- The bytes before the first waiting segment will not come; where it goes on may have to be looked for,
+-- and of what comes too late for that nothing is read.
 local function give_up(t, c, d, gap)
-  add_hole(d, d.next, gap)
+  local from = d.next
   times.gap(c)
-  d.next = (d.next + gap) % MODULUS
+  d.next = (from + gap) % MODULUS
   d.begins = nil
   if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
-    local a = c.assoc
-    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
-      t:stop(c)
-    end
+    d.missed = d.missed + gap
+  else
+    add_hole(d, from, gap)
   end
 end
 
@@ -6279,10 +6388,10 @@ function tracker.new(options)
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
-    counts = function(a, d) return not a.frozen and not d.frozen end,
+    counts = function(_, d) return not d.frozen end,
     pdu_done = function(_, a, d)
       if not d.frozen then
-        a.last_pdu_ts = t:on_clock(a)
+        a.last_pdu_ts = a.ended or t:on_clock(a)
       end
     end,
     lost = function(c, d) t:lost(c, d) end,
@@ -6291,7 +6400,7 @@ function tracker.new(options)
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
     timed = function(a, d, command)
-      if not t.sampled and not a.frozen and not d.frozen then
+      if not t.sampled and not d.frozen then
         times.command(t, a, d, command)
       end
     end,
@@ -6408,6 +6517,7 @@ function tracker:lost(c, d)
   times.gap(c)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
+    local cut = a.flags.truncated
     if a.id then
       a.counts, a.flags, a.offered = association.new().counts, { sampled = a.flags.sampled }, {}
     else
@@ -6416,7 +6526,7 @@ function tracker:lost(c, d)
     c.a.data_bytes, c.b.data_bytes, c.a.headers, c.b.headers = nil, nil, nil, nil
     stream.start(c.a, nil)
     stream.start(c.b, nil)
-    if c.syn and not c.past_start then
+    if c.syn and not c.past_start and not cut then
       self:foreign(c)
     end
     d.guess = nil
@@ -6428,17 +6538,6 @@ function tracker:lost(c, d)
   -- Nothing after an unknown PDU can be trusted: of this direction only tags go on.
   a.flags.malformed, a.stopped, d.frozen = true, true, true
   stream.start(d, nil)
-end
-
--- After a gap neither direction is counted on. Tags go on.
-function tracker:stop(c)
-  local a = c.assoc
-  if not a.frozen then
-    a.frozen = true
-    a.stopped_before_end = not a.finish and not a.rejected
-    stream.start(c.a, nil)
-    stream.start(c.b, nil)
-  end
 end
 
 -- The stream speaks another protocol. s: the bytes that show it; those of TLS hide what is spoken.
@@ -6732,17 +6831,21 @@ local function tail(d)
 end
 
 -- What an association has in common with itself on the other side of an address translation, or of a
--- load balancer, which begins a connection of its own: then the object that it carries first tells.
+-- load balancer, which begins a connection of its own: then the object that it carries first tells, and
+-- what came back may not have been captured there.
 local function sign_of(a, orig, resp)
   local counts, content = a.counts, a.content
   if not (a.confirmed and (content or orig.isn and resp.isn)) then
     return nil
   end
-  return table.concat({
-    content or orig.isn, content and "" or resp.isn, a.calling_ae or "", a.called_ae or "",
-    a.orig_data, a.resp_data, counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq,
-    counts.n_rq, counts.success,
+  local asked = table.concat({
+    a.calling_ae or "", a.called_ae or "", a.orig_data, counts.echo_rq, counts.store_rq, counts.find_rq,
+    counts.n_rq,
   }, "|")
+  if content then
+    return content .. asked
+  end
+  return table.concat({ orig.isn, resp.isn, asked, a.resp_data, counts.data_pdus, counts.success }, "|")
 end
 
 -- Whether two associations of one sign are one: not where a host has sent an object twice.
@@ -6750,7 +6853,7 @@ local function is_one(orig, other)
   if orig.isn and orig.isn == other.isn then
     return true
   end
-  return orig.host ~= other.host or orig.port == other.port and orig.peer.host ~= other.peer.host
+  return orig.host ~= other.host or orig.port == other.port
 end
 
 -- The association that this one is, seen on the other side of an address translation: the same
@@ -6779,7 +6882,7 @@ function tracker:finish(a)
   if a.done then
     return
   end
-  a.done = true
+  a.done, a.ended = true, a.last_ts
   local c = a.c
   for _, d in ipairs({ c.a, c.b }) do
     segments.flush(self, c, d)

@@ -215,6 +215,25 @@ def test_before_and_after_a_router_in_two_vlans(export: Export) -> None:
     assert (told.sums, len(told.frames)) == ((1, STORES, DATA), FRAMES)
 
 
+def behind_a_firewall(data: bytes, client: int, server: int) -> bytes:
+    """The frame behind a firewall that gives each side sequence numbers of its own."""
+    out, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+    pieces.add(out, 38, client if mine else server)
+    if data[47] & 16:
+        pieces.add(out, 42, server if mine else client)
+    out[22] -= 1
+    return bytes(out)
+
+
+@pytest.mark.parametrize("later", [0.0004, 0.1])
+@pytest.mark.parametrize("steps", [(123_456_789, 0), (0, 123_456_789), (7_000_000, 3_987_654_321)])
+def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], later: float) -> None:
+    copies = [(ts + later, behind_a_firewall(data, *steps), wire) for ts, data, wire in BASE]
+    told = export(sorted([*BASE, *copies]))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert told.count("copy, elsewhere") == FRAMES
+
+
 def test_copies_of_copies(export: Export) -> None:
     told = export(pieces.copied(pieces.copied(BASE, 0.000002), 0.2))
     assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
@@ -325,6 +344,32 @@ def test_pieces_of_a_capture(export: Export) -> None:
     assert data == [65_512, 67_244, 65_512, 50_866, 50_866]
     for size in (19, 50, 111):
         assert sum(export(BASE[at : at + size]).sums[2] for at in range(0, FRAMES, size)) == DATA
+
+
+def test_what_is_cut_too_short_speaks_no_other_protocol(export: Export) -> None:
+    told = export([(ts, data[:64], wire) for ts, data, wire in BASE])
+    assert (told.sums, {f["service"] for f in told.frames}) == ((0, 0, 0), {"-"})
+
+
+def of_client(data: bytes) -> bool:
+    return data[26:30] == bytes((10, 1, 0, 11))
+
+
+def test_what_one_side_lost_the_other_has(export: Export) -> None:
+    frames = [f for n, f in enumerate(BASE) if of_client(f[1]) or not 100 < n < 200]
+    # Another connection, much later: nothing of the first is late then.
+    later = [(ts + 60, data[:34] + b"\x77\x77" + data[36:], wire) for ts, data, wire in BASE[:1]]
+    told = export([*frames, *later])
+    (row,) = told.dicom
+    assert (told.sums, row["end"], row["missed_bytes"]) == ((1, STORES, DATA), "released", "98")
+
+
+def test_after_a_loss_what_follows_counts(export: Export) -> None:
+    frames = [f for n, f in enumerate(BASE) if not (of_client(f[1]) and 100 < n < 200)]
+    (row,) = export([*frames[:-3], (BASE[-1][0] + 60, *BASE[-1][1:])]).dicom
+    assert (row["store_rq"], row["rsp_success"]) == ("2", "3")
+    assert int(row["data_bytes_orig"]) >= 200_000
+    assert float(row["duration"]) < 1
 
 
 def test_what_was_not_captured_is_missed(export: Export) -> None:

@@ -42,9 +42,9 @@ def inner(frame: bytes) -> bytes:
     return frame[14 : 14 + int.from_bytes(frame[16:18], "big")]
 
 
-def vxlan(frame: bytes, network: int = 5000) -> bytes:
+def vxlan(frame: bytes, network: int = 5000, port: int = 4789) -> bytes:
     """Return the frame inside VXLAN (RFC 7348)."""
-    return ethernet(0x0800, udp(4789, struct.pack(">II", 0x08000000, network << 8) + frame))
+    return ethernet(0x0800, udp(port, struct.pack(">II", 0x08000000, network << 8) + frame))
 
 
 def vlan(frame: bytes, *tags: int) -> bytes:
@@ -104,6 +104,10 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
     "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
     "VXLAN": ("vxlan", vxlan),
+    "VXLAN on a port of its own": ("vxlan", lambda f: vxlan(vlan(f), port=14789)),
+    "GENEVE on a port of its own": (
+        "geneve", lambda f: ethernet(0x0800, udp(16081, b"\0\0\x65\x58\0\1\0\0" + f)),
+    ),
     "VXLAN in VXLAN": ("vxlan,vxlan", lambda f: vxlan(vxlan(f), 6000)),
     "VXLAN behind a VLAN tag": ("vxlan", lambda f: vlan(vxlan(f), 100)),
     "VLAN tag inside VXLAN": ("vxlan", lambda f: vxlan(vlan(f, 100))),

@@ -5,6 +5,7 @@
 -- Nearly every TCP segment begins where the one before it ended, or acknowledges more: no copy of
 -- anything before does that. Of these the header alone is kept; only the others are looked up.
 local swap = require("keys").swap
+local renumbered = require("renumbered")
 
 local duplicates = {}
 duplicates.__index = duplicates
@@ -40,7 +41,7 @@ end
 function duplicates.new()
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    doubled = {}, pairs_known = 0,
+    doubled = {}, pairs_known = 0, renumbered = renumbered.new(),
   }, duplicates)
 end
 
@@ -290,6 +291,9 @@ local function judge(self, s, out, ts)
     return nil
   end
   local tcp = out.proto == 6 and not out.fragment
+  if tcp and self.renumbered:is_copy(out, ts) then
+    return "elsewhere"
+  end
   make_room(self, ts)
   if tcp and is_plain(out) and passes(self, s, out.key, out.seq, out.length, out.flags, ts) then
     return nil
@@ -344,6 +348,9 @@ end
 -- Whether the frame s of the plain form is surely new; check() knows it from here on. Where it is not
 -- sure, check() has to be asked.
 function duplicates:is_new(s, key, seq, length, flags, ts, frame)
+  if self.renumbered.moved[key] then
+    return false
+  end
   make_room(self, ts)
   if passes(self, s, key, seq, length, flags, ts) then
     self.frame, self.told = frame, nil

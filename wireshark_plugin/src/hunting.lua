@@ -74,7 +74,7 @@ function hunting.at_start(t, c, d, s, cut)
     stream.start(d, "C", command.group_length + 12)
     return true
   elseif first == 1 or first == 2 then
-    if (a and (a.rq or a.frozen)) and first == 1 or d.frozen or not pdu.can_begin(s)
+    if a and a.rq and first == 1 or d.frozen or not pdu.can_begin(s)
       or not printable_titles(s) then
       return false
     end

@@ -66,9 +66,7 @@ function rows.result(a)
 end
 
 function rows.ending(a)
-  if a.stopped_before_end then
-    return "incomplete"
-  elseif a.finish then
+  if a.finish then
     return a.finish
   elseif a.stopped then
     return "incomplete"

@@ -84,7 +84,7 @@ local function in_sequence(t, c, d, s, length)
         end
         t:open(c)
         stream.start(d, "H", 6)
-      elseif d.begins and c.assoc and not c.assoc.frozen then
+      elseif d.begins and c.assoc then
         stream.start(d, "H", 6)
       elseif not hunting.at_start(t, c, d, s, captured < length) then
         local a = c.assoc
@@ -92,7 +92,7 @@ local function in_sequence(t, c, d, s, length)
           t:foreign(c, s)
           return
         end
-        s = not (a and a.frozen) and not t.sampled and hunting.inside(d, s)
+        s = not t.sampled and hunting.inside(d, s)
         if captured < length then
           d.hunted = nil
         end
@@ -124,17 +124,17 @@ local function in_sequence(t, c, d, s, length)
   end
 end
 
--- The bytes before the first waiting segment will not come.
+-- The bytes before the first waiting segment will not come; where it goes on may have to be looked for,
+-- and of what comes too late for that nothing is read.
 local function give_up(t, c, d, gap)
-  add_hole(d, d.next, gap)
+  local from = d.next
   times.gap(c)
-  d.next = (d.next + gap) % MODULUS
+  d.next = (from + gap) % MODULUS
   d.begins = nil
   if d.kind and not stream.hole(t.hooks, c, d, gap, false) then
-    local a = c.assoc
-    if a and a.confirmed and not t.sampled and not a.flags.truncated and not d.guess then
-      t:stop(c)
-    end
+    d.missed = d.missed + gap
+  else
+    add_hole(d, from, gap)
   end
 end
 

@@ -48,10 +48,10 @@ function tracker.new(options)
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
   t.hooks = {
-    counts = function(a, d) return not a.frozen and not d.frozen end,
+    counts = function(_, d) return not d.frozen end,
     pdu_done = function(_, a, d)
       if not d.frozen then
-        a.last_pdu_ts = t:on_clock(a)
+        a.last_pdu_ts = a.ended or t:on_clock(a)
       end
     end,
     lost = function(c, d) t:lost(c, d) end,
@@ -60,7 +60,7 @@ function tracker.new(options)
     guess_originator = function(c, a, d, command) t:guess_originator(c, a, d, command) end,
     requested = function(c, a, d, command) t.endpoints:requested(t.frame, a, d, command) end,
     timed = function(a, d, command)
-      if not t.sampled and not a.frozen and not d.frozen then
+      if not t.sampled and not d.frozen then
         times.command(t, a, d, command)
       end
     end,
@@ -177,6 +177,7 @@ function tracker:lost(c, d)
   times.gap(c)
   if not a.confirmed then
     -- It only looked like DICOM: nothing of it is kept.
+    local cut = a.flags.truncated
     if a.id then
       a.counts, a.flags, a.offered = association.new().counts, { sampled = a.flags.sampled }, {}
     else
@@ -185,7 +186,7 @@ function tracker:lost(c, d)
     c.a.data_bytes, c.b.data_bytes, c.a.headers, c.b.headers = nil, nil, nil, nil
     stream.start(c.a, nil)
     stream.start(c.b, nil)
-    if c.syn and not c.past_start then
+    if c.syn and not c.past_start and not cut then
       self:foreign(c)
     end
     d.guess = nil
@@ -197,17 +198,6 @@ function tracker:lost(c, d)
   -- Nothing after an unknown PDU can be trusted: of this direction only tags go on.
   a.flags.malformed, a.stopped, d.frozen = true, true, true
   stream.start(d, nil)
-end
-
--- After a gap neither direction is counted on. Tags go on.
-function tracker:stop(c)
-  local a = c.assoc
-  if not a.frozen then
-    a.frozen = true
-    a.stopped_before_end = not a.finish and not a.rejected
-    stream.start(c.a, nil)
-    stream.start(c.b, nil)
-  end
 end
 
 -- The stream speaks another protocol. s: the bytes that show it; those of TLS hide what is spoken.
@@ -501,17 +491,21 @@ local function tail(d)
 end
 
 -- What an association has in common with itself on the other side of an address translation, or of a
--- load balancer, which begins a connection of its own: then the object that it carries first tells.
+-- load balancer, which begins a connection of its own: then the object that it carries first tells, and
+-- what came back may not have been captured there.
 local function sign_of(a, orig, resp)
   local counts, content = a.counts, a.content
   if not (a.confirmed and (content or orig.isn and resp.isn)) then
     return nil
   end
-  return table.concat({
-    content or orig.isn, content and "" or resp.isn, a.calling_ae or "", a.called_ae or "",
-    a.orig_data, a.resp_data, counts.data_pdus, counts.echo_rq, counts.store_rq, counts.find_rq,
-    counts.n_rq, counts.success,
+  local asked = table.concat({
+    a.calling_ae or "", a.called_ae or "", a.orig_data, counts.echo_rq, counts.store_rq, counts.find_rq,
+    counts.n_rq,
   }, "|")
+  if content then
+    return content .. asked
+  end
+  return table.concat({ orig.isn, resp.isn, asked, a.resp_data, counts.data_pdus, counts.success }, "|")
 end
 
 -- Whether two associations of one sign are one: not where a host has sent an object twice.
@@ -519,7 +513,7 @@ local function is_one(orig, other)
   if orig.isn and orig.isn == other.isn then
     return true
   end
-  return orig.host ~= other.host or orig.port == other.port and orig.peer.host ~= other.peer.host
+  return orig.host ~= other.host or orig.port == other.port
 end
 
 -- The association that this one is, seen on the other side of an address translation: the same
@@ -548,7 +542,7 @@ function tracker:finish(a)
   if a.done then
     return
   end
-  a.done = true
+  a.done, a.ended = true, a.last_ts
   local c = a.c
   for _, d in ipairs({ c.a, c.b }) do
     segments.flush(self, c, d)

@@ -212,6 +212,18 @@ local UDP = {
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
+-- VXLAN and GENEVE on ports that somebody chose: the constant bytes of a header without options, and a
+-- frame behind it.
+local function on_any_port(s, at, out, room)
+  local a, b, c, d, _, _, _, last = byte(s, at, at + 7)
+  local read = a == 8 and b == 0 and c == 0 and d == 0 and vxlan
+    or a == 0 and b == 0 and c == 0x65 and d == 0x58 and geneve
+  if read and last == 0 and link.is_frame(s, at + 8, room) then
+    return read(s, at, out)
+  end
+  return nil
+end
+
 -- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
 local ELSEWHERE = {
   [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
@@ -245,7 +257,9 @@ function tunnel.inside(s, at, out, proto, room)
     if by_port then
       return by_port(s, at + 8, out, room)
     end
-    out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
+    local name, inside, kind = on_any_port(s, at + 8, out, room)
+    out.elsewhere = not name and (ELSEWHERE[to] or ELSEWHERE[from]) or nil
+    return name, inside, kind
   elseif proto == 55 then
     out.elsewhere = true
   end
