@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,7 +204,9 @@ def _item(cells: list[str], fields: tuple[str, ...]) -> Item:
     try:
         capacity = float(row.get("capacity") or 0)
     except ValueError:
-        raise ValueError("expected a number of megabits a second in column capacity") from None
+        capacity = math.nan
+    if not 0 <= capacity < math.inf:
+        raise ValueError("expected a number of megabits a second in column capacity")
     return Item(
         match=match,
         name=row["name"],

@@ -583,3 +583,12 @@ def test_show_asks_a_ledger_too(
     assert (code, "nobody: no row of this ledger has it" in err) == (2, True)
     code, _, err = run(capsys, "show", "nobody", "--ledger", ledger, "--dicom")
     assert (code, "--dicom has no effect with --ledger" in err) == (2, True)
+
+
+@pytest.mark.parametrize("capacity", ["nan", "inf"])
+def test_a_capacity_is_a_number(
+    capsys: pytest.CaptureFixture[str], logs: Path, capacity: str
+) -> None:
+    code, _, err = run(capsys, "forecast", logs, "--capacity", capacity)
+    assert code == 2
+    assert "a number was expected" in err

@@ -85,3 +85,12 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_text("name\tprice\na\t1\n")
     with pytest.raises(InputError, match="expected an inventory"):
         read_inventory(path)
+
+
+@pytest.mark.parametrize("capacity", ["nan", "inf", "1e400", "-5", "1 Gbit/s"])
+def test_a_capacity_that_is_none(tmp_path: Path, capacity: str) -> None:
+    path = tmp_path / "inventory.csv"
+    path.write_text(f"match,name,role,capacity\n10.0.0.1,CT,modality,{capacity}\n")
+    found = read_inventory(path)
+    assert found.items == ()
+    assert "expected a number of megabits a second" in found.problems[0]

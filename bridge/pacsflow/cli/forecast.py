@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -48,6 +49,12 @@ class Combine(StrEnum):
     MEAN = "mean"
 
 
+def _finite(number: float) -> float:
+    if not number < math.inf:
+        raise UsageError("--capacity: a number was expected, neither nan nor inf")
+    return number
+
+
 @app.command()
 @reading()
 def forecast(
@@ -63,7 +70,8 @@ def forecast(
     ] = None,
     holidays: HolidaysOption = "",
     capacity: Annotated[
-        float, typer.Option(min=0, help="Capacity an hour, in the unit of the series.")
+        float,
+        typer.Option(min=0, callback=_finite, help="Capacity an hour, in the unit of the series."),
     ] = 0.0,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the first series' plot (.svg).")
