@@ -113,6 +113,34 @@ def test_what_has_grown_or_comes_late_counts_once(ledger: Ledger, write: Write) 
     assert count(ledger) < 150
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.1, -0.2])
+def test_what_another_sensor_tells_late_counts_once(
+    tmp_path: Path, write: Write, apart: float
+) -> None:
+    """South sees what north saw, and ten connections more, when north's month is rolled up."""
+    ledger = Ledger(tmp_path / "ledger", create=True)
+    later = row(5000, OWN, outside(1), ts=f"{T0 + 60 * DAY}.5")
+    north = write("north/conn.log", tsv([*MARCH, later], close=False))
+    ledger.add(find([north]).sources, sensor="north")
+    roll_up(ledger, APRIL, is_local)
+    before = count(ledger, "sum(bytes)::BIGINT")
+    more = [row(6000 + n, OWN, outside(n)) for n in range(10)]
+    south = [
+        {**one, "uid": f"S{one['uid']}", "ts": f"{float(one['ts']) + apart:.6f}"}
+        for one in [*MARCH, *more]
+    ]
+    late = write("south/conn.log", tsv(south, close=False))
+    (entry,) = ledger.add(find([late]).sources, sensor="south").added
+    whole = before + sum(2 * (6000 + n) + 1020 for n in range(10))
+    assert "2,500 rows tell connections that another sensor told" in entry.notes[0]
+    for _ in range(2):
+        with ledger.connect() as connection:
+            told = connection.sql("SELECT sum(bytes)::BIGINT FROM traffic").fetchall()[0][0]
+        assert told == whole
+        roll_up(ledger, APRIL, is_local)
+    assert len(ledger.add(find([late]).sources, sensor="south").known) == 1
+
+
 def test_a_million_remote_hosts_do_not_stay(tmp_path: Path, write: Write) -> None:
     """Here twenty thousand: what is left does not follow their number."""
     ledger = Ledger(tmp_path / "ledger", create=True)

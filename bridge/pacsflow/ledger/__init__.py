@@ -7,23 +7,27 @@ the files that were named when they began, and nobody deletes these meanwhile.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, LedgerError
 from pacsflow.ledger.capture_places import overlap
+from pacsflow.ledger.clocks import measure, near
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import IN_SECONDS, Change, Entry
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
-from pacsflow.ledger.views import ONCE_EACH, TELLING, show
+from pacsflow.ledger.views import ONCE_EACH, TELLING, select, show
 from pacsflow.outputs import scratch_folder
 from pacsflow.pseudonyms.masked import told
 from pacsflow.workers import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     import duckdb
 
@@ -117,16 +121,34 @@ class Ledger:
             named = sensor if callable(sensor) else lambda _path: sensor
             adding.run(sources, named, workers or cores(), progress)
             if adding.added:
+                self.compare_clocks(adding.added)
                 self.tidy()
         return Added(tuple(adding.added), tuple(adding.known), tuple(adding.problems))
+
+    def compare_clocks(self, new: Iterable[Entry]) -> None:
+        """Measure the sensors' clocks on the days of new sources; call it holding the ledger."""
+        times = [(e.first, e.last) for e in new if e.first and e.last and e.sensors]
+        if not times or not self.journal.sensors():
+            return
+        days = min(first.date() for first, _ in times), max(last.date() for _, last in times)
+        files = [k for k in self.journal.named() if k.table in {"connections", "associations"}]
+        close = near(files, *days)
+        with engine() as duck:
+            rows = (
+                select(duck, self.folder, table, [k for k in close if k.table == table])
+                for table in ("connections", "associations")
+            )
+            known = [c for c in measure(duck, *rows) if days[0] <= c.day <= days[1]]
+        self.journal.measured(days, known)
 
     def compact(self) -> tuple[int, int]:
         """Make one file of many wherever days or months are closed; returns files before, after."""
         with self.store.writing():
             self.store.recover()
-            before = len(self.journal.files())
+            before = len(self.journal.named())
+            self.compare_clocks(self.journal.entries())
             self._compact(everything=True)
-            return before, len(self.journal.files())
+            return before, len(self.journal.named())
 
     def tidy(self) -> None:
         """Compact what is worth it, where the ledger lasts; call it holding the ledger."""
@@ -136,7 +158,7 @@ class Ledger:
     def _compact(self, *, everything: bool) -> None:
         from pacsflow.ledger.compaction import compact, heaps  # noqa: PLC0415 - likewise
 
-        todo = heaps(self.journal.files(), everything=everything)
+        todo = heaps(self.journal.named(), everything=everything)
         if not todo:
             return
         staging = self.folder / STAGING / "compact"
@@ -151,8 +173,9 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Return every source that is in the ledger."""
         lost = self.journal.lost()
-        entries = [_with_loss(e, lost.get(e.file, [])) for e in self.journal.entries()]
-        entries = [_without_idle(e, entries) if IN_SECONDS in e.notes else e for e in entries]
+        entries = _without_idle(self.journal.entries())
+        if lost:
+            entries = [_with_loss(e, lost.get(e.file, [])) for e in entries]
         if self.pseudonyms is None:
             return entries
         return [_unnamed(entry, self.pseudonyms) for entry in entries]
@@ -172,7 +195,7 @@ class Ledger:
         The ledger that it shows is that of this moment, whoever adds to it meanwhile.
         """
         with self.store.reading():
-            files = self.journal.files()
+            files = self.journal.named()
             missing = [k.name for k in files if not is_there(self.folder, k.name)]
             if missing:
                 hint = "pacsflow ledger repair takes its sources in again, verify says which"
@@ -180,7 +203,8 @@ class Ledger:
                     f"{self.folder / missing[0]}: a file of the ledger is missing; {hint}"
                 )
             with engine() as connection:
-                show(connection, self.folder, files, self.journal.entries(), self.pseudonyms)
+                entries, clocks = self.journal.entries(), self.journal.clocks()
+                show(connection, self.folder, files, entries, clocks, self.pseudonyms)
                 yield connection
 
 
@@ -193,12 +217,38 @@ def _unnamed(entry: Entry, key: Pseudonyms) -> Entry:
     )  # fmt: skip
 
 
-def _without_idle(entry: Entry, entries: Sequence[Entry]) -> Entry:
-    """Return a log of whole seconds without that remark where no other tells of its time."""
-    others = (e for e in entries if "conn" in e.kind or e.kind.endswith("logs"))
-    if any(IN_SECONDS not in other.notes and overlap(entry, other) for other in others):
-        return entry
-    return replace(entry, notes=tuple(note for note in entry.notes if note != IN_SECONDS))
+def _without_idle(entries: list[Entry]) -> list[Entry]:
+    """Return logs of whole seconds without that remark where no other tells of their time."""
+    if not any(IN_SECONDS in entry.notes for entry in entries):
+        return entries
+    others = [
+        e for e in entries
+        if e.first and e.last and IN_SECONDS not in e.notes
+        and ("conn" in e.kind or e.kind.endswith("logs"))
+    ]  # fmt: skip
+    others.sort(key=_first)
+    firsts = [_first(e) for e in others]
+    latest = list(accumulate((e.last or _first(e) for e in others), max))
+
+    def is_alone(entry: Entry) -> bool:
+        for at in range(bisect_right(firsts, entry.last or _first(entry)) - 1, -1, -1):
+            if latest[at] < _first(entry):
+                break
+            if overlap(entry, others[at]):
+                return False
+        return True
+
+    return [
+        replace(e, notes=tuple(note for note in e.notes if note != IN_SECONDS))
+        if IN_SECONDS in e.notes and (not e.first or is_alone(e))
+        else e
+        for e in entries
+    ]
+
+
+def _first(entry: Entry) -> datetime:
+    assert entry.first is not None  # noqa: S101 - for the reader of types: asked before
+    return entry.first
 
 
 def _with_loss(entry: Entry, lost: Sequence[str]) -> Entry:

@@ -6,7 +6,6 @@ import shutil
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.rolled import rolled
 from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage
 from pacsflow.ledger.store import STAGING, Store
 from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back, uids
@@ -25,6 +25,7 @@ from pacsflow.workers import pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     import duckdb
     from numpy.typing import NDArray
@@ -61,8 +62,9 @@ class Adding:
     problems: list[InputError] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)
     """What is in the ledger, by SHA-256."""
-    moved: dict[str, Entry] = field(default_factory=dict)
-    """Of these the sources that are gone from their place, or have become others."""
+    moved: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    """Of these the sources that are gone from their place, or have become others, by kind: those
+    of the kinds that were asked for."""
     again: set[str] = field(default_factory=set)
     """And those of which rows were lost: they are taken in once more."""
     tunnels: set[str] = field(default_factory=set)
@@ -77,7 +79,6 @@ class Adding:
         """Add the sources; see `Ledger.add`."""
         entries = self.store.journal.entries()
         self.entries = {e.sha256: e for e in entries}
-        self.moved = {e.sha256: e for e in entries if stamp(Path(e.path)) != e.stamp}
         lost = self.store.journal.lost()
         self.again = {e.sha256 for e in entries if e.file in lost}
         self.tunnels = _tunnels(self.store)
@@ -103,8 +104,14 @@ class Adding:
             if old is not None and unchanged and old.sha256 not in self.again:
                 self._known(source, old)
                 continue
-            earlier = [e.size for e in self.moved.values() if e.kind == source.kind]
-            yield Task(source, sensor(source.path), tuple(sorted(set(earlier))))
+            earlier = {e.size for e in self._moved(source.kind).values()}
+            yield Task(source, sensor(source.path), tuple(sorted(earlier)))
+
+    def _moved(self, kind: str) -> dict[str, Entry]:
+        if kind not in self.moved:
+            mine = ((sha, e) for sha, e in self.entries.items() if e.kind == kind)
+            self.moved[kind] = {sha: e for sha, e in mine if stamp(e.path) != e.stamp}
+        return self.moved[kind]
 
     def _known(self, source: Source, old: Entry) -> None:
         self.known.append(source)
@@ -149,7 +156,7 @@ class Adding:
             batch = stage(tasks, batch.folder, self._what_is_known())
         grown = {s.print.sha256: self._grown(s) for s in batch.staged if s.print and not s.known}
         replaced = frozenset(sha[:16] for sha in grown.values() if sha)
-        kept = self.store.journal.files()
+        kept = self.store.journal.files() if replaced else self.store.journal.named()
         with engine() as duck:
             batch, twins = self._once_each(duck, batch, kept, replaced)
             carried = uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
@@ -171,7 +178,6 @@ class Adding:
         self.tunnels |= carried
         for sha in change.forgotten:
             self.entries.pop(sha, None)
-            self.moved.pop(sha, None)
             self.again.discard(sha)
         self.entries.update({entry.sha256: entry for entry in change.sources})
         self.added += change.sources
@@ -187,6 +193,9 @@ class Adding:
         """Read a batch again for as long as it tells what others tell."""
         tasks = [staged.task for staged in batch.staged]
         drop: dict[str, NDArray[np.int64]] = {}
+        before = rolled(duck, self.store.folder, kept, batch.files, self.store.journal.clocks())
+        if before:
+            batch = stage(tasks, batch.folder, replace(self._what_is_known(), rolled=before))
         for _ in range(AGAIN):
             twins = find_twins(duck, batch.folder, batch.files, self.store.folder, kept, replaced)
             inside = uids(duck, paths(batch.folder, batch.files, "tunnels"))
@@ -196,7 +205,7 @@ class Adding:
                 break
             for mark, keys in twins.drop.items():
                 drop[mark] = np.union1d(drop[mark], keys) if mark in drop else keys
-            known = Known(frozenset(self.entries), frozenset(self.tunnels | outer), drop)
+            known = Known(frozenset(self.entries), frozenset(self.tunnels | outer), drop, before)
             batch = stage(tasks, batch.folder, known)
         return batch, twins
 
@@ -205,7 +214,9 @@ class Adding:
         assert staged.print is not None  # noqa: S101 - for the reader of types
         if staged.print.sha256 in self.again:
             return staged.print.sha256
-        return next((sha for sha in staged.print.prefixes if sha in self.moved), "")
+        moved = self._moved(staged.task.source.kind)
+        there = (sha for sha in staged.print.prefixes if sha in moved and sha in self.entries)
+        return next(there, "")
 
     def _fill(self, change: Change, batch: Batch, grown: dict[str, str]) -> None:
         """Say in a change which sources came in, and what became of the others."""
@@ -257,7 +268,7 @@ def _batches(tasks: list[Task]) -> list[list[Task]]:
 
 def _tunnels(store: Store) -> set[str]:
     """Return the connections that are known to carry others."""
-    files = paths(store.folder, store.journal.files(), "tunnels")
+    files = paths(store.folder, store.journal.named(), "tunnels")
     if not files:
         return set()
     with engine() as duck:

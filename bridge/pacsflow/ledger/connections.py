@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from pacsflow.ledger.rolled import Rolled
+
 PIECE = 1 << 17
 """Rows that are summed together."""
 DAY_US = 86_400_000_000
@@ -100,6 +102,8 @@ class Connections:
         Keys of connections that other files tell.
     learnt
         From earlier readings of the same log.
+    rolled
+        What other sensors told of months that are rolled up.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class Connections:
         tunnels: frozenset[str],
         drop: NDArray[np.int64] | None,
         learnt: Learnt,
+        rolled: Rolled | None = None,
     ) -> None:
         self.duck = duck
         self.interim = "long" in name.lower()
@@ -116,10 +121,12 @@ class Connections:
         self.known = tunnels | learnt.tunnels
         self.drop = drop
         self.learnt = learnt
+        self.rolled = rolled
         self.hours = ConnHours(duck)
         self.place = 0
         self.twins = 0
         self.outer = 0
+        self.elsewhere = 0
         self.pending: list[pa.Table] = []
         self.rows = 0
         self.sensors: set[str] = set()
@@ -143,6 +150,10 @@ class Connections:
         if len(self.learnt.left_out):
             keep &= ~np.isin(places, self.learnt.left_out)
         self.twins += int(len(keep) - keep.sum())
+        if self.rolled is not None:
+            told = self.rolled.counts(batch, sensor)
+            self.elsewhere += int((told & keep).sum())
+            keep &= ~told
         if len(self.carriers):
             outer = pc.is_in(batch["uid"], self.carriers).to_numpy(zero_copy_only=False)
             self.outer += int((outer & keep).sum())
@@ -254,6 +265,11 @@ class Connections:
             yield (
                 f"{self.learnt.split:,} connections have rows of several uids: the sensor's "
                 "cluster spreads a connection over its workers, and its totals may be too low"
+            )
+        if self.elsewhere:
+            yield (
+                f"{self.elsewhere:,} rows tell connections that another sensor told, of months "
+                "that are rolled up: counted once, as it told them"
             )
         if self.outer:
             yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"

@@ -38,11 +38,11 @@ class Fingerprint:
     stamp: str = ""
 
 
-def stamp(path: Path) -> str:
+def stamp(path: Path | str) -> str:
     """Return size and time of change of a file on disk; empty where it cannot be asked."""
     try:
-        found = path.stat()
-    except OSError:
+        found = os.stat(path)  # noqa: PTH116 - a Path each would cost more than asking
+    except (OSError, ValueError):
         return ""
     return _stamp(found)
 

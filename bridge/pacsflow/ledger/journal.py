@@ -11,20 +11,23 @@ import os
 import re
 import sqlite3
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import format_1
+from pacsflow.ledger.clocks import Clock
 from pacsflow.ledger.records import Change, Entry, Kept, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
 VERSION = 2
+MOST_SECONDS = 1e7
+"""By which a sensor's clock can differ from another's, over all those between them."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sources (
     sha256 TEXT PRIMARY KEY, path TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
@@ -46,6 +49,10 @@ CREATE TABLE IF NOT EXISTS lost (
 CREATE TABLE IF NOT EXISTS problems (
     path TEXT PRIMARY KEY, problem TEXT NOT NULL, seen TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS clocks (
+    sensor TEXT NOT NULL, day TEXT NOT NULL, reference TEXT NOT NULL, seconds REAL NOT NULL,
+    pairs INTEGER NOT NULL, PRIMARY KEY (sensor, day)
+) STRICT, WITHOUT ROWID;
 """
 _COMPUTES = re.compile(r"\b(AS|CHECK|DEFAULT|GENERATED|REFERENCES|VIRTUAL|WHERE)\b", re.IGNORECASE)
 """What no table of a ledger's says of itself."""
@@ -75,6 +82,7 @@ class Journal:
     def __init__(self, path: Path, *, writable: bool = True) -> None:
         self.path = path
         self.writable = writable
+        self._known: dict[str, tuple[object, list[Any]]] = {}
         if not writable and not path.is_file():
             raise LedgerError(f"{path}: the journal is missing; it says what the ledger holds")
         with self._database() as database:
@@ -198,10 +206,22 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return the sources, the earliest first."""
+        return self._unless_known("entries", self._read_entries)
+
+    def _read_entries(self) -> list[Entry]:
         query = f"SELECT {_ENTRY} FROM sources ORDER BY first, path"
         with self._database() as database:
             rows = database.execute(format_1.ENTRIES if self.version == 1 else query).fetchall()
             return [_entry(row) for row in rows]
+
+    def _unless_known(self, what: str, read: Callable[[], list[T]]) -> list[T]:
+        """Return what was read before, where nothing was committed since; a list of its own."""
+        state = _state(self.path)
+        before, found = self._known.get(what, (None, []))
+        if state is None or state != before:
+            found = read()
+            self._known[what] = state, found
+        return list(found)
 
     def lost(self) -> dict[str, list[str]]:
         """Return the names of damaged files that are no longer, by the marks of their sources.
@@ -210,14 +230,24 @@ class Journal:
         """
         found: dict[str, list[str]] = {}
         with self._database() as database:
-            known = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'lost'").fetchall()
             query = "SELECT source, file FROM lost ORDER BY source, file"
-            for source, file in database.execute(query) if known else ():
+            for source, file in database.execute(query) if _has(database, "lost") else ():
                 found.setdefault(source, []).append(checked(file, self.path))
         return found
 
+    def named(self) -> list[Kept]:
+        """Return the files of the ledger, by name, without saying whose rows they have."""
+        if self.version == 1:
+            return self.files()
+        query = "SELECT name, sha256, size, rows, NULL FROM files ORDER BY name"
+        with self._database() as database:
+            return [self._kept(*row) for row in database.execute(query).fetchall()]
+
     def files(self) -> list[Kept]:
-        """Return the files of the ledger, by name."""
+        """Return the files of the ledger, by name, and of which sources they have rows."""
+        return self._unless_known("files", self._read_files)
+
+    def _read_files(self) -> list[Kept]:
         with self._database() as database:
             if self.version == 1:
                 old = format_1.files(database)
@@ -236,6 +266,25 @@ class Journal:
         numbers = _is(int, size), _is(int, count)
         return Kept(checked(name, self.path), _is(str, sha), *numbers, marks)
 
+    def measured(self, days: tuple[date, date], clocks: Iterable[Clock]) -> None:
+        """Keep the sensors' clocks of some days, from the first to the last of them."""
+        rows = [(c.sensor, str(c.day), c.reference, c.seconds, c.pairs) for c in clocks]
+        with self._database() as database:
+            database.execute("DELETE FROM clocks WHERE day BETWEEN ? AND ?", list(map(str, days)))
+            database.executemany("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?, ?)", rows)
+
+    def clocks(self) -> list[Clock]:
+        """Return how far the sensors' clocks were apart, by sensor and day."""
+        query = "SELECT sensor, day, reference, seconds, pairs FROM clocks ORDER BY sensor, day"
+        with self._database() as database:
+            if not _has(database, "clocks"):
+                return []
+            rows = database.execute(query).fetchall()
+            return [
+                Clock(_is(str, a), date.fromisoformat(b), _is(str, c), _seconds(d), _is(int, e))
+                for a, b, c, d, e in rows
+            ]
+
     def sensors(self) -> set[str]:
         """Return the names of the sensors whose rows are in the ledger."""
         if self.version == 1:
@@ -243,6 +292,23 @@ class Journal:
         with self._database() as database:
             rows = database.execute("SELECT DISTINCT sensors FROM sources").fetchall()
             return {name for row in rows for name in _texts(row[0])}
+
+
+def _state(path: Path) -> object:
+    """Return what differs after each commit; None where that cannot be told.
+
+    SQLite counts commits in the database's header, but for those that wait in a log beside it
+    (SQLite, "Database File Format", 1.3).
+    """
+    try:
+        if path.with_name(f"{path.name}-journal").exists():
+            return None
+        with path.open("rb") as file:
+            head, about = file.read(28), os.fstat(file.fileno())
+    except OSError:
+        return None
+    in_place = len(head) == 28 and head[18:20] == b"\x01\x01"
+    return (about.st_ino, about.st_size, about.st_mtime_ns, head[24:]) if in_place else None
 
 
 _ROLLBACK_OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
@@ -261,6 +327,12 @@ def _refuse_foreign_rollback(path: Path) -> None:
         return
     if foreign:
         raise LedgerError(f"{path}-journal: names a file that is none of a ledger's")
+
+
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    """Say whether a journal has a table: an earlier pacsflow wrote some without."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(database.execute(query, [table]).fetchall())
 
 
 def _refuse_programs(database: sqlite3.Connection) -> None:
@@ -307,6 +379,13 @@ def _is(kind: type[T], value: object) -> T:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
     return value
+
+
+def _seconds(value: object) -> float:
+    """Return how far clocks are apart; ValueError where no clocks can be."""
+    if not abs(_is(float, value)) <= MOST_SECONDS:
+        raise ValueError(f"clocks that are {value} s apart")
+    return _is(float, value)
 
 
 def _printable(text: str) -> str:

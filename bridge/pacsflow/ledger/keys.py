@@ -76,8 +76,14 @@ def connection_keys(rows: pa.RecordBatch, sensor: pa.Array) -> NDArray[np.int64]
 
 def neighbours(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the keys that the same connections have one step earlier, and one later."""
-    words = keys.view(np.uint64)
-    return (words - _GOLDEN).view(np.int64), (words + _GOLDEN).view(np.int64)
+    return later(keys, -1), later(keys, 1)
+
+
+def later(keys: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
+    """Return the keys that the same connections have so many steps later."""
+    by = np.int64(steps).view(np.uint64) * np.full(1, _GOLDEN)
+    found: NDArray[np.int64] = (keys.view(np.uint64) + by).view(np.int64)
+    return found
 
 
 _LOW = np.uint64((1 << 24) - 1)

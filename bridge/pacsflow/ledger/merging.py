@@ -110,6 +110,7 @@ class _Merging:
         if new:
             with engine() as duck:
                 self._settle(duck, new, {entry.file: entry for entry in here.values()})
+            self.ledger.compare_clocks(new.values())
             self.ledger.tidy()
         return self.done
 

@@ -66,6 +66,11 @@ _ROWS = f"""
 """What several sensors saw of a pair counts once before its name is gone, as views have it."""
 
 
+def is_rolled(kept: Kept) -> bool:
+    """Say whether a file has nothing more to roll up."""
+    return kept.name.endswith(f"{ROLLED}.parquet")
+
+
 def roll_up(ledger: Ledger, before: date, own: Callable[[str], bool]) -> tuple[int, int]:
     """Roll up the months that ended before a day; returns rows of traffic before and after.
 
@@ -86,7 +91,7 @@ def roll_up(ledger: Ledger, before: date, own: Callable[[str], bool]) -> tuple[i
                 months[kept.period[:7]].append(kept)
         for month, mine in sorted(months.items()):
             was += sum(kept.rows for kept in mine)
-            if all(kept.name.endswith(f"{ROLLED}.parquet") for kept in mine):
+            if all(map(is_rolled, mine)):
                 now += sum(kept.rows for kept in mine)
                 continue
             made = _month(duck, ledger, month, mine, own)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacsflow.ledger.records import Kept
+    from pacsflow.ledger.rolled import Rolled
 
 MUCH = 400_000
 """Rows of a source that may wait until it has been read to its end."""
@@ -78,11 +79,14 @@ class Known:
         Connections (`uid`) that carry others.
     drop
         Keys of connections that are told elsewhere, by the mark of the file that has them, too.
+    rolled
+        Connections that other sensors told, of months in which no sensor can be chosen any more.
     """
 
     hashes: frozenset[str] = frozenset()
     tunnels: frozenset[str] = frozenset()
     drop: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    rolled: Rolled | None = None
 
 
 @dataclass(slots=True)
@@ -250,7 +254,7 @@ def _read_log(
     source = replace(staged.task.source, path=file.path)
     while True:
         drop = known.drop.get(mark)
-        connections = Connections(duck, source.path.name, known.tunnels, drop, learnt)
+        connections = Connections(duck, source.path.name, known.tunnels, drop, learnt, known.rolled)
         staged.quality = Quality()
         columns = OF_CONN if source.log == "conn" else None
         for log, batch in read(source, staged.quality, columns):

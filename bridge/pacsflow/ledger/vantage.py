@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pacsflow.ledger.clocks import LEAST_PAIRS, MOST_SPREAD
 from pacsflow.ledger.views import FAMILY
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
-
-LEAST_PAIRS = 5
-"""So many connections must two sensors have seen, before their clocks are compared."""
-MOST_SPREAD = 1.0
-"""Seconds by which the middle half of the differences may differ, for a difference to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +95,33 @@ def offsets(
     """Return how far the sensors' clocks are apart, each compared with the one it shares most with.
 
     A connection that both saw has the same hosts, packets and bytes; those that occur once at
-    either sensor are compared, and the median of the differences is the offset.
+    either sensor are compared, and the median of the differences is the offset. Of sensors that
+    have no such connections, it is what was measured when their associations came in.
     """
+    found = _by_connections(connection, start, end)
+    known = {offset.sensor for offset in found}
+    return (*found, *(o for o in _measured(connection, start, end) if o.sensor not in known))
+
+
+def _measured(
+    connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime
+) -> tuple[Offset, ...]:
+    query = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'measured_clocks'"
+    if not connection.execute(query).fetchall():
+        return ()
+    rows = connection.execute(
+        """SELECT sensor, reference, median(seconds), sum(pairs)::BIGINT FROM measured_clocks
+           WHERE sensor <> reference AND day >= ? AND day < ? GROUP BY sensor, reference
+           QUALIFY row_number() OVER (PARTITION BY sensor ORDER BY sum(pairs) DESC, reference) = 1
+           ORDER BY sensor""",
+        [start, end],
+    ).fetchall()
+    return tuple(Offset(one, other, apart, MOST_SPREAD, n) for one, other, apart, n in rows)
+
+
+def _by_connections(
+    connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime
+) -> tuple[Offset, ...]:
     rows = connection.execute(
         """WITH told AS (
                SELECT coalesce(sensor, '') AS sensor, source, destination, source_packets AS p,

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.capture_places import tell
+from pacsflow.ledger.clocks import MOVED, on_one_clock
+from pacsflow.ledger.clocks import tell as tell_clocks
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.tables import TABLES
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from pacsflow.ledger.clocks import Clock
     from pacsflow.ledger.records import Entry, Kept
     from pacsflow.pseudonyms import Pseudonyms
 
@@ -93,6 +96,7 @@ def show(
     folder: Path,
     files: Sequence[Kept],
     entries: Sequence[Entry],
+    clocks: Sequence[Clock],
     pseudonyms: Pseudonyms | None,
 ) -> None:
     """Make a view of every table, and `every` of all rows of dicom.log.
@@ -103,15 +107,17 @@ def show(
         Of which the ledger consists at this moment.
     entries
         The sources whose rows they have: what several of them saw is chosen from.
+    clocks
+        Of the sensors: what two of them saw has one hour.
     pseudonyms
         Stand in the place of names, where there are any.
     """
     if pseudonyms is None:
-        _show(connection, folder, files, entries)
+        _show(connection, folder, files, entries, clocks)
         return
     # What counts once is chosen by its own names: which key there is changes no number.
     with engine() as named:
-        _show(named, folder, files, entries)
+        _show(named, folder, files, entries, clocks)
         for table in EXPOSED:
             rows = named.table(table).to_arrow_table()
             connection.from_arrow(pseudonyms.table(rows)).create_view(table)
@@ -126,14 +132,17 @@ def _show(
     folder: Path,
     files: Sequence[Kept],
     entries: Sequence[Entry],
+    clocks: Sequence[Clock],
 ) -> None:
+    moves = bool(clocks) and tell_clocks(connection, clocks)
     captures, places = tell(connection, entries)
     several = places > 1 or any(entry.sensors for entry in entries)
     for table, schema in TABLES.items():
         mine = [kept for kept in files if kept.table == table]
-        rows = connection.sql(select(connection, folder, table, mine)) if mine else None
-        if rows is None:
-            rows = connection.sql(empty(schema))
+        found = select(connection, folder, table, mine) if mine else empty(schema)
+        if moves and table in MOVED:
+            found = on_one_clock(found, table)
+        rows = connection.sql(found)
         if table == "associations":
             rows = _associations(connection, rows, captures)
         elif table == "traffic":
