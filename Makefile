@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test torture fuzz mutants docs package audit tsharks bench lab speeds lint format lock clean
+.PHONY: help report test torture fuzz mutants docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,7 +49,14 @@ tsharks: $(VENV)/.dev ## Hold what each tshark tells against the same; SUITES="t
 
 bench: $(VENV)/.dev ## Measure the figures that are promised, as ratios, in one run.
 	@$(NEED) tshark:tshark
-	@for bench in $$(ls tests/bench/bench_*.py); do echo "== $$bench"; $(BIN)/python $$bench || code=1; done; exit $$code
+	@for bench in $$(ls tests/bench/bench_*.py | grep -vE 'bench_(forecasts|incidents)'); do echo "== $$bench"; $(BIN)/python $$bench || code=1; done; exit $$code
+
+benchmarks: $(VENV)/.dev ## Run every bench and write docs/benchmarks.md; ARGS="report year" runs some.
+	@$(NEED) tshark:tshark
+	@$(BIN)/python tests/bench/benchmarks.py $(ARGS)
+
+simulation: $(VENV)/.dev ## Merge the ledgers of 40 sensors that see the same traffic; ARGS="--sensors 8".
+	@$(BIN)/python tests/scale/group.py $(ARGS)
 
 lab: $(VENV)/.dev ## Play the scenarios on a real PACS on loopback; captures with their truth come out.
 	@$(NEED) Orthanc:orthanc dcmqrscp:dcmtk wlmscpfs:dcmtk dumpcap:tshark editcap:wireshark-common
