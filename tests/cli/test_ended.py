@@ -118,7 +118,8 @@ def test_interrupted_while_it_loads(seconds: float) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert said == b""
-    assert process.returncode in {0, 130}
+    # The last where it falls into a text that Python 3.11 executes, as for a module's dataclasses.
+    assert process.returncode in {0, 130, -signal.SIGINT}
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
 from pacsflow.errors import ToolError
+from pacsflow.outputs import scratch_folder
 from pacsflow.programs.placing import Placed, place, take_back
 from pacsflow.programs.tools import ZEEK_FOLDERS, ZEEK_MINIMUM, locate, version_of
 
@@ -129,12 +133,35 @@ def compile_module(analyzer: Path, module: Path) -> Path:
 
 
 def _run(command: list[Path | str]) -> str:
-    """Run a program and return its output; raises `ToolError` with its last words."""
-    try:
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ToolError(f"{command[0]} does not run: {error.strerror}") from error
-    if ran.returncode:
-        said = (ran.stderr or ran.stdout).strip().splitlines()
-        raise ToolError(f"{command[0]} failed: {said[-1] if said else f'exit {ran.returncode}'}")
-    return ran.stdout
+    """Run a program and return its output; raises `ToolError` with its last words.
+
+    The compilers that it starts end with it, and what they leave is in a folder that goes.
+    """
+    with scratch_folder() as folder:
+        try:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                start_new_session=True, env=os.environ | {"TMPDIR": folder},
+            )  # fmt: skip
+        except OSError as error:
+            raise ToolError(f"{command[0]} does not run: {error.strerror}") from error
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            _end(process)
+            raise
+    if process.returncode:
+        said = (errors or output).strip().splitlines()
+        raise ToolError(
+            f"{command[0]} failed: {said[-1] if said else f'exit {process.returncode}'}"
+        )
+    return output
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program and those that it started."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
