@@ -36,6 +36,7 @@ constexpr uint32_t PREAMBLE = 128;            // bytes before "DICM" in a file (
 constexpr char PREFIX[] = {'D', 'I', 'C', 'M'};
 constexpr double REPORT_INTERVAL = 0.1;       // seconds until scripts hear of what was counted
 constexpr uint32_t MAX_COMMAND = 512;         // bytes of a C-STORE command that is kept
+constexpr size_t MIN_STACK = 1024;            // bytes that Spicy keeps of a parser that waits, at least
 
 class Taker : public zeek::analyzer::tcp::TCP_SupportAnalyzer {
 public:
@@ -99,6 +100,18 @@ struct Pair {
     Taker* resp = nullptr;
     std::shared_ptr<Stopwatch> stopwatch;
 };
+
+// Of each parser that waits, two a connection, Spicy keeps 10 kB where it is not told of less. What needs
+// more gets its room.
+static const bool stacks_are_small = [] {
+    if ( hilti::rt::isInitialized() )
+        return false;
+
+    auto config = hilti::rt::configuration::get();
+    config.fiber_shared_stack_swap_size_min = MIN_STACK;
+    hilti::rt::configuration::set(config);
+    return true;
+}();
 
 // Registered while Zeek loads the analyzers, so that it knows who raises it.
 static const auto taken_event = zeek::event_registry->Register("DICOM::taken");
@@ -377,17 +390,25 @@ static bool is_plain_store(Element e) {
     return field == 0x0001 || (field == 0x8001 && status == 0);
 }
 
-// Notes what an element tells of a command.
+// Notes what an element tells of a command, as the parser reads it.
 static void note(Said& said, Element e) {
-    if ( e.Length() != 2 )
+    if ( e.Length() < 2 )
+        return;
+
+    auto word = e.Word();
+
+    switch ( e.Tag() ) {
+        case 0x0100: said.field = word; return;
+        case 0x0900: said.status = word; return;
+    }
+
+    if ( e.Length() > 2 )
         return;
 
     switch ( e.Tag() ) {
-        case 0x0100: said.field = e.Word(); break;
         case 0x0110:
-        case 0x0120: said.id = e.Word(); break;
-        case 0x0800: said.brings_data = e.Word() != 0x0101; break;
-        case 0x0900: said.status = e.Word(); break;
+        case 0x0120: said.id = word; return;
+        case 0x0800: said.brings_data = word != 0x0101; return;
     }
 }
 
@@ -408,7 +429,7 @@ bool Taker::Repeats(const u_char* command, uint32_t size, uint8_t context_id) {
     }
 
     if ( same && a.size == 0 && b.size == 0 ) {
-        (said.status ? answers : stores)++;
+        (said.field == 0x0001 ? stores : answers)++;
         stopwatch->Command(IsOrig(), said);
         return true;
     }

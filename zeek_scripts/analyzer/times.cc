@@ -33,6 +33,16 @@ enum Kind { ECHO, STORE, FIND, GET, MOVE, N };
 static const auto sealed_event = zeek::event_registry->Register("DICOM::sealed");
 static const auto timed_event = zeek::event_registry->Register("DICOM::timed");
 
+static const zeek::RecordTypePtr& times_type() {
+    static auto type = zeek::id::find_type<zeek::RecordType>("DICOM::Times");
+    return type;
+}
+
+static zeek::VectorValPtr no_rows() {
+    static auto type = zeek::make_intrusive<zeek::VectorType>(times_type());
+    return zeek::make_intrusive<zeek::VectorVal>(type);
+}
+
 // PS3.7, table E.1-1.
 static int kind_of(uint16_t field) {
     switch ( field & ~RESPONSE ) {
@@ -424,9 +434,7 @@ void Stopwatch::Tell() {
     if ( ! timed_event )
         return;
 
-    static auto type = zeek::id::find_type<zeek::RecordType>("DICOM::Times");
-    static auto list = zeek::make_intrusive<zeek::VectorType>(type);
-    auto rows = zeek::make_intrusive<zeek::VectorVal>(list);
+    auto rows = no_rows();
 
     for ( int kind = 0; kind < KINDS; kind++ )
         for ( auto is_orig : {true, false} )
@@ -449,8 +457,7 @@ static void interval(const zeek::RecordValPtr& r, const char* name, double us) {
 
 // A row with what holds for the connection as a whole.
 zeek::RecordValPtr Stopwatch::RowOf(const char* operation, bool is_orig) {
-    static auto type = zeek::id::find_type<zeek::RecordType>("DICOM::Times");
-    auto r = zeek::make_intrusive<zeek::RecordVal>(type);
+    auto r = zeek::make_intrusive<zeek::RecordVal>(times_type());
     r->AssignField("operation", zeek::make_intrusive<zeek::StringVal>(operation));
     r->AssignField("requestor", zeek::make_intrusive<zeek::StringVal>(is_orig ? "orig" : "resp"));
     interval(r, "orig_closed_time", orig.closed);
@@ -573,9 +580,7 @@ void Stopwatch::Done() {
     if ( ! envelope || ! sealed_event || envelope->era != era )
         return;
 
-    static auto type = zeek::id::find_type<zeek::RecordType>("DICOM::Times");
-    static auto list = zeek::make_intrusive<zeek::VectorType>(type);
-    auto rows = zeek::make_intrusive<zeek::VectorVal>(list);
+    auto rows = no_rows();
 
     for ( auto is_orig : {true, false} )
         if ( is_orig || envelope->resp.runs > 0 )

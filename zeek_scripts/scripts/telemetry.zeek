@@ -112,11 +112,15 @@ hook responded(c: connection, row: Times, news: vector of count)
 
 	for ( i, n in news )
 		{
+		if ( n == 0 )
+			next;
+
+		local seconds = within(i, row);
 		local left = n;
 
 		while ( left > 0 )
 			{
-			Telemetry::histogram_observe(h, within(i, row));
+			Telemetry::histogram_observe(h, seconds);
 			--left;
 			}
 		}

@@ -166,7 +166,7 @@ event DICOM::sealed(c: connection, rows: vector of Times)
 
 hook finalize_sealed(c: connection) &priority=-5
 	{
-	if ( c?$dicom || ! c?$dicom_sealed || /^Sh/ !in c$history || is_one_sided(c) ||
+	if ( c?$dicom || /^Sh/ !in c$history || is_one_sided(c) ||
 	     (c?$conn && c$conn$missed_bytes > 0) )
 		return;
 

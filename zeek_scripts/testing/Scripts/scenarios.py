@@ -497,6 +497,17 @@ def series_with_faults() -> list[Conversation]:
 
 
 @scenario
+def series_with_long_statuses() -> list[Conversation]:
+    """A series whose responses have a Status of four bytes, of which the first two count."""
+    command = t.command_set(t.STORE_RQ | t.RSP, t.CT_STORAGE)
+    answer = t.message(command + t.element(0x0900, bytes(4)))
+    c = associated()
+    for _ in range(5):
+        c.send(0, t.store(PIXELS)).send(1, answer)
+    return [released(c)]
+
+
+@scenario
 def huge_length() -> list[Conversation]:
     """A P-DATA-TF that claims 4 GiB less one byte, and a PDV in it that does, too."""
     c = associated()
