@@ -70,6 +70,7 @@
     const table = document.getElementById(figure.dataset.table);
     if (!table) continue;
     const rows = table.tBodies[0].rows;
+    const heads = table.tHead.rows[0].cells;
     const first = Number(figure.dataset.column || 1);
     const count = figure.dataset.column ? 3 : 9;
 
