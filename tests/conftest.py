@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,14 @@ def zeek_modules() -> Path:
     from zeek.zeek_package import build_package
 
     return build_package()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, five minutes at most."""
+    until = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def tsv(

@@ -23,8 +23,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-NEEDS_SERIES = {"forecasts", "incidents"}
-"""Benchmarks on public series, which `public_series.py` brings first."""
 HEAD = """# Benchmarks
 
 `make benchmarks` writes this page: it runs every file `tests/bench/bench_*.py` and puts down what
@@ -70,13 +68,13 @@ def commit() -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def measured(name: str, words: list[str]) -> str:
+def measured(name: str) -> str:
     """Run a benchmark; returns its section of the page."""
     script = HERE / f"bench_{name}.py"
     what = (script.read_text("utf-8").split('"""')[1]).split("\n")[0]
     load, begun = os.getloadavg()[0], time.monotonic()
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'bridge'}:{ROOT / 'reports'}"}
-    command = [sys.executable, str(script), *words]
+    command = [sys.executable, str(script)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     told = done.stdout.replace(str(ROOT), ".").strip()
     if done.returncode and not told:
@@ -85,8 +83,7 @@ def measured(name: str, words: list[str]) -> str:
     lines = "\n".join(line.rstrip() for line in told.splitlines())
     took = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {time.monotonic() - begun:.0f} s"
     where = f"{machine()}; {versions()}; load at the start {load:.1f}."
-    given = "".join(f" {word}" for word in words)
-    run = f"`python tests/bench/{script.name}{given}`, {took}. {where}"
+    run = f"`python tests/bench/{script.name}`, {took}. {where}"
     return f"## {name}\n\n{what}\n\n{run}\n\n```text\n{lines}\n```\n"
 
 
@@ -95,18 +92,14 @@ def main() -> int:
     every = [path.stem.removeprefix("bench_") for path in sorted(HERE.glob("bench_*.py"))]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
-    parser.add_argument("--series", nargs="*", default=[], help="CSV files of public series")
     options = parser.parse_args()
     if unknown := set(options.names) - set(every):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there is {', '.join(every)}")
     kept = PAGE.read_text("utf-8") if PAGE.exists() else ""
     sections = {match[1]: match[0] for match in SECTION.finditer(kept)}
     for name in options.names or every:
-        if name in NEEDS_SERIES and not options.series:
-            print(f"{name}: left as it was: it needs --series (public_series.py)", flush=True)
-            continue
         print(f"{name} ...", flush=True)
-        sections[name] = measured(name, options.series if name in NEEDS_SERIES else [])
+        sections[name] = measured(name)
         whole = [HEAD, *(sections[one].rstrip() + "\n" for one in sorted(sections))]
         PAGE.write_text("\n".join(whole), "utf-8")
     return 0

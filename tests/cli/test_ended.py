@@ -8,16 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from conftest import CAPTURES, tsv
+from conftest import CAPTURES, tsv, wait_for
 from wireshark import pieces
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
@@ -120,10 +116,3 @@ def test_interrupted_while_it_loads(seconds: float) -> None:
     assert said == b""
     # The last where it falls into a text that Python 3.11 executes, as for a module's dataclasses.
     assert process.returncode in {0, 130, -signal.SIGINT}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)

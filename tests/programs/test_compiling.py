@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from conftest import wait_for
 from pacsflow.errors import ToolError
 from pacsflow.programs import install_zeek
 
@@ -41,10 +41,7 @@ def test_a_signal_ends_the_compilers_too(tmp_path: Path, number: signal.Signals)
         env=os.environ | {"TMPDIR": str(temporary)},
     )
     whole = told.with_suffix(".whole")
-    until = time.monotonic() + 60
-    while not whole.exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_for(whole.exists)
     sleeping = psutil.Process(int(whole.read_text()))
     process.send_signal(number)
     assert process.wait(30) == 128 + number

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from conftest import CONN_FIELDS, tsv
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.merging import merge
 from pacsflow.ledger.upkeep import verify
@@ -33,14 +36,7 @@ if TYPE_CHECKING:
 
 MONDAY, WEEK_HOURS = 1772409600, 168
 SERVICES = ("dicom", "ssl", "http", "smb", "dns")
-FIELDS = {
-    "ts": "time", "uid": "string", "id.orig_h": "addr", "id.orig_p": "port", "id.resp_h": "addr",
-    "id.resp_p": "port", "proto": "enum", "service": "string", "duration": "interval",
-    "orig_bytes": "count", "resp_bytes": "count", "conn_state": "string", "missed_bytes": "count",
-    "history": "string", "orig_pkts": "count", "orig_ip_bytes": "count", "resp_pkts": "count",
-    "resp_ip_bytes": "count",
-}  # fmt: skip
-COLUMNS = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
+COLUMNS = ", ".join(f"'{name}': 'VARCHAR'" for name in CONN_FIELDS)
 TRUTH = f"""
     WITH conn AS (
         SELECT regexp_extract(filename, '(s\\d+)\\.conn\\.log', 1) AS sensor, * EXCLUDE (filename)
@@ -100,12 +96,8 @@ def write_logs(folder: Path, sensors: int, connections: int, seed: int) -> int:
                 f"\t{seen[0] * 900}\t{seen[1] * 90}\tSF\t0\tShADadFf\t{seen[0]}\t{seen[0] * 952}"
                 f"\t{seen[1]}\t{seen[1] * 142}"
             )
-    head = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-",
-            "#path\tconn", "#fields\t" + "\t".join(FIELDS),
-            "#types\t" + "\t".join(FIELDS.values())]  # fmt: skip
     for at, rows in enumerate(lines):
-        text = "\n".join([*head, *sorted(rows)]) + "\n"
-        (folder / f"s{at:02d}.conn.log").write_text(text, "ascii")
+        (folder / f"s{at:02d}.conn.log").write_text(tsv(sorted(rows), close=False), "ascii")
     return sum(map(len, lines))
 
 

@@ -44,7 +44,8 @@ packet.transport = transport
 -- An authentication header hides nothing; its length is in units of 4 bytes (RFC 4302).
 local AUTHENTICATION = 51
 
--- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload begins and its length; nil where it is cut.
+-- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload
+-- begins and its length; nil where it is cut.
 local function ipv4(s, at, out, room)
   local v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, at, at + 9)
   if not p or #s < at + 19 then

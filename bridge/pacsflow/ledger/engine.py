@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
+
+from pacsflow.outputs import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +26,14 @@ def engine(memory: str = "2GB", threads: int | None = None) -> Iterator[duckdb.D
     threads
         How many it may use; all cores where nothing is said.
     """
-    spill = tempfile.mkdtemp(prefix="pacsflow-duckdb-")
-    connection = connect(memory, spill)
-    try:
-        if threads is not None:
-            connection.execute(f"SET threads = {threads:d}")
-        yield connection
-    finally:
-        connection.close()
-        shutil.rmtree(spill, ignore_errors=True)
+    with scratch_folder("pacsflow-duckdb-") as spill:
+        connection = connect(memory, spill)
+        try:
+            if threads is not None:
+                connection.execute(f"SET threads = {threads:d}")
+            yield connection
+        finally:
+            connection.close()
 
 
 def connect(memory: str = "2GB", spill: str = "") -> duckdb.DuckDBPyConnection:

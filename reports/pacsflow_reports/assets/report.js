@@ -223,8 +223,9 @@
       }
     };
     box.addEventListener("scroll", look);
-    new ResizeObserver(look).observe(table);
-    new ResizeObserver(look).observe(box);
+    const sizes = new ResizeObserver(look);
+    sizes.observe(table);
+    sizes.observe(box);
   };
   for (const box of document.querySelectorAll(".scroll")) {
     const table = box.querySelector("table");
