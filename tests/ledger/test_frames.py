@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def told(
     duck: duckdb.DuckDBPyConnection, *rows: Row, called: Row | None = None
 ) -> dict[str, list[Row]]:
     """Return the tables that frames come to; `called`: an association of the same capture."""
-    reader = pa.Table.from_pylist(list(rows), FRAMES).to_reader()
+    reader = pa.Table.from_pylist(list(rows), FRAMES).to_batches()
     known = pa.Table.from_pylist([called] if called else [], DICOM).to_batches()
     tables, said = frame_hours(duck, reader, known)
     assert said == ""
@@ -216,3 +217,17 @@ class TestCrossing:
 
     def test_samples_cross_nothing(self, duck: duckdb.DuckDBPyConnection) -> None:
         assert self.of(duck, *(row | {"agent": "10.9.0.1"} for row in TALK)) == []
+
+
+def test_a_source_is_read_where_signals_arrive(duck: duckdb.DuckDBPyConnection) -> None:
+    """The engine's own threads hear of none, and everybody waits for them."""
+    one = pa.Table.from_pylist([frame(CT, PACS)], FRAMES).to_batches()[0]
+    threads = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for _ in range(8):
+            threads.append(threading.get_ident())
+            yield one
+
+    frame_hours(duck, batches())
+    assert threads == [threading.get_ident()] * 8

@@ -165,6 +165,23 @@ def test_a_copy_of_a_sheet_counts_once(tmp_path: Path) -> None:
     assert "sheet CT (2) is a copy of CT: left out" in quality.notes
 
 
+def test_tables_below_each_other_in_one_sheet(tmp_path: Path) -> None:
+    """Each row goes by the header above it, as in a csv."""
+    turned = ["No.", "Destination", "Source", "Time", "Length"]
+    second = [
+        turned,
+        *([[1, "10.0.0.2", "10.0.0.9", f"2026-03-03 0{h}:05:00", 50] for h in (8, 9)]),
+    ]
+    totals = [["Protocol", "Source", "Length"], ["TCP", "10.0.0.1", 3000]]
+    sheet = [["CT of March"], *frames(8, 9), *frames(10), [], ["then"], *second, *totals]
+    rows, quality = read_all(workbook(tmp_path / "a.xlsx", {"all": sheet}))
+    assert [(row["id.orig_h"], row["length"]) for row in rows] == [("10.0.0.1", 1000)] * 3 + [
+        ("10.0.0.9", 50)
+    ] * 2
+    assert any("all from row 12" in note for note in quality.notes)
+    assert quality.unreadable == 1  # "then"
+
+
 def test_parts_that_overlap_are_said(tmp_path: Path, write: Write) -> None:
     over = workbook(tmp_path / "a.xlsx", {"all": frames(8, 9, 10), "some": frames(9)})
     after = workbook(tmp_path / "b.xlsx", {"all": frames(8, 9), "more": frames(10)})

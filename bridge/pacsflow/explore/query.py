@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.errors import PacsflowError, UsageError
-from pacsflow.ledger.engine import connect, engine
+from pacsflow.ledger.engine import connect, engine, fill
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.sampling import Total, estimated
 from pacsflow.terms.log_fields import FRAMES
@@ -193,7 +193,7 @@ def rank_stream(
     schema = COUNTED.set(0, FRAMES.field(COLUMNS[by]).with_name("value"))
     value = _HOUR.replace("ts", "value") if by == "time" else "value"
     with engine() as connection:
-        connection.register("counted", pa.RecordBatchReader.from_batches(schema, found))
+        fill(connection, "TEMP TABLE counted", schema, found)
         rows = connection.execute(
             f"""WITH ranked AS (
                     SELECT CAST({value} AS VARCHAR) AS value, sum(frames) AS frames,
@@ -293,10 +293,7 @@ class Frames:
         if pseudonyms is not None:
             tables = (pseudonyms.table(pa.Table.from_batches([b])) for b in batches)
             batches = (batch for table in tables for batch in table.to_batches())
-        stream = pa.RecordBatchReader.from_batches(FRAMES, batches)
-        self._connection.register("incoming", stream)
-        self._connection.execute("CREATE OR REPLACE TABLE frames AS SELECT * FROM incoming")
-        self._connection.unregister("incoming")
+        fill(self._connection, "TABLE frames", FRAMES, batches)
         if failed:
             raise failed[0]
         self.total = self.count()

@@ -6,11 +6,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 
 from pacsflow.outputs import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 QUOTE = "'"
 
@@ -34,6 +35,27 @@ def engine(memory: str = "2GB", threads: int | None = None) -> Iterator[duckdb.D
             yield connection
         finally:
             connection.close()
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> None:
+    """Make a table (``TABLE name``, ``TEMP TABLE name``) of batches, one at a time.
+
+    They are read here, not by the engine: it would have a thread of its own wait for a slow
+    source, and hear of no signal meanwhile.
+    """
+    connection.register("incoming", schema.empty_table())
+    try:
+        connection.execute(f"CREATE OR REPLACE {table} AS FROM incoming")
+        for batch in batches:
+            connection.register("incoming", pa.Table.from_batches([batch], schema))
+            connection.execute(f"INSERT INTO {table.rpartition(' ')[2]} FROM incoming")
+    finally:
+        connection.unregister("incoming")
 
 
 def connect(memory: str = "2GB", spill: str = "") -> duckdb.DuckDBPyConnection:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.ledger.conn_hours import SERVICE
+from pacsflow.ledger.engine import fill
 from pacsflow.ledger.paths import one_a_path
 from pacsflow.ledger.schemas import COVERAGE, CROSSING, TRAFFIC
-from pacsflow.terms.log_fields import DICOM, OTHER
+from pacsflow.terms.log_fields import DICOM, FRAMES, OTHER
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import duckdb
 
@@ -131,7 +132,7 @@ _COVERAGE = f"""
 
 def frame_hours(
     engine: duckdb.DuckDBPyConnection,
-    rows: pa.RecordBatchReader,
+    rows: Iterable[pa.RecordBatch],
     associations: Sequence[pa.RecordBatch] = (),
 ) -> tuple[tuple[tuple[str, pa.Table], ...], str]:
     """Return the tables that frames come to, and what is to be said of them.
@@ -144,14 +145,13 @@ def frame_hours(
     engine
         A DuckDB that nobody else uses meanwhile; what does not fit in its memory is spilled.
     rows
-        In the columns of ``log_fields.FRAMES``; read once, as a stream.
+        In the columns of ``log_fields.FRAMES``; read once.
     associations
         Rows of dicom.log of the same capture, which say who called whom; they are looked at when
         `rows` has been read.
     """
-    engine.register("incoming", rows)
     try:
-        engine.execute("CREATE OR REPLACE TEMP TABLE rows AS SELECT * FROM incoming")
+        fill(engine, "TEMP TABLE rows", FRAMES, rows)
         engine.register("called", pa.Table.from_batches(associations, DICOM))
         engine.execute(_KEPT)
         said = one_a_path(engine)
@@ -160,7 +160,6 @@ def frame_hours(
         hours = engine.sql(_COVERAGE).to_arrow_table().cast(COVERAGE)
         crossing = engine.sql(_CROSSING).to_arrow_table().cast(CROSSING)
     finally:
-        engine.unregister("incoming")
         engine.unregister("called")
         for table in ("rows", "known", "flows"):
             engine.execute(f"DROP TABLE IF EXISTS {table}")

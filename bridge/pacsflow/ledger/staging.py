@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,14 +27,12 @@ from pacsflow.ledger.times import RAW as RAW_TIMES
 from pacsflow.ledger.times import TimesHours
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.readers.arrays import repeated
-from pacsflow.terms.log_fields import ZEEK_LOGS
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import duckdb
     import numpy as np
     from numpy.typing import NDArray
 
@@ -319,13 +318,9 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
                 aside.append((log, batch))
                 associations.extend([batch] if log == "dicom" else [])
 
-    batches = _Remembering(frames())
     try:
-        reader = pa.RecordBatchReader.from_batches(ZEEK_LOGS["frames"], batches)
-        hours, said = frame_hours(duck, reader, associations)
-    except Exception as error:
-        if batches.error is not None:
-            raise batches.error from None
+        hours, said = frame_hours(duck, frames(), associations)
+    except (duckdb.Error, pa.ArrowException) as error:
         let_interrupts_pass(error)
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
@@ -363,21 +358,6 @@ def _no_times(staged: Staged) -> InputError:
     problem = "its times are seconds since the capture began, not dates"
     hint = "give --capture-start 2026-03-02T08:00, or export with UTC date and time"
     return InputError(staged.task.source.path, problem, hint=hint)
-
-
-class _Remembering:
-    """Iterates, and remembers the error that ended it: an engine's own error hides it."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self.batches = batches
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self.batches
-        except (Exception, KeyboardInterrupt) as error:
-            self.error = error
-            raise
 
 
 def _kept(log: str, batch: pa.RecordBatch, sensor: pa.Array) -> pa.Table:

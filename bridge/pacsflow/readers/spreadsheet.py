@@ -17,7 +17,7 @@ from pacsflow.readers.cells import Converter
 from pacsflow.readers.sniff import OLE, ZIP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Hashable, Iterator
     from datetime import datetime
 
     import pyarrow as pa
@@ -107,9 +107,9 @@ class _Spans:
     """From when to when the parts of a file are: its sheets, or tables below each other."""
 
     def __init__(self) -> None:
-        self.spans: dict[int, tuple[datetime, datetime]] = {}
+        self.spans: dict[Hashable, tuple[datetime, datetime]] = {}
 
-    def seen(self, part: int, frames: pa.RecordBatch) -> pa.RecordBatch:
+    def seen(self, part: Hashable, frames: pa.RecordBatch) -> pa.RecordBatch:
         """Return the frames, and keep when they are."""
         first, last = pc.min_max(frames["ts"]).as_py().values()
         if first is not None:
@@ -148,20 +148,22 @@ def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     with scratch_folder() as folder:
         relative, spans, again = "", _Spans(), Again()
         found = workbook.sheets(path, told.quality, Path(folder))
-        for number, sheet in enumerate(found):
-            where = f"sheet {sheet.name[:40]!r}: " if len(found) > 1 else ""
-            convert = told.converter(sheet.header, sheet.preview, where)
-            for cells in sheet.read(told.columns):
-                again.seen(cells)
-                yield spans.seen(number, convert(cells))
+        for tables in workbook.alike(found):
+            name = tables[0].name[:40]
+            where = f"sheet {name!r}: " if len({sheet.place for sheet in found}) > 1 else ""
+            convert = told.converter(tables[0].header, workbook.preview(tables), where)
+            for table in tables:
+                for cells in table.read(told.columns):
+                    again.seen(cells)
+                    yield spans.seen((table.place, table.row), convert(cells))
             if convert.times.is_relative and told.start is not None:
                 if relative:
                     raise InputError(
                         path,
-                        f"the times of sheets {relative!r} and {sheet.name[:40]!r} both count from "
+                        f"the times of sheets {relative!r} and {name!r} both count from "
                         "a start, and one start was given",
                         hint="save each sheet as a file, and give --capture-start FILE=TIME",
                     )
-                relative = sheet.name[:40]
+                relative = name
         if not spans.tell(told.quality):
             again.tell(told.quality)

@@ -27,7 +27,7 @@ from pacsflow.readers.columns import Header, read_header
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -38,6 +38,9 @@ BOOK = "xl/workbook.xml"
 _OF_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true|on)")
 HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
+MOST_LIKELY = 3
+"""A row further down that names so many columns is the header of another table."""
+_DIGIT = re.compile(r"\d")
 AGAIN = "open it and save it again as .xlsx"
 ENDS = {
     "SIGXCPU": "seconds", "SIGKILL": "memory", "SIGABRT": "memory", "SIGSEGV": "memory",
@@ -49,7 +52,7 @@ ENDED_BY = {-number: ENDS[number.name] for number in signal.Signals if number.na
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet that names columns of frames."""
+    """One sheet that names columns of frames, or one of the tables that stand in it."""
 
     name: str
     header: Header
@@ -58,6 +61,8 @@ class Sheet:
     cells: Path
     place: int
     """Where the sheet's pieces begin in the file of cells."""
+    end: int = sys.maxsize
+    """The number of the row in which the next table's header stands."""
 
     def read(self, columns: Collection[str] | None) -> Iterator[Cells]:
         """Yield the rows below the header, as text."""
@@ -69,7 +74,7 @@ class Sheet:
                 if isinstance(piece, str):
                     return
                 number, found = piece
-                rows = len(found[0]) if found else 0
+                rows = max(0, min(len(found[0]) if found else 0, self.end - number))
                 skip = max(0, min(rows, self.row + 1 - number))
                 if skip == rows:
                     continue
@@ -80,11 +85,25 @@ class Sheet:
                 cells = Cells(np.arange(number + skip, number + rows, dtype=np.int64), made)
                 yield _without_empty(cells, found, skip)
 
-    def preview(self, name: str) -> Iterator[pa.Array]:
-        """Yield the whole of one column."""
-        for cells in self.read([name]):
-            if name in cells.columns:
-                yield cells.columns[name]
+
+def alike(sheets: Iterable[Sheet]) -> list[list[Sheet]]:
+    """Put together the tables of a sheet under one header that is repeated."""
+    found: dict[tuple[int, tuple[str, ...]], list[Sheet]] = {}
+    for sheet in sheets:
+        found.setdefault((sheet.place, sheet.header.names), []).append(sheet)
+    return list(found.values())
+
+
+def preview(tables: Sequence[Sheet]) -> Callable[[str], Iterator[pa.Array]]:
+    """Return what yields the whole of a column."""
+
+    def column(name: str) -> Iterator[pa.Array]:
+        for table in tables:
+            for cells in table.read([name]):
+                if name in cells.columns:
+                    yield cells.columns[name]
+
+    return column
 
 
 def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
@@ -104,14 +123,13 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
     found: list[Sheet] = []
     others: list[str] = []
     since_1904 = _counts_from_1904(path)
-    for name, rows, place in _without_copies(_beginnings(target), quality):
-        sheet = _sheet(name, rows, place, target)
-        if sheet is not None:
-            if since_1904:
-                sheet = replace(sheet, header=replace(sheet.header, since_1904=True))
-            found.append(sheet)
-        elif rows:
-            others.append(name)
+    for told in _without_copies(_beginnings(path, target), quality):
+        tables = _tables(told, target)
+        if since_1904:
+            tables = [replace(t, header=replace(t.header, since_1904=True)) for t in tables]
+        found += tables
+        if told.columns and not tables:
+            others.append(told.name)
     if not found:
         names = ", ".join(_shown(name) for name in others)[:80]
         raise InputError(
@@ -121,16 +139,23 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         )
     timed = [sheet for sheet in found if sheet.header.has_time]
     if timed and len(timed) < len(found):
-        left = ", ".join(_shown(s.name) for s in found if not s.header.has_time)
+        left = ", ".join(_shown(_place(s, found)) for s in found if not s.header.has_time)
         quality.note(f"sheets without a column Time beside others with one were left out: {left}")
         found = timed
     if others:
         told = ", ".join(_shown(name) for name in others[:10])
         quality.note(f"sheets without columns of frames were left out: {told}")
-    if len(found) > 1:
-        told = ", ".join(_shown(sheet.name) for sheet in found[:20])
-        quality.note(f"{len(found)} sheets were read: {told}")
+    names = list(dict.fromkeys(sheet.name for sheet in found))
+    if len(names) > 1:
+        told = ", ".join(map(_shown, names[:20]))
+        quality.note(f"{len(names)} sheets were read: {told}")
     return found
+
+
+def _place(sheet: Sheet, sheets: list[Sheet]) -> str:
+    """Return a sheet's name, with the row where it holds several tables."""
+    several = sum(other.place == sheet.place for other in sheets) > 1
+    return f"{sheet.name[:20]} from row {sheet.row}" if several else sheet.name
 
 
 def _shown(name: str) -> str:
@@ -199,24 +224,43 @@ class _Beginning(NamedTuple):
     name: str
     columns: list[list[Any]]
     place: int
+    headers: dict[int, Header]
+    """The rows that are headers, without those of the beginning that have a digit in them."""
 
 
-def _beginnings(cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
+def _beginnings(path: Path, cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
     """Yield each sheet's beginning, and the hash of all that stands in it."""
     with cells.open("rb") as file:
-        told, whole = _Beginning("", [], 0), hashlib.sha256()
+        told, whole = _Beginning("", [], 0, {}), hashlib.sha256()
         for line in iter(file.readline, b""):
             if line.startswith(b'"'):
                 if told.name:
                     yield told, whole.digest()
-                told, whole = _Beginning(orjson.loads(line), [], file.tell()), hashlib.sha256()
+                told = _Beginning(orjson.loads(line), [], file.tell(), {})
+                whole = hashlib.sha256()
                 continue
             whole.update(line)
+            number, columns = orjson.loads(line)
+            told.headers.update(_headers(number, columns))
+            if len(told.headers) > limits().headers:
+                raise exceeded(path, "headers", "it has too many headers", number)
             if not told.columns:
-                columns = orjson.loads(line)[1]
                 told = told._replace(columns=[column[:HEADER_WITHIN] for column in columns])
         if told.name:
             yield told, whole.digest()
+
+
+def _headers(number: int, columns: list[list[Any]]) -> Iterator[tuple[int, Header]]:
+    """Yield the rows of a piece that name three columns of frames, and have no digit in them."""
+    for row, values in enumerate(zip(*columns, strict=True), number):
+        if all(value is None or _is_word(value) for value in values) and any(values):
+            header = read_header([value or "" for value in values])
+            if header is not None and len(header.places) >= MOST_LIKELY:
+                yield row, header
+
+
+def _is_word(value: str | float | bool) -> bool:
+    return type(value) is str and _DIGIT.search(value) is None
 
 
 def _without_copies(
@@ -243,11 +287,25 @@ def _counts_from_1904(path: Path) -> bool:
             return _OF_1904.search(book.read(1 << 20)) is not None
 
 
-def _sheet(name: str, columns: list[list[Any]], place: int, cells: Path) -> Sheet | None:
+def _tables(told: _Beginning, cells: Path) -> list[Sheet]:
+    """Return the tables of a sheet: below its first header, and below each that follows."""
+    first = _first_header(told.columns)
+    if first is None:
+        return []
+    row, header = first
+    rows = {row: header} | {r: h for r, h in told.headers.items() if r > row}
+    ends = [*list(rows)[1:], sys.maxsize]
+    return [
+        Sheet(told.name, header, row, cells, told.place, end)
+        for (row, header), end in zip(rows.items(), ends, strict=True)
+    ]
+
+
+def _first_header(columns: list[list[Any]]) -> tuple[int, Header] | None:
     for row, values in enumerate(zip(*columns, strict=True), 1):
         header = read_header([_text(value) or "" for value in values])
         if header is not None:
-            return Sheet(name, header, row, cells, place)
+            return row, header
     return None
 
 
@@ -269,7 +327,7 @@ def _without_empty(cells: Cells, columns: list[list[Any]], skip: int) -> Cells:
 def _column(columns: list[list[Any]], place: int, skip: int, rows: int) -> pa.Array:
     if place >= len(columns):
         return strings([None] * (rows - skip))
-    return strings([_text(value) for value in columns[place][skip:]])
+    return strings([_text(value) for value in columns[place][skip:rows]])
 
 
 def _text(value: str | float | bool | None) -> str | None:
