@@ -17,7 +17,7 @@ from filelock import FileLock
 import one_thread  # noqa: F401 - before NumPy is
 from pacsflow.errors import ToolError
 from pacsflow.programs import tools
-from pacsflow.simulator import hospital, write_logs
+from pacsflow.simulator import Hospital, hospital, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,9 +77,14 @@ def hospital_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _four_weeks(new: Path) -> None:
+    write_joined_logs(hospital(5, scale=0.2), new, weeks=4)
+
+
+def write_joined_logs(place: Hospital, new: Path, weeks: int) -> None:
+    """Write a simulated hospital's logs, a file a kind."""
     with tempfile.TemporaryDirectory() as folder:
         hourly = Path(folder)
-        write_logs(hospital(5, scale=0.2), hourly, weeks=4)
+        write_logs(place, hourly, weeks=weeks)
         for name in sorted({p.name.split(".")[0] for p in hourly.glob("2*/*.log.gz")}):
             _joined(sorted(hourly.glob(f"*/{name}.*.log.gz")), new / f"{name}.log")
         for name in ("inventory.tsv", "SIMULATED"):

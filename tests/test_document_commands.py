@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from conftest import CAPTURES, once
+from conftest import CAPTURES, once, write_joined_logs
 from pacsflow.cli import main
 from pacsflow.series import HourlySeries
-from pacsflow.simulator import hospital, write_logs
+from pacsflow.simulator import hospital
 from pacsflow.simulator.study import COLUMNS, PACS
 from sampling.sflow_encoder import datagram, flow_sample, raw_header, tcp, udp, write_pcap
 from test_documents import DOCUMENTS, commands
@@ -80,7 +80,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _fill(place: Path) -> None:
-    write_logs(hospital(5, scale=0.02), place / "logs", weeks=1)
+    (place / "logs").mkdir()
+    write_joined_logs(hospital(5, scale=0.01), place / "logs", weeks=1)
     shutil.copyfile(place / "logs" / "inventory.tsv", place / "inventory.tsv")
     shutil.copyfile(CAPTURES / "store_ct_mr.pcapng", place / "capture.pcapng")
     sflow(place / "sflow.pcap")

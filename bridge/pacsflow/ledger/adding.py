@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from pacsflow.ledger.records import Kept
     from pacsflow.readers import Source
 
-ALONE = 4
-"""Up to so many files one process is quicker than starting several."""
 LARGE = 5_000_000
-"""Files of this size, bytes, are read one by one, smaller ones in batches."""
-BATCH = 16
-"""So many small files share files in the ledger; they come into it together, or not at all."""
+"""Files of this size, bytes, are read one by one, smaller ones in batches: one batch is read
+sooner than another process starts."""
+BATCH = 64
+"""So many small files, of LARGE bytes together at most, share files in the ledger; they come into
+it together, or not at all."""
 AGAIN = 3
 """So often a batch is read again for what others tell of its connections."""
 
@@ -132,8 +132,7 @@ class Adding:
         staging = self.store.folder / STAGING
         known = self._what_is_known()
         batches = _batches(tasks)
-        few = len(tasks) <= ALONE and all(_size(t) <= LARGE for t in tasks)
-        if workers == 1 or len(batches) <= 1 or few:
+        if workers == 1 or len(batches) <= 1:
             for number, batch in enumerate(batches):
                 yield stage(batch, staging / str(number), self._what_is_known())
             return
@@ -258,12 +257,18 @@ def _size(task: Task) -> int:
 
 def _batches(tasks: list[Task]) -> list[list[Task]]:
     """Return the tasks in batches: large files alone and first, small ones some together."""
-    large = sorted((t for t in tasks if _size(t) > LARGE), key=_size, reverse=True)
-    small = [t for t in tasks if _size(t) <= LARGE]
-    return [
-        *([t] for t in large),
-        *(small[n : n + BATCH] for n in range(0, len(small), BATCH)),
-    ]
+    sizes = [(task, _size(task)) for task in tasks]
+    large = sorted((s for s in sizes if s[1] > LARGE), key=lambda s: s[1], reverse=True)
+    batches, together = [[task] for task, _ in large], LARGE + 1
+    for task, size in sizes:
+        if size > LARGE:
+            continue
+        together += size
+        if together > LARGE or len(batches[-1]) == BATCH:
+            batches.append([])
+            together = size
+        batches[-1].append(task)
+    return batches
 
 
 def _tunnels(store: Store) -> set[str]:

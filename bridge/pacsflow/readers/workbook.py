@@ -131,10 +131,10 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         if told.columns and not tables:
             others.append(told.name)
     if not found:
-        names = ", ".join(_shown(name) for name in others)[:80]
+        shown = ", ".join(_shown(name) for name in others)[:80]
         raise InputError(
             path,
-            f"none of its sheets ({names}) names columns of frames",
+            f"none of its sheets ({shown}) names columns of frames",
             hint="Time, Protocol, Source, Destination, Length, ... were expected in one row",
         )
     timed = [sheet for sheet in found if sheet.header.has_time]
@@ -143,12 +143,12 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         quality.note(f"sheets without a column Time beside others with one were left out: {left}")
         found = timed
     if others:
-        told = ", ".join(_shown(name) for name in others[:10])
-        quality.note(f"sheets without columns of frames were left out: {told}")
+        shown = ", ".join(_shown(name) for name in others[:10])
+        quality.note(f"sheets without columns of frames were left out: {shown}")
     names = list(dict.fromkeys(sheet.name for sheet in found))
     if len(names) > 1:
-        told = ", ".join(map(_shown, names[:20]))
-        quality.note(f"{len(names)} sheets were read: {told}")
+        several = ", ".join(map(_shown, names[:20]))
+        quality.note(f"{len(names)} sheets were read: {several}")
     return found
 
 
