@@ -6366,6 +6366,8 @@ local MAX_WINDOW = 1073741824
 local NEAR = 16777216
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
+-- So many connections that are closing are looked through for the whole of a part.
+local MAX_PENDING = 64
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
 -- where several queues make one capture.
 local JUMP, DISORDER = 86400, 1
@@ -6857,24 +6859,84 @@ local function is_one(orig, other)
   return orig.host ~= other.host or orig.port == other.port
 end
 
+-- What a connection that was seen from its beginning has in common with a part of itself that ends
+-- early on the other side of a translation, which keeps sequence numbers.
+local function beginning_of(a, orig, resp)
+  return orig.isn and resp.isn
+    and table.concat({ "begins", orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "" }, "|") or nil
+end
+
+-- And with a part that begins late.
+local function end_of(orig, resp)
+  local one, other = orig.fin_at or orig.next, resp.fin_at or resp.next
+  return one and other
+    and table.concat({ "ends", math.min(one, other), math.max(one, other) }, "|") or nil
+end
+
+local function at_once(one, other)
+  return one - other < TWIN_TIME and other - one < TWIN_TIME
+end
+
+-- Whether two associations have other addresses or ports, in whatever networks.
+local function are_apart(a, other)
+  local mine, theirs = a.c.a.key, other.c.a.key
+  return theirs ~= mine and theirs ~= a.c.b.key and keys.plain(mine) ~= keys.plain(theirs)
+    and keys.plain(mine) ~= keys.plain(other.c.b.key)
+end
+
+-- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
+-- and is told already or about to be.
+local function whole_of(self, a, orig, resp)
+  local sign = beginning_of(a, orig, resp)
+  local whole = self.signs[sign or end_of(orig, resp) or ""]
+  if not sign and not whole then
+    local first = self.closing_first
+    for i = first, math.min(first + MAX_PENDING, #self.closing) do
+      local one = self.closing[i] and self.closing[i].assoc
+      local d = one and self.closing[i].a
+      if d and one ~= a and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
+        whole = one
+      end
+    end
+  end
+  if whole and are_apart(a, whole) and at_once(sign and a.ts or a.last_ts, sign and whole.ts or whole.last_ts)
+    and (orig.data_bytes or 0) <= (whole.orig.data_bytes or 0) then
+    return whole
+  end
+  return nil
+end
+
+local function remember(self, sign, a)
+  if sign then
+    if self.signs_size >= GENERATION then
+      self.signs, self.signs_size = {}, 0
+    end
+    self.signs[sign], self.signs_size = a, self.signs_size + 1
+  end
+end
+
 -- The association that this one is, seen on the other side of an address translation: the same
--- titles and contents at the same time. Or nil.
+-- titles and contents at the same time, or a part of them. Or nil.
 function tracker:twin(a, orig, resp)
+  if a.confirmed and not (orig.isn and resp.isn and a.closed) then
+    local whole = whole_of(self, a, orig, resp)
+    if whole then
+      return whole
+    end
+  end
   local sign = sign_of(a, orig, resp)
   if not sign then
     return nil
   end
   local before = self.signs[sign]
-  if before and is_one(orig, before.orig) and a.ts - before.ts < TWIN_TIME and before.ts - a.ts < TWIN_TIME
-    and before.c.a.key ~= a.c.a.key and before.c.a.key ~= a.c.b.key
-    and keys.plain(a.c.a.key) ~= keys.plain(before.c.a.key)
-    and keys.plain(a.c.a.key) ~= keys.plain(before.c.b.key) then
+  if before and is_one(orig, before.orig) and at_once(a.ts, before.ts) and are_apart(a, before) then
     return before
   end
-  if self.signs_size >= GENERATION then
-    self.signs, self.signs_size = {}, 0
+  remember(self, sign, a)
+  if a.closed then
+    remember(self, beginning_of(a, orig, resp), a)
+    remember(self, orig.isn and end_of(orig, resp), a)
   end
-  self.signs[sign], self.signs_size = a, self.signs_size + 1
   return nil
 end
 

@@ -398,15 +398,34 @@ def test_a_clock_that_jumps(export: Export, step: int) -> None:
     assert told.count("clock forward") + told.count("clock backward") == 1
 
 
+def translated(data: bytes) -> bytes:
+    other = bytearray(data)
+    client = 26 if data[26:30] == bytes((10, 1, 0, 11)) else 30
+    other[client : client + 4] = bytes((192, 168, 99, 1))
+    at = 34 if client == 26 else 36
+    other[at : at + 2] = (61000).to_bytes(2, "big")
+    return bytes(other)
+
+
+@pytest.mark.parametrize("seen", [range(FRAMES), range(40, FRAMES), range(5, FRAMES), range(200)])
+@pytest.mark.parametrize("late", [0.00005, -0.00005])
+def test_one_side_of_a_translation_is_seen_in_part(
+    export: Export, seen: range, late: float
+) -> None:
+    frames = []
+    for n, (ts, data, wire) in enumerate(BASE):
+        both = [(ts, data, wire)] + [(ts + late, translated(data), wire)] * (n in seen)
+        frames += sorted(both)
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    (twin,) = [row for row in told.capture if row["what"] == "translated"]
+    assert int(twin["frames"]) == len(seen)
+
+
 def test_before_and_after_address_translation(export: Export) -> None:
     frames = []
     for ts, data, wire in BASE:
-        other = bytearray(data)
-        client = 26 if data[26:30] == bytes((10, 1, 0, 11)) else 30
-        other[client : client + 4] = bytes((192, 168, 99, 1))
-        at = 34 if client == 26 else 36
-        other[at : at + 2] = (61000).to_bytes(2, "big")
-        frames += [(ts, data, wire), (ts + 0.00005, bytes(other), wire)]
+        frames += [(ts, data, wire), (ts + 0.00005, translated(data), wire)]
     told = export(frames)
     assert told.sums == (1, STORES, DATA)
     (twin,) = [row for row in told.capture if row["what"] == "translated"]
