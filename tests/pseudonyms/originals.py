@@ -228,23 +228,25 @@ COMMANDS: dict[str, list[list[str]]] = {
     "digest": [["--no-forecast"], ["--no-forecast", "--markdown"]],
     "findings": [["--no-forecast", "-f", how] for how in TABLES],
     "forecast": [*(["--each", "-f", how] for how in TABLES), ["--anomalies"], ["--backtest"]],
-    "top": [["--by", by, "-n", "99999", "-f", how] for how in TABLES
-            for by in ("source", "destination", "pair", "service", "time", "response-time")],
+    "top": [["--by", by, "-n", "99999", "-f", how] for by, how in (
+        ("source", "table"), ("destination", "json"), ("pair", "csv"), ("service", "table"),
+        ("time", "json"), ("response-time", "csv"))],
     "associations": [["-n", "99999", "-f", how] for how in TABLES],
     "endpoints": [["-f", how] for how in TABLES],
     "times": [["-n", "99999", "-f", how] for how in TABLES],
     "series": [["-f", how] for how in TABLES],
     "map": [["--all", "-f", how] for how in (*TABLES, "dot", "graphml")],
     "sampling": [["-f", how] for how in TABLES],
-    "export": [["-o", f"OUT.{end}", "--what", what] for end in ("csv", "json", "parquet")
-               for what in ("traffic", "associations", "endpoints", "notices")]
-    + [["-o", "OUT.xlsx"]],
+    "export": [*(["-o", f"OUT.{end}", "--what", what] for end, what in (
+        ("csv", "traffic"), ("json", "associations"), ("parquet", "endpoints"),
+        ("csv", "notices"))), ["-o", "OUT.xlsx"]],
     "show": [],
     "explore": [],
     "inventory infer": [["-o", "OUT.tsv"], []],
     "watch": [["--once", "--archive", "OUT"]],
 }  # fmt: skip
-"""Every command that takes a key, and how its outputs are asked for."""
+"""Every command that takes a key, and how its outputs are asked for: each question and each form
+once, for a form writes whatever rows it is given."""
 WITHOUT_INVENTORY = {"sampling", "watch", "explore"}
 
 
@@ -278,9 +280,9 @@ def asked(place: Site, command: str) -> Iterator[list[str]]:
         if options == COMMANDS[command][-1]:
             yield [*command.split(), str(place.logs), *inventory, *options]
     if command == "top":
-        for by in ("protocol", "hw-source", "hw-destination", "info", "length", "source"):
-            for how in TABLES:
-                yield [command, str(place.table), "--by", by, "-n", "99999", "-f", how]
+        columns = ("protocol", "hw-source", "hw-destination", "info", "length", "source")
+        for by, how in zip(columns, 2 * TABLES, strict=True):
+            yield [command, str(place.table), "--by", by, "-n", "99999", "-f", how]
     if command == "show":
         for column in ("calling_ae", "id.resp_h", "uid", "ae_title", "src", "hw_source"):
             one = place.columns[column]
