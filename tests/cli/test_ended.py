@@ -116,3 +116,22 @@ def test_interrupted_while_it_loads(seconds: float) -> None:
     assert said == b""
     # The last where it falls into a text that Python 3.11 executes, as for a module's dataclasses.
     assert process.returncode in {0, 130, -signal.SIGINT}
+
+
+def test_what_is_imported_is_there_first(tmp_path: Path) -> None:
+    """A module in C++ that is interrupted while it makes its types known aborts the program."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(0.2)\n"
+        "print('whole', flush=True)\n"
+    )
+    script = (
+        "import time\nfrom pacsflow.cli import ended\nended.unwind()\n"
+        "try:\n    import slow\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    raise SystemExit(ended.code())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=50, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"whole\n", 128 + signal.SIGTERM)

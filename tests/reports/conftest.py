@@ -39,9 +39,12 @@ def page_of(kind: str, lang: str = "en") -> str:
     return render_html(made(), lang=lang)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], object]]:
-    """Return a function that gives a browser which has one family of fonts alone (`FONTS`)."""
+    """Return a function that gives a browser which has one family of fonts alone (`FONTS`).
+
+    They end with the file of tests: one that waits takes a twentieth of a core.
+    """
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("no Chromium: apt-get install chromium")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ ENDING = tuple(
     if hasattr(signal, name)
 )
 """What asks a program to end; Windows has no SIGHUP, others no SIGBREAK."""
+SOON = 0.02
+"""Seconds after which an import is looked for once more."""
 _asked: list[int] = []
 
 
@@ -36,9 +39,26 @@ def unwind() -> None:
             signal.signal(number, _end)
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    _asked.append(number)
+def _end(number: int, frame: FrameType | None) -> None:
+    """End now, or as soon as what is being imported is there.
+
+    A module in C++ that is interrupted while it makes itself known may abort the program.
+    """
+    if number in ENDING:
+        _asked.append(number)
+    if sys.platform != "win32" and _imports(frame):
+        signal.signal(signal.SIGALRM, _end)
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+        return
     raise Ended
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def was_asked() -> bool:
