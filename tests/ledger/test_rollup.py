@@ -11,6 +11,7 @@ from conftest import tsv
 from ledger.books import DAY, T0
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.merging import merge
 from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import verify
 from pacsflow.pseudonyms import Pseudonyms
@@ -171,6 +172,20 @@ def test_what_sensors_both_saw_still_counts_once(tmp_path: Path, write: Write) -
             "SELECT sum(bytes)::BIGINT, bool_or(source = 'internet') FROM traffic"
         ).fetchall()
     assert sums == [(sum(told[-1] for told in before[0]), True)]
+
+
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_merge_says_what_it_cannot_tell_apart(
+    ledger: Ledger, tmp_path: Path, write: Write, *, here: bool, there: bool
+) -> None:
+    other = Ledger(tmp_path / "other", create=True)
+    again = [{**r, "uid": f"D{r['uid']}", "orig_ip_bytes": 900} for r in MARCH]
+    other.add(find([write("d/conn.log", tsv(again))]).sources, sensor="south")
+    for book, rolls in ((ledger, here), (other, there)):
+        if rolls:
+            roll_up(book, APRIL, is_local)
+    assert (merge(ledger, other).rolled > 0) == (here or there)
 
 
 def test_it_is_done_where_the_site_says_so_alone(

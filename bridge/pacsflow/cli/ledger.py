@@ -209,6 +209,12 @@ def merge(
         for entry in done.lost:
             left += 1
             tell(f"{entry.path}: left out: rows of it are lost; repair {folder} first")
+        if done.rolled:
+            tell(
+                f"{ledger}: in {done.rolled} hours the Internet's hosts are one in one of the "
+                "ledgers already: what sensors of both saw of them counts twice; merge before "
+                "rolling up"
+            )
         came = len(done.added) + len(done.torn)
         what = f"{came} sources came in or were read again, {len(done.known)} were in it already"
         tell(f"{ledger}: {folder}: {what}")

@@ -25,6 +25,7 @@ from pacsflow.ledger.records import Change
 from pacsflow.ledger.schemas import LASTING
 from pacsflow.ledger.store import STAGING, is_there
 from pacsflow.ledger.twins import NETTED, counted_before, find_twins, paths, taken_back, uids
+from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,6 +54,9 @@ class Merged:
         Those that tell in part what is counted here already, and must be read again.
     lost
         Those of which rows are lost in the other ledger: it is to be repaired first.
+    rolled
+        Hours in which one ledger has the Internet's hosts as one, and the other tells of the same
+        host of the site: what sensors of both saw of it cannot be told apart any more.
     """
 
     added: list[Entry] = field(default_factory=list)
@@ -60,6 +64,7 @@ class Merged:
     replaced: list[Entry] = field(default_factory=list)
     torn: list[Entry] = field(default_factory=list)
     lost: list[Entry] = field(default_factory=list)
+    rolled: int = 0
 
 
 def merge(ledger: Ledger, other: Ledger) -> Merged:
@@ -236,6 +241,11 @@ class _Merging:
         superseded: pa.Table | None,
     ) -> None:
         counts = _counts(duck, paths(self.staging, files, "keys"))
+        traffic = (
+            paths(self.ledger.folder, kept, "traffic"),
+            paths(self.staging, files, "traffic"),
+        )
+        self.done.rolled = _rolled_hours(duck, *traffic)
         nothing_new = {m for m, keys in drop.items() if len(keys) >= counts.get(m, 0)}
         change, folders = Change(), [self.staging]
         for one in files:
@@ -298,6 +308,30 @@ def _counts(duck: duckdb.DuckDBPyConnection, files: list[str]) -> dict[str, int]
         return {}
     rows = duck.read_parquet(files, hive_partitioning=False).aggregate("file, count(*)", "file")
     return dict(rows.fetchall())
+
+
+def _rolled_hours(duck: duckdb.DuckDBPyConnection, ours: list[str], theirs: list[str]) -> int:
+    """Return in how many hours two ledgers tell of one host, one of them with the Internet as one.
+
+    A host's peer counts as the Internet's unless it has the Internet as its peer itself.
+    """
+    if not ours or not theirs:
+        return 0
+    duck.read_parquet(ours, hive_partitioning=False).create_view("our_hours", replace=True)
+    duck.read_parquet(theirs, hive_partitioning=False).create_view("their_hours", replace=True)
+    rows = duck.sql(
+        f"""WITH ends AS (
+                SELECT mine, hour, unnest([source, destination]) AS host,
+                       unnest([destination, source]) AS peer
+                FROM (SELECT TRUE AS mine, hour, source, destination FROM our_hours
+                      UNION ALL SELECT FALSE, hour, source, destination FROM their_hours)
+            ), own AS (SELECT DISTINCT host FROM ends WHERE peer = '{INTERNET}')
+            SELECT count(DISTINCT hour) FROM (
+                SELECT hour FROM ends WHERE host IN (FROM own) AND peer NOT IN (FROM own)
+                GROUP BY hour, host
+                HAVING count(DISTINCT mine) = 2 AND bool_or(peer = '{INTERNET}'))"""
+    ).fetchall()
+    return int(rows[0][0])
 
 
 def _lasting(duck: duckdb.DuckDBPyConnection, files: list[str]) -> pa.Table:
