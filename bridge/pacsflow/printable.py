@@ -19,6 +19,17 @@ _INVISIBLE = (
 CONTROL = re.compile(f"[{_INVISIBLE}]")
 
 
+COPIES: dict[str, str] = {}
+"""Files that are copies of what was asked for (of a pipe, say), and what it is called."""
+
+
+def as_asked(text: str) -> str:
+    """Return what is said of files, with copies called by what was asked for."""
+    for copy, name in COPIES.items():
+        text = text.replace(copy, name)
+    return text
+
+
 def escape_controls(text: str) -> str:
     r"""Return `text` with what cannot be seen in it as ``\xHH`` by UTF-8, as Zeek writes them.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,3 +90,23 @@ def test_associations_alone_are_no_traffic(
     assert main([*command, str(path), "--format", "json"]) == 0
     (told,) = remarks(json.loads(capsys.readouterr().out))
     assert told["message"].endswith("there are 1 associations")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n", "pacsflow: standard input: not a Zeek log"),
+        (
+            "Time,Source,Destination,Length\n2026-03-02 08:00:00,a,b,1\nx,a,b,1\n",
+            "standard input: 1 of 2 rows not read; line 3",
+        ),
+    ],
+)
+def test_what_is_said_of_standard_input_names_it(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    main(["top", "-"])
+    told = capsys.readouterr().err
+    assert said in told
+    assert "/pacsflow-" not in told

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pacsflow.printable import escape_controls
+from pacsflow.printable import as_asked, escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -95,7 +95,9 @@ def warn(text: str, *, of_result: bool = True, **told: object) -> None:
     A result in JSON has it as well (`remarks`), with what else is `told` of it, unless it says
     nothing of the result.
     """
-    source = str(told.get("source", ""))
+    text, source = as_asked(text), as_asked(str(told.get("source", "")))
+    if source:
+        told["source"] = source
     text = _fit(text, source)
     if source and _key:
         told["source"] = _key.source(source)
@@ -120,6 +122,7 @@ def remarks() -> list[dict[str, object]]:
 
 def fail(text: str) -> None:
     """Say why a command ends without what was asked."""
+    text = as_asked(text)
     if _key and _key.told(text) != text:
         text = f"{_key.told(text)} (a key is in force; without it names are told)"
     if form is LogFormat.JSON:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pacsflow import printable
 from pacsflow.errors import InputError
 from pacsflow.outputs import scratch_folder
 from pacsflow.readers.blocks import opened, packing
@@ -29,6 +30,7 @@ def spool(path: Path | None) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="pacsflow-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     target = folder / ("standard-input" if path is None else path.name)
+    printable.COPIES[str(target)] = "standard input" if path is None else str(path)
     try:
         if path is None:
             _copy(sys.stdin.buffer, target)
