@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import ipaddress
 import math
 import re
+import shutil
+import tempfile
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,6 +137,29 @@ def read_inventory(path: str | Path) -> Inventory:
         else:
             items.append(item)
     return Inventory.of(items, problems, local)
+
+
+def for_taggers(path: Path | None) -> Path | None:
+    """Return an inventory as plugin and Zeek read it: a copy in Zeek's format.
+
+    They know neither the tables nor the encodings that `read_inventory` does. The copy is gone when
+    the program ends; a file that cannot be opened is named by whoever reads it.
+    """
+    if path is None or not path.is_file():
+        return path
+    state = path.stat()
+    return _copy(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _copy(path: Path, _changed: int, _size: int) -> Path:
+    known = read_inventory(path)
+    folder = Path(tempfile.mkdtemp(prefix="pacsflow-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    local = (Item(str(network), "", LOCAL) for network in known.local)
+    target = folder / f"{path.stem}.tsv"
+    target.write_text(format_inventory([*known.items, *local]), encoding="utf-8")
+    return target
 
 
 def _has_host_bits(network: str) -> bool:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conftest import CAPTURES
 from pacsflow.errors import InputError
-from pacsflow.inventory import read_inventory
+from pacsflow.inventory import for_taggers, read_inventory
+from pacsflow.readers import CaptureOptions, Quality, find, read
 from pacsflow.terms.networks import is_in
 
 if TYPE_CHECKING:
@@ -40,6 +42,22 @@ def test_each_form_gives_the_same(tmp_path: Path, form: str) -> None:
     found = read_inventory(path)
     assert [(i.match, i.name, i.role) for i in found.items] == [("10.0.0.90", "PACS", "pacs")]
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("form", ["tabs", "UTF-16", "no signs", "semicolons", "commas", "short"])
+def test_the_plugin_reads_each_form(tshark: str, tmp_path: Path, form: str) -> None:
+    assert tshark
+    path = tmp_path / "inventory.tsv"
+    text = FORMS[form].replace(b"10.0.0.90", b"127.0.0.1")
+    if form == "UTF-16":
+        text = TABS.replace("10.0.0.90", "127.0.0.1").encode("utf-16")
+    path.write_bytes(text)
+    known = CaptureOptions(inventory=for_taggers(path))
+    quality = Quality()
+    (source,) = find([CAPTURES / "echo_ok.pcapng"], known).sources
+    hosts = [r for log, b in read(source, quality) if log == "known_dicom" for r in b.to_pylist()]
+    assert {(host["category"], host["basis"]) for host in hosts} == {("pacs", "inventory")}
+    assert quality.notes == []
 
 
 def test_latin_1(tmp_path: Path) -> None:

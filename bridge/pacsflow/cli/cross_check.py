@@ -36,6 +36,7 @@ def cross_check(
 
     Example: `pacsflow cross-check monday.pcapng`
     """
+    from pacsflow.inventory import for_taggers
     from pacsflow.programs import cross_check as checking
     from pacsflow.programs.zeek import compiled_package, find_zeek
 
@@ -44,10 +45,11 @@ def cross_check(
             raise InputError(capture, "there is no such file", hint="a capture was expected")
     done = []
     with progress("reading with both") as update:
+        known = for_taggers(inventory)
         modules = compiled_package(find_zeek())
         for number, capture in enumerate(captures):
             update(number, len(captures))
-            done.append(checking.cross_check(capture, inventory=inventory, modules=modules))
+            done.append(checking.cross_check(capture, inventory=known, modules=modules))
     found = [d for comparison in done for d in comparison.differences]
     rows = [[getattr(d, column) for column in COLUMNS] for d in found]
     emit("Differences", COLUMNS, rows, how)

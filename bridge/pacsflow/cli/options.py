@@ -256,6 +256,7 @@ class Request:
 
     def capture(self) -> CaptureOptions:
         """Return what the user said of captures and tables that these do not say themselves."""
+        from pacsflow.inventory import for_taggers
         from pacsflow.readers import CaptureOptions
 
         bare = [text for text in self.capture_start or () if "=" not in text]
@@ -271,7 +272,7 @@ class Request:
         return CaptureOptions(
             self.sampling_rate or (known.sampling_rate if known.sampling_rate > 1 else None),
             self.keylog or known.keylog,
-            self.inventory or settings().site.inventory,
+            for_taggers(self.inventory or settings().site.inventory),
             _start(bare[0]) if bare else None,
             tuple((name, _start(time)) for name, _, time in named),
             self.date_order.value if self.date_order else known.date_order,

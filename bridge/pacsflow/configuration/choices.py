@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.inventory import Inventory, read_inventory
+from pacsflow.inventory import Inventory, for_taggers, read_inventory
 from pacsflow.ledger.sensors import sensor_of_folder
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions
@@ -59,7 +59,7 @@ def capture_of(settings: Settings) -> CaptureOptions:
     return CaptureOptions(
         known.sampling_rate if known.sampling_rate > 1 else None,
         known.keylog,
-        settings.site.inventory,
+        for_taggers(settings.site.inventory),
         date_order=known.date_order,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pacsflow.errors import InputError, UsageError
-from pacsflow.inventory import Inventory, read_inventory
+from pacsflow.inventory import Inventory, for_taggers, read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.selection import Selection
 from pacsflow.ledger.series import IMAGING, read_series
@@ -125,7 +125,7 @@ def read(
     InputError
         Nothing could be read.
     """
-    known = Path(inventory) if isinstance(inventory, (str, Path)) else None
+    known = for_taggers(Path(inventory)) if isinstance(inventory, (str, Path)) else None
     capture = CaptureOptions(sampling_rate, Path(keylog) if keylog else None, known, start)
     found = find(paths, capture)
     if not found.sources:
