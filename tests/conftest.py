@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
@@ -22,6 +23,7 @@ from pacsflow.simulator import Hospital, hospital, write_logs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+gc.set_threshold(200_000, 50, 100)  # what tests keep is walked again and again otherwise
 os.environ["TZ"] = "UTC"  # what a machine says of itself is asked where no zone is given
 ROOT = Path(__file__).parents[1]
 CAPTURES = Path(__file__).parent / "captures"
