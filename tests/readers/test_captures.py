@@ -162,3 +162,25 @@ def test_frames_of_a_queue_that_comes_late(tmp_path: Path, late: float) -> None:
     assert (row["store_rq"], row["data_bytes_orig"], row["missed_bytes"]) == (3, 300_000, 0)
     assert (row["end"], row["flags"]) == ("released", None)
     assert any("out of the order of their times" in note for note in quality.notes)
+
+
+@pytest.mark.parametrize(
+    "form", ["snoop", "netmon1", "netmon2", "ngsniffer", "ngwsniffer_2_0", "5views"]
+)
+def test_captures_that_are_no_pcap(tshark: str, tmp_path: Path, form: str) -> None:
+    """As the same capture in pcapng; some forms round times."""
+    assert tshark
+    whole, foreign = CAPTURES / "store_ct_mr.pcapng", tmp_path / f"a.{form}"
+    subprocess.run(
+        ["editcap", "-F", form, str(whole), str(foreign)], check=True, capture_output=True
+    )
+    kept = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "length", "calling_ae", "store_rq",
+            "data_bytes_orig", "missed_bytes", "end", "flags")  # fmt: skip
+    (one, quality), (other, _) = rows_of(foreign), rows_of(whole)
+    for log in ("frames", "dicom"):
+        found, wanted = (
+            [{name: row[name] for name in kept if name in row} for row in rows[log]]
+            for rows in (one, other)
+        )
+        assert found == wanted
+    assert (quality.notes, quality.unreadable) == ([], 0)

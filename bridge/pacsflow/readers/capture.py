@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.agents import remarks
+from pacsflow.errors import InputError
 from pacsflow.outputs import scratch_folder
 from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
 from pacsflow.readers import capture_log, capture_order, capture_plain, zeek_tsv
+from pacsflow.readers.blocks import head
 from pacsflow.readers.quality import Quality
+from pacsflow.readers.sniff import FOREIGN_CAPTURES
 from pacsflow.readers.zeek_values import EARLIEST
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ def read(
         yield from (("frames", batch) for batch in capture_plain.read(path, quality))
         return
     with scratch_folder() as folder:
+        path = _as_pcapng(path, Path(folder) / "rewritten", tshark)
         brief = columns is not None and NOT_BRIEF.isdisjoint(columns)
         logs, told, timeless = _exported(path, Path(folder), tshark, options, brief=brief)
         for note in _notes(logs, told, timeless=timeless):
@@ -147,6 +151,17 @@ def _export(
         brief=brief,
         with_info=options.with_info,
     )
+
+
+def _as_pcapng(path: Path, target: Path, tshark: Tool) -> Path:
+    """Return a capture in the form that plugin and bridge look into themselves."""
+    if not head(path, 16).startswith(FOREIGN_CAPTURES):
+        return path
+    rewritten = _moved(path, target, Decimal(0), tshark)
+    if rewritten is None:
+        problem = "editcap, which comes with tshark, cannot rewrite it as pcapng"
+        raise InputError(path, problem, hint="save it as pcapng in Wireshark")
+    return rewritten
 
 
 def _moved(path: Path, target: Path, seconds: Decimal, tshark: Tool) -> Path | None:
