@@ -432,18 +432,21 @@ def test_an_option_without_effect_is_an_error(
 def test_the_same_questions_everywhere(
     capsys: pytest.CaptureFixture[str], logs: Path, asked: list[str], rows: int
 ) -> None:
-    def count(command: str, *more: str) -> int:
-        code, out, err = run(capsys, command, logs, *asked, *more, "-f", "json")
+    ledger = logs.parent / "ledger"
+    run(capsys, "ingest", logs, "-l", ledger)
+
+    def count(command: str, *more: object) -> int:
+        code, out, err = run(capsys, command, *more, *asked, "-f", "json")
         assert code == 0, err
         return sum(row["communications"] or 0 for row in told(json.loads(out)))
 
     def told(found: object) -> list[dict[str, int]]:
         return found["edges"] if isinstance(found, dict) else found  # type: ignore[return-value]
 
-    assert count("top", "-n", "99") == rows
-    assert count("top", "--by", "pair", "-n", "99") == rows
-    assert count("series", "--column", "communications") == rows
-    assert count("map", "--all") == rows
+    assert count("top", logs, "-n", "99") == rows
+    assert count("top", "-l", ledger, "--by", "pair", "-n", "99") == rows
+    assert count("series", "-l", ledger, "--column", "communications") == rows
+    assert count("map", "-l", ledger, "--all") == rows
 
 
 @pytest.mark.parametrize(
