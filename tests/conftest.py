@@ -44,6 +44,14 @@ CONN_ROW = {
 """One association of 2026-03-02 08:00 UTC, a Monday."""
 
 
+FIRST = {"test_gui.py", "test_hostile.py", "test_networks.py", "test_torture.py"}
+"""Files with tests of half a minute and more: what begins last of them would run alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)
+
+
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what this machine has set for good out of every test."""

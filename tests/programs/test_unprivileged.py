@@ -15,7 +15,7 @@ from tests.conftest import CAPTURES
 
 from pacsflow.cli.doctor import doctor
 from pacsflow.cli.tables import OutputFormat
-from pacsflow.errors import ToolError
+from pacsflow.errors import InputError, ToolError
 from pacsflow.programs import tools, unprivileged
 from pacsflow.programs.dissection import NO_LUA_AS_ROOT, dissecting, without_plugin
 from pacsflow.programs.pyshark_view import association_frames, live_frames
@@ -128,10 +128,13 @@ def test_an_older_tshark_that_dissects_as_root_says_so(
     older.write_text(f'#!/bin/sh\n[ $1 = --version ] && exec echo 4.2.0\nexec {real} "$@"\n')
     older.chmod(0o755)
     way_out = f"{older} runs as root: it cannot be started as nobody here; run pacsflow as another"
+    warned: list[str] = []
     if os.geteuid() or tshark().version < NO_LUA_AS_ROOT:
         assert way_out in export_logs(ECHO, tmp_path / "logs", tshark=str(older)).warnings[-1]
-    warned: list[str] = []
-    list(association_frames(ECHO, 1, tshark=str(older), warn=warned.append))
+        assert list(association_frames(ECHO, 1, tshark=str(older), warn=warned.append))
+    else:
+        with pytest.raises(InputError, match=r"cannot read it \(.*pacsflow.assoc.id"):
+            list(association_frames(ECHO, 1, tshark=str(older), warn=warned.append))
     with pytest.raises(ToolError):
         list(live_frames("nosuch0", tshark=str(older), warn=warned.append))
     assert [way_out in line for line in warned] == [True, True]

@@ -227,7 +227,10 @@ def _lines(running: Dissection, errors: IO[bytes]) -> list[str]:
 
 
 def _last_line(running: Dissection, errors: IO[bytes]) -> str:
-    return (_lines(running, errors) or [""])[-1].removeprefix("tshark: ")
+    """Return the last thing that tshark says; what it points at may stand in lines below."""
+    lines = _lines(running, errors) or [""]
+    own = [line for line in lines if line.startswith("tshark: ")]
+    return (own or lines)[-1].removeprefix("tshark: ")
 
 
 def _reason(running: Dissection, errors: IO[bytes]) -> str:
