@@ -140,6 +140,14 @@ def test_an_older_tshark_that_dissects_as_root_says_so(
     assert [way_out in line for line in warned] == [True, True]
 
 
+def test_what_tshark_says_of_itself_is_no_remark_on_a_capture(shell: Path, tmp_path: Path) -> None:
+    own = shell / "tshark"
+    told = "tshark: Couldn't load plugin 'falco-events.so': libre2.so.11: no such file"
+    own.write_text(f'#!/bin/sh\necho "{told}" >&2\nexec {tshark().path} "$@"\n')
+    own.chmod(0o755)
+    assert export_logs(ECHO, tmp_path / "logs", tshark=str(own)).warnings == ()
+
+
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with unprivileged.scratch(None, "pacsflow-") as folder:

@@ -26,6 +26,8 @@ PROGRESS = re.compile(r"pacsflow: frame (\d+)")
 COLUMNS = 'gui.column.format:"Protocol","%p","Info","%i"'
 # The plugin reads sampled headers itself.
 NO_SAMPLES = "sflow.enable_dissection:FALSE"
+OF_ITSELF = re.compile(r"Running as user|(?:tshark: )?Couldn't load plugin '")
+"""What tshark says of how it is installed, and not of a capture."""
 MAX_WARNINGS = 100
 UNRESOLVED = b"\tunresolved\t"
 
@@ -181,7 +183,7 @@ def _listen(running: Dissection, progress: Callable[[int], None] | None) -> tupl
         elif (at := PROGRESS.match(line)) is not None:
             if progress is not None:
                 progress(int(at[1]))
-        elif line and not line.startswith("Running as user") and len(warnings) < MAX_WARNINGS:
+        elif line and not OF_ITSELF.match(line) and len(warnings) < MAX_WARNINGS:
             warnings.append(line)
     running.process.wait()
     return written, warnings
