@@ -106,6 +106,40 @@ def test_rows_that_are_flows_or_sums_are_no_frames(write: Write, column: str) ->
         recognise(write("a.csv", text))
 
 
+SUMS = {
+    "the first column": "Total;2026-03-02 10:00:00;;;;4000",
+    "a host": "5;2026-03-02 10:00:00;Gesamtsumme;;;4000",
+    "a group's": "5;2026-03-02;10.0.0.1 Ergebnis;;;4000",
+    "a mean": "5;2026-03-02 10:00:00;;Média:;;1000",
+    "the protocol": "5;2026-03-02 10:00:00;;;Soma;3999",
+    "nothing": "5;2026-03-02 10:00:00;;;;4000",
+}
+
+
+@pytest.mark.parametrize("row", SUMS.values(), ids=SUMS)
+def test_a_sum_with_a_time_is_no_frame(write: Write, row: str) -> None:
+    times = [f"2026-03-02 08:05:0{second}" for second in range(4)]
+    path = write("sum.csv", table(times) + row + "\n")
+    for columns in (None, ["vlan"], ["id.orig_h"]):
+        quality = Quality()
+        batches = [b for _, b in read(recognise(path), quality, columns)]
+        assert (sum(b.num_rows for b in batches), quality.unreadable) == (4, 1), columns
+    assert "no frame" in quality.examples[0]
+
+
+def test_sums_of_parts_and_frames_that_only_look_like_sums(write: Write) -> None:
+    frame = "1;2026-03-02 08:05:00;10.0.0.1;10.0.0.2;TCP;1000"
+    part, whole = "9;2026-03-02;;;;2000", "9;2026-03-02;;;;4000"
+    lines = [";".join(HEAD), frame, frame, part, frame, frame, part, whole]
+    rows, quality = read_all(write("parts.csv", "\n".join(lines)))
+    assert (len(rows), quality.unreadable) == (4, 3)
+    arp = "3;2026-03-02 08:05:00;;;ARP;2000"
+    named = "3;2026-03-02 08:05:00;total-pc;10.0.0.2;TCP;2000"
+    bare = "3;2026-03-02 08:05:00;;;;1999"
+    rows, quality = read_all(write("none.csv", "\n".join([*lines[:3], arp, named, bare])))
+    assert (len(rows), quality.unreadable) == (5, 0)
+
+
 @pytest.mark.parametrize(
     ("gone", "said"),
     [

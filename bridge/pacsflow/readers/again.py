@@ -61,5 +61,9 @@ def _until_another(times: list[str | None]) -> int:
 
 
 def _rows(cells: Cells, place: int, count: int) -> list[dict[str, str | None]]:
-    columns = {name: c.slice(place, count).to_pylist() for name, c in cells.columns.items()}
+    columns = {
+        name: column.slice(place, count).to_pylist()
+        for name, column in cells.columns.items()
+        if name != "number"  # that of a row in the table, not of a frame
+    }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

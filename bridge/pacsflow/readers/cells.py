@@ -14,6 +14,8 @@ from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.quality import Quality
+from pacsflow.readers.sum_rows import COLUMNS as OF_SUMS
+from pacsflow.readers.sum_rows import SumRows
 from pacsflow.readers.time_cells import TimeCells
 from pacsflow.readers.zeek_values import to_address
 from pacsflow.terms.log_fields import FRAMES
@@ -62,12 +64,18 @@ class Cells:
 def needed(header: Header, asked: Collection[str] | None) -> dict[str, tuple[int, ...]]:
     """Return the places of the columns that are needed for the asked columns of frames.
 
-    Times are, whatever is asked for: which rows are frames does not follow from the question.
+    Times are, and what tells sums, whatever is asked for: which rows are frames does not follow
+    from the question.
     """
     if asked is None:
         return header.places
-    wanted = {need for name in ("ts", *asked) for need in NEEDS.get(name, (name,))}
+    wanted = _for((*OF_SUMS, *asked))
     return {name: places for name, places in header.places.items() if name in wanted}
+
+
+def _for(asked: Collection[str]) -> set[str]:
+    """Return the columns of a table from which those of frames are made, and the time."""
+    return {need for name in ("ts", *asked) for need in NEEDS.get(name, (name,))}
 
 
 def joined(columns: list[pa.Array]) -> pa.Array:
@@ -107,6 +115,7 @@ class Converter:
     _numbers: dict[str, NumberCells] = field(default_factory=dict, init=False)
     _of_tshark: tuple[str, ...] = field(default=(), init=False)
     _readable: bool = field(default=True, init=False)
+    _sums: SumRows = field(default_factory=SumRows, init=False)
 
     def __post_init__(self) -> None:
         time = "ts" if "ts" in self.header.places else "date"
@@ -175,6 +184,10 @@ class Converter:
         for name, most in NUMBERS.items():
             if name in columns:
                 made[name] = self._number(name, most, columns[name], bad)
+        self._sums.find(columns, made.get("length"), bad)
+        if self.asked is not None:
+            asked = _for(self.asked)
+            columns = {name: column for name, column in columns.items() if name in asked}
         made |= _texts_of(columns)
         made |= _conversations(columns, made)
         dicom = _is_dicom(made.get("protocol"), columns.get("protocols"))

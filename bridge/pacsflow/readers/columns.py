@@ -55,13 +55,14 @@ NAMES = {
     "puerto de destino, zielport",
     "tcp": "tcp.stream, tcp.srcport, tcp.dstport",
     "udp": "udp.stream, udp.srcport, udp.dstport",
+    "number": "no., no, nr., nr, nº, n°, num, number, frame.number, _ws.col.number, numero, nummer, #",
     "tcp_stream": "tcp.stream",
     "udp_stream": "udp.stream",
 }
 """The names of each column, the one that counts first first."""
 BARE = (
     "protocol", "protocols", "tcp", "udp", "tcp_stream", "udp_stream", "date", "zone",
-    "ipv6_source", "ipv6_destination",
+    "ipv6_source", "ipv6_destination", "number",
 )  # fmt: skip
 """Columns that alone make no table of frames."""
 DAYS = {"excel time", "serial date", "excel date"}
