@@ -55,7 +55,8 @@ NAMES = {
     "puerto de destino, zielport",
     "tcp": "tcp.stream, tcp.srcport, tcp.dstport",
     "udp": "udp.stream, udp.srcport, udp.dstport",
-    "number": "no., no, nr., nr, nº, n°, num, number, frame.number, _ws.col.number, numero, nummer, #",
+    "number": "no., no, nr., nr, nº, n°, num, number, frame.number, _ws.col.number, numero, "
+    "nummer, #",
     "tcp_stream": "tcp.stream",
     "udp_stream": "udp.stream",
 }
