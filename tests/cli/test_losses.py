@@ -80,6 +80,20 @@ def test_a_copy_of_a_table_counts_once(capsys: Capture, tmp_path: Path) -> None:
     assert told["source"] == str(paths[1])
 
 
+@pytest.mark.parametrize("command", [["top"], ["series"]], ids=" ".join)
+def test_copies_of_logs_and_captures_count_once(
+    capsys: Capture, tmp_path: Path, command: list[str]
+) -> None:
+    paths = [tmp_path / f"{name}.log" for name in "abcdef"]
+    for path in paths:
+        path.write_text(tsv(ROWS))
+    assert main([*command, *map(str, paths), "--format", "json"]) == 0
+    told = remarks(json.loads(capsys.readouterr().out))
+    copies = [one for one in told if "counted once" in one["message"]]
+    assert [one.get("source") for one in copies] == [*map(str, paths[1:4]), None]
+    assert copies[-1]["message"] == "2 more inputs are copies: counted once"
+
+
 @pytest.mark.parametrize("command", [["top"], ["series"], ["map"]], ids=" ".join)
 def test_associations_alone_are_no_traffic(
     capsys: Capture, tmp_path: Path, command: list[str]

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from pacsflow.cli.options import Request
     from pacsflow.ledger import Entry
     from pacsflow.pseudonyms import Pseudonyms
-    from pacsflow.readers import Inputs
+    from pacsflow.readers import Inputs, Source
     from pacsflow.terms.networks import Network
 
 LOSSES = 10
 """So many sources are named of which rows were lost, and so many remarks said."""
+COPIES = 3
+"""So many copies are named, the others counted."""
 GIVES_EFFECT = {
     "--keylog": ({Kind.CAPTURE}, "a capture"),
     "--sampling-rate": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
@@ -106,6 +108,7 @@ def opened(request: Request) -> Iterator[Opened]:
             name_unread(problems[1:])
             raise problems[0]
         name_losses(temporary.entries(), found.summary())
+        name_copies(added.known)
         temporary.pseudonyms = key
         try:
             yield Opened(temporary, problems, tuple(request.inputs or ()), key)
@@ -139,6 +142,14 @@ def name_losses(entries: Iterable[Entry], passed: str = "") -> None:
         warn(f"{path}: {note}", source=path)
     if len(remarks) > LOSSES:
         warn(f"{len(remarks) - LOSSES} more remarks on sources")
+
+
+def name_copies(sources: Sequence[Source]) -> None:
+    """Say which inputs have the content of another one, and count once with it."""
+    for source in sources[:COPIES]:
+        warn(f"{source.path} is a copy of another input: counted once", source=str(source.path))
+    if len(sources) > COPIES:
+        warn(f"{len(sources) - COPIES} more inputs are copies: counted once")
 
 
 def inventory_of(
