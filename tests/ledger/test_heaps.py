@@ -157,7 +157,9 @@ class TestPlaces:
         mine = entry(0, 100, "/c/a.pcap")
         others = [entry(50, 60, f"/c/b{n}.pcap") for n in range(3)]
         assert "at the time of b0.pcap and 2 more:" in remark(mine, [mine, *others])
-        assert "at the time of b0.pcap:" in remark(mine, others[:1])
+        assert "at the time of b0.pcap:" in (said := remark(mine, others[:1]))
+        assert "samples" not in said
+        assert remark(mine, others[:1], sampled=True).startswith(f"{said}; samples that both")
         assert remark(mine, [mine, entry(100, 200), entry(50, 60, kind="Zeek log")]) == ""
         assert remark(entry(0, 100, kind="Zeek log"), others) == ""
 

@@ -10,7 +10,7 @@ from tests.wireshark import pieces
 
 from conftest import CAPTURES
 from pacsflow.ledger import Ledger
-from pacsflow.readers import find
+from pacsflow.readers import CaptureOptions, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,3 +150,13 @@ def test_captures_of_one_time_and_other_hosts_add_up(ledger: Ledger, tmp_path: P
     ledger.add(find(files).sources, workers=1)
     rows, sums = told(ledger)
     assert (len(rows), sums) == (2, (2, 2 * PACKETS, 2 * BYTES))
+
+
+@pytest.mark.parametrize("rate", [None, 10])
+def test_what_is_said_of_samples_of_one_time(
+    ledger: Ledger, tmp_path: Path, rate: int | None
+) -> None:
+    paths = [pieces.write(tmp_path / "a.pcap", BASE), pieces.write(tmp_path / "b.pcap", BASE[3:])]
+    ledger.add(find(paths, CaptureOptions(sampling_rate=rate)).sources, workers=1)
+    (said,) = [n for e in ledger.entries() for n in e.notes if "at the time of a.pcap" in n]
+    assert ("samples that both have count twice" in said) is (rate is not None)

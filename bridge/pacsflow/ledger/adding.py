@@ -229,7 +229,8 @@ class Adding:
                     self._known(staged.task.source, old)
             elif staged.print:
                 entry = _entry(staged, self._remarks(staged), self.simulated)
-                if said := remark(entry, [*self.entries.values(), *change.sources]):
+                others = [*self.entries.values(), *change.sources]
+                if said := remark(entry, others, sampled=staged.sampled):
                     entry = replace(entry, notes=(*entry.notes, said))
                 change.sources.append(entry)
                 if sha := grown.get(staged.print.sha256):

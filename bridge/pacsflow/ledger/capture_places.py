@@ -114,8 +114,11 @@ def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tup
     return len(rows), len(set(numbers.values()))
 
 
-def remark(entry: Entry, others: Iterable[Entry]) -> str:
-    """Return what is to be said of a source of frames that was taken while another was."""
+def remark(entry: Entry, others: Iterable[Entry], *, sampled: bool = False) -> str:
+    """Return what is to be said of a source of frames that was taken while another was.
+
+    `sampled` says that it has samples.
+    """
     if not is_of_frames(entry):
         return ""
     same = [
@@ -126,7 +129,8 @@ def remark(entry: Entry, others: Iterable[Entry]) -> str:
     if not same:
         return ""
     more = f" and {len(same) - 1} more" if len(same) > 1 else ""
-    return (
+    told = (
         f"it was taken at the time of {same[0]}{more}: what both saw of a pair of hosts in an hour "
-        "counts once, as the one that saw more has it; samples of sFlow that both have count twice"
+        "counts once, as the one that saw more has it"
     )
+    return f"{told}; samples that both have count twice" if sampled else told

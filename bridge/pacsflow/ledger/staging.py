@@ -101,6 +101,8 @@ class Staged:
     twins: int = 0
     whole: bool = True
     """Whether all its times are whole seconds: no copy of it is known again by them."""
+    sampled: bool = False
+    """Whether some of its rows are estimates from samples."""
     known: bool = False
     """Whether its content is in the ledger already: then nothing of it was read."""
     error: PacsflowError | None = None
@@ -331,6 +333,8 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
         for table, part in _others(log, batch, sensor, "capture"):
             rows.add(table, _marked(table, part, mark))
     for table, made in hours:
+        if "origin" in made.column_names:
+            staged.sampled |= "sflow" in made["origin"].unique().to_pylist()
         rows.add(table, _marked(table, _named(made, staged.task.sensor), mark))
 
 
