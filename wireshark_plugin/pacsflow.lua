@@ -2794,8 +2794,13 @@ local LATEST = 1
 local MAX_CONNECTIONS = 16384
 
 -- moved: the directions of connections whose numbers are known to be others elsewhere.
-function renumbered.new()
-  return setmetatable({ begun = {}, moved = {}, size = 0 }, renumbered)
+-- seeds: what legs.lua found of connections whose beginning is not in the capture, or nil.
+function renumbered.new(seeds)
+  local r = setmetatable({ begun = {}, moved = {}, size = 0, seeds = seeds or {} }, renumbered)
+  for key in pairs(r.seeds) do
+    r.moved[key], r.moved[swap(key)] = r.seeds[key], r.seeds[key]
+  end
+  return r
 end
 
 local function begin(self, out)
@@ -2809,6 +2814,29 @@ local function begin(self, out)
   self.begun[out.key], self.begun[back] = a, b
   self.moved[out.key], self.moved[back] = nil, nil
   return a
+end
+
+-- The direction of a connection of which legs.lua found that it has other numbers elsewhere; nil where
+-- this is none.
+local function sprout(self, out, ts)
+  local back = swap(out.key)
+  local seed = self.seeds[out.key]
+  local mine = seed or self.seeds[back]
+  if not mine or ts < mine.from then
+    return nil
+  end
+  local d = self.begun[out.key]
+  if not d then
+    d = begin(self, out)
+    -- Whatever asks for a connection now asks for another one.
+    d.path, d.peer.path, d.since, d.peer.since = mine.path, mine.path, 0, 0
+  end
+  local a = seed and d or d.peer
+  self.seeds[out.key], self.seeds[back] = nil, nil
+  d.alive = true
+  a.step, a.at, a.peer.step, a.peer.at = mine.step, mine.at, mine.peer_step, mine.peer_at
+  self.moved[out.key], self.moved[back] = d, d.peer
+  return d
 end
 
 -- Whether a number of direction d is one of those that it has elsewhere: what is nearer to them than to
@@ -2849,7 +2877,9 @@ function renumbered:is_copy(out, ts)
   local d, flags = self.begun[out.key], out.flags
   if flags % 4 >= 2 then
     return synchronise(self, d, out, ts)
-  elseif not d or d.path ~= out.path then
+  end
+  d = d and (d.step or d.peer.step) and d or sprout(self, out, ts) or d
+  if not d or d.path ~= out.path then
     return false
   end
   local copy = is_elsewhere(d, out)
@@ -2910,10 +2940,11 @@ local function fresh()
   return { directions = {}, what = {}, when = {} }
 end
 
-function duplicates.new()
+-- moved: what legs.lua found, or nil.
+function duplicates.new(moved)
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    doubled = {}, pairs_known = 0, renumbered = renumbered.new(),
+    doubled = {}, pairs_known = 0, renumbered = renumbered.new(moved),
   }, duplicates)
 end
 
@@ -3745,6 +3776,102 @@ function capturefile.read(file, take, skipped)
 end
 
 return capturefile
+end
+
+modules.legs = function(...)
+-- Finds connections that a capture has from both sides of a firewall that gives them other sequence
+-- numbers, where their beginning is not in it: their numbers go back and forth between two places, and
+-- what is sent at one place was sent at the other a moment before.
+local legs = {}
+legs.__index = legs
+
+local abs, sub = math.abs, string.sub
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- No window of a capture is so large that numbers go so far and come back.
+local FAR = 1048576
+-- So often numbers have to leave their place before what is sent is compared.
+local JUMPS = 2
+-- So many payloads have to come again at one distance.
+local ENOUGH = 3
+-- What of a payload is compared, and no shorter one; no more of them than that in a connection.
+local SHORTEST, LONGEST, MAX_KEPT = 32, 64, 16384
+-- A payload does not come again so much later, in seconds.
+local LATEST = 2
+-- As precise as times are that were read by two programs.
+local CLOCK = 1e-4
+-- Payloads that are compared in all connections together.
+local ROOM = 262144
+
+-- found: by key the seed of a connection for renumbered.lua.
+function legs.new()
+  return setmetatable({ found = {}, room = ROOM }, legs)
+end
+
+local function distance(to, from)
+  return (to - from + HALF) % MODULUS - HALF
+end
+
+-- A payload that came at one place, and now at another. Returns whether that is enough.
+local function vote(c, before, seq, ack)
+  local step, back = distance(seq, before.seq), distance(ack, before.ack)
+  if abs(step) < FAR and abs(back) < FAR then
+    return false
+  end
+  local votes = c.votes
+  votes[step] = (votes[step] or 0) + 1
+  return votes[step] >= ENOUGH
+end
+
+-- Which of two places is the one where the connection was first: the nearer one.
+local function settle(self, out, c, before)
+  local step, back = distance(out.seq, before.seq), distance(out.ack, before.ack)
+  self.found[out.key] = {
+    path = out.path, from = c.from, step = abs(step) >= FAR and step or nil, at = before.seq,
+    peer_step = abs(back) >= FAR and back or nil, peer_at = before.ack,
+  }
+  c.kept, c.votes, c.done = nil, nil, true
+end
+
+local function compare(self, out, c, s, ts)
+  local payload = sub(s, out.offset + 1, out.offset + LONGEST)
+  if #payload < SHORTEST then
+    return
+  end
+  local name = out.key .. payload
+  local before = c.kept[name]
+  if before and ts - before.ts <= LATEST then
+    if vote(c, before, out.seq, out.ack) then
+      settle(self, out, c, before)
+    end
+  elseif c.count < MAX_KEPT and self.room > 0 then
+    c.kept[name] = { seq = out.seq, ack = out.ack, ts = ts }
+    c.count, self.room = c.count + (before and 0 or 1), self.room - 1
+  end
+end
+
+-- Takes a TCP segment (`out`, in the frame s) of direction d.
+function legs:take(out, d, s, ts)
+  local last, seq = d.last_seq, out.seq
+  d.last_seq = seq
+  local c = d.c.legs
+  if last then
+    local ahead = seq - last
+    if (ahead >= FAR or ahead <= -FAR) and abs(distance(seq, last)) >= FAR then
+      if not c then
+        c = { jumps = 0, count = 0, kept = {}, votes = {} }
+        c.from = math.min(d.first_seen, d.peer.first_seen or d.first_seen) - CLOCK
+        d.c.legs = c
+      end
+      c.jumps = c.jumps + 1
+    end
+  end
+  if c and c.jumps >= JUMPS and not c.done and out.length >= SHORTEST then
+    compare(self, out, c, s, ts)
+  end
+end
+
+return legs
 end
 
 modules.tunnel = function(...)
@@ -7137,6 +7264,7 @@ modules.lookahead = function(...)
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
 -- file stays Wireshark's to open: every reader here says "not mine".
 local capturefile = require("capturefile")
+local legs = require("legs")
 local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
@@ -7208,13 +7336,15 @@ end
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, where all frames have the same, and
--- unset: seconds that put frames from before the clock was set right before those after, and
--- places: what vantage.lua learnt; nil where the file is of another format.
+-- unset: seconds that put frames from before the clock was set right before those after,
+-- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
+-- format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
+  local two_sided = legs.new()
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short
       and not out.first_fragment then
@@ -7224,6 +7354,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
         out.length, there, wire, rate)
       d.last_seen = ts
       d.first_seen = d.first_seen or ts
+      if t == frames and not sampled then
+        two_sided:take(out, d, s, ts)
+      end
     end
   end
   local ts
@@ -7272,7 +7405,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
-    places = places,
+    places = places, moved = two_sided.found,
   }
 end
 
@@ -8622,7 +8755,7 @@ local function reset()
   state.rate = rate > 1 and rate or 1
   state.measured = {}
   places = vantage.new(ahead and ahead.places)
-  copies = state.rate == 1 and duplicates.new() or nil
+  copies = state.rate == 1 and duplicates.new(ahead and ahead.moved) or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
   main.state, main.samples = state, samples

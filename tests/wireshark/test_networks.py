@@ -234,6 +234,38 @@ def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], la
     assert told.count("copy, elsewhere") == FRAMES
 
 
+@pytest.mark.parametrize(
+    ("place", "steps", "later"),
+    [
+        (range(6, 326), (123_456_789, 0), 0.0004),
+        (range(41, 327), (0, 123_456_789), 0.0004),
+        (range(41, 327), (7_000_000, 3_987_654_321), 0.1),
+    ],
+)
+def test_before_and_behind_a_firewall_without_the_beginning(
+    export: Export, place: range, steps: tuple[int, int], later: float
+) -> None:
+    here = BASE[place.start : place.stop]
+    copies = [(ts + later, behind_a_firewall(data, *steps), wire) for ts, data, wire in here]
+    once = export(here)
+    told = export(sorted([*here, *copies]))
+    assert (told.sums, told.bytes) == (once.sums, once.bytes)
+    assert {row["missed_bytes"] for row in told.dicom} == {"0"}
+    assert told.count("copy, elsewhere") == len(here)
+
+
+def test_one_object_sent_again_elsewhere_in_a_connection_is_no_copy(export: Export) -> None:
+    """The numbers go so far because packets were lost, and do not come back."""
+    data = [frame for frame in BASE if len(frame[1]) > 500 and of_client(frame[1])]
+    again = []
+    for ts, frame, wire in data:
+        moved = bytearray(frame)
+        pieces.add(moved, 38, 50_000_000)
+        again.append((ts + 0.3, bytes(moved), wire))
+    told = export([*BASE[:6], *data, *again])
+    assert len(told.frames) == 6 + 2 * len(data)
+
+
 def test_copies_of_copies(export: Export) -> None:
     told = export(pieces.copied(pieces.copied(BASE, 0.000002), 0.2))
     assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)

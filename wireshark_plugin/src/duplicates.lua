@@ -38,10 +38,11 @@ local function fresh()
   return { directions = {}, what = {}, when = {} }
 end
 
-function duplicates.new()
+-- moved: what legs.lua found, or nil.
+function duplicates.new(moved)
   return setmetatable({
     young = fresh(), old = fresh(), size = 0, since = 0, offsets = {}, answered = {}, rows = {},
-    doubled = {}, pairs_known = 0, renumbered = renumbered.new(),
+    doubled = {}, pairs_known = 0, renumbered = renumbered.new(moved),
   }, duplicates)
 end
 

@@ -2,6 +2,7 @@
 -- the evidence of their association are tagged in one pass as in two. Reads pcap and pcapng; the
 -- file stays Wireshark's to open: every reader here says "not mine".
 local capturefile = require("capturefile")
+local legs = require("legs")
 local packet = require("packet")
 local sflow = require("sflow")
 local tracker = require("tracker")
@@ -73,13 +74,15 @@ end
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, where all frames have the same, and
--- unset: seconds that put frames from before the clock was set right before those after, and
--- places: what vantage.lua learnt; nil where the file is of another format.
+-- unset: seconds that put frames from before the clock was set right before those after,
+-- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
+-- format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
+  local two_sided = legs.new()
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short
       and not out.first_fragment then
@@ -89,6 +92,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
         out.length, there, wire, rate)
       d.last_seen = ts
       d.first_seen = d.first_seen or ts
+      if t == frames and not sampled then
+        two_sided:take(out, d, s, ts)
+      end
     end
   end
   local ts
@@ -137,7 +143,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
-    places = places,
+    places = places, moved = two_sided.found,
   }
 end
 

@@ -97,7 +97,7 @@ local function reset()
   state.rate = rate > 1 and rate or 1
   state.measured = {}
   places = vantage.new(ahead and ahead.places)
-  copies = state.rate == 1 and duplicates.new() or nil
+  copies = state.rate == 1 and duplicates.new(ahead and ahead.moved) or nil
   -- One hospital: what is known of a host is known of it everywhere.
   samples.endpoints = state.endpoints
   main.state, main.samples = state, samples

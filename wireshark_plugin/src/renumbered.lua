@@ -12,8 +12,13 @@ local LATEST = 1
 local MAX_CONNECTIONS = 16384
 
 -- moved: the directions of connections whose numbers are known to be others elsewhere.
-function renumbered.new()
-  return setmetatable({ begun = {}, moved = {}, size = 0 }, renumbered)
+-- seeds: what legs.lua found of connections whose beginning is not in the capture, or nil.
+function renumbered.new(seeds)
+  local r = setmetatable({ begun = {}, moved = {}, size = 0, seeds = seeds or {} }, renumbered)
+  for key in pairs(r.seeds) do
+    r.moved[key], r.moved[swap(key)] = r.seeds[key], r.seeds[key]
+  end
+  return r
 end
 
 local function begin(self, out)
@@ -27,6 +32,29 @@ local function begin(self, out)
   self.begun[out.key], self.begun[back] = a, b
   self.moved[out.key], self.moved[back] = nil, nil
   return a
+end
+
+-- The direction of a connection of which legs.lua found that it has other numbers elsewhere; nil where
+-- this is none.
+local function sprout(self, out, ts)
+  local back = swap(out.key)
+  local seed = self.seeds[out.key]
+  local mine = seed or self.seeds[back]
+  if not mine or ts < mine.from then
+    return nil
+  end
+  local d = self.begun[out.key]
+  if not d then
+    d = begin(self, out)
+    -- Whatever asks for a connection now asks for another one.
+    d.path, d.peer.path, d.since, d.peer.since = mine.path, mine.path, 0, 0
+  end
+  local a = seed and d or d.peer
+  self.seeds[out.key], self.seeds[back] = nil, nil
+  d.alive = true
+  a.step, a.at, a.peer.step, a.peer.at = mine.step, mine.at, mine.peer_step, mine.peer_at
+  self.moved[out.key], self.moved[back] = d, d.peer
+  return d
 end
 
 -- Whether a number of direction d is one of those that it has elsewhere: what is nearer to them than to
@@ -67,7 +95,9 @@ function renumbered:is_copy(out, ts)
   local d, flags = self.begun[out.key], out.flags
   if flags % 4 >= 2 then
     return synchronise(self, d, out, ts)
-  elseif not d or d.path ~= out.path then
+  end
+  d = d and (d.step or d.peer.step) and d or sprout(self, out, ts) or d
+  if not d or d.path ~= out.path then
     return false
   end
   local copy = is_elsewhere(d, out)
