@@ -409,6 +409,15 @@ local function llc(s, at)
 end
 link.llc = llc
 
+-- A jumbo frame's length is no type, whatever it would be as one, where SNAP follows it.
+local JUMBO = 9216
+
+-- Whether what stands where a type does is a length (IEEE 802.3, 3.2.6).
+local function is_length(s, at, kind)
+  return kind > 0 and (kind <= LONGEST
+    or kind <= JUMBO and kind ~= IPV4 and find(s, "^\170\170\3\0\0", at) ~= nil)
+end
+
 -- Whatever stands behind an ethertype, until IP, ARP or something that is none of these.
 local function behind(s, at, kind, out, room, depth)
   for _ = 1, MAX_TAGS do
@@ -416,10 +425,11 @@ local function behind(s, at, kind, out, room, depth)
       out.reason = "nested too deeply"
       return at, 0
     end
-    if kind <= LONGEST and kind > 0 then
-      at, kind = llc(s, at)
-    end
     local header = HEADERS[kind]
+    if not header and is_length(s, at, kind) then
+      at, kind = llc(s, at)
+      header = HEADERS[kind]
+    end
     if not header then
       return at, kind
     end
@@ -2646,6 +2656,9 @@ function export:association(a, hosts)
       frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
     return
   end
+  if a.alike then
+    self.tally:add("alike, in another network", a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+  end
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, of_operation in ipairs(rows.times(a)) do
@@ -3921,6 +3934,22 @@ local function erspan(s, at, out, protocol, sequence)
   return nil
 end
 
+-- Source routes (RFC 1701): each has a family, an offset and its length; the last is all zeros. Returns
+-- what stands behind them.
+local function behind_routes(s, at)
+  for _ = 1, 32 do
+    local f1, f2, _, size = byte(s, at, at + 3)
+    if not size then
+      return nil
+    end
+    at = at + 4 + size
+    if f1 + f2 + size == 0 then
+      return at
+    end
+  end
+  return nil
+end
+
 local function gre(s, at, out, room)
   local f1, f2, p1, p2 = byte(s, at, at + 3)
   if not p2 or f2 % 8 > 1 then
@@ -3929,10 +3958,7 @@ local function gre(s, at, out, room)
   local protocol = p1 * 256 + p2
   local checksum, routing = f1 >= 128, f1 % 128 >= 64
   local key, sequence = f1 % 64 >= 32, f1 % 32 >= 16
-  if routing then
-    return nil
-  end
-  local size = 4 + (checksum and 4 or 0)
+  local size = 4 + ((checksum or routing) and 4 or 0)
   if key and protocol ~= 0x880b then
     note(out, "gre " .. (u32(s, at + size) or 0))
   end
@@ -3942,6 +3968,12 @@ local function gre(s, at, out, room)
     size = size + (f2 >= 128 and 4 or 0)
   end
   at = at + size
+  if routing then
+    at = behind_routes(s, at)
+    if not at then
+      return nil
+    end
+  end
   if protocol == 0x88be or protocol == 0x22eb then
     local inside, kind = erspan(s, at, out, protocol, sequence)
     return inside and "gre", inside, kind
@@ -4224,12 +4256,14 @@ local EXTENSION = {
 }
 local MAX_EXTENSIONS = 16
 
-local function ipv6(s, at, out)
+local function ipv6(s, at, out, room)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
   if not ttl or #s < at + 39 then
     return nil
   end
   local total = p1 * 256 + p2
+  -- A jumbogram (RFC 2675), or what offloading to the network card leaves there.
+  total = total > 0 and total or room - at - 39
   out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
   out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
   at = at + 40
@@ -4268,7 +4302,7 @@ local function network(s, at, kind, out, room, depth)
   if v and kind == IPV4 and v >= 0x45 and v <= 0x4f then
     proto, next_at, total = ipv4(s, at, out, room)
   elseif v and kind == IPV6 and v >= 0x60 and v <= 0x6f then
-    proto, next_at, total = ipv6(s, at, out)
+    proto, next_at, total = ipv6(s, at, out, room)
   end
   if not proto then
     out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")
@@ -7011,6 +7045,12 @@ local function are_apart(a, other)
     and keys.plain(mine) ~= keys.plain(other.c.b.key)
 end
 
+-- Whether two associations have the same addresses and ports, in two networks.
+local function are_beside(a, other)
+  local mine, theirs = a.c.a.key, other.c.a.key
+  return theirs ~= mine and theirs ~= a.c.b.key and not are_apart(a, other)
+end
+
 -- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
 -- and is told already or about to be.
 local function whole_of(self, a, orig, resp)
@@ -7056,8 +7096,11 @@ function tracker:twin(a, orig, resp)
     return nil
   end
   local before = self.signs[sign]
-  if before and is_one(orig, before.orig) and at_once(a.ts, before.ts) and are_apart(a, before) then
-    return before
+  if before and at_once(a.ts, before.ts) then
+    if is_one(orig, before.orig) and are_apart(a, before) then
+      return before
+    end
+    a.alike = are_beside(a, before)
   end
   remember(self, sign, a)
   if a.closed then

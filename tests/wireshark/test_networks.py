@@ -109,6 +109,20 @@ def test_behind_headers_of_ipv6(export: Export) -> None:
     assert export(frames).sums == (1, STORES, DATA)
 
 
+@pytest.mark.parametrize("option", [True, False])
+def test_a_packet_longer_than_its_length_can_say(export: Export, *, option: bool) -> None:
+    """A jumbogram, and what a network card cuts up later."""
+    frames = []
+    for ts, data, _ in pieces.put_together(BASE, 60_000):
+        frame = pieces.ipv6(data)
+        if len(frame) > 1600:
+            jumbo = b"\0\xc2\4" + len(frame).to_bytes(4, "big")
+            frame = pieces.extended(frame, 0, jumbo) if option else frame
+            frame = frame[:18] + b"\0\0" + frame[20:]
+        frames.append((ts, frame, len(frame)))
+    assert export(frames).sums == (1, STORES, DATA)
+
+
 def test_tunnels_in_tunnels_without_end(export: Export) -> None:
     def nest(frame: bytes, times: int) -> bytes:
         packet = wrapping.inner(frame)
@@ -303,6 +317,7 @@ def test_one_address_pair_in_two_networks(export: Export) -> None:
         told = export(sorted(frames))
         assert told.sums == (2, 2 * STORES, 2 * DATA)
         assert len({f["flow"] for f in told.frames}) == 2
+        assert told.count("alike, in another network") == 1
 
 
 def test_each_direction_in_a_network_of_its_own(export: Export) -> None:

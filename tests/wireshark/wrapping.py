@@ -101,6 +101,12 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "GRE with checksum, key and sequence": (
         "gre", lambda f: _gre(0xB000, 0x0800, bytes(4) + b"\0\0\0\5" + bytes(4) + inner(f)),
     ),
+    "GRE with source routes": (
+        "gre",
+        lambda f: _gre(
+            0x4000, 0x0800, bytes(4) + b"\0\2\0\4\xc0\0\2\x09" + bytes(4) + inner(f)
+        ),
+    ),
     "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
     "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
     "VXLAN": ("vxlan", vxlan),
@@ -159,6 +165,12 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     ),
     "Cisco metadata": (1, lambda f: ethernet(0x8909, b"\1\1\0\1\0\5" + f[12:14] + inner(f))),
     "SNAP": (1, _snap),
+    "SNAP, longer than a length may be": (
+        1,
+        lambda f: ethernet(
+            8 + len(inner(f)) + (7000 if len(f) > 1000 else 0), b"\xaa\xaa\3\0\0\0\x08\0" + inner(f)
+        ),
+    ),
     "PPPoE": (
         1,
         lambda f: ethernet(

@@ -200,6 +200,9 @@ function export:association(a, hosts)
       frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
     return
   end
+  if a.alike then
+    self.tally:add("alike, in another network", a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+  end
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, of_operation in ipairs(rows.times(a)) do

@@ -195,6 +195,15 @@ local function llc(s, at)
 end
 link.llc = llc
 
+-- A jumbo frame's length is no type, whatever it would be as one, where SNAP follows it.
+local JUMBO = 9216
+
+-- Whether what stands where a type does is a length (IEEE 802.3, 3.2.6).
+local function is_length(s, at, kind)
+  return kind > 0 and (kind <= LONGEST
+    or kind <= JUMBO and kind ~= IPV4 and find(s, "^\170\170\3\0\0", at) ~= nil)
+end
+
 -- Whatever stands behind an ethertype, until IP, ARP or something that is none of these.
 local function behind(s, at, kind, out, room, depth)
   for _ = 1, MAX_TAGS do
@@ -202,10 +211,11 @@ local function behind(s, at, kind, out, room, depth)
       out.reason = "nested too deeply"
       return at, 0
     end
-    if kind <= LONGEST and kind > 0 then
-      at, kind = llc(s, at)
-    end
     local header = HEADERS[kind]
+    if not header and is_length(s, at, kind) then
+      at, kind = llc(s, at)
+      header = HEADERS[kind]
+    end
     if not header then
       return at, kind
     end

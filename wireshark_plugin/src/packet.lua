@@ -75,12 +75,14 @@ local EXTENSION = {
 }
 local MAX_EXTENSIONS = 16
 
-local function ipv6(s, at, out)
+local function ipv6(s, at, out, room)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
   if not ttl or #s < at + 39 then
     return nil
   end
   local total = p1 * 256 + p2
+  -- A jumbogram (RFC 2675), or what offloading to the network card leaves there.
+  total = total > 0 and total or room - at - 39
   out.hosts, out.ttl, out.id = sub(s, at + 8, at + 39), ttl, 0
   out.fragment, out.first_fragment, out.stop = false, false, at + 39 + total
   at = at + 40
@@ -119,7 +121,7 @@ local function network(s, at, kind, out, room, depth)
   if v and kind == IPV4 and v >= 0x45 and v <= 0x4f then
     proto, next_at, total = ipv4(s, at, out, room)
   elseif v and kind == IPV6 and v >= 0x60 and v <= 0x6f then
-    proto, next_at, total = ipv6(s, at, out)
+    proto, next_at, total = ipv6(s, at, out, room)
   end
   if not proto then
     out.reason = out.reason or (kind == IPV4 or kind == IPV6) and (v and "cut or broken IP" or "cut")

@@ -543,6 +543,12 @@ local function are_apart(a, other)
     and keys.plain(mine) ~= keys.plain(other.c.b.key)
 end
 
+-- Whether two associations have the same addresses and ports, in two networks.
+local function are_beside(a, other)
+  local mine, theirs = a.c.a.key, other.c.a.key
+  return theirs ~= mine and theirs ~= a.c.b.key and not are_apart(a, other)
+end
+
 -- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
 -- and is told already or about to be.
 local function whole_of(self, a, orig, resp)
@@ -588,8 +594,11 @@ function tracker:twin(a, orig, resp)
     return nil
   end
   local before = self.signs[sign]
-  if before and is_one(orig, before.orig) and at_once(a.ts, before.ts) and are_apart(a, before) then
-    return before
+  if before and at_once(a.ts, before.ts) then
+    if is_one(orig, before.orig) and are_apart(a, before) then
+      return before
+    end
+    a.alike = are_beside(a, before)
   end
   remember(self, sign, a)
   if a.closed then

@@ -44,6 +44,22 @@ local function erspan(s, at, out, protocol, sequence)
   return nil
 end
 
+-- Source routes (RFC 1701): each has a family, an offset and its length; the last is all zeros. Returns
+-- what stands behind them.
+local function behind_routes(s, at)
+  for _ = 1, 32 do
+    local f1, f2, _, size = byte(s, at, at + 3)
+    if not size then
+      return nil
+    end
+    at = at + 4 + size
+    if f1 + f2 + size == 0 then
+      return at
+    end
+  end
+  return nil
+end
+
 local function gre(s, at, out, room)
   local f1, f2, p1, p2 = byte(s, at, at + 3)
   if not p2 or f2 % 8 > 1 then
@@ -52,10 +68,7 @@ local function gre(s, at, out, room)
   local protocol = p1 * 256 + p2
   local checksum, routing = f1 >= 128, f1 % 128 >= 64
   local key, sequence = f1 % 64 >= 32, f1 % 32 >= 16
-  if routing then
-    return nil
-  end
-  local size = 4 + (checksum and 4 or 0)
+  local size = 4 + ((checksum or routing) and 4 or 0)
   if key and protocol ~= 0x880b then
     note(out, "gre " .. (u32(s, at + size) or 0))
   end
@@ -65,6 +78,12 @@ local function gre(s, at, out, room)
     size = size + (f2 >= 128 and 4 or 0)
   end
   at = at + size
+  if routing then
+    at = behind_routes(s, at)
+    if not at then
+      return nil
+    end
+  end
   if protocol == 0x88be or protocol == 0x22eb then
     local inside, kind = erspan(s, at, out, protocol, sequence)
     return inside and "gre", inside, kind

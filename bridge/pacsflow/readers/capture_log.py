@@ -79,6 +79,7 @@ class Told:
                 f"{len(self.translated):,} associations were captured before and after an address "
                 "translation: counted once"
             )
+        yield from self._alike()
         yield from self._again()
         yield from self._cut()
         yield from self._nameless()
@@ -110,6 +111,16 @@ class Told:
                 yield (
                     f"{count.frames:,} samples tell a length of the frame that its packet "
                     "contradicts: the packet's length was taken"
+                )
+
+    def _alike(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "alike, in another network":
+                yield (
+                    f"{count.frames:,} associations are like another one of the same addresses and "
+                    "ports in another VLAN or tunnel, at the same time: two networks that use the "
+                    "same addresses, or both sides of a firewall, and then "
+                    f"{count.bytes:,} bytes count twice"
                 )
 
     def _again(self) -> Iterator[str]:
