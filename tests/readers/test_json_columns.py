@@ -106,3 +106,29 @@ def test_one_odd_row_leaves_the_others_columns(
     blocks, rows = both(write("conn.log", "\n".join(lines) + "\n"), monkeypatch)
     assert rows == 3000
     assert blocks > 5
+
+
+@pytest.mark.parametrize(
+    ("doubled", "refused"),
+    [
+        ('"orig_ip_bytes":7,"uid"', True),
+        ('"id.orig_h":"10.9.9.9","uid"', True),
+        ('"id":{"orig_h":"10.9.9.9"},"id":{"orig_h":"10.9.9.8"},"uid"', True),
+        ('"other":1,"other":2,"uid"', False),
+        ('"uid":"C1","uid"', False),
+        ('"other":"\\":1","uid"', False),
+    ],
+)
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_a_name_that_stands_twice(
+    write: Write, monkeypatch: pytest.MonkeyPatch, doubled: str, refused: bool, form: str
+) -> None:
+    lines = json_log([{"uid": "C1"}] * 3).splitlines()
+    lines[1] = lines[1].replace('"uid"', doubled)
+    assert doubled in lines[1]
+    array = f"[{','.join(lines)}]"
+    path = write("conn.log", "\n".join(lines) if form == "lines" else array)
+    assert both(path, monkeypatch)[1] == 3 - refused
+    _, unreadable, examples = rows_of(path)
+    assert unreadable == refused
+    assert all("stands in it twice, with different values" in example for example in examples)

@@ -15,7 +15,7 @@ from pacsflow.readers.blocks import BOM, opened
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CHUNK = 1 << 20
@@ -26,8 +26,16 @@ _END = re.compile(rb"\n  \},?\r?(?=\n)")
 """Where a packet ends as tshark writes it."""
 
 
-def objects(path: Path) -> Iterator[Any]:
-    """Yield the objects that a file holds; None where one is damaged.
+def loaded(data: bytes) -> Any:  # noqa: ANN401 - of JSON
+    """Return what a text of JSON says; None where it is damaged."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def objects(path: Path, load: Callable[[bytes], Any] = loaded) -> Iterator[Any]:
+    """Yield the objects that a file holds as `load` gives them; None where one is damaged.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def objects(path: Path) -> Iterator[Any]:
             start = 0
             while (end := _end_of_object(rest, start)) > 0:
                 begin = rest.find(b"{", start, end)
-                yield loaded(rest[begin:end])
+                yield load(rest[begin:end])
                 start = end
             rest = rest[start:]
             if len(rest) > most:
@@ -98,11 +106,3 @@ def _end_of_object(data: bytes, start: int) -> int:
             if not depth:
                 return token.end()
     return 0
-
-
-def loaded(data: bytes) -> Any:  # noqa: ANN401 - of JSON
-    """Return what a text of JSON says; None where it is damaged."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None

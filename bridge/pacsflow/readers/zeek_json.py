@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +21,13 @@ from pacsflow.readers.zeek_values import converter
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pacsflow.readers.quality import Quality
     from pacsflow.readers.sniff import Source
 
+_NAME = re.compile(rb'"\s*:')
+"""Where a name ends; in texts, too, where it then only seems that one stands twice."""
 TOGETHER = 20_000
 """So many objects are a batch."""
 
@@ -103,7 +107,7 @@ def read(
 
 def _batches(
     source: Source, quality: Quality, judge: _Judge, columns: Collection[str] | None
-) -> Iterator[Iterator[tuple[int, Any]] | pa.RecordBatch]:
+) -> Iterator[Iterator[tuple[int, bytes]] | pa.RecordBatch]:
     """Yield numbered rows, some together: lines, or the objects of an array or of printed JSON.
 
     Of lines that are all as Zeek writes them come their columns.
@@ -115,12 +119,12 @@ def _batches(
                 made = whole if piece is block else _columns(piece, source, judge, columns)
                 yield _lines(piece) if made is None else made
         return
-    numbered = enumerate(json_packets.objects(source.path), 1)
+    numbered = enumerate(json_packets.objects(source.path, bytes), 1)
     while some := list(islice(numbered, TOGETHER)):
         yield iter(some)
 
 
-def _lines(block: Block) -> Iterator[tuple[int, Any]]:
+def _lines(block: Block) -> Iterator[tuple[int, bytes]]:
     lines = enumerate(block.data.split(b"\n"), block.line)
     return ((n, raw) for n, raw in lines if raw.strip() and not raw.startswith(b"#"))
 
@@ -139,27 +143,53 @@ def _columns(
 
 
 def _read_rows(
-    rows: Iterator[tuple[int, Any]], judge: _Judge, logs: dict[str, _Rows], quality: Quality
+    rows: Iterator[tuple[int, bytes]], judge: _Judge, logs: dict[str, _Rows], quality: Quality
 ) -> None:
     for number, raw in rows:
         try:
-            row, declared = plain_row(_object(raw))
+            found = _object(raw)
+            doubled = _has_doubled(raw, found)
+            row, declared = plain_row(found)
             log = judge(declared, row)
             if not log:
                 quality.pass_over(declared or "unknown")
                 continue
             if log not in logs:
                 logs[log] = _Rows(log)
+            if doubled:
+                _refuse_two(raw, row, logs[log].schema.names)
             logs[log].add(row)
         except ValueError as error:
             quality.bad_row(number, str(error))
 
 
-def _object(raw: Any) -> dict[str, Any]:  # noqa: ANN401 - a line, or JSON
-    if isinstance(raw, dict):
-        return raw
-    if not isinstance(raw, bytes):
-        raise ValueError("expected a JSON object")  # noqa: TRY004 - every bad row is one error
+def _has_doubled(raw: bytes, row: dict[str, Any]) -> bool:
+    """Say whether a name may stand twice in one object of a row: of both the last was taken."""
+    return len(_NAME.findall(raw)) != _names(row)
+
+
+def _names(value: Any) -> int:  # noqa: ANN401 - of JSON
+    if isinstance(value, dict):
+        return len(value) + sum(map(_names, value.values()))
+    return sum(map(_names, value)) if isinstance(value, list) else 0
+
+
+def _refuse_two(raw: bytes, row: dict[str, Any], names: Iterable[str]) -> None:
+    """Raise ValueError where a name that is read stands twice in a row, with different values."""
+    try:
+        first, _ = plain_row(json.loads(raw[raw.find(b"{") :], object_pairs_hook=_first_of_each))
+    except ValueError:  # of a text that is not quite JSON
+        return
+    for name in (*names, "id"):
+        if first.get(name) != row.get(name):
+            raise ValueError(f"{name} stands in it twice, with different values")
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs))
+
+
+def _object(raw: bytes) -> dict[str, Any]:
     raw = raw[max(0, raw.find(b"{")) :]  # a time and a tag may stand before it
     try:
         found = orjson.loads(raw)
