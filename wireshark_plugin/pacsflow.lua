@@ -7378,7 +7378,7 @@ end
 
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
--- of a connection of captured or sampled frames), link_type, where all frames have the same, and
+-- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
 -- unset: seconds that put frames from before the clock was set right before those after,
 -- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
 -- format.
@@ -7415,7 +7415,11 @@ function lookahead.scan(file, limit, sampled, datagrams)
   end
   local read = capturefile.read(file, function(when, s, wire, kind)
     seen, ts = seen + 1, when
-    link_type = (seen == 1 or link_type == kind) and kind
+    if link_type == nil then
+      link_type = kind
+    elseif link_type ~= kind then
+      link_type = false
+    end
     if when < lookahead.CLOCKS then
       latest_unset = not first_set and when or latest_unset
     elseif latest_unset and not first_set then
@@ -7447,7 +7451,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   local unset = first_set and first_set - latest_unset or nil
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
-    find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
+    find_sample = index(samples, true, unset), link_type = link_type, unset = unset,
     places = places, moved = two_sided.found,
   }
 end
@@ -7471,12 +7475,25 @@ function dissected.prepare()
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
       tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
+      encapsulation = Field.new("frame.encap_type"),
     }
   end
 end
 
 function dissected.ready()
   return extract ~= nil
+end
+
+-- Link types of a capture file (LINKTYPE_ of pcap) by Wireshark's own numbers of them (wtap.h).
+local LINK_TYPES = {
+  [1] = 1, [4] = 9, [7] = 101, [15] = 0, [25] = 113, [28] = 104, [129] = 228, [130] = 229, [174] = 108,
+  [210] = 276,
+}
+
+-- The link type of the frame in hand; 65536, which is none, where only Wireshark reads it.
+function dissected.link_type()
+  local told = extract.encapsulation()
+  return told and LINK_TYPES[told.value] or 65536
 end
 
 -- Behind these stands a copy of another packet, or many.
@@ -7744,11 +7761,11 @@ function opener.asks_dissectors()
   if not file then
     return true
   end
-  local seen, asks, out = 0, false, {}
+  local seen, asks, out, first = 0, false, {}, nil
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
-    seen = seen + 1
+    seen, first = seen + 1, first or kind
     packet.parse(s, wire, out, kind)
-    asks = asks or dissected.is_needed(out)
+    asks = asks or first ~= kind or dissected.is_needed(out)
     return seen < GLANCE and not asks
   end, function() end)
   leave()
@@ -8755,7 +8772,7 @@ end
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
 -- tells a packet from its copy; places: which samples count.
 local state, samples, copies, places, ahead, log
--- The link type of all frames, where it is known.
+-- The link type of all frames; false where they differ in it, nil where it is not known.
 local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
 local showing = true
@@ -8895,13 +8912,26 @@ local function copy_in(s, pinfo, fresh)
   return fresh and copies and copies:check(s, out, time_of(pinfo), number_of(pinfo)) or nil
 end
 
+-- The link type of the frame in hand, or nil.
+local function kind_of_link()
+  if link_type then
+    return link_type
+  elseif dissected.ready() then
+    return dissected.link_type()
+  elseif link_type == false and log then
+    log:unresolved()
+  end
+  return nil
+end
+
 -- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh)
-  packet.parse(s, wire, out, link_type)
+  local kind = kind_of_link()
+  packet.parse(s, wire, out, kind)
   if (out.inner or out.reason or not out.l3) and size > #s then
     s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
-    packet.parse(s, wire, out, link_type)
+    packet.parse(s, wire, out, kind)
   end
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then

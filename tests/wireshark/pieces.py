@@ -34,6 +34,27 @@ def write(path: Path, frames: Iterable[Frame], link: int = 1) -> Path:
     return path
 
 
+def write_sections(path: Path, sections: Iterable[tuple[str, int, Iterable[Frame]]]) -> Path:
+    """Write a pcapng with a section for each of byte order, link type and frames; nanoseconds."""
+
+    def block(order: str, kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        size = struct.pack(order + "I", len(body) + 12)
+        return struct.pack(order + "I", kind) + size + body + size
+
+    with path.open("wb") as out:
+        for order, link, frames in sections:
+            header = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
+            resolution = struct.pack(order + "HHBxxxHH", 9, 1, 9, 0, 0)
+            out.write(block(order, 0x0A0D0D0A, header))
+            out.write(block(order, 1, struct.pack(order + "HHI", link, 0, 0) + resolution))
+            for ts, data, wire in frames:
+                nano = round(ts * 1e6) * 1000
+                place = nano >> 32, nano & 0xFFFFFFFF, len(data), wire
+                out.write(block(order, 6, struct.pack(order + "IIIII", 0, *place) + data))
+    return path
+
+
 def copied(frames: Iterable[Frame], later: float, *, routed: bool = False) -> list[Frame]:
     """Return the frames and a copy of each, so many seconds later; routed: behind a router."""
     out = []

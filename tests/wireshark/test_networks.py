@@ -93,6 +93,19 @@ def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
         assert told.bytes == BYTES
 
 
+@pytest.mark.parametrize("name", ["Linux cooked", "raw IP", "802.11 with radiotap"])
+def test_sections_of_other_links(run: Callable[..., str], tmp_path: Path, name: str) -> None:
+    """The second section of the file was made by another machine, at an interface of its own."""
+    link, wrap = wrapping.LAYERS[name]
+    half = [(ts, wrap(data), len(wrap(data))) for ts, data, _ in BASE[160:]]
+    path = tmp_path / "capture.pcapng"
+    pieces.write_sections(path, [("<", 1, BASE[:160]), (">", link, half)])
+    run(path, export=tmp_path)
+    told = Told(tmp_path)
+    assert told.sums == (1, STORES, DATA)
+    assert (told.dicom[0]["end"], told.count("no address")) == ("released", 0)
+
+
 EXTENSIONS = [
     (0, b"\0\1\4\0\0\0\0"), (51, b"\4\0\0" + bytes(20)), (60, b"\0\1\4\0\0\0\0"),
     (140, b"\0\1\4\0\0\0\0"),

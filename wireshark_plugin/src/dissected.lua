@@ -13,12 +13,25 @@ function dissected.prepare()
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
       tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
+      encapsulation = Field.new("frame.encap_type"),
     }
   end
 end
 
 function dissected.ready()
   return extract ~= nil
+end
+
+-- Link types of a capture file (LINKTYPE_ of pcap) by Wireshark's own numbers of them (wtap.h).
+local LINK_TYPES = {
+  [1] = 1, [4] = 9, [7] = 101, [15] = 0, [25] = 113, [28] = 104, [129] = 228, [130] = 229, [174] = 108,
+  [210] = 276,
+}
+
+-- The link type of the frame in hand; 65536, which is none, where only Wireshark reads it.
+function dissected.link_type()
+  local told = extract.encapsulation()
+  return told and LINK_TYPES[told.value] or 65536
 end
 
 -- Behind these stands a copy of another packet, or many.

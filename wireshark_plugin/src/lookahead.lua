@@ -73,7 +73,7 @@ end
 
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
--- of a connection of captured or sampled frames), link_type, where all frames have the same, and
+-- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
 -- unset: seconds that put frames from before the clock was set right before those after,
 -- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
 -- format.
@@ -110,7 +110,11 @@ function lookahead.scan(file, limit, sampled, datagrams)
   end
   local read = capturefile.read(file, function(when, s, wire, kind)
     seen, ts = seen + 1, when
-    link_type = (seen == 1 or link_type == kind) and kind
+    if link_type == nil then
+      link_type = kind
+    elseif link_type ~= kind then
+      link_type = false
+    end
     if when < lookahead.CLOCKS then
       latest_unset = not first_set and when or latest_unset
     elseif latest_unset and not first_set then
@@ -142,7 +146,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   local unset = first_set and first_set - latest_unset or nil
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
-    find_sample = index(samples, true, unset), link_type = link_type or nil, unset = unset,
+    find_sample = index(samples, true, unset), link_type = link_type, unset = unset,
     places = places, moved = two_sided.found,
   }
 end

@@ -54,7 +54,7 @@ end
 -- state: associations of captured frames; samples: of frames sampled by sFlow agents; copies: what
 -- tells a packet from its copy; places: which samples count.
 local state, samples, copies, places, ahead, log
--- The link type of all frames, where it is known.
+-- The link type of all frames; false where they differ in it, nil where it is not known.
 local link_type
 -- Whether tags are shown at all: false where nothing asks for the protocol or a field of it.
 local showing = true
@@ -194,13 +194,26 @@ local function copy_in(s, pinfo, fresh)
   return fresh and copies and copies:check(s, out, time_of(pinfo), number_of(pinfo)) or nil
 end
 
+-- The link type of the frame in hand, or nil.
+local function kind_of_link()
+  if link_type then
+    return link_type
+  elseif dissected.ready() then
+    return dissected.link_type()
+  elseif link_type == false and log then
+    log:unresolved()
+  end
+  return nil
+end
+
 -- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh)
-  packet.parse(s, wire, out, link_type)
+  local kind = kind_of_link()
+  packet.parse(s, wire, out, kind)
   if (out.inner or out.reason or not out.l3) and size > #s then
     s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
-    packet.parse(s, wire, out, link_type)
+    packet.parse(s, wire, out, kind)
   end
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then

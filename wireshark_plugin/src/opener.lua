@@ -53,11 +53,11 @@ function opener.asks_dissectors()
   if not file then
     return true
   end
-  local seen, asks, out = 0, false, {}
+  local seen, asks, out, first = 0, false, {}, nil
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
-    seen = seen + 1
+    seen, first = seen + 1, first or kind
     packet.parse(s, wire, out, kind)
-    asks = asks or dissected.is_needed(out)
+    asks = asks or first ~= kind or dissected.is_needed(out)
     return seen < GLANCE and not asks
   end, function() end)
   leave()
