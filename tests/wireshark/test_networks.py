@@ -522,6 +522,52 @@ def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: b
     assert float(row["ts"]) == pytest.approx(BASE[3][0], abs=1e-5)
 
 
+def asked_first(talk: list[tuple[bool, bytes]]) -> list[pieces.Frame]:
+    """Return the capture with what a client (True) and a proxy say before the association."""
+    frames, said = list(BASE[:3]), {True: 0, False: 0}
+
+    def moved(frame: bytes, *, mine: bool) -> bytes:
+        out = bytearray(frame)
+        for at, whose in ((38, mine), (42, not mine)):
+            pieces.add(out, at, said[whose])
+        return bytes(out)
+
+    for mine, words in talk:
+        frame = moved(BASE[3 if mine else 5][1][:54] + words, mine=mine)
+        frame = frame[:16] + (len(frame) - 14).to_bytes(2, "big") + frame[18:]
+        frames.append((BASE[3][0] - 1e-4, frame, len(frame)))
+        said[mine] += len(words)
+    frames += [(ts, moved(data, mine=of_client(data)), wire) for ts, data, wire in BASE[3:]]
+    return frames
+
+
+CONNECT = [
+    (True, b"CONNECT pacs:104 HTTP/1.1\r\nHost: pacs:104\r\n\r\n"),
+    (False, b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"),
+    (True, b"CONNECT pacs:104 HTTP/1.1\r\nProxy-Authorization: Basic eA==\r\n\r\n"),
+    (False, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+]
+SOCKS4 = [(True, b"\4\1\0\x68\0\0\0\1me\0pacs\0"), (False, b"\0\x5a" + bytes(6))]
+SOCKS5 = [
+    (True, b"\5\2\0\2"), (False, b"\5\2"), (True, b"\1\2me\6secret"), (False, b"\1\0"),
+    (True, b"\5\1\0\3\4pacs\0\x68"), (False, b"\5\0\0\1" + bytes(6)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("talk", [CONNECT, SOCKS4, SOCKS5, [(True, V2), (True, V1)]])
+@pytest.mark.parametrize("by_bytes", [False, True])
+def test_through_a_proxy(export: Export, talk: list[tuple[bool, bytes]], *, by_bytes: bool) -> None:
+    """What is agreed on with it stands before the association, in segments of any size."""
+    if by_bytes:
+        talk = [(mine, words[n : n + 1]) for mine, words in talk for n in range(len(words))]
+    assert export(asked_first(talk)).sums == (1, STORES, DATA)
+
+
+def test_what_only_begins_like_a_proxy_is_another_protocol(export: Export) -> None:
+    told = export(asked_first([(True, b"\5\1\0"), (False, b"\5\0"), (True, b"something else")]))
+    assert (told.sums, {f["service"] for f in told.frames}) == ((0, 0, 0), {"-", "other"})
+
+
 def test_ports_that_are_used_again(export: Export) -> None:
     frames = []
     for turn in range(3):
