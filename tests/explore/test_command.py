@@ -69,7 +69,7 @@ def test_a_damaged_row_is_told_with_its_line(
     table.write_text(table.read_text().replace("1522", "long"))
     assert main(["top", str(table), "--format", "json"]) == 0
     said = capsys.readouterr()
-    assert "1 unreadable; line 2: expected a number in length, found 'long'" in said.err
+    assert "1 unreadable; line 2: expected the bytes of one frame, found 'long'" in said.err
     *rows, last = json.loads(said.out)
     assert sum(row["frames"] for row in rows) == 2
     assert "1 unreadable" in json.dumps(last["remarks"])

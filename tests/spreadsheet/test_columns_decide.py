@@ -184,7 +184,7 @@ def test_seconds_before_a_reference_count_too(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", "Time,Source,Length", "-1.5,10.0.0.1,60", "2.5,10.0.0.1,-60")
     rows, quality = frames(path, start=datetime(2026, 3, 2, tzinfo=UTC))
     assert [row["ts"].isoformat()[:19] for row in rows] == ["2026-03-01T23:59:58"]
-    assert quality.examples == ["line 3: expected a number in length, found '-60'"]
+    assert quality.examples == ["line 3: expected the bytes of one frame, found '-60'"]
 
 
 FIELDS = "frame.time_epoch ip.src ip.dst ipv6.src ipv6.dst frame.protocols frame.len"
@@ -236,7 +236,7 @@ def test_addresses_and_ports_are_a_conversation_where_no_stream_is_told(tmp_path
 
 def test_tables_of_flows_and_doubled_columns(tmp_path: Path) -> None:
     flows = table(tmp_path / "a.csv", "Time,Source,Destination,Packets,Bytes", "1,a,b,5,700")
-    with pytest.raises(InputError, match="not a Zeek log"):
+    with pytest.raises(InputError, match="a table of flows or sums"):
         recognise(flows)
     path = table(tmp_path / "b.csv", "Source,Length,Source,Length", "a,60,b,70")
     rows, quality = frames(path)

@@ -139,10 +139,10 @@ def test_text_in_number_cells_is_counted_and_named(tmp_path: Path) -> None:
         rows, quality = frames(path)
         assert len(rows) == 2
         assert quality.unreadable == 4
-        assert quality.examples[0] == "line 3: expected a number in length, found 'long'"
+        assert quality.examples[0] == "line 3: expected the bytes of one frame, found 'long'"
         assert quality.examples[1] == "line 4: expected a number in vlan, found 'guest'"
         assert "line 5: expected a time" in quality.examples[2]
-        assert "line 6: expected a number in length, found 'nothing'" in quality.examples[3]
+        assert "line 6: expected the bytes of one frame, found 'nothing'" in quality.examples[3]
 
 
 def test_a_quote_hides_no_row(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_xml_written_otherwise(tmp_path: Path, prefix: str) -> None:
     assert [(r["id.orig_h"], r["id.resp_h"], r["length"]) for r in rows] == [
         ("10.0.0.1", "10.0.0.2", 60)
     ]
-    assert quality.examples == ["line 7: expected a number in length, found 'nothing'"]
+    assert quality.examples == ["line 7: expected the bytes of one frame, found 'nothing'"]
 
 
 def test_entity_bombs_do_not_go_off(tmp_path: Path) -> None:
@@ -509,6 +509,6 @@ def test_the_commands_name_what_a_table_does_not_have(
         assert "no row of it has a source" in told("top", str(path), "--by", "source")
         assert "there is no column Time" in told("series", str(path))
     long = write_csv(tmp_path / "b.csv", HEADER, [*ROW[:7], "long", ROW[8]])
-    line = "no row of it can be read; line 2: expected a number in length, found 'long'"
+    line = "no row of it can be read; line 2: expected the bytes of one frame, found 'long'"
     assert line in told("top", str(long), "--by", "source")
     assert line in told("series", str(long))

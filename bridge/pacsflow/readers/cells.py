@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
+from pacsflow.readers.columns import other_unit
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sum_rows import COLUMNS as OF_SUMS
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 HOSTS = ("id.orig_h", "id.resp_h")
 PORTS = ("id.orig_p", "id.resp_p")
 TEXTS = ("protocol", "hw_source", "hw_destination", "info")
-NUMBERS = {"length": 2**31 - 1, "vlan": 4095, "id.orig_p": 65535, "id.resp_p": 65535}
+LARGEST = 2**20
+"""No frame has more bytes than this (GSO makes up to half of it); sums and flows have."""
+NUMBERS = {"length": LARGEST, "vlan": 4095, "id.orig_p": 65535, "id.resp_p": 65535}
 """Columns that hold whole numbers, and the largest each may have."""
 LIKELY = {"length": (14.0, 262_144.0)}
 """Bytes that frames have: an Ethernet header at least, at most what captures keep."""
@@ -40,6 +44,8 @@ SEVERAL = ("hw_source", "hw_destination", "vlan", "length", *PORTS, *HOSTS)
 LONGEST_TEXT = 1024
 _SEVERAL = r"^[0-9a-fA-F:.]+(?:[,;|\s][0-9a-fA-F:.]+)+$"
 """Several values as tshark writes them, whatever ``-E aggregator=`` was given."""
+_PORT = re.compile(r"(?:([\d.]+)|\[([0-9a-fA-F:.]+)\]):\d{1,5}")
+"""An address with a port behind it, as firewalls write it."""
 NEEDS = {
     "ts": ("ts", "date", "zone"),
     "protocol": ("protocol", "protocols"),
@@ -130,7 +136,9 @@ class Converter:
             name for name in SEVERAL if any("." in names[place] for place in places.get(name, ()))
         )
         if "length" not in self.header.places:
-            self.quality.note("there is no column Length: bytes are not known and shown as 0")
+            other = other_unit(self.header)[:40]
+            told = f"column {other} is not in bytes" if other else "there is no column Length"
+            self.quality.note(f"{told}: bytes are not known and shown as 0")
         for name in self.header.twice:
             self.quality.note(f"there are several columns {name[:40]}: the first was read")
         if not self.header.has_time:
@@ -250,7 +258,8 @@ class Converter:
         wrong = pc.and_(pc.invert(fits), pc.invert(empty) if name != "length" else True)
         for place in np.flatnonzero(wrong.to_numpy(zero_copy_only=False)).tolist():
             told = (column[place].as_py() or "nothing")[:40]
-            bad.setdefault(place, f"expected a number in {name}, found {told!r}")
+            what = "the bytes of one frame" if name == "length" else f"a number in {name}"
+            bad.setdefault(place, f"expected {what}, found {told!r}")
         return pc.if_else(fits, values, pa.scalar(None, pa.float64())).cast(pa.int64())
 
 
@@ -322,11 +331,13 @@ def _is_dicom(protocol: pa.Array | None, protocols: pa.Array | None) -> pa.Array
 
 
 def _host(text: str) -> str | None:
-    """Return an address in its canonical form, or another name as text."""
-    try:
-        return to_address(text.strip())
-    except ValueError:
-        return _clean(text)
+    """Return an address in its canonical form, without a port; or another name as text."""
+    for part in (text.strip(), _PORT.sub(r"\1\2", text.strip())):
+        try:
+            return to_address(part)
+        except ValueError:
+            continue
+    return _clean(text)
 
 
 def _clean(text: str) -> str | None:

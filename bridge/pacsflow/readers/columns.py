@@ -18,9 +18,9 @@ NAMES = {
     "arrival time, absolute time, "
     "absolute date and time, date and time, _ws.col.abs_ymd_time, _ws.col.abs_time, timestamp, "
     "datetime, data e hora, data/hora, data hora, fecha y hora, fecha/hora, datum und uhrzeit, "
-    "datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, time (utc), "
-    "_ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, time of day, "
-    "_ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
+    "date/time, datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, "
+    "time (utc), _ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, "
+    "time of day, _ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
     "date": "date, data, datum, fecha, day, dia, tag",
     "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, zeitzone",
     "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
@@ -84,9 +84,16 @@ FLOWS = {
     "anzahl", "duration", "duracao", "duracion", "dauer", "stop time", "end time", "last packet",
     "last seen", "bytes in", "bytes out", "bytes sent", "bytes received", "sent bytes",
     "received bytes", "bytes enviados", "bytes recebidos", "bytes recibidos", "orig bytes",
-    "resp bytes", "conn state", "sourcetype",
+    "resp bytes", "conn state", "sourcetype", "sent / received", "elapsed time (sec)", "flows",
+    "bytes/s", "bits/s", "bps", "packets/s",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
+_SUMMED = re.compile(
+    r"(?:sum|count|avg|average|min|max|soma|contagem|media|summe|anzahl|mittelwert|suma|cuenta|"
+    r"recuento|promedio)(?: ?\(| of | de | von )"
+)
+"""What a column of sums is called, by Splunk and by pivot tables."""
+_IN_BYTES = {"b", "byte", "bytes", "octets", "octetos"}
 _ZONED = re.compile(r"[\"']?(.+?)\s*[(\[](.+)[)\]][\"']?")
 
 
@@ -150,7 +157,7 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
 
     Nor is a table one of frames whose rows say how many packets they are.
     """
-    plain, zone = _without_zones(names)
+    plain, zone = _bare(names)
     places: dict[str, tuple[int, ...]] = {}
     twice: list[str] = []
     for column, ranks in PLACES.items():
@@ -159,7 +166,7 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
             places[column] = tuple(place for _, place in found)
             twice += [names[b] for (r, _), (s, b) in itertools.pairwise(found) if r == s]
     own = [column for column in places if column not in BARE]
-    if len(own) < 2 or not FLOWS.isdisjoint(plain):
+    if len(own) < 2 or not FLOWS.isdisjoint(plain) or any(map(_SUMMED.match, plain)):
         return None
     foreign = not _COMMA.isdisjoint(plain)
     first = plain[places["ts"][0]] if "ts" in places else ""
@@ -169,8 +176,8 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
     )  # fmt: skip
 
 
-def _without_zones(names: list[str]) -> tuple[list[str], str]:
-    """Return names as they are compared, without the zone behind some, and that zone."""
+def _bare(names: list[str]) -> tuple[list[str], str]:
+    """Return names as they are compared, without zones and units behind some, and the zone."""
     made, zone = [], ""
     for name in names:
         found = _ZONED.fullmatch(name.strip())
@@ -178,6 +185,17 @@ def _without_zones(names: list[str]) -> tuple[list[str], str]:
         if found and (bare in PLACES["ts"] or bare in PLACES["date"]) and is_zone(found[2]):
             zone = found[2]
             made.append(bare)
+        elif found and bare in PLACES["length"] and normalise(found[2]) in _IN_BYTES:
+            made.append(bare)
         else:
             made.append(normalise(name))
     return made, zone
+
+
+def other_unit(header: Header) -> str:
+    """Return the column that has the lengths in another unit than bytes; empty where none has."""
+    for name in header.names:
+        found = _ZONED.fullmatch(name.strip())
+        if found and normalise(found[1]) in PLACES["length"]:
+            return name
+    return ""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pacsflow.errors import InputError
@@ -38,7 +37,7 @@ MOST_LINES = 20
 """A cell may go over so many lines."""
 _OF_TSHARK = re.compile(r"[\"']?[a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+[\"']?([^\w.\"'])")
 """A header as ``tshark -T fields -E separator=`` writes it."""
-_QUOTE, _NEWLINE = ord('"'), ord("\n")
+_NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,8 @@ class Layout:
     """The header as it is written."""
     delimiter: str
     header: Header
-
-    @property
-    def quote(self) -> str:
-        """Return a quote that is not the usual one, as ``tshark -E quote=s`` writes."""
-        return "'" if all(name[:1] == name[-1:] == "'" for name in self.header.names) else ""
+    quote: str = '"'
+    """What stands around cells; ``tshark -E quote=s`` writes another one than is usual."""
 
 
 class Part(NamedTuple):
@@ -70,7 +66,8 @@ class Part(NamedTuple):
 def find_header(text: bytes) -> Layout | None:
     """Return the first line that names at least two columns of frames, and its delimiter."""
     told = ""
-    for number, raw in enumerate(text.split(b"\n", HEADER_WITHIN)[:HEADER_WITHIN]):
+    lines = text.split(b"\n", HEADER_WITHIN + 1)
+    for number, raw in enumerate(lines[:HEADER_WITHIN]):
         line = _decoded(raw).removeprefix("\ufeff").rstrip("\r\n")
         if found := re.fullmatch(r'"?sep=([,;\t|])"?', line.strip(" ")):
             told = found[1]
@@ -78,8 +75,14 @@ def find_header(text: bytes) -> Layout | None:
         delimiter = told or _delimiter(line)
         header = read_header(_split(line, delimiter), delimiter=delimiter)
         if header is not None:
-            return Layout(number, raw, delimiter, header)
+            return Layout(number, raw, delimiter, header, _quote(lines[number : number + 2]))
     return None
+
+
+def _quote(lines: list[bytes]) -> str:
+    """Return the quote around the cells of a header, or of the row below it."""
+    ends = [(line[:1], line.rstrip(b"\r\n")[-1:]) for line in lines]
+    return "'" if (b"'", b"'") in ends else '"'
 
 
 def _delimiter(line: str) -> str:
@@ -95,9 +98,9 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def _split(line: str, delimiter: str) -> list[str]:
+def _split(line: str, delimiter: str, quote: str = '"') -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
     except csv.Error:
         return line.split(delimiter)
 
@@ -124,7 +127,7 @@ def read(
             line += layout.line + 1
         elif rest:
             text, line = rest + text, rest_line
-        text, rest = _without_open_end(text) if complete else (text, b"")
+        text, rest = _without_open_end(text, layout.quote.encode()) if complete else (text, b"")
         rest_line = line + text.count(b"\n")
         for layout, start, part in _sections(text, line, layout):  # noqa: B020
             sections += 1
@@ -212,12 +215,12 @@ def _utf8(data: bytes, quality: Quality) -> bytes:
     return data
 
 
-def _without_open_end(text: bytes) -> tuple[bytes, bytes]:
+def _without_open_end(text: bytes, quote: bytes) -> tuple[bytes, bytes]:
     """Split off lines at the end whose quote the next block may close."""
     lines = text.removesuffix(b"\n").rsplit(b"\n", MOST_LINES)
     opened = -1
     for number, raw in enumerate(lines):
-        if raw.count(b'"') % 2 and (number or len(lines) <= MOST_LINES):
+        if raw.count(quote) % 2 and (number or len(lines) <= MOST_LINES):
             opened = number if opened < 0 else -1
     if opened < 0 or (opened == 0 and len(lines) == 1):
         return text, b""
@@ -234,11 +237,9 @@ def _parse(
     places = sorted({place for found in asked.values() for place in found})
     if not lines.size:
         return Cells(lines, {name: strings([]) for name in asked})
-    made, refused = _table(data, layout.delimiter, width, places, len(lines))
+    made, refused = _table(data, layout, places, len(lines))
     for place in refused:
         quality.bad_row(int(lines[place]), f"expected {width} columns")
-    if layout.quote:
-        made = {place: pc.utf8_trim(column, layout.quote) for place, column in made.items()}
     return Cells(
         np.delete(lines, refused),
         {name: joined([made[place] for place in found]) for name, found in asked.items()},
@@ -246,10 +247,11 @@ def _parse(
 
 
 def _table(
-    data: bytes, delimiter: str, width: int, places: list[int], count: int
+    data: bytes, layout: Layout, places: list[int], count: int
 ) -> tuple[dict[int, pa.Array], list[int]]:
     """Return the columns at some places, and the lines that have another number of columns."""
     refused: list[int] = []
+    width = len(layout.header.names)
 
     def refuse(row: pacsv.InvalidRow) -> str:
         refused.append(row.number - 1)
@@ -261,7 +263,10 @@ def _table(
             pa.BufferReader(data),
             pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
             pacsv.ParseOptions(
-                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=refuse
+                delimiter=layout.delimiter,
+                quote_char=layout.quote,
+                ignore_empty_lines=False,
+                invalid_row_handler=refuse,
             ),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -272,21 +277,21 @@ def _table(
             ),
         ).combine_chunks()
     except pa.ArrowInvalid:
-        return _one_by_one(data, delimiter, width, places)
+        return _one_by_one(data, layout, places)
     if table.num_rows + len(refused) != count:
-        return _one_by_one(data, delimiter, width, places)
+        return _one_by_one(data, layout, places)
     return {place: _one_chunk(table[str(place)]) for place in places}, refused
 
 
 def _one_by_one(
-    data: bytes, delimiter: str, width: int, places: list[int]
+    data: bytes, layout: Layout, places: list[int]
 ) -> tuple[dict[int, pa.Array], list[int]]:
     """Read the lines one by one: quotes that stand inside a cell make others differ."""
     columns: dict[int, list[str | None]] = {place: [] for place in places}
     refused: list[int] = []
     for number, raw in enumerate(data.removesuffix(b"\n").split(b"\n")):
-        cells = _split(_decoded(raw), delimiter)
-        if len(cells) != width:
+        cells = _split(_decoded(raw), layout.delimiter, layout.quote)
+        if len(cells) != len(layout.header.names):
             refused.append(number)
             continue
         for place, column in columns.items():
@@ -308,7 +313,7 @@ def _whole_lines(
     ends = _ends(data)
     numbers = line + np.arange(len(ends), dtype=np.int64)
     starts = np.concatenate([[0], ends[:-1] + 1]) if ends.size else ends
-    quotes = np.searchsorted(np.flatnonzero(raw == _QUOTE), np.append(starts, len(raw)))
+    quotes = np.searchsorted(np.flatnonzero(raw == ord(layout.quote)), np.append(starts, len(raw)))
     odd = np.diff(quotes) % 2 == 1
     short = np.flatnonzero(ends - starts < 3 * len(layout.header.names))
     empty = np.zeros(len(ends), dtype=np.bool_)
@@ -352,7 +357,7 @@ def _cells_over_lines(
         if any(more.count(delimiter) + 1 >= width for more in following):
             continue
         whole = b" ".join(lines[first : last + 1])
-        if len(_split(_decoded(whole), layout.delimiter)) == width:
+        if len(_split(_decoded(whole), layout.delimiter, layout.quote)) == width:
             over[first] = whole
             taken.update(range(first + 1, last + 1))
     return over, taken

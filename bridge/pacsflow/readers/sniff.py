@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers import json_packets
+from pacsflow.readers import foreign, json_packets
 from pacsflow.readers.blocks import BOM, has_old_ends, head, is_utf_16, opened, packing
 from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.log_kinds import judged, log_of_name
@@ -138,6 +138,8 @@ def recognise(path: Path) -> Source:
 def _unknown(path: Path, start: bytes) -> InputError:
     if start.startswith(ARCHIVES) or start[257:262] == b"ustar":
         return InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
+    if told := foreign.named(start.removeprefix(BOM)):
+        return InputError(path, f"{told[0]}, which pacsflow does not read", hint=told[1])
     return InputError(
         path,
         "not a Zeek log, a capture, a Wireshark export or a table of frames",
@@ -190,6 +192,8 @@ def _others_inside(path: Path) -> bool:
 
 def _json(path: Path, text: bytes) -> Source:
     """Return what JSON is: packets of Wireshark, or rows of Zeek however they are laid out."""
+    if foreign.known(text):
+        raise _unknown(path, text)
     if text.startswith(b"["):
         first = json_packets.first_objects(text, 1)
         cut = not first and b'"layers"' in text

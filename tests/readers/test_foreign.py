@@ -1,0 +1,119 @@
+"""What pacsflow does not read is named, with what to give instead."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import CAPTURES
+from pacsflow.errors import InputError
+from pacsflow.readers import Quality, read, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+
+CAPTURE = CAPTURES / "echo_ok.pcapng"
+
+
+@pytest.mark.parametrize("form", ["ek", "pdml", "psml", "ps", "text", "tabs"])
+def test_other_forms_of_tshark(tshark: str, write: Write, form: str) -> None:
+    command = [tshark, "-n", "-r", str(CAPTURE), "-T", form]
+    done = subprocess.run(command, capture_output=True, check=True)
+    with pytest.raises(InputError, match=r"does not read \(export the frames: tshark -T json"):
+        recognise(write("frames.out", done.stdout))
+
+
+@pytest.mark.parametrize("what", ["conv,ip", "endpoints,tcp", "io,stat,1", "io,phs"])
+def test_statistics_of_tshark(tshark: str, write: Write, what: str) -> None:
+    command = [tshark, "-n", "-r", str(CAPTURE), "-q", "-z", what]
+    done = subprocess.run(command, capture_output=True, check=True)
+    with pytest.raises(InputError, match="statistics of tshark"):
+        recognise(write("statistics.txt", done.stdout))
+
+
+OTHERS = {
+    "one of Wireshark's statistics": [
+        '"Address A","Port A","Address B","Port B","Packets","Bytes"\n"10.0.0.1",1',
+        '"Address","Packets","Bytes","Tx Packets"\n"10.0.0.1","1,234","12 MB","600"',
+        '"Protocol","Percent Packets","Packets"\n"Frame","100","1000"',
+        '"Interval start","All packets"\n0,12',
+    ],
+    "flows of nfdump": [
+        "ts,te,td,sa,da,sp,dp,pr,ipkt,ibyt\n2026-03-02 08:00:00,x,1,10.0.0.1,10.0.0.2,1,2,TCP,3,4",
+        "firstSeen,duration,proto,srcAddr,dstAddr,packets,bytes\n2026-03-02,1,TCP,a,b,3,4",
+        "Date first seen          Duration Proto      Src IP Addr:Port   Packets    Bytes Flows",
+    ],
+    "flows of argus": [
+        "StartTime,Flgs,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,TotPkts,TotBytes,State\n",
+        "StartTime,Proto,SrcAddr,DstAddr,SrcBytes,DstBytes,SrcPkts,DstPkts,Dur\n",
+    ],
+    "events of Suricata": ['{"timestamp":"2026-03-02T08:00:00Z","event_type":"flow","flow":{}}'],
+    "samples as sflowtool -l": ["FLOW,10.9.0.1,1,2,001122334455,665544332211,0x0800,0,0,10.0.0.1"],
+    "text of tcpdump": ["08:00:00.000000 IP 10.0.0.1.50000 > 10.0.0.2.104: Flags [P.], length 99"],
+    "a table without a header": [
+        "1772438400.5\t10.0.0.1\t10.0.0.2\t60\n", "2026-03-02,TCP,fe80::1,fe80::2\n",
+        "10.0.0.1;10.0.0.2;60\n",
+    ],
+    "rows of Zeek's logs in a table": [
+        '"_time",host,source,sourcetype,"id.orig_h","id.resp_h","orig_bytes"\n',
+        '"@timestamp","source.ip","destination.ip","zeek.connection.state"\n',
+        "ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,orig_bytes\n",
+    ],
+    "a table of flows or sums": [
+        '"@timestamp","source.ip","destination.ip","network.bytes"\n',
+        "Receive Time,Source address,Destination address,Bytes,Bytes Sent,Bytes Received\n",
+        "Date/Time,Source,Destination,Service,Sent / Received\n",
+    ],
+    "not a Zeek log, a capture": [
+        "Source,Destination,Sum of Length\n10.0.0.1,10.0.0.2,5\n",
+        "Origem;Destino;Soma de Tamanho\n10.0.0.1;10.0.0.2;5\n",
+        "source,destination,sum(bytes)\n10.0.0.1,10.0.0.2,5\n",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "text"), [(what, text) for what, texts in OTHERS.items() for text in texts]
+)
+def test_what_others_write(write: Write, what: str, text: str) -> None:
+    with pytest.raises(InputError, match=what):
+        recognise(write("a.csv", text))
+
+
+def test_quotes_that_tshark_writes(tshark: str, write: Write) -> None:
+    command = [tshark, "-n", "-r", str(CAPTURE), "-T", "fields", "-E", "header=y", "-E", "quote=s"]
+    command += ["-E", "separator=,"]
+    for field in ("frame.time", "ip.src", "ip.dst", "frame.len"):
+        command += ["-e", field]
+    done = subprocess.run(command, capture_output=True, check=True)
+    quality = Quality()
+    batches = [b for _, b in read(recognise(write("a.csv", done.stdout)), quality)]
+    assert sum(b.num_rows for b in batches) == done.stdout.count(b"\n") - 1
+    assert quality.unreadable == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "known"),
+    [("Length (B)", "60", True), ("Bytes (octets)", "60", True), ("Length (kB)", "0.06", False)],
+)
+def test_units_of_lengths(write: Write, name: str, cell: str, known: bool) -> None:
+    text = f"Time,Source,Destination,{name}\n2026-03-02 08:00:00,10.0.0.1:104,[fe80::1]:5,{cell}\n"
+    quality = Quality()
+    rows = [r for _, b in read(recognise(write("a.csv", text)), quality) for r in b.to_pylist()]
+    assert (rows[0]["id.orig_h"], rows[0]["id.resp_h"]) == ("10.0.0.1", "fe80::1")
+    assert rows[0]["length"] == (60 if known else 0)
+    assert any("Length (kB) is not in bytes" in n for n in quality.notes) is not known
+
+
+def test_a_row_of_more_bytes_than_a_frame_has(write: Write) -> None:
+    row = "2026-03-02 08:00:00,10.0.0.1,10.0.0.2,"
+    text = f"Time,Source,Destination,Bytes\n{row}1500\n{row}15000000\n"
+    quality = Quality()
+    batches = [b for _, b in read(recognise(write("a.csv", text)), quality)]
+    assert (sum(b.num_rows for b in batches), quality.unreadable) == (1, 1)
+    assert "expected the bytes of one frame" in quality.examples[0]
