@@ -137,8 +137,8 @@ class Converter:
         )
         if "length" not in self.header.places:
             other = other_unit(self.header)[:40]
-            told = f"column {other} is not in bytes" if other else "there is no column Length"
-            self.quality.note(f"{told}: bytes are not known and shown as 0")
+            why = f"column {other} is not in bytes" if other else "there is no column Length"
+            self.quality.note(f"{why}: bytes are not known and shown as 0")
         for name in self.header.twice:
             self.quality.note(f"there are several columns {name[:40]}: the first was read")
         if not self.header.has_time:

@@ -20,7 +20,8 @@ NAMES = {
     "datetime, data e hora, data/hora, data hora, fecha y hora, fecha/hora, datum und uhrzeit, "
     "date/time, datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, "
     "time (utc), _ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, "
-    "time of day, _ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
+    "time of day, _ws.col.rel_time, frame.time_relative, relative time, "
+    "time since reference or first frame",
     "date": "date, data, datum, fecha, day, dia, tag",
     "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, zeitzone",
     "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
