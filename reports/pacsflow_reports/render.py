@@ -20,11 +20,13 @@ from jinja2 import (
 from jinja2 import __version__ as jinja_version
 from markupsafe import Markup, escape
 
+from pacsflow.report.states import no_associations
 from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import area_names, words
 from pacsflow.words.glossary import OF_LABELS, glossary
 from pacsflow.words.language import Language
 from pacsflow.words.saying import (
+    at_length,
     byte_basis_said,
     finding_said,
     message_said,
@@ -119,6 +121,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         months=language.months,
         span=language.span,
         models=lambda names: models_said(names, language) if names else "",
+        no_associations=lambda origin: at_length(no_associations(origin), language),
         byte_basis=lambda origin: byte_basis_said(origin, language),
         glossary=lambda: glossary(language),
         glossary_of=OF_LABELS,

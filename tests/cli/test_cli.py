@@ -182,7 +182,7 @@ def test_associations_and_formats(capsys: pytest.CaptureFixture[str], logs: Path
     assert [row["calling_ae"] for row in json.loads(out)] == ["=EVIL()"]
     code, _, err = run(capsys, "associations", logs / "conn.log")
     assert code == 2
-    assert "no dicom.log" in err
+    assert "No DICOM log was given. Nothing is known" in err
 
 
 def test_where_no_association_could_be_read_it_is_said_of_what_was_given(
@@ -190,7 +190,7 @@ def test_where_no_association_could_be_read_it_is_said_of_what_was_given(
 ) -> None:
     code, _, err = run(capsys, "associations", CAPTURES / "networks" / "scan104.pcap")
     assert code == 2
-    assert "no association could be read" in err
+    assert "No association could be read in the captures. None passed" in err
     assert "dicom.log" not in err
 
 

@@ -268,14 +268,17 @@ SAYS: dict[Key, tuple[Change, Change]] = {
     "Addresses and AE titles are pseudonyms.":
         (provenance(pseudonymised=True), provenance(pseudonymised=False)),
     "Too few responses were timed to tell percentiles.": (unmeasured, nothing),
-    "No DICOM log was given, so nothing is known about associations. The pacsflow plugin for "
-    "Wireshark and the pacsflow package for Zeek write one.": (unread("zeek"), unread("capture")),
-    "No association could be read in the captures: none passed, or what passed was encrypted or "
-    "cut short.": (unread("capture"), unread("sflow")),
-    "No sample showed an association: one is seen only where a sample holds its request, its "
-    "answer or a command.": (unread("sflow"), unread("zeek")),
 }  # fmt: skip
 """By sentence, what makes a quiet week say it, and what is nearest to that and does not."""
+NOTED: dict[Key, tuple[Change, Change]] = {
+    "Nothing is known about associations: the pacsflow plugin for Wireshark and the pacsflow "
+    "package for Zeek write one.": (unread("zeek"), unread("capture")),
+    "None passed, or what passed was encrypted or cut short.":
+        (unread("capture"), unread("sflow")),
+    "One is seen only where a sample holds its request, its answer or a command.":
+        (unread("sflow"), unread("zeek")),
+}  # fmt: skip
+"""The same of notes, which commands say, too."""
 
 
 def told(heard: Heard, report: WeeklyReport) -> set[Key]:
@@ -286,9 +289,9 @@ def told(heard: Heard, report: WeeklyReport) -> set[Key]:
     return set(heard.keys)
 
 
-@pytest.mark.parametrize("sentence", SAYS, ids=lambda key: str(key)[:60])
+@pytest.mark.parametrize("sentence", {**SAYS, **NOTED}, ids=lambda key: str(key)[:60])
 def test_a_sentence_is_said_where_it_is_true_and_only_there(heard: Heard, sentence: Key) -> None:
-    loud, quiet = SAYS[sentence]
+    loud, quiet = {**SAYS, **NOTED}[sentence]
     base = quiet_week()
     assert sentence in told(heard, loud(base))
     assert sentence not in told(heard, quiet(base))

@@ -20,15 +20,12 @@ from pacsflow.cli.options import (
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
-NO_ASSOCIATION = {
-    "zeek": "no dicom.log in it: the associations come from the Zeek package, or from captures "
-    "through the Wireshark plugin (pacsflow install zeek, pacsflow install wireshark)",
-    "capture": "no association could be read in it: none passed, or what passed was encrypted or "
-    "cut short (pacsflow endpoints tells who has imaging traffic all the same)",
-    "sflow": "no sample showed an association: one is seen only where a sample holds its request, "
-    "its answer or a command (pacsflow endpoints tells who has imaging traffic all the same)",
+INSTEAD = {
+    "zeek": "pacsflow install zeek, pacsflow install wireshark",
+    "capture": "pacsflow endpoints tells who has imaging traffic all the same",
+    "sflow": "pacsflow endpoints tells who has imaging traffic all the same",
 }
-"""By origin of the rows, why there is none to list."""
+"""By origin of the rows, what to do where there is none to list."""
 
 
 class Outcome(StrEnum):
@@ -70,7 +67,7 @@ def associations(
 
     with asked(request, logs=("associations",)) as question:
         if not dicom.has_associations(question):
-            raise UsageError(NO_ASSOCIATION[question.origin])
+            raise UsageError(_why_none(question.origin))
         found = dicom.associations(question, result.value if result else "", number)
     emit(
         "Associations",
@@ -79,6 +76,14 @@ def associations(
         how,
         spare={"uid", "get", "echo", "modalities", "flags"},
     )
+
+
+def _why_none(origin: str) -> str:
+    from pacsflow.report.states import no_associations
+    from pacsflow.words.language import english
+    from pacsflow.words.saying import at_length
+
+    return f"{at_length(no_associations(origin), english())} ({INSTEAD[origin]})"
 
 
 @app.command()

@@ -64,12 +64,17 @@ def _lacking(area: str, coverage: Coverage, sensors: Sequence[SensorView]) -> st
     return "sensor-stood-still" if any(view.silences for view in sensors) else ""
 
 
+def no_associations(origin: str) -> str:
+    """Return the key of the note that says why rows of an origin tell no association."""
+    return NO_ASSOCIATIONS.get(origin, "no-dicom-log")
+
+
 def _unknown(area: str, coverage: Coverage, totals: Totals, has_dicom: bool, has_pacs: bool) -> str:
     """Return why nothing can be said of an area, or an empty text."""
     if not coverage.hours_with_data:
         return "no-data"
     if area == "associations" and not has_dicom:
-        return NO_ASSOCIATIONS.get(coverage.origin, "no-dicom-log")
+        return no_associations(coverage.origin)
     if area == "pacs" and totals.imaging_hosts and not has_pacs:
         return "no-pacs"
     if area in {"pacs", "modalities"} and not (has_pacs or totals.imaging_hosts):

@@ -265,3 +265,15 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "nothing-unusual": N_("Nothing unusual"),
 }
 """What can be told besides findings, by the key of a `pacsflow.terms.message.Message`."""
+
+MORE: dict[str, str] = {
+    "no-dicom-log": N_(
+        "Nothing is known about associations: the pacsflow plugin for Wireshark and the pacsflow "
+        "package for Zeek write one."
+    ),
+    "none-captured": N_("None passed, or what passed was encrypted or cut short."),
+    "none-sampled": N_(
+        "One is seen only where a sample holds its request, its answer or a command."
+    ),
+}
+"""What is told behind some of them where there is room for it."""

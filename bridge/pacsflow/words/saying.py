@@ -13,7 +13,7 @@ from pacsflow.words.catalogue import NOTICE, NOTICES, RULES, Text
 from pacsflow.words.codes import words
 from pacsflow.words.language import NOTHING, Language
 from pacsflow.words.marks import N_
-from pacsflow.words.notes import NOTES
+from pacsflow.words.notes import MORE, NOTES
 from pacsflow.words.text import neutralise, shorten
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ def message_said(message: Message | None, language: Language) -> str:
         name, one, several = text
         text = one if dict(message.values)[name].value == 1 else several
     return language.gettext(text) % values
+
+
+def at_length(key: str, language: Language) -> str:
+    """Return a note and what is told behind it."""
+    return f"{language.gettext(str(NOTES[key]))}. {language.gettext(MORE[key])}"
 
 
 def text_of(rule: str) -> Text:
