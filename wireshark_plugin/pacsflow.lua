@@ -5643,9 +5643,12 @@ local times = require("times")
 
 local sealed = {}
 
-local find = string.find
+local byte, find = string.byte, string.find
 
 local MODULUS, HALF = 4294967296, 2147483648
+-- Records (RFC 8446, 5.1), and their header. No association request fits into one of fewer bytes, and the
+-- end of a handshake into none of more.
+local FIRST_TYPE, LAST_TYPE, APPLICATION, HEADER, SHORTEST = 20, 23, 23, 5, 90
 
 -- The first bytes of a connection on a port of DICOM: whether they are a ClientHello (RFC 8446, 4 and 5.1).
 function sealed.look(t, c, s)
@@ -5656,6 +5659,48 @@ function sealed.look(t, c, s)
       [c.b] = { bytes = 0, us = 0, silent_us = 0, runs = 0 },
     }
     t.encrypted[#t.encrypted + 1] = c
+  end
+end
+
+-- Looks for a record of the originator's that an association request may be in. What was lost or is in
+-- pieces may have been one.
+local function look_for_request(s, seq, length, captured, source, offset)
+  s.record = s.record or seq
+  local at = (s.record - seq + HALF) % MODULUS - HALF
+  s.carried = at < 0
+  while at < length and not s.carried do
+    local kind, high, low, _
+    if at + HEADER <= captured then
+      kind, _, _, high, low = byte(source:raw(offset + at, HEADER), 1, HEADER)
+    end
+    local size = low and high * 256 + low
+    s.carried = not size or kind < FIRST_TYPE or kind > LAST_TYPE or kind == APPLICATION and size >= SHORTEST
+    if not s.carried then
+      s.record = (s.record + HEADER + size) % MODULUS
+      at = at + HEADER + size
+    end
+  end
+end
+
+-- What both sides say first, and what the originator says then, as far as it tells that nothing is
+-- encrypted here, or no association: a port was looked at. c.other: so it is.
+function sealed.look_inside(c, d, seq, length, captured, source, offset)
+  local s = c.sealed
+  if d == c.tcp_orig then
+    if not s.carried then
+      look_for_request(s, seq, length, captured, source, offset)
+    end
+  elseif not s.answered and captured > 0 then
+    s.answered = true
+    local kind = byte(source:raw(offset, 1))
+    c.other = kind < FIRST_TYPE or kind > LAST_TYPE
+  end
+end
+
+-- The connection ends.
+function sealed.ends(c)
+  if c.syn and not c.sealed.carried and c.a.missed + c.b.missed == 0 then
+    c.other = true
   end
 end
 
@@ -6964,6 +7009,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     end
     if c.sealed then
       sealed.came(self, c, d, seq, length)
+      sealed.look_inside(c, d, seq, length, captured, source, offset)
     end
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
@@ -6993,6 +7039,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     d.fin_at = (seq + length) % MODULUS
   end
   if fin or reset then
+    if c.sealed then
+      sealed.ends(c)
+    end
     d.fin = true
     d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
     if (reset or p.fin) and not c.closed then

@@ -91,6 +91,37 @@ def test_another_protocol_on_its_port_is_none(
     assert (told.roles, told.services) == ({}, {"tcp/104"})
 
 
+HELLO = b"\x16\3\1\2\0\1\0\1\xfc\3\3" + bytes(506)
+ABORT = b"\7\0\0\0\0\4\0\0\2\1"
+SERVER_HELLO = b"\x16\3\3\0\x7a\2\0\0\x76\3\3" + bytes(116) + TLS
+FINISHED = b"\x14\3\3\0\1\1" + b"\x17\3\3\0\x45" + bytes(69)
+REQUEST = b"\x17\3\3\0\xe0" + bytes(224)
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "services"),
+    [
+        (ABORT, b"", {"tcp/2762"}),
+        (SERVER_HELLO, b"", {"tcp/2762"}),
+        (SERVER_HELLO, FINISHED + TLS, {"tcp/2762"}),
+        (SERVER_HELLO, FINISHED + REQUEST, {"dicom?"}),
+    ],
+)
+def test_a_tls_handshake_alone_is_no_pacs(
+    seen: type[Seen], tmp_path: Path, answer: bytes, then: bytes, services: set[str]
+) -> None:
+    """Whoever looks what a port speaks says no more than that."""
+    said = 1000 + len(HELLO)
+    frames = [
+        *handshake(2762),
+        segment(CLIENT, 40000, PACS, 2762, HELLO, seq=1000, flags=PSH_ACK),
+        segment(PACS, 2762, CLIENT, 40000, answer, seq=9000, flags=PSH_ACK),
+        segment(CLIENT, 40000, PACS, 2762, then, seq=said, flags=PSH_ACK),
+        segment(CLIENT, 40000, PACS, 2762, b"", seq=said + len(then), flags=FIN_ACK),
+    ]
+    assert seen(write_pcap(tmp_path / "looked.pcap", frames)).services == services
+
+
 @pytest.mark.parametrize("syn", [True, False])
 @pytest.mark.parametrize("pacs_first", [True, False])
 def test_who_listens_on_the_port_answers(

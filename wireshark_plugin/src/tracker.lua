@@ -378,6 +378,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     end
     if c.sealed then
       sealed.came(self, c, d, seq, length)
+      sealed.look_inside(c, d, seq, length, captured, source, offset)
     end
     segments.arrive(self, c, d, seq, length, captured, source, offset)
     local a = c.assoc
@@ -407,6 +408,9 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     d.fin_at = (seq + length) % MODULUS
   end
   if fin or reset then
+    if c.sealed then
+      sealed.ends(c)
+    end
     d.fin = true
     d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
     if (reset or p.fin) and not c.closed then
