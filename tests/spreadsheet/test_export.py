@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import shutil
@@ -185,6 +187,40 @@ def test_csv_cells_cannot_become_formulas() -> None:
     lines = to_csv(("name",), [[text] for text in EVIL]).splitlines()[1:]
     for line in lines:
         assert not line.lstrip('"').startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_a_csv_for_a_decimal_comma() -> None:
+    rows = [["a;=1+1", 1234.5, -0.25, 10**15], ["ü", 7.0, None, -3], ["1.5", 0.125, 1e-7, 0]]
+    text = to_csv(("name", "a", "b", "c"), rows, decimal_comma=True)
+    assert text.startswith("\ufeffname;a;b;c\r\n")
+    found = list(csv.reader(io.StringIO(text[1:], newline=""), delimiter=";"))[1:]
+    assert found == [
+        ["a;'=1+1", "1234,5", "-0,25", "1000000000000000"], ["ü", "7", "", "-3"],
+        ["1.5", "0,1250", "0,0000001", "0"],
+    ]  # fmt: skip
+    for line in to_csv(("name",), [[text] for text in EVIL], decimal_comma=True).splitlines()[1:]:
+        assert not line.lstrip('"').startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_export_with_a_decimal_comma_has_the_same_sums(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"id.orig_h": "10.0.0.1", "duration": 0.5, "orig_ip_bytes": 1234, "uid": "C1"}
+    log = tmp_path / "conn.log"
+    log.write_text(json_log([fields, fields | {"uid": "C2", "id.orig_p": 9}]))
+    for options in ([], ["--decimal-comma"]):
+        out = tmp_path / f"{len(options)}.csv"
+        assert main(["export", str(log), "-o", str(out), *options]) == 0
+    plain, comma = (tmp_path / "0.csv").read_text(), (tmp_path / "1.csv").read_bytes()
+    told = list(csv.reader(io.StringIO(plain, newline="")))
+    assert list(csv.reader(io.StringIO(comma.decode("utf-8-sig"), newline=""), delimiter=";")) == [
+        [cell.replace(".", ",") if name == "weight_squares" else cell
+         for name, cell in zip(told[0], row, strict=True)]
+        for row in told
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert main(["export", str(log), "-o", str(tmp_path / "a.xlsx"), "--decimal-comma"]) == 2
+    assert "--decimal-comma has no effect on .xlsx" in capsys.readouterr().err
 
 
 def test_what_is_on_the_screen_is_written_in_three_formats(tmp_path: Path) -> None:

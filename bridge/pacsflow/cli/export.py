@@ -46,6 +46,13 @@ def export(
     what: Annotated[
         What | None, typer.Option(help="Which table, by default traffic; .xlsx holds them all.")
     ] = None,
+    decimal_comma: Annotated[
+        bool,
+        typer.Option(
+            "--decimal-comma",
+            help="A .csv for spreadsheets in languages with a decimal comma: 0,5;text.",
+        ),
+    ] = False,
 ) -> None:
     """Write the hourly ledger rows, associations, endpoints, notices or times to a file.
 
@@ -66,6 +73,8 @@ def export(
         raise UsageError(f"{out.parent}: there is no such folder")
     if ending == ".xlsx" and what:
         raise UsageError("--what has no effect on .xlsx, which holds all tables")
+    if ending != ".csv" and decimal_comma:
+        raise UsageError(f"--decimal-comma has no effect on {ending}, only on .csv")
     from pacsflow.cli.inputs import asked
 
     with asked(request) as question:
@@ -79,7 +88,7 @@ def export(
             what = what or What.TRAFFIC
             logs = () if what is What.TRAFFIC else (what.value,)
             told = about(question.connection, question.origin, request.clock().said, logs)
-            _write(_table(question, what), out, ending, told)
+            _write(_table(question, what), out, told, decimal_comma=decimal_comma)
     tell(f"{out.resolve()}")
 
 
@@ -90,20 +99,21 @@ def _table(question: Question, what: What) -> pa.Table:
     return question.connection.sql(query, params=values).to_arrow_table()
 
 
-def _write(table: pa.Table, out: Path, ending: str, told: dict[str, str]) -> None:
+def _write(table: pa.Table, out: Path, told: dict[str, str], *, decimal_comma: bool) -> None:
     """Write the table; what it is of is the metadata of Parquet, and a file beside the others."""
-    from pacsflow.export.rows import to_csv, to_objects
+    from pacsflow.export.rows import to_csv, to_json, to_objects
     from pacsflow.outputs import replacing, write_text
 
-    if ending == ".parquet":
+    if out.suffix.lower() == ".parquet":
         from pyarrow import parquet
 
         with replacing(out) as part:
             known = {**(table.schema.metadata or {}), **told}
             parquet.write_table(table.replace_schema_metadata(known), part, compression="zstd")
         return
-    from pacsflow.export.rows import to_json
-
     write_text(out.with_name(f"{out.name}-metadata.json"), to_json(told))
     rows = [list(row.values()) for row in table.to_pylist()]
-    write_text(out, (to_objects if ending == ".json" else to_csv)(table.column_names, rows))
+    if out.suffix.lower() == ".json":
+        write_text(out, to_objects(table.column_names, rows))
+    else:
+        write_text(out, to_csv(table.column_names, rows, decimal_comma=decimal_comma))

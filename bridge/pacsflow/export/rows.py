@@ -56,13 +56,27 @@ def iso(value: Any) -> Any:  # noqa: ANN401 - likewise
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return RFC 4180 text, with a header."""
+def to_csv(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, decimal_comma: bool = False
+) -> str:
+    """Return RFC 4180 text, with a header.
+
+    With `decimal_comma` it is as spreadsheets write it in languages with one: semicolons between
+    cells, and a byte order mark, by which Excel knows UTF-8.
+    """
     text = io.StringIO()
-    writer = csv.writer(text)
+    if decimal_comma:
+        text.write("\ufeff")
+    writer = csv.writer(text, delimiter=";" if decimal_comma else ",")
+    made = _with_comma if decimal_comma else plain_cell
     writer.writerow([plain_cell(column) for column in columns])
-    writer.writerows([plain_cell(cell) for cell in row] for row in rows)
+    writer.writerows([made(cell) for cell in row] for row in rows)
     return text.getvalue()
+
+
+def _with_comma(cell: Any) -> Any:  # noqa: ANN401 - a cell is of any type
+    made = plain_cell(cell)
+    return made.replace(".", ",") if isinstance(cell, float) and made else made
 
 
 def to_json(value: object) -> str:
