@@ -233,6 +233,19 @@ def check(text: str, table: Shown, width: int | None) -> None:
         assert empty or heading in named, f"{column} is cut at {width}: {expected[:99]} {body}"
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0, "0 B"), (999, "999 B"), (-999, "-999 B"), (1_000, "1.00 kB"), (996_000, "996.00 kB"),
+        (999_990, "999.99 kB"), (999_999, "1.00 MB"), (1_234_500_000_000, "1.23 TB"),
+        (10**15, "1.00 PB"), (2.5e18, "2.50 EB"), (10**21, "1,000.00 EB"), (math.inf, "-"),
+    ],
+)  # fmt: skip
+def test_bytes_of_any_size(value: float, said: str) -> None:
+    assert tables.shown(value, "bytes") == said
+    assert expect(value, "bytes") == said or math.isinf(value)
+
+
 LEFT, LEFT_PT = "left out, for the terminal", "fora, pois o terminal"
 
 
@@ -268,9 +281,9 @@ def expect(cell: Any, column: str) -> str:
             return ", ".join(expect(item, "") for item in cell)
         case int() | float() if "bytes" in column and "percent" not in column:
             size, unit = float(cell), 0
-            while abs(size) >= 999.995 and unit < 5:
+            while abs(size) >= 999.995 and unit < 6:
                 size, unit = size / 1000, unit + 1
-            name = ("B", "kB", "MB", "GB", "TB", "PB")[unit]
+            name = ("B", "kB", "MB", "GB", "TB", "PB", "EB")[unit]
             return f"{size:,.2f} {name}" if unit else f"{cell:,.0f} B"
         case int():
             return f"{cell:,}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli.console import remarks
 from pacsflow.printable import escape_controls
+from pacsflow.words.marks import BYTE_UNITS
 from pacsflow.words.tables import LEFT_OUT, NONE
 
 if TYPE_CHECKING:
@@ -268,10 +269,10 @@ def octets(value: float) -> str:
     """Return bytes in decimal units, as network people count: 1 MB is 1,000,000 bytes."""
     if not math.isfinite(value):
         return "-"
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if round(abs(value) / size, 2) >= 1:
-            return f"{value / size:,.2f} {unit}"
-    return f"{value:,.0f} B"
+    size, unit = float(value), 0
+    while abs(size) >= 999.995 and unit < len(BYTE_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:,.2f} {BYTE_UNITS[unit]}" if unit else f"{value:,.0f} B"
 
 
 def figure(value: float) -> str:

@@ -18,6 +18,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import NumberPattern, format_compact_decimal, parse_pattern
 from babel.support import NullTranslations, Translations
 
+from pacsflow.words.marks import BYTE_UNITS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,7 +31,6 @@ LONG_COUNT = 100_000
 NOTHING = "–"
 FAR = 36
 """Months from which on no number is given."""
-BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
