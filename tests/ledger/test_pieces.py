@@ -58,6 +58,23 @@ def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("ring_{:05}_20251229092000.pcapng", ["pieces"]),
+        ("r.pcap{}", ["pieces"]),
+        ("20251229_0{}05.pcap", []),
+    ],
+)
+def test_a_number_that_is_missing_is_told(
+    ledger: Ledger, tmp_path: Path, name: str, flags: list[str]
+) -> None:
+    files = ring(tmp_path, 84, name)
+    ledger.add(find([files[0], files[1], files[3]]).sources, workers=1)
+    ((_, _, data, *_, told_flags),) = told(ledger)[0]
+    assert (data < DATA, told_flags) == (True, flags)
+
+
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7, 150, 323, 328, 330, 331])
 def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None:
     """Inside the handshake, the negotiation, a data set, and behind the last PDU, too."""

@@ -7,7 +7,9 @@ both have of a pair of hosts in an hour counts once.
 
 from __future__ import annotations
 
-from itertools import takewhile
+import re
+from itertools import pairwise, takewhile
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,8 +34,14 @@ CAPTURED = pa.schema(
         ("vantage", pa.int32()),
         ("file_first", pa.timestamp("us", tz="UTC")),
         ("file_last", pa.timestamp("us", tz="UTC")),
+        ("holes", pa.int32()),
     ]
 )
+"""`holes`: how many files are missing before this one, of those that one program has numbered."""
+NUMBERED = re.compile(
+    r"(?P<stem>(?:.*\D)?)(?P<number>\d{1,5})(?:_\d{14})?(?P<suffix>\.[^0-9][^/]*)?"
+)
+"""The name of a file of a series, as dumpcap and tcpdump give them: not the times in it."""
 
 
 def overlap(one: Entry, other: Entry) -> bool:
@@ -74,6 +82,36 @@ def places_of(entries: Iterable[Entry]) -> dict[str, int]:
     return found
 
 
+def _steps(place: list[Entry]) -> list[int]:
+    """Return by how much the number of each file is above the one before; 0 in another series."""
+    named = [NUMBERED.fullmatch(PurePath(entry.path).name) for entry in place]
+    return [
+        int(other["number"]) - int(one["number"])
+        if one and other and one.group("stem", "suffix") == other.group("stem", "suffix")
+        else 0
+        for one, other in pairwise(named)
+    ]
+
+
+def _holes(entries: Iterable[Entry], numbers: dict[str, int]) -> dict[str, int]:
+    """Return how many holes are before each file, by its mark, among those of its place.
+
+    Numbers that are times of day do not go up by one.
+    """
+    places: dict[int, list[Entry]] = {}
+    for entry in sorted(entries, key=_order):
+        places.setdefault(numbers[entry.file], []).append(entry)
+    found: dict[str, int] = {}
+    for place in places.values():
+        steps, holes = _steps(place), 0
+        counts = 1 in steps
+        found[place[0].file] = holes
+        for entry, step in zip(place[1:], steps, strict=True):
+            holes += counts and step > 1
+            found[entry.file] = holes
+    return found
+
+
 def _alike(one: str, other: str) -> int:
     """Return in how many first characters two paths agree."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
@@ -99,12 +137,14 @@ def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tup
     """
     entries = [*filter(is_of_frames, entries)]
     numbers = places_of(entries)
+    holes = _holes(entries, numbers)
     rows = [
         {
             "file": entry.file,
             "vantage": numbers[entry.file],
             "file_first": entry.first,
             "file_last": entry.last,
+            "holes": holes[entry.file],
         }
         for entry in entries
     ]

@@ -14,7 +14,9 @@ FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
 PAUSE = 3600
 """Seconds that may lie between two files of a capture, one of which goes on where one ended."""
 UNSEEN = 1
-"""Seconds between them from which a piece may be missing: the row has the flag ``pieces`` then."""
+"""Seconds between them from which a piece may be missing: the row has the flag ``pieces`` then.
+
+It has it, too, where the files are numbered and a number is missing."""
 CLOCKS = 1_000_000
 """Microseconds by which the clocks of two places of capture may differ."""
 CROSSES = f"""
@@ -80,16 +82,18 @@ def whole(table: str) -> str:
     columns = ", ".join(map(_of_whole, TABLES["associations"]))
     return f"""
         WITH told AS (
-            SELECT rows.*, vantage, file_first, file_last
+            SELECT rows.*, vantage, file_first, file_last, holes
             FROM {table} AS rows JOIN captured USING (file)
         ), placed AS (
             SELECT *, epoch(file_first) - epoch(lag(file_last) OVER before) AS pause,
+                   holes > lag(holes) OVER before AS skips,
                    ctx_offered IS NULL AND lag(file) OVER before <> file
                        AND lag("end") OVER before = 'incomplete' AS may_go_on
             FROM told WINDOW before AS (PARTITION BY vantage, {FLOW} ORDER BY ts, file)
         ), linked AS (
             SELECT *, coalesce(may_go_on AND pause < {PAUSE}, FALSE) AS goes_on,
-                   coalesce(may_go_on AND pause BETWEEN {UNSEEN} AND {PAUSE}, FALSE) AS unseen
+                   coalesce(may_go_on AND pause < {PAUSE} AND (pause >= {UNSEEN} OR skips), FALSE)
+                       AS unseen
             FROM placed
         ), counted AS (
             SELECT *, sum((NOT goes_on)::INTEGER) OVER (
