@@ -222,6 +222,9 @@ def test_parts_that_overlap_are_said(tmp_path: Path, write: Write) -> None:
     twice = write("a.csv", table(["2026-03-02 08:05:00", "2026-03-02 09:05:00"]) * 2)
     told = [any("overlap" in note for note in read_all(p)[1].notes) for p in (over, after, twice)]
     assert told == [True, False, True]
+    quality = Quality()
+    assert sum(b.num_rows for _, b in read(recognise(over), quality, ["id.orig_h"])) == 4
+    assert any("overlap" in note for note in quality.notes), "whatever is asked for"
 
 
 @pytest.mark.parametrize("columns", [None, ["length", "id.orig_h"]])

@@ -187,8 +187,7 @@ class Converter:
                 columns[name] = self._inner(columns[name], columns[other], columns.get("protocols"))
         made: dict[str, pa.Array] = {}
         if "ts" in columns or "date" in columns:
-            times = self._times(columns, bad)
-            made |= {"ts": times} if self._timed else {}
+            made["ts"] = self._times(columns, bad)
         for name, most in NUMBERS.items():
             if name in columns:
                 made[name] = self._number(name, most, columns[name], bad)
