@@ -4116,7 +4116,7 @@ local function esp(s, at, _, room)
 end
 
 local UDP = {
-  [4789] = vxlan, [8472] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
+  [4789] = vxlan, [8472] = vxlan, [48879] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
   [3544] = teredo, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
@@ -4129,6 +4129,39 @@ local function on_any_port(s, at, out, room)
     or a == 0 and b == 0 and c == 0x65 and d == 0x58 and geneve
   if read and last == 0 and link.is_frame(s, at + 8, room) then
     return read(s, at, out)
+  end
+  return nil
+end
+
+-- Mirrors of switches (HP's ERM and others) put a header of their own, of so many bytes at most, and a
+-- whole frame into a datagram; the frame's packet ends where the datagram does, but for padding of the
+-- shortest frames and a checksum.
+local LONGEST_HEADER, SHORTEST_PACKET, CHECKSUM = 20, 46, 4
+
+-- The length of the packet in a frame at `at`, whose tag is looked over; nil where there is none.
+local function packet_in(s, at)
+  local kind = u16(s, at + 12)
+  if kind == 0x8100 then
+    at = at + 4
+    kind = u16(s, at + 12)
+  end
+  local v = byte(s, at + 14)
+  if kind == IPV4 and v and v >= 0x45 and v <= 0x4f then
+    return at + 14, u16(s, at + 16)
+  elseif kind == IPV6 and v and v >= 0x60 and v <= 0x6f then
+    return at + 14, (u16(s, at + 18) or 0) + 40
+  end
+  return nil
+end
+
+local function mirrored(s, at, out)
+  for inside = at, at + LONGEST_HEADER, 4 do
+    local first, size = packet_in(s, inside)
+    local left = size and out.stop + 1 - first - size
+    local padding = size and size < SHORTEST_PACKET and SHORTEST_PACKET - size or 0
+    if left and (left == 0 or left == CHECKSUM or left == padding or left == padding + CHECKSUM) then
+      return "udp", inside, TEB
+    end
   end
   return nil
 end
@@ -4167,8 +4200,13 @@ function tunnel.inside(s, at, out, proto, room)
       return by_port(s, at + 8, out, room)
     end
     local name, inside, kind = on_any_port(s, at + 8, out, room)
-    out.elsewhere = not name and (ELSEWHERE[to] or ELSEWHERE[from]) or nil
-    return name, inside, kind
+    if name then
+      return name, inside, kind
+    elseif ELSEWHERE[to] or ELSEWHERE[from] then
+      out.elsewhere = true
+      return nil
+    end
+    return mirrored(s, at + 8, out)
   elseif proto == 55 then
     out.elsewhere = true
   end

@@ -110,6 +110,15 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
     "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
     "VXLAN": ("vxlan", vxlan),
+    "VXLAN as of Cisco's fabrics": (
+        "vxlan", lambda f: ethernet(0x0800, udp(48879, b"\xc8\x80\x0a\x0b\0\1\2\0" + f)),
+    ),
+    "a switch's own mirror": (
+        "udp", lambda f: ethernet(0x0800, udp(7932, bytes(12) + f)),
+    ),
+    "a switch's own mirror, tag inside": (
+        "udp", lambda f: ethernet(0x0800, udp(7932, bytes(4) + vlan(f, 5))),
+    ),
     "VXLAN on a port of its own": ("vxlan", lambda f: vxlan(vlan(f), port=14789)),
     "GENEVE on a port of its own": (
         "geneve", lambda f: ethernet(0x0800, udp(16081, b"\0\0\x65\x58\0\1\0\0" + f)),
