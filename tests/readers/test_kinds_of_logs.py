@@ -155,6 +155,16 @@ ONION = {
 }  # fmt: skip
 ROW = json.loads(json_log([{"ts": 1772438400.0}]))
 TIMELESS = {name: value for name, value in ROW.items() if name != "ts"}
+MALCOLM = {
+    "@timestamp": "2026-03-02T08:00:00.000Z", "event": {"provider": "zeek", "dataset": "conn"},
+    "source": {"ip": "10.0.0.1", "port": 40000, "bytes": 1000, "packets": 10},
+    "destination": {"ip": "10.0.0.2", "port": 104, "bytes": 100, "packets": 8},
+    "network": {"transport": ["tcp"], "protocol": ["dicom"]},
+    "zeek": {
+        "ts": 1772438400.0, "uid": "C1",
+        "conn": {"conn_state": "SF", "duration": 1.5, "orig_ip_bytes": 1400, "resp_ip_bytes": 420},
+    },
+}  # fmt: skip
 DIALECTS = {
     "corelight": {**ROW, "_path": "conn", "_system_name": "s1", "ts": "2026-03-02T08:00:00.000Z"},
     "milliseconds": {**ROW, "ts": 1772438400000},
@@ -176,6 +186,10 @@ DIALECTS = {
     "search engine": {"_index": "so-zeek", "_source": nested(ONION)},
     "message": {"@timestamp": "x", "event": {"dataset": "zeek.conn"}, "message": json.dumps(ROW)},
     "object": {"@timestamp": "x", "event": {"dataset": "zeek.connection"}, "zeek": ROW},
+    "object beside fields": {"@timestamp": "x", "source": {"ip": "10.9.9.9"}, "zeek": ROW},
+    "malcolm": MALCOLM,
+    "kafka": {"conn": ROW},
+    "one object": {"json": ROW},
 }
 
 

@@ -14,7 +14,7 @@ from pacsflow.terms.log_fields import ZEEK_LOGS
 
 ECS = {
     "ts": ("@timestamp", "_time"),
-    "uid": ("zeek.session_id", "log.id.uid", "event.id"),
+    "uid": ("zeek.session_id", "zeek.uid", "log.id.uid", "event.id"),
     "id.orig_h": ("source.ip", "source.address", "client.ip"),
     "id.orig_p": ("source.port", "client.port"),
     "id.resp_h": ("destination.ip", "destination.address", "server.ip"),
@@ -52,6 +52,8 @@ WRAPPERS = (
     "body", "line", "MESSAGE", "payload", "record",
 )  # fmt: skip
 """Where shippers keep Zeek's own row, as an object or as text."""
+IDS = {"id", "id.orig_h", "id_orig_h"}
+"""Where a row of Zeek has its addresses."""
 
 
 def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -76,34 +78,57 @@ def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], o
         dataset = _at(row, "event.dataset")
         if not declared and isinstance(dataset, str):
             declared = DATASETS.get(dataset, dataset.removeprefix("zeek."))
-        inner = _inner(row)
+        inner, tag = _inner(row)
         if inner is None:
             break
-        row, declared = inner, inner.get("_path") or declared
-    if "ts" in row or (_at(row, "@timestamp") is None and "_time" not in row):
+        row, declared = inner, inner.get("_path") or declared or tag
+    flat = _flat(row)
+    if "ts" in row or (flat.get("@timestamp") is None and "_time" not in row):
         return row, declared
     made: dict[str, Any] = {}
     for name, places in _places(declared).items():
-        value = next((v for p in places if (v := _at(row, p)) is not None), row.get(name))
+        value = next((v for p in places if (v := flat.get(p)) is not None), row.get(name))
         if value is not None:
             made[name] = value
-    duration = _at(row, "event.duration")
-    made["duration"] = row.get("duration") if duration is None else _seconds(row, duration)
+    duration = flat.get("event.duration")
+    if duration is not None and flat.get("zeek.conn.duration") is None:
+        made["duration"] = _seconds(flat, duration)
     return made, declared
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields by their dotted names, written flat, nested, or both."""
+    made = dict(row)
+    for name, value in row.items():
+        if isinstance(value, dict):
+            for inner, deep in _flat(value).items():
+                made.setdefault(f"{name}.{inner}", deep)
+    return made
 
 
 @cache
 def _places(log: object) -> dict[str, tuple[str, ...]]:
-    """Return where a log's fields may stand; of conn.log the table has them all."""
-    if log == "conn" or log not in ZEEK_LOGS:
+    """Return where a log's fields may stand; of conn.log Zeek's own ones count first.
+
+    For shippers differ in whether bytes of ECS are those of IP or payload.
+    """
+    if log not in ZEEK_LOGS:
         return ECS
     names = ZEEK_LOGS[str(log)].names
+    if log == "conn":
+        return ECS | {n: (f"zeek.conn.{n}", *ECS.get(n, ())) for n in names if n != "ts"}
     own = {n: (*ECS.get(n, ()), f"zeek.{log}.{n}", f"{log}.{n}", n) for n in names}
     return ECS | own
 
 
-def _inner(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the row that a document keeps as an object or as text; None where it keeps none."""
+def _inner(row: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """Return the row that a document keeps as an object or as text, and the log that names it.
+
+    None where it keeps none: beside ``source`` the object ``zeek`` may only have what else is told.
+    """
+    tag, only = next(iter(row.items()), ("", None))
+    if len(row) == 1 and tag not in WRAPPERS and isinstance(only, dict) and "ts" in only:
+        return only, tag  # as Zeek's plugin for Kafka writes it
     for place in WRAPPERS:
         inner = _at(row, place)
         if isinstance(inner, str) and inner.lstrip().startswith("{"):
@@ -111,14 +136,18 @@ def _inner(row: dict[str, Any]) -> dict[str, Any] | None:
                 inner = orjson.loads(inner)
             except orjson.JSONDecodeError:
                 continue
-        if isinstance(inner, dict) and ("ts" in inner or place in {"_source", "result"}):
-            return inner
-    return None
+        if not isinstance(inner, dict):
+            continue
+        if place == "zeek" and "source" in row and IDS.isdisjoint(inner):
+            continue
+        if "ts" in inner or place in {"_source", "result"}:
+            return inner, ""
+    return None, ""
 
 
 def _seconds(row: dict[str, Any], duration: Any) -> Any:  # noqa: ANN401 - of JSON
     """Return seconds: ECS counts nanoseconds, Security Onion keeps Zeek's seconds."""
-    if _at(row, "connection.state") is not None or not isinstance(duration, (int, float)):
+    if row.get("connection.state") is not None or not isinstance(duration, (int, float)):
         return duration
     return duration / 1e9
 

@@ -12,6 +12,7 @@ _FRAMES = (
 _SPOKEN = "give the capture itself, or tshark -T json of it"
 _FLOWS = "give the capture, Zeek's conn.log, or a table with a row a frame"
 _SAMPLES = "give the capture of the sFlow datagrams, or what sflowtool -t writes"
+_HITS = "give its rows one a line: jq -c '.hits.hits[]'"
 _STATISTICS = "statistics of tshark (-z)"
 _WINDOW = "one of Wireshark's statistics, without times"
 FOREIGN = (
@@ -29,6 +30,7 @@ FOREIGN = (
     (rb"ts,te,td,sa,da|first(?:Seen)?,.{0,40}duration|Date first seen", "flows of nfdump", _FLOWS),
     (rb'"?(?:StartTime|SrcAddr)\b.{0,300}(?:TotBytes|SrcBytes|DstAddr)', "flows of argus", _FLOWS),
     (rb"(?:FLOW|CNTR),[0-9a-fA-F.:]+,", "samples as sflowtool -l writes them", _SAMPLES),
+    (rb'(?s)\{.{0,300}?"hits"\s*:\s*\{', "an answer of Elasticsearch or OpenSearch", _HITS),
     (rb'\{.{0,400}"event_type"\s*:\s*"\w+"', "events of Suricata (eve.json)", _FLOWS),
 )
 """How each begins, what it is, and what to give instead."""
