@@ -90,9 +90,9 @@ def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], o
         value = next((v for p in places if (v := flat.get(p)) is not None), row.get(name))
         if value is not None:
             made[name] = value
-    duration = flat.get("event.duration")
-    if duration is not None and flat.get("zeek.conn.duration") is None:
-        made["duration"] = _seconds(flat, duration)
+    own, told = flat.get("zeek.conn.duration"), flat.get("event.duration")
+    if own is None:
+        made["duration"] = row.get("duration") if told is None else _seconds(flat, told)
     return made, declared
 
 
