@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test torture fuzz mutants docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
+.PHONY: help report test torture fuzz mutants spark docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +29,11 @@ torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="
 
 fuzz: $(VENV)/.dev ## Feed mutants to readers, plugin and Zeek; ARGS="--readers 500 --plugin 0" sets how many.
 	@PYTHONPATH=.:tests/zeek $(BIN)/python tests/fuzzing.py $(ARGS)
+
+spark: $(VENV)/.dev ## Hold what Spark reads against what is read here; brings PySpark, and Java 17 or later.
+	@$(NEED) java:default-jre-headless
+	@test -d .tools/spark/pyspark || $(BIN)/python -m pip install -q --target .tools/spark 'pyspark>=4.0,<5' polars
+	@PYTHONPATH=$(CURDIR)/.tools/spark $(BIN)/python -m pytest tests/spark $(ARGS)
 
 docs: $(VENV)/.docs ## Build the documents as a site, and check every link between them.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet && echo "$(CURDIR)/build/site/index.html"

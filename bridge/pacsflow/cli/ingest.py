@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pacsflow.ledger import Added
+    from pacsflow.ledger.spark import Spark
 
 ADDED = ("inputs", "inventory", "keylog", "sampling_rate", "capture_start", "date_order")
 """The shared options of what adds to a ledger."""
+
+
+class Engine(StrEnum):
+    """Who reads what is added."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 IntoOption = Annotated[
     Path | None,
     typer.Option(
@@ -33,6 +44,14 @@ SensorOption = Annotated[
 ]
 FoldersOption = Annotated[
     bool, typer.Option(help="The folders right below the inputs are sensors, and name them.")
+]
+
+
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="Who reads: processes of this machine, or Spark, which reads hdfs:// and s3a:// too."
+    ),
 ]
 
 
@@ -51,6 +70,7 @@ def ingest(
     ] = None,
     sensor: SensorOption = "",
     sensor_folders: FoldersOption = False,
+    engine: EngineOption = Engine.LOCAL,
 ) -> None:
     """Add logs and captures to a ledger that lasts; what is in it already changes nothing.
 
@@ -61,18 +81,39 @@ def ingest(
     """
     if not request.inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
+    if engine is Engine.LOCAL:
+        named = sensor_of(request.inputs, sensor, folders=sensor_folders)
+        _ingest(request, into(ledger), named, workers)
+        return
+    if workers:
+        raise UsageError("--workers has no effect with --engine spark: Spark says how many work")
+    from pacsflow.ledger.spark import cluster
+
+    named = sensor_of(request.inputs, sensor, folders=sensor_folders)
+    with cluster() as spark:
+        _ingest(request, into(ledger), named, None, spark)
+
+
+def _ingest(
+    request: Request,
+    folder: Path,
+    sensor: str | Callable[[Path], str],
+    workers: int | None,
+    spark: Spark | None = None,
+) -> None:
+    """Add what the inputs are, and say what became of them."""
     from pacsflow.cli.inputs import name_losses, sources
     from pacsflow.ledger import Ledger
 
-    found, folder = sources(request), into(ledger)
-    named = sensor_of(request.inputs, sensor, folders=sensor_folders)
+    found = sources(request, spark)
     book = Ledger(folder, create=True)
     with progress("reading") as update:
         added = book.add(
             found.sources,
             simulated=found.simulated,
-            sensor=named,
+            sensor=sensor,
             workers=workers,
+            hands=spark,
             progress=update,
         )
     problems = [*found.problems, *added.problems]

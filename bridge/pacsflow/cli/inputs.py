@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pacsflow.ledger import Entry
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Inputs, Source
+    from pacsflow.readers.remote import Store
     from pacsflow.terms.networks import Network
 
 LOSSES = 10
@@ -48,8 +49,10 @@ class Opened:
     pseudonyms: Pseudonyms | None = None
 
 
-def sources(request: Request) -> Inputs:
+def sources(request: Request, store: Store | None = None) -> Inputs:
     """Return what the inputs are; the options about captures must have one to be about.
+
+    A store opens addresses (``hdfs://``, ``s3a://``) among them.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def sources(request: Request) -> Inputs:
         raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
     if request.keylog is not None and not request.keylog.is_file():
         raise InputError(request.keylog, "there is no such key log")
-    found = find(request.inputs, request.capture())
+    found = find(request.inputs, request.capture(), store=store)
     if not found.sources:
         name_unread(found.problems[1:])
         if found.problems:

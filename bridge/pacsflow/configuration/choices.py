@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.inventory import Inventory, for_taggers, read_inventory
 from pacsflow.ledger.sensors import sensor_of_folder
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions
+from pacsflow.readers.remote import as_path, is_address
 from pacsflow.report.options import Options
 from pacsflow.site import Clock, SaidBy, machine_clock
 from pacsflow.terms.networks import is_in, is_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pacsflow.configuration.schema import Inputs, Settings
 
@@ -80,5 +81,5 @@ def sensor_of(known: Inputs, paths: Sequence[str]) -> str | Callable[[Path], str
     """Return whose the inputs are, as `Ledger.add` wants it."""
     if not known.sensor_folders:
         return known.sensor
-    roots = [Path(path) for path in paths if Path(path).is_dir()]
+    roots = [as_path(path) for path in paths if as_path(path).is_dir() or is_address(path)]
     return lambda path: sensor_of_folder(path, roots)

@@ -23,7 +23,6 @@ from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import ONCE_EACH, TELLING, select, show
 from pacsflow.outputs import scratch_folder
 from pacsflow.pseudonyms.masked import told
-from pacsflow.workers import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pacsflow.ledger.staging import Hands
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
 
@@ -92,6 +92,7 @@ class Ledger:
         simulated: bool = False,
         sensor: str | Callable[[Path], str] = "",
         workers: int | None = None,
+        hands: Hands | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Added:
         """Add what is new in `sources`; what is there already changes nothing.
@@ -110,16 +111,19 @@ class Ledger:
             Whose they are, or a function that says it of a path; empty where rows may say so.
         workers
             Processes; by default as many as there are cores.
+        hands
+            Who reads the sources in the place of this machine's processes (`ledger.spark`).
         progress
             Called with sources done and their number.
         """
         from pacsflow.ledger.adding import Adding  # noqa: PLC0415 - asking a ledger takes none of it
+        from pacsflow.ledger.processes import Processes  # noqa: PLC0415 - likewise
 
         with self.store.writing(), self.store.room():
             self.store.recover()
-            adding = Adding(self.store, simulated)
+            adding = Adding(self.store, hands or Processes(workers or 0), simulated)
             named = sensor if callable(sensor) else lambda _path: sensor
-            adding.run(sources, named, workers or cores(), progress)
+            adding.run(sources, named, progress)
             if adding.added:
                 self.compare_clocks(adding.added)
                 self.tidy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,10 +17,9 @@ from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.rolled import rolled
-from pacsflow.ledger.staging import PLAIN, Batch, Known, Staged, Task, stage
+from pacsflow.ledger.staging import PLAIN, Batch, Hands, Known, Staged, Task
 from pacsflow.ledger.store import STAGING, Store
 from pacsflow.ledger.twins import Twins, counted_before, find_twins, paths, taken_back, uids
-from pacsflow.workers import pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,11 +49,14 @@ class Adding:
     ----------
     store
         The ledger's folder.
+    hands
+        Who reads the sources.
     simulated
-        Whether the sources are a simulation's.
+        Whether they are a simulation's.
     """
 
     store: Store
+    hands: Hands
     simulated: bool = False
     added: list[Entry] = field(default_factory=list)
     known: list[Source] = field(default_factory=list)
@@ -73,7 +74,6 @@ class Adding:
         self,
         sources: Sequence[Source],
         sensor: Callable[[Path], str],
-        workers: int,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         """Add the sources; see `Ledger.add`."""
@@ -84,12 +84,13 @@ class Adding:
         self.tunnels = _tunnels(self.store)
         tasks = list(self._new(sources, {e.path: e for e in entries}, sensor))
         done = 0
-        for batch in self._staged(tasks, workers):
+        staging = self.store.folder / STAGING
+        for batch in self.hands.each(_batches(tasks), staging, self._what_is_known):
             self._settle(batch)
             done += len(batch.staged)
             if progress:
                 progress(done, len(tasks))
-        shutil.rmtree(self.store.folder / STAGING, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
     def _new(
         self,
@@ -127,23 +128,6 @@ class Adding:
         self.problems.append(named)
         self.store.journal.problem(named.path, str(named), datetime.now(UTC))
 
-    def _staged(self, tasks: list[Task], workers: int) -> Iterator[Batch]:
-        """Read every source, on several processes where that pays."""
-        staging = self.store.folder / STAGING
-        known = self._what_is_known()
-        batches = _batches(tasks)
-        if workers == 1 or len(batches) <= 1:
-            for number, batch in enumerate(batches):
-                yield stage(batch, staging / str(number), self._what_is_known())
-            return
-        with pool(min(workers, len(batches))) as executor:
-            running = [
-                executor.submit(stage, batch, staging / str(number), known, threads=1)
-                for number, batch in enumerate(batches)
-            ]
-            for future in as_completed(running):
-                yield future.result()
-
     def _what_is_known(self) -> Known:
         return Known(frozenset(self.entries.keys() - self.again), frozenset(self.tunnels))
 
@@ -152,7 +136,7 @@ class Adding:
         hashes = [s.print.sha256 for s in batch.staged if s.print and not s.known]
         if any(sha in self.entries and sha not in self.again for sha in hashes):
             tasks = [staged.task for staged in batch.staged]
-            batch = stage(tasks, batch.folder, self._what_is_known())
+            batch = self.hands.one(tasks, batch.folder, self._what_is_known())
         grown = {s.print.sha256: self._grown(s) for s in batch.staged if s.print and not s.known}
         replaced = frozenset(sha[:16] for sha in grown.values() if sha)
         kept = self.store.journal.files() if replaced else self.store.journal.named()
@@ -194,7 +178,9 @@ class Adding:
         drop: dict[str, NDArray[np.int64]] = {}
         before = rolled(duck, self.store.folder, kept, batch.files, self.store.journal.clocks())
         if before:
-            batch = stage(tasks, batch.folder, replace(self._what_is_known(), rolled=before))
+            batch = self.hands.one(
+                tasks, batch.folder, replace(self._what_is_known(), rolled=before)
+            )
         for _ in range(AGAIN):
             twins = find_twins(duck, batch.folder, batch.files, self.store.folder, kept, replaced)
             inside = uids(duck, paths(batch.folder, batch.files, "tunnels"))
@@ -205,7 +191,7 @@ class Adding:
             for mark, keys in twins.drop.items():
                 drop[mark] = np.union1d(drop[mark], keys) if mark in drop else keys
             known = Known(frozenset(self.entries), frozenset(self.tunnels | outer), drop, before)
-            batch = stage(tasks, batch.folder, known)
+            batch = self.hands.one(tasks, batch.folder, known)
         return batch, twins
 
     def _grown(self, staged: Staged) -> str:

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from pacsflow.errors import InputError
 from pacsflow.readers.blocks import opened
+from pacsflow.readers.remote import RemotePath
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -39,7 +40,9 @@ class Fingerprint:
 
 
 def stamp(path: Path | str) -> str:
-    """Return size and time of change of a file on disk; empty where it cannot be asked."""
+    """Return size and time of change of a file; empty where it cannot be asked."""
+    if isinstance(path, RemotePath):
+        return path.stamp
     try:
         found = os.stat(path)  # noqa: PTH116 - a Path each would cost more than asking
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ import re
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -30,7 +30,7 @@ from pacsflow.readers.arrays import repeated
 from pacsflow.terms.ports import DICOM_PORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -115,6 +115,21 @@ class Batch:
     folder: Path
     staged: list[Staged] = field(default_factory=list)
     files: list[Kept] = field(default_factory=list)
+
+
+class Hands(Protocol):
+    """Who reads batches of sources: processes of this machine, or a cluster's."""
+
+    def each(
+        self, batches: Sequence[list[Task]], folder: Path, known: Callable[[], Known]
+    ) -> Iterator[Batch]:
+        """Yield the batches as they are read, each below a folder of its own in `folder`.
+
+        `known` says what is known at that moment.
+        """
+
+    def one(self, tasks: list[Task], folder: Path, known: Known) -> Batch:
+        """Read one batch into a folder, as `stage` does."""
 
 
 class _SpoiledError(Exception):

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, UsageError
 from pacsflow.readers.blocks import head, opened
+from pacsflow.readers.remote import RemotePath, as_path, is_address
 from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
 from pacsflow.readers.spooled import STANDARD_INPUT, spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from pacsflow.readers.remote import Store
 
 NOT_DATA = {"SIMULATED", "inventory.tsv"}
 ZEEKS_OWN = (
@@ -67,8 +70,15 @@ class Inputs:
         return f"passed over: {', '.join(parts)}" if parts else ""
 
 
-def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) -> Inputs:
+def find(
+    inputs: Iterable[str | Path],
+    capture: CaptureOptions | None = None,
+    *,
+    store: Store | None = None,
+) -> Inputs:
     """Recognise files, folders (with what is below them), globs, and ``-`` for standard input.
+
+    With a store, addresses (``hdfs://``, ``s3a://``) too.
 
     A file named by the user that is nothing pacsflow reads is a problem; one met inside a folder
     is passed over and counted, unless its name says that it should have been a log or a capture.
@@ -80,19 +90,19 @@ def find(inputs: Iterable[str | Path], capture: CaptureOptions | None = None) ->
     passed: Counter[str] = Counter()
     told: Counter[str] = Counter()
     simulated = False
-    for path, named in _expand(inputs, problems):
+    for path, named in _expand(inputs, problems, store):
         real = _real(path)
         if real in sources:
             continue
         if not named and path.name in NOT_DATA:
             simulated |= path.name == "SIMULATED"
             continue
-        simulated |= named and (path.parent / "SIMULATED").is_file()
+        simulated |= named and _beside(path, "SIMULATED").is_file()
         if not named and (kind := _no_log(path)):
             passed[kind] += 1
             continue
         try:
-            source = recognise(path)
+            source = _recognised(path, store)
         except InputError as error:
             told[error.problem] += 1
             if not named and error.problem.startswith("an archive"):
@@ -197,32 +207,61 @@ def _is_named(path: Path, name: str) -> bool:
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
+    return path if isinstance(path, RemotePath) else Path(os.path.realpath(path))
+
+
+def _beside(path: Path, name: str) -> Path:
+    return Path(os.path.dirname(path)) / name  # noqa: PTH120 - also where it is an address
+
+
+def _recognised(path: Path, store: Store | None) -> Source:
+    if not isinstance(path, RemotePath) or store is None:
+        return recognise(path)
+    found = store.recognise(path)
+    if isinstance(found, InputError):
+        raise found
+    return found
 
 
 def _expand(
-    inputs: Iterable[str | Path], problems: list[InputError]
+    inputs: Iterable[str | Path], problems: list[InputError], store: Store | None
 ) -> Iterator[tuple[Path, bool]]:
     """Yield every file with whether the user named it."""
     for given in inputs:
-        path = Path(given)
-        if str(given) == STANDARD_INPUT:
-            yield spool(None), True
-        elif path.is_dir():
-            yield from _inside(path, problems)
-        elif _is_pipe(path):
-            yield spool(path), True
-        elif path.exists():
-            yield path, True
-        elif matches := sorted(glob.glob(str(given), recursive=True)):  # noqa: PTH207
-            for match in map(Path, matches):
-                if match.is_dir():
-                    yield from _inside(match, problems)
-                else:
-                    yield match, True
-        else:
-            hint = "the pattern matches nothing" if glob.has_magic(str(given)) else "check the path"
-            problems.append(InputError(path, "there is no such file or folder", hint=hint))
+        there = _at(str(given), store) if is_address(given) else _files(given, problems)
+        try:
+            yield from there
+        except InputError as error:
+            problems.append(error)
+
+
+def _at(address: str, store: Store | None) -> Iterator[tuple[Path, bool]]:
+    """Yield the files at an address."""
+    if store is None:
+        hint = "pacsflow ingest --engine spark reads it where it lies"
+        raise InputError(address, "an address, no path", hint=hint)
+    yield from store.files(address)
+
+
+def _files(given: str | Path, problems: list[InputError]) -> Iterator[tuple[Path, bool]]:
+    path = as_path(given)
+    if str(given) == STANDARD_INPUT:
+        yield spool(None), True
+    elif path.is_dir():
+        yield from _inside(path, problems)
+    elif _is_pipe(path):
+        yield spool(path), True
+    elif path.exists():
+        yield path, True
+    elif matches := sorted(glob.glob(str(given), recursive=True)):  # noqa: PTH207
+        for match in map(Path, matches):
+            if match.is_dir():
+                yield from _inside(match, problems)
+            else:
+                yield match, True
+    else:
+        hint = "the pattern matches nothing" if glob.has_magic(str(given)) else "check the path"
+        problems.append(InputError(path, "there is no such file or folder", hint=hint))
 
 
 def _inside(folder: Path, problems: list[InputError]) -> Iterator[tuple[Path, bool]]:
