@@ -195,15 +195,6 @@ def test_what_is_in_is_not_read_again_and_what_grew_takes_its_place(
     assert sums(book) == (before[0] // 5 * 9, 9)
 
 
-def test_folders_of_a_store_name_sensors(settings: Path, lake: Path, tmp_path: Path) -> None:
-    assert settings.is_dir()
-    for name in ("east", "west"):
-        (lake / "two" / name).mkdir(parents=True)
-        (lake / "two" / name / "conn.log").write_text(tsv([connection(len(name) + ord(name[0]))]))
-    run(tmp_path, f"{STORE}/two", "--sensor-folders")
-    assert {e.sensor for e in Ledger(tmp_path / "ledger").journal.entries()} == {"east", "west"}
-
-
 def test_a_file_that_is_too_large_for_spark_is_named(spark: Spark) -> None:
     path = RemotePath.of(f"{STORE}/huge.log", LARGEST + 1, "1 1")
     spark._look_at([path])
@@ -273,14 +264,14 @@ def test_the_command_says_what_it_says_without_spark(
     settings: Path, lake: Path, tmp_path: Path
 ) -> None:
     assert settings.is_dir()
-    (lake / "one").mkdir()
-    (lake / "one" / "conn.log").write_text(tsv([connection(1), "broken"]))
-    said = run(tmp_path, f"{STORE}/one")
-    assert "1 files added (1 rows, 1 unreadable)" in said
-    assert f"{STORE}/one/conn.log" in said
+    for name, rows in (("east", [connection(1), "broken"]), ("west", [connection(2)])):
+        (lake / "two" / name).mkdir(parents=True)
+        (lake / "two" / name / "conn.log").write_text(tsv(rows))
+    said = run(tmp_path, f"{STORE}/two", "--sensor-folders")
+    assert "2 files added (2 rows, 1 unreadable)" in said
+    assert f"{STORE}/two/east/conn.log" in said
     assert "WARN" not in said
-    again = run(tmp_path, f"{STORE}/one")
-    assert "0 files added (0 rows), 1 were in it already" in again
+    assert {e.sensor for e in Ledger(tmp_path / "ledger").journal.entries()} == {"east", "west"}
 
 
 def test_without_java_there_is_one_line(settings: Path, tmp_path: Path) -> None:
