@@ -190,7 +190,7 @@ def test_where_no_association_could_be_read_it_is_said_of_what_was_given(
 ) -> None:
     code, _, err = run(capsys, "associations", CAPTURES / "networks" / "scan104.pcap")
     assert code == 2
-    assert "No association could be read in the captures. None passed" in err
+    assert "No association could be read in captures or tables of frames. Tables hold none" in err
     assert "dicom.log" not in err
 
 

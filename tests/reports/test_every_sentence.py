@@ -273,7 +273,7 @@ SAYS: dict[Key, tuple[Change, Change]] = {
 NOTED: dict[Key, tuple[Change, Change]] = {
     "Nothing is known about associations: the pacsflow plugin for Wireshark and the pacsflow "
     "package for Zeek write one.": (unread("zeek"), unread("capture")),
-    "None passed, or what passed was encrypted or cut short.":
+    "Tables hold none; in captures none passed, or what passed was encrypted or cut short.":
         (unread("capture"), unread("sflow")),
     "One is seen only where a sample holds its request, its answer or a command.":
         (unread("sflow"), unread("zeek")),

@@ -253,7 +253,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     # why an area has the state that it has, where no finding says it
     "no-data": N_("No data this week"),
     "no-dicom-log": N_("No DICOM log was given"),
-    "none-captured": N_("No association could be read in the captures"),
+    "none-captured": N_("No association could be read in captures or tables of frames"),
     "none-sampled": N_("No sample showed an association"),
     "no-imaging": N_("No imaging equipment was seen"),
     "no-pacs": N_("No PACS was recognised"),
@@ -271,7 +271,9 @@ MORE: dict[str, str] = {
         "Nothing is known about associations: the pacsflow plugin for Wireshark and the pacsflow "
         "package for Zeek write one."
     ),
-    "none-captured": N_("None passed, or what passed was encrypted or cut short."),
+    "none-captured": N_(
+        "Tables hold none; in captures none passed, or what passed was encrypted or cut short."
+    ),
     "none-sampled": N_(
         "One is seen only where a sample holds its request, its answer or a command."
     ),
