@@ -94,6 +94,13 @@ def test_copies_of_logs_and_captures_count_once(
     assert copies[-1]["message"] == "2 more inputs are copies: counted once"
 
 
+def test_a_log_that_a_spreadsheet_has_written(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "conn.csv"
+    path.write_text(tsv(ROWS))
+    assert main(["top", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["communications"] == 20
+
+
 @pytest.mark.parametrize("command", [["top"], ["series"], ["map"]], ids=" ".join)
 def test_associations_alone_are_no_traffic(
     capsys: Capture, tmp_path: Path, command: list[str]

@@ -55,6 +55,10 @@ OTHERS = {
     "events of Suricata": ['{"timestamp":"2026-03-02T08:00:00Z","event_type":"flow","flow":{}}'],
     "samples as sflowtool -l": ["FLOW,10.9.0.1,1,2,001122334455,665544332211,0x0800,0,0,10.0.0.1"],
     "text of tcpdump": ["08:00:00.000000 IP 10.0.0.1.50000 > 10.0.0.2.104: Flags [P.], length 99"],
+    "rows of a Zeek log without its header": [
+        "1795332659.134758\tCcXhXC2opVGOGkVzS6\t127.0.0.11\t41609\t127.0.0.2\t104\ttcp\n",
+    ],
+    "an answer of Elasticsearch": ['{"took":5,"hits":{"total":{"value":5},"hits":[]}}'],
     "a table without a header": [
         "1772438400.5\t10.0.0.1\t10.0.0.2\t60\n", "2026-03-02,TCP,fe80::1,fe80::2\n",
         "10.0.0.1;10.0.0.2;60\n",

@@ -14,7 +14,7 @@ from pacsflow.cli import app
 from pacsflow.cli.console import remarks
 from pacsflow.cli.options import EVERYTHING, FormatOption, NumberOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
-from pacsflow.errors import UsageError
+from pacsflow.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,17 @@ def are_tables(request: Request) -> bool:
     """Say whether the inputs are tables of frames and nothing else."""
     files = [Path(given) for given in request.inputs or ()]
     tables = all(file.suffix.lower() in {".xlsx", ".csv"} and file.is_file() for file in files)
-    return bool(files) and request.ledger is None and tables
+    return bool(files) and request.ledger is None and tables and not any(map(_is_log, files))
+
+
+def _is_log(file: Path) -> bool:
+    """Say whether a file is a log after all, as one that a spreadsheet has written as .csv."""
+    from pacsflow.readers import recognise
+
+    try:
+        return recognise(file).log != "frames"
+    except InputError:
+        return False
 
 
 def who(party: Party) -> str:

@@ -12,6 +12,7 @@ _FRAMES = (
 _SPOKEN = "give the capture itself, or tshark -T json of it"
 _FLOWS = "give the capture, Zeek's conn.log, or a table with a row a frame"
 _SAMPLES = "give the capture of the sFlow datagrams, or what sflowtool -t writes"
+_HEADER = "keep the lines above them that begin with #"
 _HITS = "give its rows one a line: jq -c '.hits.hits[]'"
 _STATISTICS = "statistics of tshark (-z)"
 _WINDOW = "one of Wireshark's statistics, without times"
@@ -27,6 +28,7 @@ FOREIGN = (
     (rb'"?Address A"?[,;\t]', _WINDOW, _SPOKEN),
     (rb'"?Address"?[,;\t]"?(?:Port"?[,;\t]"?)?Packets"?[,;\t]', _WINDOW, _SPOKEN),
     (rb'"?Interval start"?[,;\t]|"?Protocol"?[,;\t]"?Percent Packets', _WINDOW, _SPOKEN),
+    (rb"\d{9,10}\.\d+\t[CS]\w{10,20}\t", "rows of a Zeek log without its header", _HEADER),
     (rb"ts,te,td,sa,da|first(?:Seen)?,.{0,40}duration|Date first seen", "flows of nfdump", _FLOWS),
     (rb'"?(?:StartTime|SrcAddr)\b.{0,300}(?:TotBytes|SrcBytes|DstAddr)', "flows of argus", _FLOWS),
     (rb"(?:FLOW|CNTR),[0-9a-fA-F.:]+,", "samples as sflowtool -l writes them", _SAMPLES),
