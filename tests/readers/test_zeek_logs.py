@@ -204,6 +204,8 @@ def test_a_line_without_end_is_bounded(write: Write) -> None:
         ("c.log", b"#separator \\x09\n#path\tconn\n", "expected a Zeek log with a #fields line"),
         ("d.log", tsv(["not\ta\trow"]).encode(), "no row of it can be read|no row"),
         ("e.log", b"just some words\n", "not a Zeek log"),
+        ("f.csv", tsv([{}]).replace("\t", ",").encode(), "not separated as its line #separator"),
+        ("g.log", tsv([{}]).replace("\tuid\t", "\tts\t").encode(), "field ts stands twice"),
     ],
 )
 def test_what_is_no_log_is_refused_in_one_line(

@@ -94,6 +94,7 @@ def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
         if key in told:
             told[key] = value
     separator = _unescape(told["separator"])
+    _check_separator(path, raw_fields, separator, line)
     if not raw_fields or len(separator) != 1:
         raise InputError(path, "expected a Zeek log with a #fields line", line=line)
     if raw_fields.count(separator.encode()) > limits().fields:
@@ -103,7 +104,9 @@ def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
     else:
         fields, kinds = raw_fields.decode("utf-8", "replace").strip().split(separator)[1:], []
     if not fields or (kinds and len(fields) != len(kinds)) or len(set(fields)) != len(fields):
+        twice = next((name for name in fields if fields.count(name) > 1), "")
         problem = f"the header has {len(fields)} field names and {len(kinds)} types"
+        problem = f"the field {twice[:40]} stands twice in the header" if twice else problem
         raise InputError(path, problem, hint="the log is damaged or was cut", line=line)
     return Header(
         path=told["path"],
@@ -114,6 +117,13 @@ def parse_header(lines: Iterable[bytes], path: Path, line: int = 1) -> Header:
         fields=tuple(_zeeks_name(name, fields) for name in fields),
         types=tuple(kinds),
     )
+
+
+def _check_separator(path: Path, fields: bytes, separator: str, line: int) -> None:
+    if fields and not fields.startswith(b"#fields" + separator.encode()):
+        problem = "its fields are not separated as its line #separator says"
+        hint = "a spreadsheet or an editor has changed it: give the log as Zeek wrote it"
+        raise InputError(path, problem, hint=hint, line=line)
 
 
 def _zeeks_name(name: str, fields: Collection[str]) -> str:
