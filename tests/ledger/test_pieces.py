@@ -124,6 +124,28 @@ def test_two_captures_of_one_traffic(
     assert any("counts once" in note for entry in added.added for note in entry.notes)
 
 
+@pytest.mark.parametrize("seconds", [-7, 240])
+def test_two_captures_whose_clocks_are_apart(
+    ledger: Ledger, tmp_path: Path, seconds: float
+) -> None:
+    """Each saw the same three associations, of which two had the same ports."""
+    frames = []
+    for number, port in enumerate((40001, 40002, 40002)):
+        for ts, data, wire in BASE:
+            out, mine = bytearray(data), data[26:30] == bytes((10, 1, 0, 11))
+            at = 34 if mine else 36
+            out[at : at + 2] = port.to_bytes(2, "big")
+            for place in (38, 42):
+                pieces.add(
+                    out, place, number * (70_000_000 if (place == 38) == mine else 90_000_000)
+                )
+            frames.append((ts + 200 * number, bytes(out), wire))
+    one = pieces.write(tmp_path / "core.pcap", frames)
+    ledger.add(find([one, later(tmp_path / "edge.pcap", seconds, frames)]).sources, workers=1)
+    rows, sums = told(ledger)
+    assert (rows, sums) == ([(3, *WHOLE[1:])] * 3, (3, 3 * PACKETS, 3 * BYTES))
+
+
 def test_a_capture_that_is_still_written(ledger: Ledger, tmp_path: Path) -> None:
     """What it was before, cut inside a packet, is the beginning of what it is now."""
     first, last = ring(tmp_path, 200)

@@ -18,7 +18,9 @@ UNSEEN = 1
 
 It has it, too, where the files are numbered and a number is missing."""
 CLOCKS = 1_000_000
-"""Microseconds by which the clocks of two places of capture may differ."""
+"""Microseconds by which clocks of two places of capture may differ from what is known of them."""
+APART = 600_000_000
+"""And by which they may differ at all: connections tell that each place has once, alike."""
 CROSSES = f"""
     SELECT hour, source, destination, service, origin, communications, packets, bytes, samples,
            missed_bytes, weight_squares, sensor, file FROM {{traffic}}
@@ -38,6 +40,11 @@ _TOTALS = (
     "rsp_warning", "rsp_failure", "rsp_pending", "rsp_cancel", "data_pdus", "data_bytes_orig",
     "data_bytes_resp", "missed_bytes",
 )  # fmt: skip
+_CARRIED = (
+    "concat_ws('|', coalesce(calling_ae, ''), coalesce(called_ae, ''), store_rq, echo_rq, find_rq,"
+    " data_bytes_orig, data_bytes_resp)"
+)
+"""What an association has in common with itself at another place."""
 
 
 def _of_whole(field: pa.Field) -> str:
@@ -99,16 +106,30 @@ def whole(table: str) -> str:
             SELECT *, sum((NOT goes_on)::INTEGER) OVER (
                 PARTITION BY vantage, {FLOW} ORDER BY ts, file ROWS UNBOUNDED PRECEDING) AS number
             FROM linked
-        ), joined AS (
+        ), joined AS MATERIALIZED (
             SELECT vantage, {columns} FROM counted
             GROUP BY vantage, {FLOW}, number
+        ), single AS (
+            SELECT vantage, {FLOW}, min(epoch_us(ts)) AS began, min({_CARRIED}) AS carried
+            FROM joined GROUP BY vantage, {FLOW} HAVING count(*) = 1
+        ), clocks AS (
+            SELECT vantage, arg_min(ahead, other) AS ahead FROM (
+                SELECT two.vantage, one.vantage AS other,
+                       median(two.began - one.began)::BIGINT AS ahead
+                FROM single AS one JOIN single AS two USING ({FLOW}, carried)
+                WHERE one.vantage < two.vantage AND abs(two.began - one.began) < {APART}
+                GROUP BY ALL
+            ) GROUP BY vantage
+        ), timed AS (
+            SELECT joined.*, epoch_us(ts) - coalesce(ahead, 0) AS began
+            FROM joined LEFT JOIN clocks USING (vantage)
         ), near AS (
-            SELECT *, epoch_us(ts) - lag(epoch_us(ts)) OVER same < {CLOCKS}
+            SELECT *, began - lag(began) OVER same < {CLOCKS}
                 AND lag(vantage) OVER same <> vantage AS is_same
-            FROM joined WINDOW same AS (PARTITION BY {FLOW} ORDER BY ts, vantage)
+            FROM timed WINDOW same AS (PARTITION BY {FLOW} ORDER BY began, vantage)
         ), runs AS (
             SELECT *, sum((NOT coalesce(is_same, FALSE))::INTEGER) OVER (
-                PARTITION BY {FLOW} ORDER BY ts, vantage ROWS UNBOUNDED PRECEDING) AS run
+                PARTITION BY {FLOW} ORDER BY began, vantage ROWS UNBOUNDED PRECEDING) AS run
             FROM near
         ), seen AS (
             SELECT *, sum(data_bytes_orig + data_bytes_resp)
