@@ -595,6 +595,7 @@ def test_ports_that_are_used_again_alike(export: Export, how: str) -> None:
     told = export(frames)
     assert told.sums == (3, 3 * STORES, 3 * DATA)
     assert {row["missed_bytes"] for row in told.dicom} == {"0"}
+    assert told.count("alike, at another time") == (2 if how == "the same numbers" else 0)
 
 
 @pytest.mark.parametrize("kind", [0x888E, 0x8892, 0x1234, 0x88CC])

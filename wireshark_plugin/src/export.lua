@@ -201,7 +201,7 @@ function export:association(a, hosts)
     return
   end
   if a.alike then
-    self.tally:add("alike, in another network", a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+    self.tally:add("alike, " .. a.alike, a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
   end
   local row = rows.dicom(a)
   self.dicom:write(row)

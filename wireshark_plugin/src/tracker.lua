@@ -602,7 +602,11 @@ function tracker:twin(a, orig, resp)
     if is_one(orig, before.orig) and are_apart(a, before) then
       return before
     end
-    a.alike = are_beside(a, before)
+    a.alike = are_beside(a, before) and "in another network"
+  elseif before and orig.isn and orig.isn == before.orig.isn and resp.isn and resp.isn == before.orig.peer.isn then
+    -- Both hosts chose the numbers that they had chosen before: only a second place of capture, whose clock
+    -- is another one, is likely to show that.
+    a.alike = "at another time"
   end
   remember(self, sign, a)
   if a.closed then

@@ -122,6 +122,12 @@ class Told:
                     "same addresses, or both sides of a firewall, and then "
                     f"{count.bytes:,} bytes count twice"
                 )
+            elif count.what == "alike, at another time":
+                yield (
+                    f"{count.frames:,} associations are like an earlier one to the sequence "
+                    "numbers of both hosts: captured at a second place whose clock is another one, "
+                    f"and then {count.bytes:,} bytes count twice"
+                )
 
     def _again(self) -> Iterator[str]:
         for count in self.counts:
