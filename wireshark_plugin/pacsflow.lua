@@ -2628,6 +2628,13 @@ function export:brought_again(ts, wire)
   self.tally:add("brought again", ts, wire)
 end
 
+-- Frames that are not in the capture, as it says itself of one of its interfaces.
+function export:dropped(frames)
+  local row = self.lost or { ts = 0, last = 0, what = "dropped", frames = 0, bytes = 0 }
+  row.frames = row.frames + frames
+  self.lost = row
+end
+
 -- A packet that Wireshark's dissectors would see through, and were not asked.
 function export:unresolved()
   self.tally:add("unresolved", 0, 0)
@@ -2777,6 +2784,9 @@ function export:close(hosts)
   end
   for _, row in ipairs(self.twins or {}) do
     capture:write(row)
+  end
+  if self.lost and self.lost.frames > 0 then
+    capture:write(self.lost)
   end
   capture:close()
   self.dicom:close()
@@ -3691,9 +3701,38 @@ local function pcap(file, magic, take)
   end
 end
 
-local function pcapng(file, take, skipped)
+-- Options of a block's body from `at` on: number and length, 16 bits each, and the value, padded. Calls
+-- visit(number, where the value begins, length).
+local function options(s, at, big, visit)
+  while at + 3 <= #s do
+    local a, b, c, d = byte(s, at, at + 3)
+    local number, length = big and a * 256 + b or a + b * 256, big and c * 256 + d or c + d * 256
+    if number == 0 or at + 3 + length > #s then
+      return
+    end
+    visit(number, at + 4, length)
+    at = at + 4 + length + (4 - length % 4) % 4
+  end
+end
+
+-- Options of an interface's statistics: packets that the interface, or the system, had no room for.
+local DROPPED = { [5] = true, [7] = true }
+
+-- The frames that were dropped, as an interface statistics block says.
+local function dropped_in(s, u32, big)
+  local sum = 0
+  options(s, 13, big, function(number, at, length)
+    if DROPPED[number] and length == 8 then
+      local one, other = u32(s, at), u32(s, at + 4)
+      sum = sum + (big and one * 4294967296 + other or other * 4294967296 + one)
+    end
+  end)
+  return sum
+end
+
+local function pcapng(file, take, skipped, dropped)
   file:seek("set", 0)
-  local u32, units, kinds = reader("little"), {}, {}
+  local u32, units, kinds, section = reader("little"), {}, {}, 0
   while true do
     local head = file:read(8)
     if not head or #head < 8 then
@@ -3705,7 +3744,7 @@ local function pcapng(file, take, skipped)
         return
       end
       u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
-      units, kinds = {}, {}
+      units, kinds, section = {}, {}, section + 1
       local size = u32(head, 5)
       if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
         return
@@ -3741,30 +3780,21 @@ local function pcapng(file, take, skipped)
         end
         if kind == 2 or kind == 3 then
           skipped()
+        elseif kind == 5 and dropped and #rest >= 16 then
+          local sum = dropped_in(sub(rest, 1, -5), u32, u32("\1\0\0\0", 1) ~= 1)
+          dropped(section .. "|" .. u32(rest, 1), sum)
         elseif kind == 1 then
+          local unit, big = 1e6, u32("\1\0\0\0", 1) ~= 1
           -- if_tsresol is option 9 of an interface description.
-          local at, unit = 9, 1e6
-          while at + 4 <= #rest - 4 do
-            local option, length
-            if u32("\1\0\0\0", 1) == 1 then
-              option = byte(rest, at) + byte(rest, at + 1) * 256
-              length = byte(rest, at + 2) + byte(rest, at + 3) * 256
-            else
-              option = byte(rest, at) * 256 + byte(rest, at + 1)
-              length = byte(rest, at + 2) * 256 + byte(rest, at + 3)
-            end
-            if option == 0 then
-              break
-            elseif option == 9 and length == 1 then
-              local r = byte(rest, at + 4)
+          options(sub(rest, 1, -5), 9, big, function(option, at, length)
+            if option == 9 and length == 1 then
+              local r = byte(rest, at)
               unit = r < 128 and 10 ^ r or 2 ^ (r - 128)
             end
-            at = at + 4 + length + (4 - length % 4) % 4
-          end
+          end)
           units.n = (units.n or -1) + 1
           units[units.n] = unit
-          kinds[units.n] = u32("\1\0\0\0", 1) == 1 and byte(rest, 1) + byte(rest, 2) * 256
-            or byte(rest, 1) * 256 + byte(rest, 2)
+          kinds[units.n] = big and byte(rest, 1) * 256 + byte(rest, 2) or byte(rest, 1) + byte(rest, 2) * 256
         end
       end
     end
@@ -3772,16 +3802,17 @@ local function pcapng(file, take, skipped)
 end
 
 -- Calls take(seconds, first bytes, length on the wire, link type) for every frame, until it returns
--- false or the file ends, and skipped() for one that has no time. Returns nil where the file is of
+-- false or the file ends, skipped() for one that has no time, and dropped(interface, frames), the last
+-- time with all of them, where the capture says what it has dropped. Returns nil where the file is of
 -- another format.
-function capturefile.read(file, take, skipped)
+function capturefile.read(file, take, skipped, dropped)
   file:seek("set", 0)
   local first = file:read(4)
   local magic = first and MAGIC[first]
   if magic then
     pcap(file, magic, take)
   elseif first == "\10\13\13\10" then
-    pcapng(file, take, skipped)
+    pcapng(file, take, skipped, dropped)
   else
     return nil
   end
@@ -7555,14 +7586,15 @@ end
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
 -- unset: seconds that put frames from before the clock was set right before those after,
--- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
+-- places: what vantage.lua learnt, moved: what legs.lua found, and dropped: frames that the
+-- capture says were dropped, by interface; nil where the file is of another
 -- format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
-  local two_sided = legs.new()
+  local two_sided, dropped = legs.new(), {}
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short
       and not out.first_fragment then
@@ -7617,7 +7649,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
       feed(frames, s, ts, out.wire, 1)
     end
     return true
-  end, function() seen = seen + 1 end)
+  end, function() seen = seen + 1 end, function(interface, sum) dropped[interface] = sum end)
   if not read then
     return nil
   end
@@ -7627,7 +7659,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type, unset = unset,
-    places = places, moved = two_sided.found,
+    places = places, moved = two_sided.found, dropped = dropped,
   }
 end
 
@@ -9308,6 +9340,9 @@ local function finish()
   state:flush()
   samples:flush()
   if log then
+    for _, frames in pairs(ahead and ahead.dropped or {}) do
+      log:dropped(frames)
+    end
     log:close(state.endpoints)
     io.stderr:write(string.format("pacsflow: wrote %d dicom, %d known_dicom, %d frames\n",
       log.dicom.rows, log.known.rows, log.frames.rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +105,25 @@ def test_sections_of_other_links(run: Callable[..., str], tmp_path: Path, name: 
     told = Told(tmp_path)
     assert told.sums == (1, STORES, DATA)
     assert (told.dicom[0]["end"], told.count("no address")) == ("released", 0)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_a_capture_says_it_has_dropped(
+    run: Callable[..., str], tmp_path: Path, order: str
+) -> None:
+    """Statistics come again with larger numbers; the last hold, of each interface and section."""
+    path = tmp_path / "capture.pcapng"
+    pieces.write_sections(path, [(order, 1, BASE[:160]), (order, 1, BASE[160:])])
+    with path.open("ab") as capture:
+        for in_interface, in_system in ((3, 0), (7, 5)):
+            options = [(4, 332), (5, in_interface), (7, in_system)]
+            counts = b"".join(struct.pack(order + "HHQ", kind, 8, n) for kind, n in options)
+            body = struct.pack(order + "III", 0, 0, 0) + counts + bytes(4)
+            size = struct.pack(order + "I", len(body) + 12)
+            capture.write(struct.pack(order + "I", 5) + size + body + size)
+    run(path, export=tmp_path)
+    told = Told(tmp_path)
+    assert (told.sums, told.count("dropped")) == ((1, STORES, DATA), 12)
 
 
 EXTENSIONS = [

@@ -57,9 +57,38 @@ local function pcap(file, magic, take)
   end
 end
 
-local function pcapng(file, take, skipped)
+-- Options of a block's body from `at` on: number and length, 16 bits each, and the value, padded. Calls
+-- visit(number, where the value begins, length).
+local function options(s, at, big, visit)
+  while at + 3 <= #s do
+    local a, b, c, d = byte(s, at, at + 3)
+    local number, length = big and a * 256 + b or a + b * 256, big and c * 256 + d or c + d * 256
+    if number == 0 or at + 3 + length > #s then
+      return
+    end
+    visit(number, at + 4, length)
+    at = at + 4 + length + (4 - length % 4) % 4
+  end
+end
+
+-- Options of an interface's statistics: packets that the interface, or the system, had no room for.
+local DROPPED = { [5] = true, [7] = true }
+
+-- The frames that were dropped, as an interface statistics block says.
+local function dropped_in(s, u32, big)
+  local sum = 0
+  options(s, 13, big, function(number, at, length)
+    if DROPPED[number] and length == 8 then
+      local one, other = u32(s, at), u32(s, at + 4)
+      sum = sum + (big and one * 4294967296 + other or other * 4294967296 + one)
+    end
+  end)
+  return sum
+end
+
+local function pcapng(file, take, skipped, dropped)
   file:seek("set", 0)
-  local u32, units, kinds = reader("little"), {}, {}
+  local u32, units, kinds, section = reader("little"), {}, {}, 0
   while true do
     local head = file:read(8)
     if not head or #head < 8 then
@@ -71,7 +100,7 @@ local function pcapng(file, take, skipped)
         return
       end
       u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
-      units, kinds = {}, {}
+      units, kinds, section = {}, {}, section + 1
       local size = u32(head, 5)
       if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
         return
@@ -107,30 +136,21 @@ local function pcapng(file, take, skipped)
         end
         if kind == 2 or kind == 3 then
           skipped()
+        elseif kind == 5 and dropped and #rest >= 16 then
+          local sum = dropped_in(sub(rest, 1, -5), u32, u32("\1\0\0\0", 1) ~= 1)
+          dropped(section .. "|" .. u32(rest, 1), sum)
         elseif kind == 1 then
+          local unit, big = 1e6, u32("\1\0\0\0", 1) ~= 1
           -- if_tsresol is option 9 of an interface description.
-          local at, unit = 9, 1e6
-          while at + 4 <= #rest - 4 do
-            local option, length
-            if u32("\1\0\0\0", 1) == 1 then
-              option = byte(rest, at) + byte(rest, at + 1) * 256
-              length = byte(rest, at + 2) + byte(rest, at + 3) * 256
-            else
-              option = byte(rest, at) * 256 + byte(rest, at + 1)
-              length = byte(rest, at + 2) * 256 + byte(rest, at + 3)
-            end
-            if option == 0 then
-              break
-            elseif option == 9 and length == 1 then
-              local r = byte(rest, at + 4)
+          options(sub(rest, 1, -5), 9, big, function(option, at, length)
+            if option == 9 and length == 1 then
+              local r = byte(rest, at)
               unit = r < 128 and 10 ^ r or 2 ^ (r - 128)
             end
-            at = at + 4 + length + (4 - length % 4) % 4
-          end
+          end)
           units.n = (units.n or -1) + 1
           units[units.n] = unit
-          kinds[units.n] = u32("\1\0\0\0", 1) == 1 and byte(rest, 1) + byte(rest, 2) * 256
-            or byte(rest, 1) * 256 + byte(rest, 2)
+          kinds[units.n] = big and byte(rest, 1) * 256 + byte(rest, 2) or byte(rest, 1) + byte(rest, 2) * 256
         end
       end
     end
@@ -138,16 +158,17 @@ local function pcapng(file, take, skipped)
 end
 
 -- Calls take(seconds, first bytes, length on the wire, link type) for every frame, until it returns
--- false or the file ends, and skipped() for one that has no time. Returns nil where the file is of
+-- false or the file ends, skipped() for one that has no time, and dropped(interface, frames), the last
+-- time with all of them, where the capture says what it has dropped. Returns nil where the file is of
 -- another format.
-function capturefile.read(file, take, skipped)
+function capturefile.read(file, take, skipped, dropped)
   file:seek("set", 0)
   local first = file:read(4)
   local magic = first and MAGIC[first]
   if magic then
     pcap(file, magic, take)
   elseif first == "\10\13\13\10" then
-    pcapng(file, take, skipped)
+    pcapng(file, take, skipped, dropped)
   else
     return nil
   end

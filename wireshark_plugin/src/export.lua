@@ -172,6 +172,13 @@ function export:brought_again(ts, wire)
   self.tally:add("brought again", ts, wire)
 end
 
+-- Frames that are not in the capture, as it says itself of one of its interfaces.
+function export:dropped(frames)
+  local row = self.lost or { ts = 0, last = 0, what = "dropped", frames = 0, bytes = 0 }
+  row.frames = row.frames + frames
+  self.lost = row
+end
+
 -- A packet that Wireshark's dissectors would see through, and were not asked.
 function export:unresolved()
   self.tally:add("unresolved", 0, 0)
@@ -321,6 +328,9 @@ function export:close(hosts)
   end
   for _, row in ipairs(self.twins or {}) do
     capture:write(row)
+  end
+  if self.lost and self.lost.frames > 0 then
+    capture:write(self.lost)
   end
   capture:close()
   self.dicom:close()

@@ -75,14 +75,15 @@ end
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
 -- unset: seconds that put frames from before the clock was set right before those after,
--- places: what vantage.lua learnt, and moved: what legs.lua found; nil where the file is of another
+-- places: what vantage.lua learnt, moved: what legs.lua found, and dropped: frames that the
+-- capture says were dropped, by interface; nil where the file is of another
 -- format.
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
-  local two_sided = legs.new()
+  local two_sided, dropped = legs.new(), {}
   local function feed(t, s, ts, wire, rate)
     if out.proto == 6 and out.key and not out.fragment and not out.short
       and not out.first_fragment then
@@ -137,7 +138,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
       feed(frames, s, ts, out.wire, 1)
     end
     return true
-  end, function() seen = seen + 1 end)
+  end, function() seen = seen + 1 end, function(interface, sum) dropped[interface] = sum end)
   if not read then
     return nil
   end
@@ -147,7 +148,7 @@ function lookahead.scan(file, limit, sampled, datagrams)
   return {
     hosts = frames.endpoints, find = index(frames, false, unset),
     find_sample = index(samples, true, unset), link_type = link_type, unset = unset,
-    places = places, moved = two_sided.found,
+    places = places, moved = two_sided.found, dropped = dropped,
   }
 end
 

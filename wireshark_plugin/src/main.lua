@@ -415,6 +415,9 @@ local function finish()
   state:flush()
   samples:flush()
   if log then
+    for _, frames in pairs(ahead and ahead.dropped or {}) do
+      log:dropped(frames)
+    end
     log:close(state.endpoints)
     io.stderr:write(string.format("pacsflow: wrote %d dicom, %d known_dicom, %d frames\n",
       log.dicom.rows, log.known.rows, log.frames.rows))

@@ -82,6 +82,7 @@ class Told:
         yield from self._alike()
         yield from self._again()
         yield from self._cut()
+        yield from self._dropped()
         yield from self._nameless()
         through = Counter[str]()
         for count in self.counts:
@@ -146,6 +147,13 @@ class Told:
                     f"{count.bytes:,} bytes of them are not there. Their lengths count in full; "
                     "what stood in the rest is not seen"
                 )
+
+    def _dropped(self) -> Iterator[str]:
+        if dropped := self.frames("dropped"):
+            yield (
+                f"the capture says that {dropped:,} frames were dropped while it was written, "
+                f"beside {self.frames('seen'):,} that are in it: totals are too low"
+            )
 
     def _nameless(self) -> Iterator[str]:
         why = Counter[str]()
