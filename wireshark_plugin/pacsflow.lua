@@ -5054,11 +5054,17 @@ local function join(a)
 end
 
 -- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
+-- Whether a request of which hardly more than the header was captured is one all the same: the first bytes
+-- of a connection to a port of DICOM, whose length is that of what was sent.
+local function begins_as_one(d, body)
+  return #body < pdu.FIXED and d.ends_exactly and d.c.on_port and d.c.tcp_orig == d
+end
+
 function association.request(a, d, body, cut)
   local rq = pdu.associate(body, cut)
   local named = rq.application_context == pdu.APPLICATION_CONTEXT
   if not named and not (a.flags.truncated and not rq.application_context
-    and pdu.plausible_cut(rq, body)) then
+    and (pdu.plausible_cut(rq, body) or begins_as_one(d, body))) then
     return false
   end
   a.orig, a.rq, a.state = d, true, a.ac and a.state or "requested"
@@ -6133,7 +6139,7 @@ function stream.hole(h, c, d, n, cut)
     d.skip, c.assoc.flags.truncated = rest, cut or c.assoc.flags.truncated
     local sound
     if kind == "B" then
-      d.pdu_left = 0
+      d.pdu_left, d.ends_exactly = 0, cut and n == rest
       sound = body(c, c.assoc, d, seen, true)
     else
       sound = command_done(h, c, c.assoc, d, (d.command or "") .. seen, true)
@@ -6782,6 +6788,7 @@ function tracker:connect(key)
   b.port = byte(b.port_raw, 1) * 256 + byte(b.port_raw, 2)
   local c = { a = a, b = b, seen_version = -1 }
   a.c, b.c, a.peer, b.peer = c, c, b, a
+  c.on_port = DICOM_PORT[a.port] or DICOM_PORT[b.port]
   if self.young_size >= GENERATION then
     self.old, self.young, self.young_size = self.young, {}, 0
   end

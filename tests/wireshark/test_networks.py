@@ -427,8 +427,23 @@ def test_pieces_of_a_capture(export: Export) -> None:
 
 
 def test_what_is_cut_too_short_speaks_no_other_protocol(export: Export) -> None:
-    told = export([(ts, data[:64], wire) for ts, data, wire in BASE])
+    told = export([(ts, data[:58], wire) for ts, data, wire in BASE])
     assert (told.sums, {f["service"] for f in told.frames}) == ((0, 0, 0), {"-"})
+
+
+@pytest.mark.parametrize("there", [68, 64, 60])
+def test_a_request_of_which_the_header_was_captured(export: Export, there: int) -> None:
+    told = export([(ts, data[:there], wire) for ts, data, wire in BASE])
+    (row,) = told.dicom
+    assert (row["result"], row["flags"]) == ("accepted", "truncated")
+    assert row["missed_bytes"] == str(sum(max(0, wire - there) for _, _, wire in BASE))
+
+
+def test_what_only_begins_like_a_request_is_none(export: Export) -> None:
+    """Its length is another one than that of what was sent."""
+    frames = [(ts, bytearray(data[:64]), wire) for ts, data, wire in BASE]
+    frames[3][1][59] -= 1
+    assert export([(ts, bytes(data), wire) for ts, data, wire in frames]).sums == (0, 0, 0)
 
 
 def of_client(data: bytes) -> bool:

@@ -318,7 +318,7 @@ function stream.hole(h, c, d, n, cut)
     d.skip, c.assoc.flags.truncated = rest, cut or c.assoc.flags.truncated
     local sound
     if kind == "B" then
-      d.pdu_left = 0
+      d.pdu_left, d.ends_exactly = 0, cut and n == rest
       sound = body(c, c.assoc, d, seen, true)
     else
       sound = command_done(h, c, c.assoc, d, (d.command or "") .. seen, true)

@@ -82,6 +82,7 @@ function tracker:connect(key)
   b.port = byte(b.port_raw, 1) * 256 + byte(b.port_raw, 2)
   local c = { a = a, b = b, seen_version = -1 }
   a.c, b.c, a.peer, b.peer = c, c, b, a
+  c.on_port = DICOM_PORT[a.port] or DICOM_PORT[b.port]
   if self.young_size >= GENERATION then
     self.old, self.young, self.young_size = self.young, {}, 0
   end
