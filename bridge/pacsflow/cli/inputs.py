@@ -12,6 +12,7 @@ from pacsflow.cli.settings import settings
 from pacsflow.errors import InputError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.records import WITH_REMARKS
 from pacsflow.library.questions import Question, ask
 from pacsflow.readers import Format as Kind
 from pacsflow.readers import find
@@ -97,7 +98,7 @@ def opened(request: Request) -> Iterator[Opened]:
         for option in request.of_captures():
             raise UsageError(f"{option} has no effect with --ledger: give it to pacsflow ingest")
         book = Ledger(request.ledger)
-        name_losses(book.entries())
+        name_losses(book.entries(WITH_REMARKS))
         book.pseudonyms = key
         yield Opened(book, (), pseudonyms=key)
         return
@@ -110,7 +111,7 @@ def opened(request: Request) -> Iterator[Opened]:
         if not added.added:
             name_unread(problems[1:])
             raise problems[0]
-        name_losses(temporary.entries(), found.summary())
+        name_losses(temporary.entries(WITH_REMARKS), found.summary())
         name_copies(added.known)
         temporary.pseudonyms = key
         try:

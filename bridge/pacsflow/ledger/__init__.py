@@ -7,29 +7,26 @@ the files that were named when they began, and nobody deletes these meanwhile.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, LedgerError
-from pacsflow.ledger.capture_places import overlap
 from pacsflow.ledger.clocks import measure, near
 from pacsflow.ledger.engine import engine
-from pacsflow.ledger.records import IN_SECONDS, Change, Entry
+from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.sources import entries_of
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import ONCE_EACH, TELLING, select, show
 from pacsflow.outputs import scratch_folder
-from pacsflow.pseudonyms.masked import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     import duckdb
 
+    from pacsflow.ledger.records import Chosen
     from pacsflow.ledger.staging import Hands
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
@@ -174,15 +171,9 @@ class Ledger:
                 dropped = [kept.name for kept in heap.files]
                 self.store.commit(Change(files=files, dropped=dropped), [staging])
 
-    def entries(self) -> list[Entry]:
-        """Return every source that is in the ledger."""
-        lost = self.journal.lost()
-        entries = _without_idle(self.journal.entries())
-        if lost:
-            entries = [_with_loss(e, lost.get(e.file, [])) for e in entries]
-        if self.pseudonyms is None:
-            return entries
-        return [_unnamed(entry, self.pseudonyms) for entry in entries]
+    def entries(self, chosen: Chosen | None = None) -> list[Entry]:
+        """Return every source that is in the ledger, or those that are chosen (`records`)."""
+        return entries_of(self.journal, self.pseudonyms, chosen)
 
     def problems(self) -> list[InputError]:
         """Return what could not be added."""
@@ -207,58 +198,5 @@ class Ledger:
                     f"{self.folder / missing[0]}: a file of the ledger is missing; {hint}"
                 )
             with engine() as connection:
-                entries, clocks = self.journal.entries(), self.journal.clocks()
-                show(connection, self.folder, files, entries, clocks, self.pseudonyms)
+                show(connection, self.folder, files, self.journal, self.pseudonyms)
                 yield connection
-
-
-def _unnamed(entry: Entry, key: Pseudonyms) -> Entry:
-    """Return a source that names neither its file nor what stands in it."""
-    notes = tuple(map(told, entry.notes))
-    return replace(
-        entry, path=key.source(entry.path), kind=told(entry.kind), examples=(), notes=notes,
-        sensors=(), options="", stamp="", sha256=key.token(entry.sha256),
-    )  # fmt: skip
-
-
-def _without_idle(entries: list[Entry]) -> list[Entry]:
-    """Return logs of whole seconds without that remark where no other tells of their time."""
-    if not any(IN_SECONDS in entry.notes for entry in entries):
-        return entries
-    others = [
-        e for e in entries
-        if e.first and e.last and IN_SECONDS not in e.notes
-        and ("conn" in e.kind or e.kind.endswith("logs"))
-    ]  # fmt: skip
-    others.sort(key=_first)
-    firsts = [_first(e) for e in others]
-    latest = list(accumulate((e.last or _first(e) for e in others), max))
-
-    def is_alone(entry: Entry) -> bool:
-        for at in range(bisect_right(firsts, entry.last or _first(entry)) - 1, -1, -1):
-            if latest[at] < _first(entry):
-                break
-            if overlap(entry, others[at]):
-                return False
-        return True
-
-    return [
-        replace(e, notes=tuple(note for note in e.notes if note != IN_SECONDS))
-        if IN_SECONDS in e.notes and (not e.first or is_alone(e))
-        else e
-        for e in entries
-    ]
-
-
-def _first(entry: Entry) -> datetime:
-    assert entry.first is not None  # noqa: S101 - for the reader of types: asked before
-    return entry.first
-
-
-def _with_loss(entry: Entry, lost: Sequence[str]) -> Entry:
-    """Return a source with the remark that rows of it are lost, where any are."""
-    if not lost:
-        return entry
-    days = sorted({name.split("/")[1].partition("=")[2] for name in lost})
-    told = f"rows of it ({days[0]} to {days[-1]}) were in {len(lost)} damaged files and are lost"
-    return replace(entry, notes=(*entry.notes, f"{told} until the log is added again"))

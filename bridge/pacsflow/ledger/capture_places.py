@@ -43,6 +43,12 @@ NUMBERED = re.compile(
 )
 """The name of a file of a series, as dumpcap and tcpdump give them: not the times in it."""
 
+_NO_CAPTURES = (
+    "CREATE OR REPLACE TEMP TABLE captured AS SELECT NULL::VARCHAR AS file,"
+    " NULL::INTEGER AS vantage, NULL::TIMESTAMPTZ AS file_first,"
+    " NULL::TIMESTAMPTZ AS file_last WHERE FALSE"
+)
+
 
 def overlap(one: Entry, other: Entry) -> bool:
     """Say whether two sources saw the same time, and not merely one after the other."""
@@ -148,9 +154,12 @@ def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tup
         }
         for entry in entries
     ]
-    connection.register("captured_rows", pa.Table.from_pylist(rows, CAPTURED))
-    connection.execute("CREATE OR REPLACE TEMP TABLE captured AS SELECT * FROM captured_rows")
-    connection.unregister("captured_rows")
+    if rows:
+        connection.register("captured_rows", pa.Table.from_pylist(rows, CAPTURED))
+        connection.execute("CREATE OR REPLACE TEMP TABLE captured AS SELECT * FROM captured_rows")
+        connection.unregister("captured_rows")
+    else:  # DuckDB would import pandas to take them
+        connection.execute(_NO_CAPTURES)
     return len(rows), len(set(numbers.values()))
 
 

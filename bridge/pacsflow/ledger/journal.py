@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import format_1
 from pacsflow.ledger.clocks import Clock
-from pacsflow.ledger.records import Change, Entry, Kept, checked
+from pacsflow.ledger.records import Change, Chosen, Entry, Kept, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -204,15 +204,30 @@ class Journal:
             rows = database.execute("SELECT path, problem FROM problems ORDER BY path").fetchall()
             return [(_path(path), _is(str, problem)) for path, problem in rows]
 
-    def entries(self) -> list[Entry]:
-        """Return the sources, the earliest first."""
-        return self._unless_known("entries", self._read_entries)
+    def entries(self, chosen: Chosen | None = None) -> list[Entry]:
+        """Return the sources, or those that are chosen, the earliest first."""
+        if chosen is None:
+            return self._unless_known("entries", self._read_entries)
+        return [entry for entry in self._read_entries(chosen) if chosen.holds(entry)]
 
-    def _read_entries(self) -> list[Entry]:
-        query = f"SELECT {_ENTRY} FROM sources ORDER BY first, path"
+    def simulated(self) -> bool:
+        """Say whether any source is a simulation's."""
+        query = f"SELECT count(*) FROM sources WHERE simulated <> 0{self._only_committed()}"
         with self._database() as database:
-            rows = database.execute(format_1.ENTRIES if self.version == 1 else query).fetchall()
-            return [_entry(row) for row in rows]
+            return bool(database.execute(query).fetchone()[0])
+
+    def _only_committed(self) -> str:
+        return " AND committed = 1" if self.version == 1 else ""
+
+    def _read_entries(self, chosen: Chosen | None = None) -> list[Entry]:
+        where, values = (chosen.where, chosen.values) if chosen else ("TRUE", ())
+        query = f"SELECT {_ENTRY} FROM sources WHERE {where} ORDER BY first, path"
+        with self._database() as database:
+            if self.version == 1:
+                query, values = format_1.ENTRIES, ()
+            elif not _has(database, "lost"):
+                query = query.replace("FROM lost", "FROM holds WHERE FALSE")
+            return [_entry(row) for row in database.execute(query, values).fetchall()]
 
     def _unless_known(self, what: str, read: Callable[[], list[T]]) -> list[T]:
         """Return what was read before, where nothing was committed since; a list of its own."""

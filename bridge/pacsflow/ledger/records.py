@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import LedgerError
 from pacsflow.ledger.tables import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -68,6 +70,53 @@ class Entry:
     def sensor(self) -> str:
         """Return the sensor that saw all of it; empty where it was several, or nobody said."""
         return self.sensors[0] if len(self.sensors) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some of a ledger's sources: a year has tens of thousands, a question is about few.
+
+    Parameters
+    ----------
+    where, values
+        SQL of the journal that leaves out no source that is meant, and the values of its ``?``.
+    holds
+        Says of each of these whether it is meant.
+    """
+
+    where: str
+    values: tuple[str, ...]
+    holds: Callable[[Entry], bool]
+
+
+def of_time(start: datetime, end: datetime) -> Chosen:
+    """Choose the sources that have something in [start, end), and those that say no times."""
+
+    def holds(entry: Entry) -> bool:
+        if entry.first is None or entry.last is None:
+            return True
+        return entry.first < end and entry.last >= start
+
+    day = timedelta(days=1)  # times in the journal may be of another zone
+    days = str((end + day).date()), str((start - day).date())
+    where = (
+        "first IS NULL OR last IS NULL OR (substr(first, 1, 10) <= ? AND substr(last, 1, 10) >= ?)"
+    )
+    return Chosen(where, days, holds)
+
+
+def of_kinds(kinds: Collection[str]) -> Chosen:
+    """Choose the sources of some kinds."""
+    marks = ", ".join("?" * len(kinds))
+    return Chosen(f"kind IN ({marks})", tuple(kinds), lambda entry: entry.kind in kinds)
+
+
+WITH_REMARKS = Chosen(
+    "unreadable <> 0 OR notes <> '[]' OR substr(sha256, 1, 16) IN (SELECT source FROM lost)",
+    (),
+    lambda _entry: True,
+)
+"""Sources of which something is to be said: at least those."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,3 +195,23 @@ ONCE = f"""
 """
 """The same associations told by several files count once; of what several sensors or tools saw, the
 rows of the one that saw most."""
+_OF = "hour, client, server, operation"
+TWICE = f"""
+    WITH several AS (
+        SELECT rowid AS place, {_OF}, origin, sensor, file, count,
+               sum(sign) OVER (PARTITION BY {_OF}, origin, sensor, file) AS sign
+        FROM {{table}} WHERE hash({_OF}) IN (
+            SELECT hash({_OF}) FROM (SELECT DISTINCT {_OF}, origin, sensor, file FROM {{table}})
+            GROUP BY 1 HAVING count(*) > 1)
+    ), once AS (
+        SELECT * FROM several QUALIFY dense_rank() OVER (
+            PARTITION BY {_OF}, sign ORDER BY sensor NULLS LAST, file, origin) = 1
+    ), ranked AS (
+        SELECT *, sum(count) OVER (PARTITION BY {_OF}, origin, sensor) AS seen FROM once
+    ), best AS (
+        SELECT * FROM ranked QUALIFY dense_rank() OVER (
+            PARTITION BY {_OF} ORDER BY seen DESC, origin, sensor NULLS LAST) = 1
+    )
+    SELECT place FROM several EXCEPT SELECT place FROM best
+"""
+"""The places of rows of a table that `ONCE` leaves out: few rows are compared, and no histogram."""

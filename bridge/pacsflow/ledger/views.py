@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pacsflow.ledger.capture_places import tell
+from pacsflow.ledger.capture_places import OF_FRAMES, tell
 from pacsflow.ledger.clocks import MOVED, on_one_clock
 from pacsflow.ledger.clocks import tell as tell_clocks
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.pieces import CROSSES, whole
+from pacsflow.ledger.records import of_kinds
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ONCE as TIMES_ONCE
 from pacsflow.terms.networks import INTERNET
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from pacsflow.ledger.clocks import Clock
-    from pacsflow.ledger.records import Entry, Kept
+    from pacsflow.ledger.journal import Journal
+    from pacsflow.ledger.records import Kept
     from pacsflow.pseudonyms import Pseudonyms
 
 OF_FORMAT_1 = re.compile(r"[0-9a-f]{32}\.parquet")
@@ -80,6 +81,13 @@ _OF_ONE_CONNECTION = (
     "SELECT * FROM {table} QUALIFY uid IS NULL OR row_number() OVER ("
     "PARTITION BY uid, ts ORDER BY bytes DESC) = 1"
 )
+CONNECTIONS_TWICE = """
+    SELECT place FROM (
+        SELECT rowid AS place, uid, ts, bytes FROM {table} WHERE uid IS NOT NULL AND hash(uid, ts)
+            IN (SELECT hash(uid, ts) FROM {table} GROUP BY 1 HAVING count(*) > 1)
+    ) QUALIFY row_number() OVER (PARTITION BY uid, ts ORDER BY bytes DESC) > 1
+"""
+"""The places of rows of a table that are told once more; see `ONCE`."""
 _NO_TWINS = "SELECT DISTINCT * EXCLUDE (file), NULL::VARCHAR AS file FROM {table}"
 ONCE = {
     "connections": _OF_ONE_CONNECTION,
@@ -95,8 +103,7 @@ def show(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     files: Sequence[Kept],
-    entries: Sequence[Entry],
-    clocks: Sequence[Clock],
+    journal: Journal,
     pseudonyms: Pseudonyms | None,
 ) -> None:
     """Make a view of every table, and `every` of all rows of dicom.log.
@@ -105,19 +112,18 @@ def show(
     ----------
     files
         Of which the ledger consists at this moment.
-    entries
-        The sources whose rows they have: what several of them saw is chosen from.
-    clocks
-        Of the sensors: what two of them saw has one hour.
+    journal
+        Of the sources whose rows they have: what several of them saw is chosen from, and what two
+        sensors saw has one hour.
     pseudonyms
         Stand in the place of names, where there are any.
     """
     if pseudonyms is None:
-        _show(connection, folder, files, entries, clocks)
+        _show(connection, folder, files, journal)
         return
     # What counts once is chosen by its own names: which key there is changes no number.
     with engine() as named:
-        _show(named, folder, files, entries, clocks)
+        _show(named, folder, files, journal)
         for table in EXPOSED:
             rows = named.table(table).to_arrow_table()
             connection.from_arrow(pseudonyms.table(rows)).create_view(table)
@@ -131,12 +137,12 @@ def _show(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     files: Sequence[Kept],
-    entries: Sequence[Entry],
-    clocks: Sequence[Clock],
+    journal: Journal,
 ) -> None:
+    clocks = journal.clocks()
     moves = bool(clocks) and tell_clocks(connection, clocks)
-    captures, places = tell(connection, entries)
-    several = places > 1 or any(entry.sensors for entry in entries)
+    captures, places = tell(connection, journal.entries(of_kinds(OF_FRAMES)))
+    several = places > 1 or bool(journal.sensors())
     for table, schema in TABLES.items():
         mine = [kept for kept in files if kept.table == table]
         found = select(connection, folder, table, mine) if mine else empty(schema)
@@ -151,7 +157,7 @@ def _show(
             rows.create_view("seen_traffic")
             if several:
                 rows = connection.sql(_BEST.format(table="seen_traffic"))
-        elif table in ONCE and mine:
+        elif table in ONCE:
             rows.create_view(f"all_{table}")
             rows = connection.sql(ONCE[table].format(table=f"all_{table}"))
         rows.create_view(table)

@@ -380,6 +380,6 @@ def _provenance(ledger: Ledger, options: Options) -> Provenance:
             *([("holidays", options.holidays)] if options.holidays else []),
         ),
         versions=(("python", platform.python_version()), *libraries),
-        simulated=any(entry.simulated for entry in ledger.entries()),
+        simulated=ledger.journal.simulated(),
         pseudonymised=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pacsflow.ledger.records import of_time
 from pacsflow.ledger.series import IMAGING
 from pacsflow.printable import escape_controls
 from pacsflow.series import HOUR
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pacsflow.inventory import Inventory
     from pacsflow.ledger import Entry, Ledger
     from pacsflow.terms.message import Message
-    from pacsflow.week.period import Week
     from pacsflow.week.traffic import Scope
 
 FILES_NAMED = 400
@@ -48,7 +48,7 @@ def coverage_of(
     """
     week = scope.week
     hours = [week.start + i * HOUR for i in range(int((week.end - week.start) / HOUR))]
-    entries = [entry for entry in ledger.entries() if _within(entry, week)]
+    entries = ledger.entries(of_time(week.start, week.end))
     files = [*map(_read, entries), *map(_not_read, problems or ledger.problems())]
     files.sort(key=lambda f: (f.kind != NOT_READ, not f.problem, not f.unreadable_rows))
     missed, samples, by_port, imaging = scope.ask(
@@ -69,14 +69,6 @@ def coverage_of(
         origin=scope.origin,
         files=tuple(files[:FILES_NAMED]),
         notes=tuple(_notes(scope, there, inventory, len(files), by_port, imaging)),
-    )
-
-
-def _within(entry: Entry, week: Week) -> bool:
-    return (
-        entry.first is None
-        or entry.last is None
-        or (entry.first < week.end and entry.last >= week.start)
     )
 
 

@@ -6,10 +6,10 @@ One C-ECHO, a rejected association or a few packets make nobody a modality or an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import duckdb
 
@@ -48,21 +48,39 @@ class Told:
     modalities: set[str] = field(default_factory=set)
 
 
+_TOLD = """
+    SELECT host, coalesce(ae_title, ''), coalesce(category, 'unknown'), coalesce(basis, ''),
+           coalesce(modalities, []), epoch_us(min(ts)), epoch_us(max(ts))
+    FROM endpoints GROUP BY ALL ORDER BY 7, 1, 2, 3, 4, 5
+"""
+
+
 def told_endpoints(connection: duckdb.DuckDBPyConnection) -> dict[str, Told]:
-    """Return what the rows of known_dicom.log say of each host, in the order of time."""
-    rows = connection.sql(
-        "SELECT host, coalesce(ae_title, ''), coalesce(category, 'unknown'), coalesce(basis, ''),"
-        " coalesce(modalities, []) FROM endpoints ORDER BY ts"
-    ).fetchall()
+    """Return what the rows of known_dicom.log say of each host.
+
+    Of categories counts the last that the inventory gave, or one that was seen since and says more.
+    """
     hosts: dict[str, Told] = {}
-    for host, title, category, basis, modalities in rows:
-        seen = hosts.setdefault(host, Told())
-        if title:
-            seen.ae_titles.add(title)
-        seen.modalities.update(modalities)
-        if _rank(category) < _rank(seen.category) or basis == "inventory":
-            seen.category, seen.basis = category, basis
+    seen: dict[str, list[tuple[Any, ...]]] = {}
+    for row in connection.sql(_TOLD).fetchall():
+        told = hosts.setdefault(row[0], Told())
+        told.ae_titles |= {row[1]} - {""}
+        told.modalities.update(row[4])
+        seen.setdefault(row[0], []).append(row)
+    for host, rows in seen.items():
+        hosts[host].category, hosts[host].basis = _category(rows)
     return hosts
+
+
+def _category(rows: Sequence[tuple[Any, ...]]) -> tuple[str, str]:
+    """Return the category of a host and its basis, from the distinct rows in the order of time."""
+    written = [row for row in rows if row[3] == "inventory"]
+    found = (written[-1][2], "inventory") if written else ("unknown", "")
+    since = [row for row in rows if not written or row[6] > written[-1][6]]
+    best = min(since, key=lambda row: (_rank(row[2]), row[5]), default=None)
+    if best is not None and _rank(best[2]) < _rank(found[0]):
+        return best[2], best[3]
+    return found
 
 
 def _rank(category: str) -> int:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pacsflow.ledger import ONCE_EACH, TELLING
 from pacsflow.ledger.series import IMAGING
+from pacsflow.ledger.times import TWICE as TIMES_TWICE
+from pacsflow.ledger.views import CONNECTIONS_TWICE
 from pacsflow.week.curves import HISTORY_WEEKS
 
 if TYPE_CHECKING:
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
 FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
 UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
-    resp_max_pdu, reject_result, abort_source, abort_reason"""
+    resp_max_pdu, reject_result, abort_source, abort_reason, tunnel, proxied_for"""
 """Columns of dicom.log that neither a finding nor a table of the page asks for."""
+TWICE = {"times": TIMES_TWICE, "connections": CONNECTIONS_TWICE}
+"""Which rows another one tells as well, by table: found in what was cut, not in all there is."""
 POINTED_WEEKS = 4
 """So far back findings point to connections, such as the last of what fell silent."""
 
@@ -47,15 +51,26 @@ def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
         "coverage": ("TRUE", []),
         "endpoints": ("TRUE", []),
     }  # fmt: skip
+    twice = {table: found for table, found in TWICE.items() if not _is_selected(connection, table)}
     for table, (where, values) in kept.items():
         what = f"* EXCLUDE ({UNUSED})" if table == "every" else "*"
+        whence = f"all_{table}" if table in twice else table
         connection.execute(
-            f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {table} WHERE {where}", values
+            f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {whence} WHERE {where}", values
         )
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
     _drop_twins(connection)
+    for table, found in twice.items():
+        places = found.format(table=f"cut_{table}")
+        connection.execute(f"DELETE FROM cut_{table} WHERE rowid IN ({places})")
     connection.execute("CREATE OR REPLACE TEMP VIEW associations AS SELECT * FROM cut_every")
     sum_imaging(connection, origin, week)
+
+
+def _is_selected(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Say whether rows of a table were chosen before (`ledger.selection`), each once."""
+    query = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
+    return bool(connection.execute(query, [f"selected_{table}"]).fetchall())
 
 
 def _drop_twins(connection: duckdb.DuckDBPyConnection) -> None:
