@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pacsflow.errors import InputError, LedgerError, PacsflowError, ToolError, UsageError
     from pacsflow.inventory import read_inventory
-    from pacsflow.library import Page, Records, read
-    from pacsflow.library import open_ledger as open  # noqa: A004 - as `gzip.open`
+    from pacsflow.library.pages import Page
+    from pacsflow.library.records import Records, read
+    from pacsflow.library.records import open_ledger as open  # noqa: A004 - as `gzip.open`
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,10 +33,10 @@ __all__ = [
     "read_inventory",
 ]
 _LATE = {
-    "Page": ("library", "Page"),
-    "Records": ("library", "Records"),
-    "open": ("library", "open_ledger"),
-    "read": ("library", "read"),
+    "Page": ("library.pages", "Page"),
+    "Records": ("library.records", "Records"),
+    "open": ("library.records", "open_ledger"),
+    "read": ("library.records", "read"),
     "read_inventory": ("inventory", "read_inventory"),
 } | {
     name: ("errors", name)

@@ -17,11 +17,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pacsflow.findings import MOST, RULES, findings
 from pacsflow.findings.clocks import shift
 from pacsflow.findings.facts import Facts
 from pacsflow.findings.interruptions import Week as Activity
 from pacsflow.findings.interruptions import longest_run, unusual_run
+from pacsflow.findings.rules import MOST, RULES, findings
 from pacsflow.findings.thresholds import Thresholds
 from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.tables import TABLES
@@ -575,7 +575,7 @@ def speaking(rule: str) -> tuple[Rule, ...]:
 @pytest.fixture
 def alone(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the registry, only what speaks in the rule's case."""
-    monkeypatch.setattr("pacsflow.findings.RULES", speaking(rule))
+    monkeypatch.setattr("pacsflow.findings.rules.RULES", speaking(rule))
 
 
 @pytest.mark.usefixtures("alone")

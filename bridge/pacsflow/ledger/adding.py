@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.errors import InputError, PacsflowError
-from pacsflow.ledger.capture_places import remark
+from pacsflow.ledger.capture_places import OF_FRAMES, remark
 from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
-from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.records import FEW, Change, Entry, of_hashes, of_kinds, of_paths
 from pacsflow.ledger.rolled import rolled
 from pacsflow.ledger.staging import PLAIN, Batch, Hands, Known, Staged, Task
 from pacsflow.ledger.store import STAGING, Store
@@ -61,11 +61,10 @@ class Adding:
     added: list[Entry] = field(default_factory=list)
     known: list[Source] = field(default_factory=list)
     problems: list[InputError] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)
-    """What is in the ledger, by SHA-256."""
-    moved: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    """Of these the sources that are gone from their place, or have become others, by kind: those
-    of the kinds that were asked for."""
+    there: set[str] = field(default_factory=set)
+    """SHA-256 of what is in the ledger."""
+    earlier: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Sizes of sources that logs may have grown from, by kind: of the kinds that were asked for."""
     again: set[str] = field(default_factory=set)
     """And those of which rows were lost: they are taken in once more."""
     tunnels: set[str] = field(default_factory=set)
@@ -77,12 +76,11 @@ class Adding:
         progress: Callable[[int, int], None] | None,
     ) -> None:
         """Add the sources; see `Ledger.add`."""
-        entries = self.store.journal.entries()
-        self.entries = {e.sha256: e for e in entries}
-        lost = self.store.journal.lost()
-        self.again = {e.sha256 for e in entries if e.file in lost}
+        journal = self.store.journal
+        self.there, lost = journal.hashes(), journal.lost()
+        self.again = {sha for sha in self.there if sha[:16] in lost}
         self.tunnels = _tunnels(self.store)
-        tasks = list(self._new(sources, {e.path: e for e in entries}, sensor))
+        tasks = list(self._new(sources, sensor))
         done = 0
         staging = self.store.folder / STAGING
         for batch in self.hands.each(_batches(tasks), staging, self._what_is_known):
@@ -92,27 +90,39 @@ class Adding:
                 progress(done, len(tasks))
         shutil.rmtree(staging, ignore_errors=True)
 
-    def _new(
-        self,
-        sources: Sequence[Source],
-        by_path: dict[str, Entry],
-        sensor: Callable[[Path], str],
-    ) -> Iterator[Task]:
+    def _new(self, sources: Sequence[Source], sensor: Callable[[Path], str]) -> Iterator[Task]:
         """Yield what has to be read: all that does not lie where and as it lay before."""
+        known = of_paths({str(source.path.resolve()) for source in sources})
+        by_path = {entry.path: entry for entry in self.store.journal.entries(known)}
         for source in sources:
             old = by_path.get(str(source.path.resolve()))
             unchanged = old is not None and old.stamp == stamp(source.path)
             if old is not None and unchanged and old.sha256 not in self.again:
                 self._known(source, old)
                 continue
-            earlier = {e.size for e in self._moved(source.kind).values()}
-            yield Task(source, sensor(source.path), tuple(sorted(earlier)))
+            earlier = self._earlier(source.kind, len(sources))
+            yield Task(source, sensor(source.path), earlier)
 
-    def _moved(self, kind: str) -> dict[str, Entry]:
-        if kind not in self.moved:
-            mine = ((sha, e) for sha, e in self.entries.items() if e.kind == kind)
-            self.moved[kind] = {sha: e for sha, e in mine if stamp(e.path) != e.stamp}
-        return self.moved[kind]
+    def _earlier(self, kind: str, number: int) -> tuple[int, ...]:
+        """Return the sizes of logs that one of `number` logs may have grown from.
+
+        To hash a log's beginning for each size is little for few logs; for many it is less to look
+        which of the logs are gone from their place.
+        """
+        if kind not in self.earlier:
+            journal = self.store.journal
+            if number <= FEW:
+                self.earlier[kind] = tuple(journal.sizes(kind))
+            else:
+                moved = filter(_has_moved, journal.entries(of_kinds({kind})))
+                self.earlier[kind] = tuple(sorted({entry.size for entry in moved}))
+        return self.earlier[kind]
+
+    def _entry(self, sha256: str) -> Entry | None:
+        """Return what is in the ledger, by its SHA-256."""
+        if sha256 not in self.there:
+            return None
+        return next(iter(self.store.journal.entries(of_hashes({sha256}))), None)
 
     def _known(self, source: Source, old: Entry) -> None:
         self.known.append(source)
@@ -129,12 +139,12 @@ class Adding:
         self.store.journal.problem(named.path, str(named), datetime.now(UTC))
 
     def _what_is_known(self) -> Known:
-        return Known(frozenset(self.entries.keys() - self.again), frozenset(self.tunnels))
+        return Known(frozenset(self.there - self.again), frozenset(self.tunnels))
 
     def _settle(self, batch: Batch) -> None:
         """Bring a batch into the ledger, without what others tell of its connections."""
         hashes = [s.print.sha256 for s in batch.staged if s.print and not s.known]
-        if any(sha in self.entries and sha not in self.again for sha in hashes):
+        if any(sha in self.there and sha not in self.again for sha in hashes):
             tasks = [staged.task for staged in batch.staged]
             batch = self.hands.one(tasks, batch.folder, self._what_is_known())
         grown = {s.print.sha256: self._grown(s) for s in batch.staged if s.print and not s.known}
@@ -160,9 +170,9 @@ class Adding:
             self.store.commit(change, folders)
         self.tunnels |= carried
         for sha in change.forgotten:
-            self.entries.pop(sha, None)
+            self.there.discard(sha)
             self.again.discard(sha)
-        self.entries.update({entry.sha256: entry for entry in change.sources})
+        self.there.update(entry.sha256 for entry in change.sources)
         self.added += change.sources
         shutil.rmtree(batch.folder, ignore_errors=True)
 
@@ -190,7 +200,7 @@ class Adding:
                 break
             for mark, keys in twins.drop.items():
                 drop[mark] = np.union1d(drop[mark], keys) if mark in drop else keys
-            known = Known(frozenset(self.entries), frozenset(self.tunnels | outer), drop, before)
+            known = Known(frozenset(self.there), frozenset(self.tunnels | outer), drop, before)
             batch = self.hands.one(tasks, batch.folder, known)
         return batch, twins
 
@@ -199,9 +209,12 @@ class Adding:
         assert staged.print is not None  # noqa: S101 - for the reader of types
         if staged.print.sha256 in self.again:
             return staged.print.sha256
-        moved = self._moved(staged.task.source.kind)
-        there = (sha for sha in staged.print.prefixes if sha in moved and sha in self.entries)
-        return next(there, "")
+        kind = staged.task.source.kind
+        for sha in staged.print.prefixes:
+            entry = self._entry(sha)
+            if entry and entry.kind == kind and _has_moved(entry):
+                return sha
+        return ""
 
     def _fill(self, change: Change, batch: Batch, grown: dict[str, str]) -> None:
         """Say in a change which sources came in, and what became of the others."""
@@ -210,29 +223,40 @@ class Adding:
                 self._problem(staged.task.source, staged.error)
             elif staged.known:
                 self.known.append(staged.task.source)
-                if staged.print and (old := self.entries.get(staged.print.sha256)):
+                if staged.print and (old := self._entry(staged.print.sha256)):
                     self.known.pop()
                     self._known(staged.task.source, old)
             elif staged.print:
                 entry = _entry(staged, self._remarks(staged), self.simulated)
-                others = [*self.entries.values(), *change.sources]
+                others = [*self._frames(staged), *change.sources]
                 if said := remark(entry, others, sampled=staged.sampled):
                     entry = replace(entry, notes=(*entry.notes, said))
                 change.sources.append(entry)
                 if sha := grown.get(staged.print.sha256):
                     change.forgotten.add(sha)
 
+    def _frames(self, staged: Staged) -> list[Entry]:
+        """Return the sources of frames that are in, where a source is one, too."""
+        if staged.task.source.log != "frames":
+            return []
+        return self.store.journal.entries(of_kinds(OF_FRAMES))
+
     def _remarks(self, staged: Staged) -> list[str]:
         """Return what is to be said of a log that has become shorter in its place."""
         assert staged.print is not None  # noqa: S101 - likewise
         path = str(staged.task.source.path.resolve())
-        old = next((e for e in self.entries.values() if e.path == path), None)
+        old = next(iter(self.store.journal.entries(of_paths({path}))), None)
         if old is None or staged.task.source.format not in PLAIN:
             return []
         if staged.print.size < old.size and old.sha256 not in staged.print.prefixes:
             before = f"the log was {old.size:,} bytes long when it was added before"
             return [f"{before} and is {staged.print.size:,} now: what it told then stays"]
         return []
+
+
+def _has_moved(entry: Entry) -> bool:
+    """Say whether a source is gone from its place, or has become another."""
+    return stamp(entry.path) != entry.stamp
 
 
 def _size(task: Task) -> int:

@@ -210,6 +210,18 @@ class Journal:
             return self._unless_known("entries", self._read_entries)
         return [entry for entry in self._read_entries(chosen) if chosen.holds(entry)]
 
+    def hashes(self) -> set[str]:
+        """Return the SHA-256 of the sources."""
+        query = f"SELECT sha256 FROM sources WHERE TRUE{self._only_committed()}"
+        with self._database() as database:
+            return {_is(str, row[0]) for row in database.execute(query).fetchall()}
+
+    def sizes(self, kind: str) -> list[int]:
+        """Return the sizes of the sources of a kind, bytes, each once and the smallest first."""
+        query = f"SELECT DISTINCT size FROM sources WHERE kind = ?{self._only_committed()}"
+        with self._database() as database:
+            return sorted(_is(int, row[0]) for row in database.execute(query, [kind]).fetchall())
+
     def simulated(self) -> bool:
         """Say whether any source is a simulation's."""
         query = f"SELECT count(*) FROM sources WHERE simulated <> 0{self._only_committed()}"

@@ -107,10 +107,28 @@ def of_time(start: datetime, end: datetime) -> Chosen:
 
 def of_kinds(kinds: Collection[str]) -> Chosen:
     """Choose the sources of some kinds."""
-    marks = ", ".join("?" * len(kinds))
-    return Chosen(f"kind IN ({marks})", tuple(kinds), lambda entry: entry.kind in kinds)
+    return Chosen(*_one_of("kind", kinds), lambda entry: entry.kind in kinds)
 
 
+def of_paths(paths: Collection[str]) -> Chosen:
+    """Choose the sources that lay at some paths."""
+    return Chosen(*_one_of("path", paths), lambda entry: entry.path in paths)
+
+
+def of_hashes(hashes: Collection[str]) -> Chosen:
+    """Choose sources by their SHA-256."""
+    return Chosen(*_one_of("sha256", hashes), lambda entry: entry.sha256 in hashes)
+
+
+def _one_of(column: str, values: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return a condition for few values; SQLite takes no more, and all rows are read then."""
+    if len(values) > FEW:
+        return "TRUE", ()
+    return f"{column} IN ({', '.join('?' * len(values))})", tuple(values)
+
+
+FEW = 500
+"""Values that are asked for by name."""
 WITH_REMARKS = Chosen(
     "unreadable <> 0 OR notes <> '[]' OR substr(sha256, 1, 16) IN (SELECT source FROM lost)",
     (),

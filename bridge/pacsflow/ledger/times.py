@@ -140,7 +140,7 @@ class TimesHours:
     def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
         self.duck = duck
         self.waiting: list[pa.Table] = []
-        self.before = pa.table({"name": pa.array([], pa.string())})
+        self.before = pa.table([pa.nulls(0, pa.string())], names=["name"])
 
     def take(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Take rows in the columns of `RAW`; yield the hours of what has become much."""

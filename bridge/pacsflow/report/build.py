@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pacsflow import __version__
 from pacsflow.errors import UsageError
-from pacsflow.findings import Facts, findings
+from pacsflow.findings.facts import Facts
+from pacsflow.findings.rules import findings
 from pacsflow.inventory import Inventory
 from pacsflow.ledger.selection import select
 from pacsflow.ledger.series import covered_hours, origins
