@@ -30,14 +30,14 @@ def ledger(
     move), traffic (source, destination, communications, bytes).
     """
     made = duckdb.connect()
-    made.execute("CREATE TABLE endpoints (ts INT, host TEXT, ae_title TEXT, category TEXT,"
+    made.execute("CREATE TABLE endpoints (ts TIMESTAMPTZ, host TEXT, ae_title TEXT, category TEXT,"
                  " basis TEXT, modalities TEXT[], role TEXT, services TEXT[])")  # fmt: skip
     made.execute('CREATE TABLE associations ("id.orig_h" TEXT, "id.resp_h" TEXT, services TEXT[],'
                  " store_rq INT, get_rq INT, move_rq INT, result TEXT)")  # fmt: skip
     made.execute("CREATE TABLE traffic (source TEXT, destination TEXT, communications INT,"
                  " bytes BIGINT, service TEXT)")  # fmt: skip
     for host, category, role, services in endpoints:
-        made.execute("INSERT INTO endpoints VALUES (1, ?, NULL, ?, 'association', [], ?, ?)",
+        made.execute("INSERT INTO endpoints VALUES (now(), ?, NULL, ?, 'association', [], ?, ?)",
                      [host, category, role, services])  # fmt: skip
     for row in associations:
         made.execute("INSERT INTO associations VALUES (?, ?, ?, ?, ?, ?, 'accepted')", row)
@@ -135,3 +135,40 @@ def test_a_role_of_a_sensors_inventory_stays() -> None:
     told = {PACS: Told("workstation", "inventory")}
     found = roles.from_associations(ledger(), told)
     assert found[PACS].role == "workstation"
+
+
+@pytest.mark.parametrize(
+    ("rows", "category", "basis"),
+    [
+        ([("unknown", ""), ("workstation", "association")], "workstation", "association"),
+        (
+            [("workstation", "association"), ("modality", "association")],
+            "workstation",
+            "association",
+        ),
+        (
+            [("modality", "association"), ("workstation", "association")],
+            "workstation",
+            "association",
+        ),
+        ([("modality", "association"), ("workstation", "inventory")], "workstation", "inventory"),
+        ([("workstation", "inventory"), ("modality", "association")], "workstation", "inventory"),
+        ([("workstation", "inventory"), ("pacs", "association")], "pacs", "association"),
+        ([("workstation", "inventory"), ("pacs", "inventory")], "pacs", "inventory"),
+        ([("pacs", "inventory"), ("workstation", "inventory")], "workstation", "inventory"),
+    ],
+)
+def test_the_last_that_the_inventory_said_counts_or_what_says_more_since(
+    rows: list[tuple[str, str]], category: str, basis: str
+) -> None:
+    connection = ledger()
+    for day, (told, how) in enumerate(rows, 1):
+        connection.execute(
+            "INSERT INTO endpoints VALUES (make_timestamp(2026, 3, ?, 8, 0, 0), 'h', ?, ?, ?, [?],"
+            " NULL, NULL)",
+            [day, f"T{day}", told, how, f"M{day}"],
+        )
+    found = roles.told_endpoints(connection)["h"]
+    assert (found.category, found.basis) == (category, basis)
+    days = range(1, len(rows) + 1)
+    assert (found.ae_titles, found.modalities) == ({f"T{n}" for n in days}, {f"M{n}" for n in days})
