@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from pacsflow.findings.finding import Finding
 from pacsflow.terms import message
 from pacsflow.terms.severity import Severity
-from pacsflow.week.speed import BEFORE, ENOUGH, NAMES, NEARLY, high_of, of_week, open_by_hour, usual
+from pacsflow.week.speed import (
+    ENOUGH,
+    NAMES,
+    NEARLY,
+    high_of,
+    of_week,
+    of_weeks,
+    open_by_hour,
+    usual,
+)
 from pacsflow.week.where import where
 
 if TYPE_CHECKING:
@@ -47,8 +56,7 @@ def _slower(
         return
     now = of_week(facts.scope, by, week, condition=condition)
     slow = {k: s for k, t in now.items() if (s := measure(t)) is not None and s >= least}
-    past = range(1, BEFORE + 1) if slow else ()
-    weeks = [of_week(facts.scope, by, week.shifted(-n), condition=condition) for n in past]
+    weeks = of_weeks(facts.scope, by, condition=condition)[1:] if slow else []
     for key, seconds in sorted(slow.items()):
         before = usual([measure(w.get(key)) for w in weeks])
         if before is not None and seconds >= factor * before:

@@ -164,6 +164,27 @@ def of_week(
     )
 
 
+def of_weeks(
+    scope: Scope, by: Sequence[str], *, condition: str = "TRUE"
+) -> list[dict[tuple[str, ...], OperationTimes]]:
+    """Return the same of the week and of each of the `BEFORE` weeks before it, the week first."""
+    weeks = [scope.week.shifted(-n) for n in range(BEFORE + 1)]
+    begins = "".join(
+        f" WHEN epoch(hour) >= {int(week.start.timestamp())} THEN {number}"
+        for number, week in enumerate(weeks)
+    )
+    found: list[dict[tuple[str, ...], OperationTimes]] = [{} for _ in weeks]
+    told = read_times(
+        scope.connection,
+        [f"CASE{begins} END", *by],
+        where=f"hour >= ? AND hour < ? AND ({condition})",
+        values=[weeks[-1].start, scope.week.end],
+    )
+    for (number, *key), times in told.items():
+        found[number][tuple(key)] = times
+    return found
+
+
 def speed(scope: Scope, hosts: Hosts) -> Speed | None:
     """Return how fast the week was; None where nothing of it was timed."""
     week = scope.week
@@ -204,9 +225,7 @@ def _encrypted(scope: Scope, hosts: Hosts) -> tuple[EncryptedRate, ...]:
 
 
 def _answers(scope: Scope, hosts: Hosts) -> tuple[AnswerTimes, ...]:
-    keys = ["server", "operation"]
-    now = of_week(scope, keys, scope.week)
-    weeks = [of_week(scope, keys, scope.week.shifted(-n)) for n in range(1, BEFORE + 1)]
+    now, *weeks = of_weeks(scope, ["server", "operation"])
     told = [
         _told(hosts.party(key[0]), None, key[1], found, [w.get(key) for w in weeks])
         for key, found in sorted(now.items())
@@ -273,12 +292,8 @@ def usual(before: Sequence[float | None]) -> float | None:
 
 def _senders(scope: Scope, hosts: Hosts) -> tuple[SendingRate, ...]:
     condition = "operation = 'store'"
-    week = scope.week
-    now = _by_modality(of_week(scope, ["client"], week, condition=condition), hosts)
-    weeks = [
-        _by_modality(of_week(scope, ["client"], week.shifted(-n), condition=condition), hosts)
-        for n in range(1, BEFORE + 1)
-    ]
+    every = of_weeks(scope, ["client"], condition=condition)
+    now, *weeks = (_by_modality(found, hosts) for found in every)
     made = []
     for modality, (size, seconds, objects) in now.items():
         rates = [w[modality][0] / w[modality][1] for w in weeks if w.get(modality, (0, 0))[1]]
