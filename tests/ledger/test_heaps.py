@@ -45,7 +45,7 @@ class TestHeaps:
     def test_of_an_open_day_many_do(self, files: int, made: list[tuple[str, str, int]]) -> None:
         assert told(*(kept("2026-05-10", n) for n in range(files))) == made
 
-    @pytest.mark.parametrize(("latest", "is_closed"), [("2026-05-01", False), ("2026-05-02", True)])
+    @pytest.mark.parametrize(("latest", "is_closed"), [("2026-04-07", False), ("2026-04-08", True)])
     def test_a_month_is_closed_so_many_days_after_its_end(
         self, latest: str, is_closed: bool
     ) -> None:
@@ -54,8 +54,8 @@ class TestHeaps:
 
     def test_december_is_followed_by_january(self) -> None:
         files = [kept("2025-12-30"), kept("2025-12-31", 1)]
-        assert told(*files, kept("2026-02-01", 2)) == [("traffic", "month=2025-12", 2)]
-        assert told(*files, kept("2026-01-31", 2)) == []
+        assert told(*files, kept("2026-01-08", 2)) == [("traffic", "month=2025-12", 2)]
+        assert told(*files, kept("2026-01-07", 2)) == []
 
     @pytest.mark.parametrize(("late", "written"), [(7, False), (8, True)])
     def test_a_closed_month_is_written_anew_for_many_that_came_late(

@@ -28,7 +28,7 @@ MANY = 24
 """So many files of one day are made one, whether the day is closed or not."""
 OPEN_DAYS = 2
 """A day is closed when the ledger has rows of a day so much later."""
-OPEN_MONTH_DAYS = 31
+OPEN_MONTH_DAYS = 7
 """A month is closed when the ledger has rows of so many days after its end."""
 LATE = 8
 """So many files that came late make a closed month be written anew."""
@@ -82,7 +82,7 @@ def heaps(files: Iterable[Kept], *, everything: bool = False) -> list[Heap]:
     by_day: dict[tuple[str, str], list[Kept]] = defaultdict(list)
     for kept in known:
         month = kept.period[:7]
-        closed = _day(_after(month)) + OPEN_MONTH_DAYS <= latest
+        closed = month < "9999" and _day(_after(month)) + OPEN_MONTH_DAYS <= latest
         if closed:
             by_month[kept.table, month].append(kept)
         else:
@@ -112,9 +112,9 @@ def _day(period: str) -> int:
 
 
 def _after(month: str) -> str:
-    """Return the month after one, as ``2026-04``."""
+    """Return the month after one, as ``2026-04``; the calendar ends with the year 9999."""
     year, number = int(month[:4]), int(month[5:])
-    return f"{year + number // 12:04d}-{number % 12 + 1:02d}" if year < 9999 else month
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def compact(
