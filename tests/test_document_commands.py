@@ -38,6 +38,8 @@ ELSEWHERE = {
     "inventory": "tests/inventory",
 }
 """Commands that other tests run, and why not here."""
+ON_SPARK = "--engine"
+"""What reads on a cluster: tests/spark."""
 MENTIONS = re.compile(r"pacsflow [a-z-]+( [a-z]+)?( --[a-z-]+( \S+)?)*$")
 """A command's name in a sentence, with no source: nothing to be run."""
 ALONE = ("config", "install")
@@ -59,7 +61,7 @@ def to_run() -> list[str]:
     for document in DOCUMENTS:
         for line in commands(document.read_text("utf-8")):
             words = shlex.split(line.replace("...", "").replace("[LOGS]", "LOGS"))[1:]
-            if words[0] in ELSEWHERE or "," in line or "|" in words[0]:
+            if words[0] in ELSEWHERE or "," in line or "|" in words[0] or ON_SPARK in words:
                 continue
             if (
                 MENTIONS.match(line)

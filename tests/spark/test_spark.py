@@ -195,6 +195,18 @@ def test_what_is_in_is_not_read_again_and_what_grew_takes_its_place(
     assert sums(book) == (before[0] // 5 * 9, 9)
 
 
+def test_a_file_that_is_gone_stops_no_other(spark: Spark, lake: Path, tmp_path: Path) -> None:
+    (lake / "going").mkdir()
+    for number in range(3):
+        (lake / "going" / f"conn.{number}.log").write_text(tsv([connection(number)]))
+    found = find([f"{STORE}/going"], store=spark)
+    (lake / "going" / "conn.1.log").unlink()
+    added = Ledger(tmp_path / "ledger", create=True).add(found.sources, hands=spark)
+    assert len(added.added) == 2
+    [problem] = added.problems
+    assert str(problem).startswith(f"{STORE}/going/conn.1.log: Spark could not read it: ")
+
+
 def test_a_file_that_is_too_large_for_spark_is_named(spark: Spark) -> None:
     path = RemotePath.of(f"{STORE}/huge.log", LARGEST + 1, "1 1")
     spark._look_at([path])

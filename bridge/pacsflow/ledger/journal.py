@@ -239,7 +239,8 @@ class Journal:
                 query, values = format_1.ENTRIES, ()
             elif not _has(database, "lost"):
                 query = query.replace("FROM lost", "FROM holds WHERE FALSE")
-            return [_entry(row) for row in database.execute(query, values).fetchall()]
+            rows = database.execute(query, [*map(_kept_path, values)]).fetchall()
+            return [_entry(row) for row in rows]
 
     def _unless_known(self, what: str, read: Callable[[], list[T]]) -> list[T]:
         """Return what was read before, where nothing was committed since; a list of its own."""

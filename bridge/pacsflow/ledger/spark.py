@@ -179,11 +179,14 @@ class Spark:
             self.known[str(path)] = InputError(str(path), problem, hint=hint)
         parts = _parts([path for path in paths if path not in large])
         for part, found in self._side_by_side(parts, self._recognised):
-            if isinstance(found, BaseException):
-                told = {str(p): InputError(str(p), f"cannot be read: {_told(found)}") for p in part}
-                self.known.update(told)
-            else:
+            if not isinstance(found, BaseException):
                 self.known.update(found)
+            elif len(part) > 1:  # it is one of them: the others can be read
+                for path in part:
+                    self._look_at([path])
+            else:
+                address = str(part[0])
+                self.known[address] = InputError(address, f"cannot be read: {_told(found)}")
 
     def _recognised(self, paths: Sequence[RemotePath]) -> dict[str, Source | InputError]:
         there = self._contents(paths).mapPartitions(partial(_look, paths))
@@ -197,7 +200,11 @@ class Spark:
         before = known()
         made = self._side_by_side(parted, lambda tasks: self._staged(tasks, before))
         for number, (tasks, found) in enumerate(made):
-            yield _put(tasks, found, folder / str(number))
+            if isinstance(found, BaseException) and len(tasks) > 1:  # likewise
+                for place, task in enumerate(tasks):
+                    yield self.one([task], folder / f"{number}-{place}", before)
+            else:
+                yield _put(tasks, found, folder / str(number))
 
     def one(self, tasks: list[Task], folder: Path, known: Known) -> Batch:
         """Read one batch."""
