@@ -14,7 +14,7 @@ import shutil
 import sys
 import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from pacsflow.ledger.staging import Batch, Staged, Task, stage
 from pacsflow.outputs import scratch_folder
 from pacsflow.readers import recognise
 from pacsflow.readers.remote import RemotePath
+from pacsflow.workers import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,10 +40,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-LARGEST = 2**30
-"""Bytes of a file that Spark hands on whole: a row of its tables holds twice as much at most."""
+LARGEST = 128 << 20
+"""Bytes of a file that Spark hands on whole: it holds it four times at a moment."""
 TOGETHER = 64 << 20
 """Bytes of the files that one task looks at to say what they are."""
+SET_UP = {"PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_CONF_DIR", "SPARK_HOME"}
+"""What is in the environment where somebody has set Spark up."""
+ENDED = "Spark ended while it read: it may need more memory (--driver-memory, docs/spark.md)"
 THIS_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -80,6 +84,8 @@ def cluster() -> Iterator[Spark]:
         raise UsageError("--engine spark needs PySpark: pip install 'pacsflow[spark]'") from None
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if not os.environ.keys() & SET_UP:
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--driver-memory {max(2, cores())}g pyspark-shell"
     with scratch_folder() as folder:
         log = Path(folder) / "spark.log"
         try:
@@ -92,7 +98,8 @@ def cluster() -> Iterator[Spark]:
         try:
             yield Spark(session)
         finally:
-            session.stop()
+            with suppress(Exception):  # Java may be gone
+                session.stop()
 
 
 def _without_doors(conf: Any) -> Any:  # noqa: ANN401 - a SparkConf
@@ -212,7 +219,8 @@ class Spark:
             return _put(tasks, self._staged(tasks, known), folder)
         except ToolError:
             raise
-        except Exception as error:  # noqa: BLE001 - as in `_side_by_side`
+        except Exception as error:  # noqa: BLE001 - Spark's, Py4J's, Java's: of one batch
+            self._must_live()
             return _put(tasks, error, folder)
 
     def _staged(self, tasks: list[Task], known: Known) -> Made:
@@ -224,10 +232,20 @@ class Spark:
             rows = self.session.sparkContext.parallelize([tasks], 1).map(partial(_stage, known))
         return cast("Made", _only(rows))
 
+    def _must_live(self) -> None:
+        """Raise `ToolError` where Spark has ended: no file is to blame for that."""
+        try:
+            ended = bool(self.session.sparkContext._jsc.sc().isStopped())  # noqa: SLF001
+        except Exception:  # noqa: BLE001 - Java is gone, and all that it says is an error
+            ended = True
+        if ended:
+            raise ToolError(ENDED)
+
     def _side_by_side(
         self, items: Sequence[T], work: Callable[[T], R]
     ) -> Iterator[tuple[T, R | BaseException]]:
         """Yield items and what became of them, as many at work as the cluster has cores."""
+        self._must_live()
         context, waiting = self.session.sparkContext, iter(items)
         slots = max(1, context.defaultParallelism) + 1
         with ThreadPoolExecutor(slots) as threads:
@@ -243,9 +261,12 @@ class Spark:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         error = future.exception()
+                        if error:
+                            self._must_live()
                         yield running.pop(future), error or future.result()
             except BaseException:
-                context.cancelAllJobs()
+                with suppress(Exception):
+                    context.cancelAllJobs()
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
 
