@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from tests.wireshark import mutate  # noqa: E402 - the checkout's own tests are no package
 from tests.wireshark.capture import conversation, write_pcap  # noqa: E402
