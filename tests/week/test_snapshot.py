@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from pacsflow.week.period import Week
 
 UTC = ZoneInfo("UTC")
+PACS = "10.20.0.10"
 SUMS = (
     "SELECT epoch_us(hour), client, server, operation, sum(count), sum(data_bytes), sum(t07),"
     " round(sum(response_seconds), 6) FROM times WHERE hour >= ? AND hour < ? GROUP BY ALL",
     "SELECT epoch_us(ts), uid, source, destination, bytes FROM connections"
+    " WHERE ts >= ? AND ts < ?",
+    "SELECT epoch_us(ts), uid, calling_ae, called_ae, services, store_rq, sensor FROM associations"
     " WHERE ts >= ? AND ts < ?",
 )
 
@@ -59,7 +62,8 @@ def week(ledger: Ledger) -> Week:
 
 
 @pytest.mark.parametrize(
-    "chosen", [Selection(), Selection(sensor="east"), Selection(service="dicom")]
+    "chosen",
+    [Selection(), Selection(sensor="east"), Selection(service="dicom"), Selection(host=PACS)],
 )
 def test_what_is_cut_is_what_the_ledger_shows(several: Ledger, chosen: Selection) -> None:
     asked = week(several)

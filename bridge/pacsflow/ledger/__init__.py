@@ -18,7 +18,7 @@ from pacsflow.ledger.engine import engine
 from pacsflow.ledger.records import Change, Entry
 from pacsflow.ledger.sources import entries_of
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
-from pacsflow.ledger.views import ONCE_EACH, TELLING, select, show
+from pacsflow.ledger.views import select, show
 from pacsflow.outputs import scratch_folder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.readers import Source
 
-__all__ = ["ONCE_EACH", "TELLING", "Added", "Entry", "Ledger"]
+__all__ = ["Added", "Entry", "Ledger"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,45 +173,39 @@ _LAST = f"""
     ) QUALIFY place > count(*) OVER () - {REMEMBERED}
 """
 
-ONCE = f"""
-    WITH told AS (
-        SELECT hour, client, server, operation, origin, sensor, file, sum(sign) AS sign,
-               arg_max(slowest, response_max) AS slowest,
-               {", ".join(f"sum({name})::BIGINT AS {name}" for name in (*SUMS, *ELEMENTS))},
-               {", ".join(f"sum({name}) AS {name}" for name in SECONDS)},
-               {", ".join(f"max({name}) AS {name}" for name in MOST)},
-               {", ".join(f"min({name}) AS {name}" for name in LEAST)}
-        FROM {{table}} GROUP BY ALL
-    ), once AS (
-        SELECT * FROM told QUALIFY row_number() OVER (
-            PARTITION BY hour, client, server, operation, sign ORDER BY sensor NULLS LAST, file) = 1
-    ), ranked AS (
-        SELECT *, sum(count) OVER (
-            PARTITION BY hour, client, server, operation, origin, sensor) AS seen FROM once
-    )
-    SELECT * EXCLUDE (seen, sign) FROM ranked QUALIFY dense_rank() OVER (
-        PARTITION BY hour, client, server, operation ORDER BY seen DESC, origin, sensor NULLS LAST
-    ) = 1
-"""
-"""The same associations told by several files count once; of what several sensors or tools saw, the
-rows of the one that saw most."""
 _OF = "hour, client, server, operation"
-TWICE = f"""
-    WITH several AS (
-        SELECT rowid AS place, {_OF}, origin, sensor, file, count,
-               sum(sign) OVER (PARTITION BY {_OF}, origin, sensor, file) AS sign
-        FROM {{table}} WHERE hash({_OF}) IN (
-            SELECT hash({_OF}) FROM (SELECT DISTINCT {_OF}, origin, sensor, file FROM {{table}})
-            GROUP BY 1 HAVING count(*) > 1)
-    ), once AS (
-        SELECT * FROM several QUALIFY dense_rank() OVER (
+_BEST = f"""once AS (
+        SELECT * FROM told QUALIFY dense_rank() OVER (
             PARTITION BY {_OF}, sign ORDER BY sensor NULLS LAST, file, origin) = 1
     ), ranked AS (
         SELECT *, sum(count) OVER (PARTITION BY {_OF}, origin, sensor) AS seen FROM once
     ), best AS (
         SELECT * FROM ranked QUALIFY dense_rank() OVER (
             PARTITION BY {_OF} ORDER BY seen DESC, origin, sensor NULLS LAST) = 1
-    )
-    SELECT place FROM several EXCEPT SELECT place FROM best
+    )"""
+"""The same associations told by several files count once; of what several sensors or tools saw, the
+rows of the one that saw most."""
+ONCE = f"""
+    WITH told AS (
+        SELECT {_OF}, origin, sensor, file, sum(sign) AS sign,
+               arg_max(slowest, response_max) AS slowest,
+               {", ".join(f"sum({name})::BIGINT AS {name}" for name in (*SUMS, *ELEMENTS))},
+               {", ".join(f"sum({name}) AS {name}" for name in SECONDS)},
+               {", ".join(f"max({name}) AS {name}" for name in MOST)},
+               {", ".join(f"min({name}) AS {name}" for name in LEAST)}
+        FROM {{table}} GROUP BY ALL
+    ), {_BEST}
+    SELECT * EXCLUDE (seen, sign) FROM best
 """
-"""The places of rows of a table that `ONCE` leaves out: few rows are compared, and no histogram."""
+"""The rows of a table that count."""
+TWICE = f"""
+    WITH told AS (
+        SELECT rowid AS place, {_OF}, origin, sensor, file, count,
+               sum(sign) OVER (PARTITION BY {_OF}, origin, sensor, file) AS sign
+        FROM {{table}} WHERE hash({_OF}) IN (
+            SELECT hash({_OF}) FROM (SELECT DISTINCT {_OF}, origin, sensor, file FROM {{table}})
+            GROUP BY 1 HAVING count(*) > 1)
+    ), {_BEST}
+    SELECT place FROM told EXCEPT SELECT place FROM best
+"""
+"""The places of the others: few rows are compared, and no histogram."""

@@ -77,17 +77,25 @@ _BEST = f"""
 """
 """Of what several sensors, or captures at several places, saw, the rows of who saw most. Where the
 Internet is one host, that was chosen before."""
-_OF_ONE_CONNECTION = (
-    "SELECT * FROM {table} QUALIFY uid IS NULL OR row_number() OVER ("
-    "PARTITION BY uid, ts ORDER BY bytes DESC) = 1"
-)
-CONNECTIONS_TWICE = """
-    SELECT place FROM (
-        SELECT rowid AS place, uid, ts, bytes FROM {table} WHERE uid IS NOT NULL AND hash(uid, ts)
-            IN (SELECT hash(uid, ts) FROM {table} GROUP BY 1 HAVING count(*) > 1)
-    ) QUALIFY row_number() OVER (PARTITION BY uid, ts ORDER BY bytes DESC) > 1
+ASSOCIATIONS_TWICE = f"""
+    WITH twins AS MATERIALIZED (
+        SELECT {TELLING}, rowid AS place FROM {{table}} WHERE hash({FLOW}) IN
+            (SELECT hash({FLOW}) FROM {{table}} GROUP BY 1 HAVING count(*) > 1)
+    )
+    SELECT place FROM twins
+    EXCEPT SELECT place FROM ({ONCE_EACH.format(what="*", table="twins")})
 """
-"""The places of rows of a table that are told once more; see `ONCE`."""
+"""The places of rows of a table that others tell as well: only those of a flow that has several are
+sorted."""
+_BY_SIZE = "row_number() OVER (PARTITION BY uid, ts ORDER BY bytes DESC)"
+_OF_ONE_CONNECTION = f"SELECT * FROM {{table}} QUALIFY uid IS NULL OR {_BY_SIZE} = 1"
+CONNECTIONS_TWICE = f"""
+    SELECT place FROM (
+        SELECT rowid AS place, uid, ts, bytes FROM {{table}} WHERE uid IS NOT NULL AND hash(uid, ts)
+            IN (SELECT hash(uid, ts) FROM {{table}} GROUP BY 1 HAVING count(*) > 1)
+    ) QUALIFY {_BY_SIZE} > 1
+"""
+"""The same of connections."""
 _NO_TWINS = "SELECT DISTINCT * EXCLUDE (file), NULL::VARCHAR AS file FROM {table}"
 ONCE = {
     "connections": _OF_ONE_CONNECTION,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacsflow.ledger import ONCE_EACH, TELLING
 from pacsflow.ledger.series import IMAGING
 from pacsflow.ledger.times import TWICE as TIMES_TWICE
-from pacsflow.ledger.views import CONNECTIONS_TWICE
+from pacsflow.ledger.views import ASSOCIATIONS_TWICE, CONNECTIONS_TWICE
 from pacsflow.week.curves import HISTORY_WEEKS
 
 if TYPE_CHECKING:
@@ -17,12 +16,16 @@ if TYPE_CHECKING:
 
     from pacsflow.week.period import Week
 
-FLOW = '"id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"'
 UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
     resp_max_pdu, reject_result, abort_source, abort_reason, tunnel, proxied_for"""
 """Columns of dicom.log that neither a finding nor a table of the page asks for."""
-TWICE = {"times": TIMES_TWICE, "connections": CONNECTIONS_TWICE}
-"""Which rows another one tells as well, by table: found in what was cut, not in all there is."""
+SEVERAL = {
+    "times": ("all_times", TIMES_TWICE),
+    "connections": ("all_connections", CONNECTIONS_TWICE),
+    "associations": ("every", ASSOCIATIONS_TWICE),
+}
+"""By table, all rows of it, and which of them others tell as well: found in what was cut, not in
+all there is."""
 POINTED_WEEKS = 4
 """So far back findings point to connections, such as the last of what fell silent."""
 
@@ -45,25 +48,24 @@ def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
         "traffic": (f"hour >= ? AND hour < ? AND ({IMAGING} OR hour >= ?)",
                     [first, week.end, before]),
         "connections": ("ts >= ? AND ts < ?", [week.shifted(-POINTED_WEEKS).start, week.end]),
-        "every": ("ts >= ? AND ts < ?", [first, week.end]),
+        "associations": ("ts >= ? AND ts < ?", [first, week.end]),
         "notices": ("ts >= ? AND ts < ?", [first, week.end]),
         "times": ("hour >= ? AND hour < ?", [first, week.end]),
         "coverage": ("TRUE", []),
         "endpoints": ("TRUE", []),
     }  # fmt: skip
-    twice = {table: found for table, found in TWICE.items() if not _is_selected(connection, table)}
     for table, (where, values) in kept.items():
-        what = f"* EXCLUDE ({UNUSED})" if table == "every" else "*"
-        whence = f"all_{table}" if table in twice else table
+        what = f"* EXCLUDE ({UNUSED})" if table == "associations" else "*"
+        whence, twice = SEVERAL.get(table, (table, ""))
+        if twice and _is_selected(connection, table):
+            whence, twice = table, ""
         connection.execute(
             f"CREATE TEMP TABLE cut_{table} AS SELECT {what} FROM {whence} WHERE {where}", values
         )
+        if twice:
+            places = twice.format(table=f"cut_{table}")
+            connection.execute(f"DELETE FROM cut_{table} WHERE rowid IN ({places})")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM cut_{table}")
-    _drop_twins(connection)
-    for table, found in twice.items():
-        places = found.format(table=f"cut_{table}")
-        connection.execute(f"DELETE FROM cut_{table} WHERE rowid IN ({places})")
-    connection.execute("CREATE OR REPLACE TEMP VIEW associations AS SELECT * FROM cut_every")
     sum_imaging(connection, origin, week)
 
 
@@ -71,20 +73,6 @@ def _is_selected(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Say whether rows of a table were chosen before (`ledger.selection`), each once."""
     query = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
     return bool(connection.execute(query, [f"selected_{table}"]).fetchall())
-
-
-def _drop_twins(connection: duckdb.DuckDBPyConnection) -> None:
-    """Keep one row of each association; only rows of a flow that has several are sorted."""
-    connection.execute(
-        f"""CREATE TEMP TABLE twins AS SELECT {TELLING}, rowid AS place FROM cut_every
-            WHERE hash({FLOW}) IN
-                (SELECT hash({FLOW}) FROM cut_every GROUP BY 1 HAVING count(*) > 1)"""
-    )
-    once = ONCE_EACH.format(what="*", table="twins")
-    connection.execute(
-        f"""DELETE FROM cut_every WHERE rowid IN
-            (SELECT place FROM twins EXCEPT SELECT place FROM ({once}))"""
-    )
 
 
 def sum_imaging(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
