@@ -3732,7 +3732,7 @@ end
 
 local function pcapng(file, take, skipped, dropped)
   file:seek("set", 0)
-  local u32, units, kinds, section = reader("little"), {}, {}, 0
+  local u32, big, units, kinds, section = reader("little"), false, {}, {}, 0
   while true do
     local head = file:read(8)
     if not head or #head < 8 then
@@ -3743,7 +3743,8 @@ local function pcapng(file, take, skipped, dropped)
       if not order or #order < 4 then
         return
       end
-      u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
+      big = byte(order, 1) == 0x1a
+      u32 = reader(big and "big" or "little")
       units, kinds, section = {}, {}, section + 1
       local size = u32(head, 5)
       if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
@@ -3781,10 +3782,10 @@ local function pcapng(file, take, skipped, dropped)
         if kind == 2 or kind == 3 then
           skipped()
         elseif kind == 5 and dropped and #rest >= 16 then
-          local sum = dropped_in(sub(rest, 1, -5), u32, u32("\1\0\0\0", 1) ~= 1)
+          local sum = dropped_in(sub(rest, 1, -5), u32, big)
           dropped(section .. "|" .. u32(rest, 1), sum)
         elseif kind == 1 then
-          local unit, big = 1e6, u32("\1\0\0\0", 1) ~= 1
+          local unit = 1e6
           -- if_tsresol is option 9 of an interface description.
           options(sub(rest, 1, -5), 9, big, function(option, at, length)
             if option == 9 and length == 1 then
@@ -5053,13 +5054,13 @@ local function join(a)
   end
 end
 
--- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 -- Whether a request of which hardly more than the header was captured is one all the same: the first bytes
 -- of a connection to a port of DICOM, whose length is that of what was sent.
 local function begins_as_one(d, body)
   return #body < pdu.FIXED and d.ends_exactly and d.c.on_port and d.c.tcp_orig == d
 end
 
+-- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 function association.request(a, d, body, cut)
   local rq = pdu.associate(body, cut)
   local named = rq.application_context == pdu.APPLICATION_CONTEXT

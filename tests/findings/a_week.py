@@ -16,8 +16,8 @@ import pyarrow as pa
 from pacsflow.findings.facts import Facts
 from pacsflow.findings.thresholds import Thresholds
 from pacsflow.inventory import Inventory
+from pacsflow.ledger.engine import empty
 from pacsflow.ledger.tables import TABLES
-from pacsflow.ledger.views import empty
 from pacsflow.terms.party import Party
 from pacsflow.week import traffic
 from pacsflow.week.facts import Associations, Count, Coverage, Estimate, Totals

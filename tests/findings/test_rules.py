@@ -24,9 +24,9 @@ from pacsflow.findings.interruptions import longest_run, unusual_run
 from pacsflow.findings.rules import MOST, RULES, findings
 from pacsflow.findings.thresholds import Thresholds
 from pacsflow.inventory import Inventory, Item
+from pacsflow.ledger.engine import empty
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ELEMENTS, SECONDS, SUMS
-from pacsflow.ledger.views import empty
 from pacsflow.week import dicom, traffic
 from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts

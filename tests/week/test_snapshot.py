@@ -12,7 +12,7 @@ from conftest import tsv
 from ledger.books import T0
 from pacsflow.inventory import Inventory
 from pacsflow.ledger import Ledger
-from pacsflow.ledger.records import WITH_REMARKS, Chosen, of_hashes, of_kinds, of_paths, of_time
+from pacsflow.ledger.records import Chosen, of_hashes, of_kinds, of_paths, of_time
 from pacsflow.ledger.selection import Selection, select
 from pacsflow.ledger.series import covered_hours
 from pacsflow.readers import find
@@ -109,4 +109,4 @@ def test_sources_are_chosen_as_all_of_them_would_be(tmp_path: Path, many: bool) 
         assert book.entries(chosen)
     told = [e for e in every if e.unreadable or e.notes]
     assert told
-    assert book.entries(WITH_REMARKS) == told
+    assert book.entries_with_remarks() == told

@@ -121,13 +121,13 @@ local function join(a)
   end
 end
 
--- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 -- Whether a request of which hardly more than the header was captured is one all the same: the first bytes
 -- of a connection to a port of DICOM, whose length is that of what was sent.
 local function begins_as_one(d, body)
   return #body < pdu.FIXED and d.ends_exactly and d.c.on_port and d.c.tcp_orig == d
 end
 
+-- An A-ASSOCIATE-RQ of direction d. Returns false where it begins no association.
 function association.request(a, d, body, cut)
   local rq = pdu.associate(body, cut)
   local named = rq.application_context == pdu.APPLICATION_CONTEXT

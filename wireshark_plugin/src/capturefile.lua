@@ -88,7 +88,7 @@ end
 
 local function pcapng(file, take, skipped, dropped)
   file:seek("set", 0)
-  local u32, units, kinds, section = reader("little"), {}, {}, 0
+  local u32, big, units, kinds, section = reader("little"), false, {}, {}, 0
   while true do
     local head = file:read(8)
     if not head or #head < 8 then
@@ -99,7 +99,8 @@ local function pcapng(file, take, skipped, dropped)
       if not order or #order < 4 then
         return
       end
-      u32 = reader(byte(order, 1) == 0x1a and "big" or "little")
+      big = byte(order, 1) == 0x1a
+      u32 = reader(big and "big" or "little")
       units, kinds, section = {}, {}, section + 1
       local size = u32(head, 5)
       if size < 28 or size > MAX_FRAME or not file:seek("cur", size - 12) then
@@ -137,10 +138,10 @@ local function pcapng(file, take, skipped, dropped)
         if kind == 2 or kind == 3 then
           skipped()
         elseif kind == 5 and dropped and #rest >= 16 then
-          local sum = dropped_in(sub(rest, 1, -5), u32, u32("\1\0\0\0", 1) ~= 1)
+          local sum = dropped_in(sub(rest, 1, -5), u32, big)
           dropped(section .. "|" .. u32(rest, 1), sum)
         elseif kind == 1 then
-          local unit, big = 1e6, u32("\1\0\0\0", 1) ~= 1
+          local unit = 1e6
           -- if_tsresol is option 9 of an interface description.
           options(sub(rest, 1, -5), 9, big, function(option, at, length)
             if option == 9 and length == 1 then

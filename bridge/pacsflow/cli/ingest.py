@@ -81,15 +81,14 @@ def ingest(
     """
     if not request.inputs:
         raise UsageError("nothing to add: name logs, captures or folders")
+    named = sensor_of(request.inputs, sensor, folders=sensor_folders)
     if engine is Engine.LOCAL:
-        named = sensor_of(request.inputs, sensor, folders=sensor_folders)
         _ingest(request, into(ledger), named, workers)
         return
     if workers:
         raise UsageError("--workers has no effect with --engine spark: Spark says how many work")
     from pacsflow.ledger.spark import cluster
 
-    named = sensor_of(request.inputs, sensor, folders=sensor_folders)
     with cluster() as spark:
         _ingest(request, into(ledger), named, None, spark)
 

@@ -12,7 +12,6 @@ from pacsflow.cli.settings import settings
 from pacsflow.errors import InputError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.ledger import Ledger
-from pacsflow.ledger.records import WITH_REMARKS
 from pacsflow.library.questions import Question, ask
 from pacsflow.readers import Format as Kind
 from pacsflow.readers import find
@@ -98,7 +97,7 @@ def opened(request: Request) -> Iterator[Opened]:
         for option in request.of_captures():
             raise UsageError(f"{option} has no effect with --ledger: give it to pacsflow ingest")
         book = Ledger(request.ledger)
-        name_losses(book.entries(WITH_REMARKS))
+        name_losses(book.entries_with_remarks())
         book.pseudonyms = key
         yield Opened(book, (), pseudonyms=key)
         return
@@ -111,7 +110,7 @@ def opened(request: Request) -> Iterator[Opened]:
         if not added.added:
             name_unread(problems[1:])
             raise problems[0]
-        name_losses(temporary.entries(WITH_REMARKS), found.summary())
+        name_losses(temporary.entries_with_remarks(), found.summary())
         name_copies(added.known)
         temporary.pseudonyms = key
         try:

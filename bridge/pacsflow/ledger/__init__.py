@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import InputError, LedgerError
 from pacsflow.ledger.clocks import measure, near
 from pacsflow.ledger.engine import engine
-from pacsflow.ledger.records import Change, Entry
+from pacsflow.ledger.records import Change, Entry, with_remarks
 from pacsflow.ledger.sources import entries_of
 from pacsflow.ledger.store import MARKER, STAGING, Store, is_there, make
 from pacsflow.ledger.views import select, show
@@ -174,6 +174,10 @@ class Ledger:
     def entries(self, chosen: Chosen | None = None) -> list[Entry]:
         """Return every source that is in the ledger, or those that are chosen (`records`)."""
         return entries_of(self.journal, self.pseudonyms, chosen)
+
+    def entries_with_remarks(self) -> list[Entry]:
+        """Return at least the sources of which something is to be said."""
+        return self.entries(with_remarks(self.journal.lost()))
 
     def problems(self) -> list[InputError]:
         """Return what could not be added."""

@@ -15,7 +15,7 @@ from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
-from pacsflow.ledger.records import FEW, Change, Entry, of_hashes, of_kinds, of_paths
+from pacsflow.ledger.records import Change, Entry, of_hashes, of_kinds, of_paths
 from pacsflow.ledger.rolled import rolled
 from pacsflow.ledger.staging import PLAIN, Batch, Hands, Known, Staged, Task
 from pacsflow.ledger.store import STAGING, Store
@@ -37,6 +37,8 @@ sooner than another process starts."""
 BATCH = 64
 """So many small files, of LARGE bytes together at most, share files in the ledger; they come into
 it together, or not at all."""
+LITTLE = 24
+"""For so many logs their beginnings are hashed for every size of a log that is in."""
 AGAIN = 3
 """So often a batch is read again for what others tell of its connections."""
 
@@ -63,6 +65,8 @@ class Adding:
     problems: list[InputError] = field(default_factory=list)
     there: set[str] = field(default_factory=set)
     """SHA-256 of what is in the ledger."""
+    by_path: dict[str, Entry] = field(default_factory=dict)
+    """What was in it from the places of the sources when the run began."""
     earlier: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Sizes of sources that logs may have grown from, by kind: of the kinds that were asked for."""
     again: set[str] = field(default_factory=set)
@@ -93,9 +97,9 @@ class Adding:
     def _new(self, sources: Sequence[Source], sensor: Callable[[Path], str]) -> Iterator[Task]:
         """Yield what has to be read: all that does not lie where and as it lay before."""
         known = of_paths({str(source.path.resolve()) for source in sources})
-        by_path = {entry.path: entry for entry in self.store.journal.entries(known)}
+        self.by_path = {entry.path: entry for entry in self.store.journal.entries(known)}
         for source in sources:
-            old = by_path.get(str(source.path.resolve()))
+            old = self.by_path.get(str(source.path.resolve()))
             unchanged = old is not None and old.stamp == stamp(source.path)
             if old is not None and unchanged and old.sha256 not in self.again:
                 self._known(source, old)
@@ -111,7 +115,7 @@ class Adding:
         """
         if kind not in self.earlier:
             journal = self.store.journal
-            if number <= FEW:
+            if number <= LITTLE:
                 self.earlier[kind] = tuple(journal.sizes(kind))
             else:
                 moved = filter(_has_moved, journal.entries(of_kinds({kind})))
@@ -245,7 +249,7 @@ class Adding:
         """Return what is to be said of a log that has become shorter in its place."""
         assert staged.print is not None  # noqa: S101 - likewise
         path = str(staged.task.source.path.resolve())
-        old = next(iter(self.store.journal.entries(of_paths({path}))), None)
+        old = self.by_path.get(path)
         if old is None or staged.task.source.format not in PLAIN:
             return []
         if staged.print.size < old.size and old.sha256 not in staged.print.prefixes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pacsflow.ledger.engine import empty
 from pacsflow.readers import Format
 
 if TYPE_CHECKING:
@@ -42,12 +43,6 @@ NUMBERED = re.compile(
     r"(?P<stem>(?:.*\D)?)(?P<number>\d{1,5})(?:_\d{14})?(?P<suffix>\.[^0-9][^/]*)?"
 )
 """The name of a file of a series, as dumpcap and tcpdump give them: not the times in it."""
-
-_NO_CAPTURES = (
-    "CREATE OR REPLACE TEMP TABLE captured AS SELECT NULL::VARCHAR AS file,"
-    " NULL::INTEGER AS vantage, NULL::TIMESTAMPTZ AS file_first,"
-    " NULL::TIMESTAMPTZ AS file_last WHERE FALSE"
-)
 
 
 def overlap(one: Entry, other: Entry) -> bool:
@@ -159,7 +154,7 @@ def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tup
         connection.execute("CREATE OR REPLACE TEMP TABLE captured AS SELECT * FROM captured_rows")
         connection.unregister("captured_rows")
     else:  # DuckDB would import pandas to take them
-        connection.execute(_NO_CAPTURES)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE captured AS {empty(CAPTURED)}")
     return len(rows), len(set(numbers.values()))
 
 

@@ -73,3 +73,21 @@ def connect(memory: str = "2GB", spill: str = "") -> duckdb.DuckDBPyConnection:
     with suppress(duckdb.InvalidInputException):
         connection.execute("SET enable_progress_bar = false")
     return connection
+
+
+_KINDS = {
+    "string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "int8": "TINYINT",
+    "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+    "date32[day]": "DATE",
+}  # fmt: skip
+
+
+def null(field: pa.Field) -> str:
+    """Return SQL for nothing, as a column has it."""
+    return f"NULL::{_KINDS.get(str(field.type), 'VARCHAR[]')}"
+
+
+def empty(schema: pa.Schema) -> str:
+    """Return SQL for a table without rows; DuckDB would import pandas to take it from Arrow."""
+    columns = [f'{null(field)} AS "{field.name}"' for field in schema]
+    return f"SELECT {', '.join(columns)} WHERE FALSE"

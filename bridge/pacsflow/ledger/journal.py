@@ -237,8 +237,6 @@ class Journal:
         with self._database() as database:
             if self.version == 1:
                 query, values = format_1.ENTRIES, ()
-            elif not _has(database, "lost"):
-                query = query.replace("FROM lost", "FROM holds WHERE FALSE")
             rows = database.execute(query, [*map(_kept_path, values)]).fetchall()
             return [_entry(row) for row in rows]
 

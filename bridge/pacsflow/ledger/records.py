@@ -129,12 +129,13 @@ def _one_of(column: str, values: Collection[str]) -> tuple[str, tuple[str, ...]]
 
 FEW = 500
 """Values that are asked for by name."""
-WITH_REMARKS = Chosen(
-    "unreadable <> 0 OR notes <> '[]' OR substr(sha256, 1, 16) IN (SELECT source FROM lost)",
-    (),
-    lambda _entry: True,
-)
-"""Sources of which something is to be said: at least those."""
+
+
+def with_remarks(lost: Collection[str]) -> Chosen:
+    """Choose at least the sources of which something is to be said; `lost` are marks of some."""
+    among, values = _one_of("substr(sha256, 1, 16)", lost)
+    where = f"unreadable <> 0 OR notes <> '[]' OR {among}"
+    return Chosen(where, values, lambda _entry: True)
 
 
 @dataclass(frozen=True, slots=True)

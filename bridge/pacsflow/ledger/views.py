@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pacsflow.ledger.capture_places import OF_FRAMES, tell
 from pacsflow.ledger.clocks import MOVED, on_one_clock
 from pacsflow.ledger.clocks import tell as tell_clocks
-from pacsflow.ledger.engine import engine
+from pacsflow.ledger.engine import empty, engine, null
 from pacsflow.ledger.pieces import CROSSES, whole
 from pacsflow.ledger.records import of_kinds
 from pacsflow.ledger.tables import TABLES
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
     from pacsflow.ledger.journal import Journal
     from pacsflow.ledger.records import Kept
@@ -220,7 +219,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
         options += ", union_by_name = true"
         there = set(connection.sql(f"FROM read_parquet([{listed}], {options}) LIMIT 0").columns)
     columns = [
-        f'"{f.name}"' if f.name in there else f'{_null(f)} AS "{f.name}"' for f in TABLES[table]
+        f'"{f.name}"' if f.name in there else f'{null(f)} AS "{f.name}"' for f in TABLES[table]
     ]
     if of_format_1:
         options += ", filename = true"
@@ -231,18 +230,3 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
 FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing", "remarks"}
 """Tables whose columns are the ledger's own: all files of a format have the same."""
 MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"
-_KINDS = {
-    "string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "int8": "TINYINT",
-    "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
-    "date32[day]": "DATE",
-}  # fmt: skip
-
-
-def _null(field: pa.Field) -> str:
-    return f"NULL::{_KINDS.get(str(field.type), 'VARCHAR[]')}"
-
-
-def empty(schema: pa.Schema) -> str:
-    """Return SQL for a table without rows; DuckDB would import pandas to take it from Arrow."""
-    columns = [f'{_null(field)} AS "{field.name}"' for field in schema]
-    return f"SELECT {', '.join(columns)} WHERE FALSE"

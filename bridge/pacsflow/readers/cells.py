@@ -17,7 +17,7 @@ from pacsflow.readers.columns import other_unit
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sum_rows import COLUMNS as OF_SUMS
-from pacsflow.readers.sum_rows import SumRows
+from pacsflow.readers.sum_rows import HOSTS, SumRows
 from pacsflow.readers.time_cells import TimeCells
 from pacsflow.readers.zeek_values import to_address
 from pacsflow.terms.log_fields import FRAMES
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pacsflow.readers.columns import Header
 
-HOSTS = ("id.orig_h", "id.resp_h")
 PORTS = ("id.orig_p", "id.resp_p")
 TEXTS = ("protocol", "hw_source", "hw_destination", "info")
 LARGEST = 2**20
