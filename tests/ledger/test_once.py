@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conftest import CONN_FIELDS, json_log, tsv
 from ledger.books import ONE, T0, sums
-from pacsflow.ledger import Ledger
+from pacsflow.ledger import Ledger, staging
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pacsflow.readers import Source
 
     Write = Callable[[str, str | bytes], Path]
 """Bytes of `conftest.CONN_ROW`, both ways."""
@@ -249,3 +252,36 @@ def test_a_log_in_whole_seconds_is_told(tmp_path: Path, first: str) -> None:
                 assert notes[name] == ()
     assert any("whole seconds" in note for note in notes["conn.log"])
     assert not any("whole seconds" in note for note in notes["exact.log"])
+
+
+def ecs(**change: Any) -> dict[str, Any]:
+    """Return a connection as Filebeat ships it, with `ONE` bytes."""
+    return {
+        "@timestamp": "2026-03-02T08:00:00.001Z", "event.dataset": "zeek.connection",
+        "event.duration": 1_500_000_000, "source.ip": "10.0.0.1", "source.port": 40000,
+        "destination.ip": "10.0.0.2", "destination.port": 104, "network.transport": "tcp",
+        "source.bytes": 1400, "destination.bytes": 420, "source.packets": 10,
+        "destination.packets": 8, "zeek.connection.state": "SF", "zeek.session_id": "C0", **change,
+    }  # fmt: skip
+
+
+def test_documents_told_twice_are_read_once(
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are dear to read: readings after the first take what the first one kept."""
+    read, seen = staging.read, []
+
+    def counted(source: Source, *rest: Any) -> Any:
+        seen.append(source)
+        return read(source, *rest)
+
+    monkeypatch.setattr(staging, "read", counted)
+    some = [ecs(**{"source.port": 40000 + n, "zeek.session_id": f"C{n}"}) for n in range(5)]
+    broken = {**ecs(), "source.packets": -1}
+    path = write("conn.json", "".join(json.dumps(r) + "\n" for r in [*some, broken, *some]))
+    added = ledger.add(find([path]).sources)
+    assert len(seen) == 1
+    assert (added.added[0].rows, added.added[0].unreadable, added.added[0].twins) == (10, 1, 5)
+    assert any("counted once" in note for note in added.added[0].notes)
+    assert sums(ledger) == (5 * ONE, 5)
+    assert not list(ledger.folder.rglob("*.arrows"))

@@ -207,6 +207,37 @@ def test_json_as_distributions_write_it(write: Write, dialect: str) -> None:
         assert (row["service"], row["conn_state"]) == ("dicom", "SF")
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_rows_of_all_dialects_in_one_file(write: Write, dialect: str) -> None:
+    """What is known of one document's shape holds for others of that shape alone."""
+    odd = {**ROW, "orig_pkts": 1.5}
+    some = [*DIALECTS.values(), odd, DIALECTS[dialect]] * 3
+    path = write("export.json", "".join(json.dumps(row) + "\n" for row in some))
+    rows, quality = rows_of(path)
+    assert [row["orig_ip_bytes"] for row in rows["conn"]] == [1400] * (len(some) - 3)
+    assert {row["resp_pkts"] for row in rows["conn"]} == {8}
+    assert quality.unreadable == 3
+    assert quality.examples[0].startswith(f"line {len(DIALECTS) + 1}: orig_pkts: expected a count")
+
+
+@pytest.mark.parametrize("value", [1.5, True, 2**70, -1])
+def test_a_number_that_is_none_among_many(write: Write, value: float) -> None:
+    name = "source.port" if value is True else "source.packets"
+    shown = [{**ECS, "zeek.session_id": f"C{n}"} for n in range(2000)]
+    shown[700] = {**shown[700], name: value}
+    rows, quality = rows_of(write("a.json", "".join(json.dumps(row) + "\n" for row in shown)))
+    assert len(rows["conn"]) == 1999
+    assert [told.split(" expected")[0] for told in quality.examples] == [
+        f"line 701: {'id.orig_p' if value is True else 'orig_pkts'}:"
+    ]
+
+
+@pytest.mark.parametrize("path", [["conn"], {"a": 1}, 7])
+def test_a_path_that_is_none_says_nothing(write: Write, path: object) -> None:
+    rows, _ = rows_of(write("a.json", json.dumps({**ECS, "_path": path}) + "\n"))
+    assert [row["orig_ip_bytes"] for row in rows["conn"]] == [1400]
+
+
 LAYOUTS = {
     "an array": json.dumps([ROW, {**ROW, "uid": "C2"}]),
     "an array of lines": f"[\n{json.dumps(ROW)},\n{json.dumps(ROW)}\n]\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +20,7 @@ from pacsflow.ledger.fingerprints import Fingerprint, Held, held
 from pacsflow.ledger.frame_hours import frame_hours
 from pacsflow.ledger.parquet import Writers
 from pacsflow.ledger.records import IN_SECONDS
+from pacsflow.ledger.reread import KeptRows
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES, REMARKS
 from pacsflow.ledger.sensors import sensor_column
 from pacsflow.ledger.tables import OF_LOG, TABLES
@@ -140,6 +142,7 @@ class _SpoiledError(Exception):
 class _Lesson:
     """What reading a source has taught, for reading it again."""
 
+    kept: KeptRows
     failed: PacsflowError | None = None
     learnt: Learnt = field(default_factory=Learnt)
 
@@ -150,18 +153,24 @@ def stage(tasks: list[Task], folder: Path, known: Known, *, threads: int | None 
     A source's error is kept with it, so that one bad file stops no other; of one that is known
     by its content, or failed, no row is in the files.
     """
-    lessons = [_Lesson() for _ in tasks]
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            folder.mkdir(parents=True)
-            return _stage(tasks, folder, known, lessons, threads)
-        except _SpoiledError:
-            continue
-        except OSError as error:
+    aside = folder.with_name(f"{folder.name}.read")
+    lessons = [_Lesson(KeptRows(aside / str(number))) for number, _ in enumerate(tasks)]
+    try:
+        while True:
             shutil.rmtree(folder, ignore_errors=True)
-            told = InputError(folder, f"cannot be written: {error.strerror or error}")
-            return Batch(folder, [Staged(task, error=told) for task in tasks])
+            try:
+                folder.mkdir(parents=True)
+                return _stage(tasks, folder, known, lessons, threads)
+            except _SpoiledError:
+                continue
+            except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                told = InputError(folder, f"cannot be written: {error.strerror or error}")
+                return Batch(folder, [Staged(task, error=told) for task in tasks])
+    finally:
+        for lesson in lessons:
+            lesson.kept.give_up()
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _stage(
@@ -183,7 +192,7 @@ def _stage(
                     continue
                 rows = _Rows(writers, times)
                 try:
-                    _read(staged, rows, seen, known, lesson.learnt, duck)
+                    _read(staged, rows, seen, known, lesson, duck)
                     rows.give()
                 except PacsflowError as error:
                     staged.error = lesson.failed = error
@@ -229,7 +238,7 @@ def _read(
     rows: _Rows,
     seen: set[str],
     known: Known,
-    learnt: Learnt,
+    lesson: _Lesson,
     duck: duckdb.DuckDBPyConnection,
 ) -> None:
     """Read one source; `PacsflowError` where it cannot be used, or changed meanwhile."""
@@ -244,13 +253,13 @@ def _read(
             if source.log == "frames":
                 _read_frames(staged, rows, staged.print.sha256[:16], duck)
             else:
-                _read_log(staged, file, rows, known, learnt, duck)
+                _read_log(staged, file, rows, known, lesson, duck)
         finally:
             # What changed under the reader may look damaged to it: say what happened instead.
             file.check(by_name=source.format not in PLAIN)
     if staged.quality.rows and staged.first is None:
         raise _no_times(staged)
-    if (made := _remarks(staged, learnt)).num_rows:
+    if (made := _remarks(staged, lesson.learnt)).num_rows:
         rows.add("remarks", _marked("remarks", made, staged.print.sha256[:16]))
     if not staged.quality.rows and staged.quality.unreadable:
         raise InputError(source.path, f"no row of it can be read; {staged.quality.examples[0]}")
@@ -261,7 +270,7 @@ def _read_log(
     file: Held,
     rows: _Rows,
     known: Known,
-    learnt: Learnt,
+    lesson: _Lesson,
     duck: duckdb.DuckDBPyConnection,
 ) -> None:
     """Read a Zeek log, again where its own connections turn out to be told twice."""
@@ -270,10 +279,10 @@ def _read_log(
     source = replace(staged.task.source, path=file.path)
     while True:
         drop = known.drop.get(mark)
-        connections = Connections(duck, source.path.name, known.tunnels, drop, learnt, known.rolled)
-        staged.quality = Quality()
-        columns = OF_CONN if source.log == "conn" else None
-        for log, batch in read(source, staged.quality, columns):
+        connections = Connections(
+            duck, source.path.name, known.tunnels, drop, lesson.learnt, known.rolled
+        )
+        for log, batch in _log_rows(source, staged, lesson.kept):
             _watch_time(staged, batch)
             sensor = sensor_column(batch, staged.task.sensor)
             if log == "conn":
@@ -294,6 +303,23 @@ def _read_log(
         staged.quality.note(text)
     if staged.whole and source.log == "conn" and staged.quality.rows >= WHOLE:
         staged.quality.note(IN_SECONDS)
+
+
+def _log_rows(
+    source: Source, staged: Staged, kept: KeptRows
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield a log's rows, as an earlier reading has kept them where reading them is dear."""
+    if kept.read is not None:
+        staged.quality = deepcopy(kept.read)
+        yield from kept.rows()
+        return
+    staged.quality = quality = Quality()
+    for log, batch in read(source, quality, OF_CONN if source.log == "conn" else None):
+        if not quality.dear:
+            kept.give_up()
+        kept.add(log, batch)
+        yield log, batch
+    kept.finish(quality)
 
 
 def _remarks(staged: Staged, learnt: Learnt) -> pa.Table:

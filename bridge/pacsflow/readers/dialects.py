@@ -5,7 +5,7 @@ docs/reading.md shows the table.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -54,6 +54,12 @@ WRAPPERS = (
 """Where shippers keep Zeek's own row, as an object or as text."""
 IDS = {"id", "id.orig_h", "id_orig_h"}
 """Where a row of Zeek has its addresses."""
+ROOTS = (
+    {"event", "connection", "id", *ZEEK_LOGS}
+    | {place.partition(".")[0] for places in ECS.values() for place in places if "." in place}
+    | {wrapper.partition(".")[0] for wrapper in WRAPPERS}
+)
+"""Objects of a document in which anything is looked for."""
 
 
 def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -62,75 +68,181 @@ def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
     >>> plain_row({"_path": "conn", "id_orig_h": "10.0.0.1", "ts": 1})
     ({'_path': 'conn', 'id_orig_h': '10.0.0.1', 'ts': 1, 'id.orig_h': '10.0.0.1'}, 'conn')
     """
-    declared = row.get("_path") or row.get("_log_type")
+    declared = _declared(row)
     if "ts" not in row:
         row, declared = _unwrapped(row, declared)
     if "id_orig_h" in row:
         for name in ("orig_h", "orig_p", "resp_h", "resp_p"):
             if f"id_{name}" in row:
                 row[f"id.{name}"] = row[f"id_{name}"]
-    return row, declared if isinstance(declared, str) else ""
+    return row, declared
 
 
-def _unwrapped(row: dict[str, Any], declared: object) -> tuple[dict[str, Any], object]:
+def _declared(row: dict[str, Any]) -> str:
+    """Return the path that a row declares; empty where it does not."""
+    told = row.get("_path") or row.get("_log_type")
+    return told if isinstance(told, str) else ""
+
+
+def _unwrapped(row: dict[str, Any], declared: str) -> tuple[dict[str, Any], str]:
     """Return the row that a shipper's document holds, or its fields under Zeek's names."""
+    shape = _shape(row)
     for _ in range(2):  # a document of a search engine may hold that of a shipper
-        dataset = _at(row, "event.dataset")
+        dataset = _found(row, shape.dataset)
         if not declared and isinstance(dataset, str):
             declared = DATASETS.get(dataset, dataset.removeprefix("zeek."))
-        inner, tag = _inner(row)
+        inner, tag = _inner(row, shape)
         if inner is None:
             break
-        row, declared = inner, inner.get("_path") or declared or tag
-    flat = _flat(row)
-    if "ts" in row or (flat.get("@timestamp") is None and "_time" not in row):
+        row, declared = inner, _declared(inner) or declared or tag
+        shape = _shape(row)
+    if "ts" in row or (_found(row, shape.moment) is None and "_time" not in row):
         return row, declared
-    made: dict[str, Any] = {}
-    for name, places in _places(declared).items():
-        value = next((v for p in places if (v := flat.get(p)) is not None), row.get(name))
-        if value is not None:
-            made[name] = value
-    own, told = flat.get("zeek.conn.duration"), flat.get("event.duration")
-    if own is None:
-        made["duration"] = row.get("duration") if told is None else _seconds(flat, told)
+    made = _named(row, shape, declared)
+    if _found(row, shape.own_duration) is None:
+        told = _found(row, shape.duration)
+        if told is None:
+            told = row.get("duration")
+        elif _found(row, shape.state) is None:
+            told = _seconds(told)
+        made["duration"] = told
     return made, declared
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields by their dotted names, written flat, nested, or both."""
-    made = dict(row)
+def _named(row: dict[str, Any], shape: _Shape, log: str) -> dict[str, Any]:
+    """Return a document's fields under Zeek's names."""
+    fields = shape.of(log)
+    objects: list[dict[str, Any]] = [row]
+    for outer, key in shape.objects:
+        objects.append(objects[outer][key])
+    made: dict[str, Any] = {}
+    for name, places in fields:
+        for number, key in places:
+            value = objects[number][key]
+            if value is not None:
+                made[name] = value
+                break
+    return made
+
+
+def _found(row: Any, place: tuple[str, ...] | None) -> Any:  # noqa: ANN401 - of JSON
+    """Return what stands at a place of a row; None where there is no such place."""
+    if place is None:
+        return None
+    for key in place:
+        row = row[key]
+    return row
+
+
+class _Shape:
+    """Where the fields of documents stand that all have the same names.
+
+    Shippers write all rows of a log alike: where a field is, is looked up once for all of them.
+    """
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.places = places = _placed(row)
+        self.top = frozenset(row)
+        self.dataset = places.get("event.dataset")
+        self.moment = places.get("@timestamp")
+        self.duration = places.get("event.duration")
+        self.own_duration = places.get("zeek.conn.duration")
+        self.state = places.get("connection.state")
+        self.tag = next(iter(row)) if len(row) == 1 and next(iter(row)) not in WRAPPERS else ""
+        self.wrappers = [(name, places[name]) for name in WRAPPERS if name in places]
+        self.objects: list[tuple[int, str]] = []
+        """The objects in the document (which is number 0) from 1 on: in which, and its name."""
+        self.numbers: dict[tuple[str, ...], int] = {(): 0}
+        self.logs: dict[str, list[tuple[str, list[tuple[int, str]]]]] = {}
+
+    def of(self, log: str) -> list[tuple[str, list[tuple[int, str]]]]:
+        """Return a log's fields that are there, each with where it may stand, the first first.
+
+        That is in which of `objects`, and under which name.
+        """
+        known = self.logs.get(log)
+        if known is None:
+            known = self.logs[log] = []
+            for name, names in _places(log).items():
+                found = [self.places[n] for n in names if n in self.places]
+                found += [(name,)] if name in self.top else []
+                if found:
+                    known.append((name, [(self._number(p[:-1]), p[-1]) for p in found]))
+        return known
+
+    def _number(self, place: tuple[str, ...]) -> int:
+        """Return the number of the object at a place."""
+        if place not in self.numbers:
+            outer = self._number(place[:-1])
+            self.objects.append((outer, place[-1]))
+            self.numbers[place] = len(self.objects)
+        return self.numbers[place]
+
+
+@lru_cache(maxsize=4096)
+def _is_root(name: str) -> bool:
+    return name.partition(".")[0] in ROOTS
+
+
+_SHAPES: dict[tuple[Any, ...], _Shape] = {}
+MOST_SHAPES = 1000
+"""So many are kept; documents that all differ are not worth more."""
+
+
+def _shape(row: dict[str, Any]) -> _Shape:
+    names = _names(row)
+    found = _SHAPES.get(names)
+    if found is None:
+        if len(_SHAPES) >= MOST_SHAPES:
+            _SHAPES.clear()
+        found = _SHAPES[names] = _Shape(row)
+    return found
+
+
+def _names(row: dict[str, Any], *, within: bool = False) -> tuple[Any, ...]:
+    """Return a document's names, those of objects within it each behind its own."""
+    made: list[Any] = [*row]
     for name, value in row.items():
-        if isinstance(value, dict):
-            for inner, deep in _flat(value).items():
-                made.setdefault(f"{name}.{inner}", deep)
+        if type(value) is dict and (within or _is_root(name)):
+            made += (name, _names(value, within=True))
+    return tuple(made)
+
+
+def _placed(row: dict[str, Any], *, within: bool = False) -> dict[str, tuple[str, ...]]:
+    """Return where each field stands, by its dotted name, written flat, nested, or both."""
+    made: dict[str, tuple[str, ...]] = {name: (name,) for name in row}
+    for name, value in row.items():
+        if type(value) is dict and (within or _is_root(name)):
+            for inner, place in _placed(value, within=True).items():
+                made.setdefault(f"{name}.{inner}", (name, *place))
     return made
 
 
 @cache
-def _places(log: object) -> dict[str, tuple[str, ...]]:
+def _places(log: str) -> dict[str, tuple[str, ...]]:
     """Return where a log's fields may stand; of conn.log Zeek's own ones count first.
 
     For shippers differ in whether bytes of ECS are those of IP or payload.
     """
     if log not in ZEEK_LOGS:
         return ECS
-    names = ZEEK_LOGS[str(log)].names
+    names = ZEEK_LOGS[log].names
     if log == "conn":
         return ECS | {n: (f"zeek.conn.{n}", *ECS.get(n, ())) for n in names if n != "ts"}
     own = {n: (*ECS.get(n, ()), f"zeek.{log}.{n}", f"{log}.{n}", n) for n in names}
     return ECS | own
 
 
-def _inner(row: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+def _inner(row: dict[str, Any], shape: _Shape) -> tuple[dict[str, Any] | None, str]:
     """Return the row that a document keeps as an object or as text, and the log that names it.
 
     None where it keeps none: beside ``source`` the object ``zeek`` may only have what else is told.
     """
-    tag, only = next(iter(row.items()), ("", None))
-    if len(row) == 1 and tag not in WRAPPERS and isinstance(only, dict) and "ts" in only:
-        return only, tag  # as Zeek's plugin for Kafka writes it
-    for place in WRAPPERS:
-        inner = _at(row, place)
+    only = row[shape.tag] if shape.tag else None
+    if isinstance(only, dict) and "ts" in only:
+        return only, shape.tag  # as Zeek's plugin for Kafka writes it
+    for name, place in shape.wrappers:
+        inner = _found(row, place)
         if isinstance(inner, str) and inner.lstrip().startswith("{"):
             try:
                 inner = orjson.loads(inner)
@@ -138,29 +250,13 @@ def _inner(row: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
                 continue
         if not isinstance(inner, dict):
             continue
-        if place == "zeek" and "source" in row and IDS.isdisjoint(inner):
+        if name == "zeek" and "source" in row and IDS.isdisjoint(inner):
             continue
-        if "ts" in inner or place in {"_source", "result"}:
+        if "ts" in inner or name in {"_source", "result"}:
             return inner, ""
     return None, ""
 
 
-def _seconds(row: dict[str, Any], duration: Any) -> Any:  # noqa: ANN401 - of JSON
+def _seconds(duration: Any) -> Any:  # noqa: ANN401 - of JSON
     """Return seconds: ECS counts nanoseconds, Security Onion keeps Zeek's seconds."""
-    if row.get("connection.state") is not None or not isinstance(duration, (int, float)):
-        return duration
-    return duration / 1e9
-
-
-def _at(row: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - of JSON
-    """Return a field by its dotted name, written flat, nested, or both."""
-    if name in row:
-        return row[name]
-    outer, dot, inner = name.partition(".")
-    while dot:
-        nested = row.get(outer)
-        if isinstance(nested, dict) and (found := _at(nested, inner)) is not None:
-            return found
-        more, dot, inner = inner.partition(".")
-        outer = f"{outer}.{more}"
-    return None
+    return duration / 1e9 if isinstance(duration, (int, float)) else duration

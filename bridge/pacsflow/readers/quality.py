@@ -27,6 +27,8 @@ class Quality:
     """Frames of a capture that are copies of others, all frames, and bytes of the copies."""
     nameless: int = 0
     """Frames of a table that say no source or no destination."""
+    dear: bool = field(default=False, compare=False)
+    """Whether its rows are read one by one, so that to read it again is worth avoiding."""
     path: str = field(default="", compare=False)
 
     def bad_row(self, line: int, problem: str) -> None:

@@ -14,11 +14,10 @@ from pacsflow.errors import InputError
 from pacsflow.readers import json_packets
 from pacsflow.readers.blocks import Block, blocks, head, pieces
 from pacsflow.readers.dialects import plain_row
-from pacsflow.readers.json_columns import UNSET, columns_of
+from pacsflow.readers.json_columns import columns_of
+from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.zeek_tsv import is_wanted
-from pacsflow.readers.zeek_values import converter
-from pacsflow.terms.log_fields import REQUIRED, TEXTS, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -28,33 +27,10 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(rb'"\s*:')
 """Where a name ends; in texts, too, where it then only seems that one stands twice."""
-TOGETHER = 20_000
+_NAMED = b'":'
+_BLANK_BEFORE = (b" :", b"\t:", b"\n:", b"\r:")
+TOGETHER = 5_000
 """So many objects are a batch."""
-
-
-class _Rows:
-    """The rows of one log, column by column, with what turns JSON into each."""
-
-    def __init__(self, log: str) -> None:
-        self.schema = ZEEK_LOGS[log]
-        self.fields = [
-            (n, converter(n, t), n in REQUIRED[log], t == TEXTS)
-            for n, t in zip(self.schema.names, self.schema.types, strict=True)
-        ]
-        self.columns: list[list[Any]] = [[] for _ in self.fields]
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep one row; ValueError where a value in it is none."""
-        for column, value in zip(self.columns, _values(row, self.fields), strict=True):
-            column.append(value)
-
-    def batch(self) -> pa.RecordBatch:
-        """Return the rows, and forget them."""
-        arrays = [
-            pa.array(c, kind) for c, kind in zip(self.columns, self.schema.types, strict=True)
-        ]
-        self.columns = [[] for _ in self.fields]
-        return pa.record_batch(arrays, schema=self.schema)
 
 
 class _Judge:
@@ -89,15 +65,19 @@ def read(
     Raises `InputError` where no line at all is a row of a log.
     """
     judge = _Judge(source)
-    logs = {source.log: _Rows(source.log)}
+    logs = {source.log: Rows(source.log)}
     for some in _batches(source, quality, judge, columns):
         if isinstance(some, pa.RecordBatch):
             quality.rows += some.num_rows
             yield source.log, some
             continue
-        _read_rows(some, judge, logs, quality)
-        for log, rows in logs.items():
-            batch = rows.batch()
+        quality.dear = True
+        bad: dict[int, str] = {}
+        _read_rows(some, judge, logs, bad, quality)
+        batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
+        for number in sorted(bad):
+            quality.bad_row(number, bad[number])
+        for log, batch in batches:
             quality.rows += batch.num_rows
             if batch.num_rows or log == source.log:
                 yield log, batch
@@ -114,6 +94,9 @@ def _batches(
     """
     if json_packets.are_lines(head(source.path)):
         for block in blocks(source.path, quality):
+            if not _is_zeeks(block):
+                yield _lines(block)
+                continue
             whole = _columns(block, source, judge, columns)
             for piece in (block,) if whole is not None else pieces(block):
                 made = whole if piece is block else _columns(piece, source, judge, columns)
@@ -127,6 +110,14 @@ def _batches(
 def _lines(block: Block) -> Iterator[tuple[int, bytes]]:
     lines = enumerate(block.data.split(b"\n"), block.line)
     return ((n, raw) for n, raw in lines if raw.strip() and not raw.startswith(b"#"))
+
+
+def _is_zeeks(block: Block) -> bool:
+    """Say whether a block begins with a row as Zeek writes it, and no shipper's document."""
+    try:
+        return "ts" in _object(block.data[: block.data.find(b"\n")])
+    except ValueError:
+        return True
 
 
 def _columns(
@@ -143,9 +134,13 @@ def _columns(
 
 
 def _read_rows(
-    rows: Iterator[tuple[int, bytes]], judge: _Judge, logs: dict[str, _Rows], quality: Quality
+    lines: Iterator[tuple[int, bytes]],
+    judge: _Judge,
+    logs: dict[str, Rows],
+    bad: dict[int, str],
+    quality: Quality,
 ) -> None:
-    for number, raw in rows:
+    for number, raw in lines:
         try:
             found = _object(raw)
             doubled = _has_doubled(raw, found)
@@ -155,16 +150,20 @@ def _read_rows(
                 quality.pass_over(declared or "unknown")
                 continue
             if log not in logs:
-                logs[log] = _Rows(log)
+                logs[log] = Rows(log)
             if doubled:
                 _refuse_two(raw, row, logs[log].schema.names)
-            logs[log].add(row)
+            logs[log].add(number, row)
         except ValueError as error:
-            quality.bad_row(number, str(error))
+            bad[number] = str(error)
 
 
 def _has_doubled(raw: bytes, row: dict[str, Any]) -> bool:
     """Say whether a name may stand twice in one object of a row: of both the last was taken."""
+    if not any(blank in raw for blank in _BLANK_BEFORE):
+        again = orjson.dumps(row)  # without what was doubled; quicker than to walk through it
+        if raw.count(_NAMED, raw.find(b"{")) == again.count(_NAMED):
+            return False
     return len(_NAME.findall(raw)) != _names(row)
 
 
@@ -201,27 +200,3 @@ def _object(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")  # noqa: TRY004 - every bad row is one error
     return found
-
-
-def _values(row: dict[str, Any], fields: list[tuple[str, Any, bool, bool]]) -> list[Any]:
-    values: list[Any] = []
-    for name, convert, required, several in fields:
-        value = row.get(name)
-        if value is None and name == "sensor":
-            value = row.get(sensor_field(row) or "")
-        if value is None and "." in name:
-            outer, _, inner = name.partition(".")
-            nested = row.get(outer)
-            value = nested.get(inner) if isinstance(nested, dict) else None
-        if type(value) is list and len(value) == 1 and not several:
-            value = value[0]
-        if value is None or (type(value) is str and value in UNSET):
-            if required:
-                raise ValueError(f"{name} is not set")
-            values.append(None)
-            continue
-        try:
-            values.append(convert(value))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{name}: {error}") from None
-    return values

@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation, Overflow
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,8 @@ SCALES = ((10**11, 1), (10**14, 1_000), (10**17, 1_000_000), (10**20, 1_000_000_
 """Numbers below these are seconds, milli-, micro- or nanoseconds; in the years that are read none
 can be taken for another. Zeek's ``TS_MILLIS`` and shippers write them."""
 DATE = len("2026-03-02")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def is_rounded(number: Decimal) -> bool:
@@ -78,27 +80,33 @@ def to_time(value: object) -> int:
         raise ValueError(f"expected a time, found {str(value)[:40]!r}")  # noqa: TRY004 - a bad row
     text = str(value)
     try:
-        seconds = Decimal(text)
-        if isinstance(value, str) and is_rounded(seconds):
-            raise ValueError(f"expected a time to the second, found {text[:40]!r}, a rounded one")
-        if seconds >= SCALES[0][0]:
-            seconds /= next((scale for most, scale in SCALES if seconds < most), 1)
+        # Most texts are dates: that one is no number is dear to find out.
+        seconds = _of_date(text) if text[4:5] == "-" else Decimal(text)
     except (InvalidOperation, Overflow):
-        try:
-            moment = datetime.fromisoformat(text)
-            if len(text) <= DATE:
-                raise ValueError  # noqa: TRY301 - a date is no time
-        except ValueError:
-            raise ValueError(f"expected a time, found {text[:40]!r}") from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = Decimal(round(moment.timestamp() * 1_000_000)) / 1_000_000
+        seconds = _of_date(text)
+    if isinstance(value, str) and is_rounded(seconds):
+        raise ValueError(f"expected a time to the second, found {text[:40]!r}, a rounded one")
+    if seconds.is_finite() and seconds >= SCALES[0][0]:
+        seconds /= next((scale for most, scale in SCALES if seconds < most), 1)
     if not seconds.is_finite() or not EARLIEST <= seconds < LATEST:
         raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
     if seconds >= latest():
         day = datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
         raise ValueError(f"{day} lies in the future: a clock that was not set")
     return round(seconds * 1_000_000)
+
+
+def _of_date(text: str) -> Decimal:
+    """Return seconds since 1970 UTC from ISO 8601 text; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or len(text) <= DATE:  # a date is no time
+        raise ValueError(f"expected a time, found {text[:40]!r}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return Decimal((moment - _EPOCH) // _MICROSECOND) / 1_000_000
 
 
 def to_interval(value: str | float) -> float:
@@ -124,6 +132,8 @@ def to_float(value: str | float) -> float:
 
 def to_count(value: str | float) -> int:
     """Return a whole number from 0 to 2^53."""
+    if type(value) is int and 0 <= value <= COUNT_MAX:
+        return value
     try:
         number = int(value)
         exact = not isinstance(value, (bool, float)) or (type(value) is float and number == value)

@@ -22,6 +22,7 @@ SENSOR = ("sensor", pa.string())
 SENSOR_NAMES = ("_system_name", "_sensor", "_node_name", "_node", "peer", "_peer")
 """What clusters and distributions call the column that says which sensor wrote a row, the most
 telling first."""
+_SENSORS = ("sensor", *SENSOR_NAMES)
 
 _CONNECTION = [
     ("ts", TIME),
@@ -237,5 +238,5 @@ REQUIRED = {
 
 def sensor_field(names: Iterable[str]) -> str | None:
     """Return which of a log's columns says what sensor wrote a row; None where none does."""
-    there = set(names)
-    return next((name for name in ("sensor", *SENSOR_NAMES) if name in there), None)
+    there = names if isinstance(names, dict) else set(names)
+    return next((name for name in _SENSORS if name in there), None)
