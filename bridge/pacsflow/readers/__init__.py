@@ -68,6 +68,10 @@ def _read(
         from pacsflow.readers import zeek_json  # noqa: PLC0415 - likewise
 
         yield from zeek_json.read(source, quality, columns)
+    elif source.format is Format.ZEEK_TABLE:
+        from pacsflow.readers import zeek_table  # noqa: PLC0415 - likewise
+
+        yield from zeek_table.read(source, quality, columns)
     elif source.format is Format.WIRESHARK_JSON:
         from pacsflow.readers import wireshark_json  # noqa: PLC0415 - likewise
 

@@ -10,7 +10,7 @@ import csv
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.quality import Quality
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -38,6 +38,13 @@ MOST_LINES = 20
 _OF_TSHARK = re.compile(r"[\"']?[a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+[\"']?([^\w.\"'])")
 """A header as ``tshark -T fields -E separator=`` writes it."""
 _NEWLINE = ord("\n")
+
+
+class Reads(Protocol):
+    """Says what header some names are, and whether they are one."""
+
+    def __call__(self, names: list[str], *, delimiter: str = "") -> Header | None:
+        """Return the header, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,11 @@ class Part(NamedTuple):
     """So many headers stand above that one."""
 
 
-def find_header(text: bytes) -> Layout | None:
-    """Return the first line that names at least two columns of frames, and its delimiter."""
+def find_header(text: bytes, read: Reads = read_header) -> Layout | None:
+    """Return the first line that is a header, and its delimiter.
+
+    What a header is says `read`: by default one that names at least two columns of frames.
+    """
     told = ""
     lines = text.split(b"\n", HEADER_WITHIN + 1)
     for number, raw in enumerate(lines[:HEADER_WITHIN]):
@@ -73,10 +83,15 @@ def find_header(text: bytes) -> Layout | None:
             told = found[1]
             continue
         delimiter = told or _delimiter(line)
-        header = read_header(_split(line, delimiter), delimiter=delimiter)
+        header = read(_split(line, delimiter), delimiter=delimiter)
         if header is not None:
             return Layout(number, raw, delimiter, header, _quote(lines[number : number + 2]))
     return None
+
+
+def split(raw: bytes, layout: Layout) -> list[str]:
+    """Return the cells of one line of a table."""
+    return _split(_decoded(raw).rstrip("\r\n"), layout.delimiter, layout.quote)
 
 
 def _quote(lines: list[bytes]) -> str:
@@ -106,9 +121,14 @@ def _split(line: str, delimiter: str, quote: str = '"') -> list[str]:
 
 
 def read(
-    path: Path, quality: Quality, columns: Collection[str] | None, *, block: int = BLOCK
+    path: Path,
+    quality: Quality,
+    columns: Collection[str] | None,
+    *,
+    block: int = BLOCK,
+    find: Callable[[bytes], Layout | None] = find_header,
 ) -> Iterator[Part]:
-    """Yield the rows under the header, and under each other header further on.
+    """Yield the rows under the header, and under each other header further on, as `find` knows it.
 
     Raises
     ------
@@ -120,7 +140,7 @@ def read(
     for number, data, complete in blocks(path, quality, size=block):
         text, line, whole_blocks = _utf8(data, quality), number, whole_blocks + 1
         if layout is None:
-            layout = _layout(path, text)
+            layout = _layout(path, text, find)
             text = (
                 text.split(b"\n", layout.line + 1)[-1] if text.count(b"\n") > layout.line else b""
             )
@@ -129,7 +149,7 @@ def read(
             text, line = rest + text, rest_line
         text, rest = _without_open_end(text, layout.quote.encode()) if complete else (text, b"")
         rest_line = line + text.count(b"\n")
-        for layout, start, part in _sections(text, line, layout):  # noqa: B020
+        for layout, start, part in _sections(text, line, layout, find):  # noqa: B020
             sections += 1
             if sections - whole_blocks > limits().headers:
                 raise exceeded(path, "headers", "it has too many headers", start)
@@ -150,8 +170,8 @@ def preview(path: Path, name: str) -> Iterator[pa.Array]:
             yield part.cells.columns[name]
 
 
-def _layout(path: Path, text: bytes) -> Layout:
-    layout = find_header(text)
+def _layout(path: Path, text: bytes, find: Callable[[bytes], Layout | None]) -> Layout:
+    layout = find(text)
     if layout is None:
         shown = _decoded(text.partition(b"\n")[0][:320]).removeprefix("\ufeff")
         raise InputError(
@@ -165,7 +185,9 @@ def _layout(path: Path, text: bytes) -> Layout:
     return layout
 
 
-def _sections(text: bytes, line: int, layout: Layout) -> Iterator[tuple[Layout, int, bytes]]:
+def _sections(
+    text: bytes, line: int, layout: Layout, find: Callable[[bytes], Layout | None]
+) -> Iterator[tuple[Layout, int, bytes]]:
     """Split text at headers that are repeated, or that follow with another table."""
     start, ends = 0, _ends(text)
     for place in _candidates(text, ends, layout):
@@ -174,7 +196,7 @@ def _sections(text: bytes, line: int, layout: Layout) -> Iterator[tuple[Layout, 
         if raw.rstrip(b"\r") == layout.text.rstrip(b"\r"):
             found: Layout | None = layout
         else:
-            found = find_header(raw)
+            found = find(raw)
             if found is not None and len(found.header.places) < 3:
                 found = None
         if found is None:

@@ -38,11 +38,6 @@ FOREIGN = (
 """How each begins, what it is, and what to give instead."""
 _KNOWN = tuple((re.compile(begin), what, hint) for begin, what, hint in FOREIGN)
 _ADDRESS = rb"[\"']?(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})[\"']?"
-_ZEEK = {
-    "id.orig_h", "id orig h", "orig h", "zeek.session_id", "zeek.uid", "conn state", "orig bytes",
-    "orig ip bytes", "zeek.connection.state", "sourcetype",
-}  # fmt: skip
-"""Names by which rows of Zeek's logs are known in a table."""
 _OF_FLOWS = FLOWS | {
     "network.bytes", "network.packets", "source.bytes", "source.packets", "destination.bytes",
     "sent", "received", "flow id",
@@ -79,8 +74,6 @@ def _table(text: bytes) -> tuple[str, str] | None:
         names = {normalise(name) for name in re.split(r"[,;\t|]", line)}
         if len(names) < 3:
             continue
-        if not _ZEEK.isdisjoint(names):
-            return "rows of Zeek's logs in a table", "give the log itself, or export it as JSON"
         if found := sorted(_OF_FLOWS & names):
             return f"a table of flows or sums (it has a column {found[0]})", _FLOWS
     return None

@@ -15,7 +15,7 @@ from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -46,6 +46,7 @@ class Format(StrEnum):
 
     ZEEK_TSV = "Zeek log"
     ZEEK_JSON = "Zeek JSON log"
+    ZEEK_TABLE = "Zeek log in a table"
     CAPTURE = "capture"
     WIRESHARK_JSON = "Wireshark JSON export"
     TABLE = "table of frames"
@@ -104,6 +105,8 @@ class Source:
         """Return the source's kind as people call it."""
         if self.several:
             return f"{self.format.value}s"
+        if self.format is Format.ZEEK_TABLE:
+            return f"table of rows of {self.log}.log"
         if self.format in {Format.ZEEK_TSV, Format.ZEEK_JSON, Format.OTHER_LOG}:
             return f"{self.format.value} {self.log}.log"
         return self.format.value
@@ -128,8 +131,8 @@ def recognise(path: Path) -> Source:
         return _zeek_tsv(path, text)
     if text.startswith((b"{", b"[")):
         return _json(path, text)
-    if b"\0" not in text and _looks_like_table(text):
-        return Source(path, Format.TABLE, "frames")
+    if b"\0" not in text and (table := _table(path, text)):
+        return table
     if b'{"' in text.split(b"\n", 1)[0]:
         return _zeek_json(path, text)
     raise _unknown(path, start)
@@ -222,9 +225,17 @@ def _first_rows(path: Path, text: bytes) -> Iterator[object]:
 
 
 def _zeek_json(path: Path, text: bytes) -> Source:
+    found = _of_rows(path, Format.ZEEK_JSON, _first_rows(path, text))
+    if found is None:
+        raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
+    return found
+
+
+def _of_rows(path: Path, form: Format, rows: Iterable[object]) -> Source | None:
+    """Return what rows of Zeek's logs are by some of them; None where none is one."""
     logs: dict[str, bool] = {}
     declared = False
-    for found in _first_rows(path, text):
+    for found in rows:
         if not isinstance(found, dict):
             continue
         row, told = plain_row(found)
@@ -233,18 +244,28 @@ def _zeek_json(path: Path, text: bytes) -> Source:
             declared |= bool(told)
             logs.setdefault(log, twin)
     if not logs:
-        raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
+        return None
     log, twin = next(iter(logs.items()))
     if len(logs) > 1 or (declared and log_of_name(path.name) != log):
         # What comes further on may be of any log: the reader looks at each row.
         pure = len(logs) == 1 and log in {"frames", "sflow"}
-        return Source(path, Format.ZEEK_JSON, log if pure else "conn", twin=twin, several=not pure)
-    form = Format.ZEEK_JSON if log in ZEEK_LOGS else Format.OTHER_LOG
+        return Source(path, form, log if pure else "conn", twin=twin, several=not pure)
+    if log not in ZEEK_LOGS:
+        form = Format.OTHER_LOG
     return Source(path, form, log or "unknown", twin=twin)
 
 
-def _looks_like_table(text: bytes) -> bool:
-    """Say whether one of the first lines names at least two columns of frames."""
-    from pacsflow.readers.delimited import find_header  # noqa: PLC0415 - avoids a cycle
+def _table(path: Path, text: bytes) -> Source | None:
+    """Return what a table's first lines say that it is; None where they are no header of ours."""
+    from pacsflow.readers import delimited, zeek_table  # noqa: PLC0415 - avoids a cycle
 
-    return find_header(text) is not None
+    if layout := zeek_table.find_header(text):
+        if lacking := zeek_table.missing(layout.header, path.name):
+            problem = f"rows of Zeek's logs in a table, without {lacking}"
+            hint = "export these columns, too, or give the log itself"
+            raise InputError(path, problem, hint=hint, line=layout.line + 1)
+        found = _of_rows(path, Format.ZEEK_TABLE, zeek_table.first_rows(text, MORE_ROWS))
+        if found is None:
+            raise InputError(path, "the table has a header, but no row", hint="export it again")
+        return found
+    return Source(path, Format.TABLE, "frames") if delimited.find_header(text) else None

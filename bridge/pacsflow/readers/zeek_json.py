@@ -33,7 +33,7 @@ TOGETHER = 5_000
 """So many objects are a batch."""
 
 
-class _Judge:
+class Judge:
     """Says which log a row belongs to; what was said of one declared path holds for the next."""
 
     def __init__(self, source: Source) -> None:
@@ -64,7 +64,7 @@ def read(
     that it declares; those of logs that are not used are counted.
     Raises `InputError` where no line at all is a row of a log.
     """
-    judge = _Judge(source)
+    judge = Judge(source)
     logs = {source.log: Rows(source.log)}
     for some in _batches(source, quality, judge, columns):
         if isinstance(some, pa.RecordBatch):
@@ -86,7 +86,7 @@ def read(
 
 
 def _batches(
-    source: Source, quality: Quality, judge: _Judge, columns: Collection[str] | None
+    source: Source, quality: Quality, judge: Judge, columns: Collection[str] | None
 ) -> Iterator[Iterator[tuple[int, bytes]] | pa.RecordBatch]:
     """Yield numbered rows, some together: lines, or the objects of an array or of printed JSON.
 
@@ -121,7 +121,7 @@ def _is_zeeks(block: Block) -> bool:
 
 
 def _columns(
-    block: Block, source: Source, judge: _Judge, columns: Collection[str] | None
+    block: Block, source: Source, judge: Judge, columns: Collection[str] | None
 ) -> pa.RecordBatch | None:
     """Return the rows of a block where all are of the source's own log, and plain."""
     try:
@@ -135,7 +135,7 @@ def _columns(
 
 def _read_rows(
     lines: Iterator[tuple[int, bytes]],
-    judge: _Judge,
+    judge: Judge,
     logs: dict[str, Rows],
     bad: dict[int, str],
     quality: Quality,

@@ -1,0 +1,258 @@
+"""Reads rows of Zeek's logs that stand in a table, as Kibana, Splunk, zq or DuckDB export them."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+
+from pacsflow.errors import InputError
+from pacsflow.readers import delimited
+from pacsflow.readers.columns import Header
+from pacsflow.readers.dialects import WRAPPERS, plain_row
+from pacsflow.readers.json_rows import Rows
+from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
+from pacsflow.readers.moments import read_moment
+from pacsflow.readers.zeek_json import Judge
+from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pacsflow.readers.cells import Cells
+    from pacsflow.readers.quality import Quality
+    from pacsflow.readers.sniff import Source
+
+SIGNS = {
+    "id.orig_h", "id_orig_h", "zeek.session_id", "zeek.uid", "conn_state", "orig_bytes",
+    "orig_ip_bytes", "zeek.connection.state", "sourcetype",
+}  # fmt: skip
+"""Columns by which a table is known for one of Zeek's rows."""
+OF_CONN = {
+    "orig_bytes", "resp_bytes", "orig_ip_bytes", "resp_ip_bytes", "orig_pkts", "resp_pkts",
+}  # fmt: skip
+"""Columns that no other log has."""
+PORTS = ("id.orig_p", "id.resp_p")
+UNSET = {"", "-", "(empty)", "(null)", "null", "NULL", "None", "NaN", "nan", "NaT", "\\N"}
+"""What stands for nothing in tables, pandas' and a database's own words with it."""
+_BEHIND = re.compile(r"\.(?:keyword|raw|text)$")
+"""What search engines append to the name of a field for another index of it."""
+_SOURCETYPE = re.compile(r"(?:bro|zeek|corelight)[_:]([a-z0-9_]+?)(?:[:_]json)?")
+_GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+")
+_COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_WHOLE = re.compile(r"(\d+)(?:\.0| ?B| ?bytes)")
+"""A whole number as pandas writes it beside missing ones, or with its unit."""
+_ROUNDED = re.compile(r"\d[\d.,]* ?[kKMGTP]i?B")
+_EITHER = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d")
+_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$|^[\d.]+$")
+_OF_GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?")
+_SMALL = re.compile(r"(\d+(?:\.\d+)?)(ms|us|\u00b5s|ns)")
+_SMALLER = {"ms": 1e3, "us": 1e6, "\u00b5s": 1e6, "ns": 1e9}
+_CLOCK = re.compile(r"(?:(\d+) days? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)")
+
+
+def header(names: list[str], *, delimiter: str = "") -> Header | None:
+    """Return the header that these names are; None where they are none of Zeek's."""
+    plain = [_BEHIND.sub("", name.strip().strip("'\"")) for name in names]
+    plain = [re.sub(r"^id_(?=(?:orig|resp)_[hp]$)", "id.", name) for name in plain]
+    if len(plain) < 3 or SIGNS.isdisjoint(plain):
+        return None
+    places: dict[str, tuple[int, ...]] = {}
+    for place, name in enumerate(plain):
+        if name:
+            places[name] = (*places.get(name, ()), place)
+    twice = tuple(dict.fromkeys(name for name in names if name and names.count(name) > 1))
+    return Header(tuple(plain), places, comma=delimiter == ";", twice=twice)
+
+
+def missing(found: Header, name: str) -> str:
+    """Return which columns a table lacks to be rows of the log that it is; empty where none."""
+    there, declared = plain_row(dict.fromkeys(found.places, "1"))
+    if any(wrapper in found.places for wrapper in WRAPPERS if wrapper != "log"):
+        return ""  # whose rows tell more than its columns
+    if {"ts", "@timestamp", "_time"}.isdisjoint(found.places):
+        return "ts"
+    log = log_of_name(name) or log_of_fields(there)
+    log = log or ("" if OF_CONN.isdisjoint(there) else "conn")
+    if log not in ZEEK_LOGS:
+        return "" if declared or log or "sourcetype" in there else "what tells the log"
+    wanted = [column for column in REQUIRED[log] if column not in there]
+    if log == "conn":
+        wanted += [column for column in PORTS if column not in there]
+        sides = [{f"{side}_ip_bytes", f"{side}_bytes"} for side in ("orig", "resp")]
+        wanted += [min(side) for side in sides if side.isdisjoint(there)]
+    if log in {"conn", "dicom"} and not {"uid", "proto"} & set(there):
+        wanted.append("uid")
+    return ", ".join(wanted)
+
+
+find_header = partial(delimited.find_header, read=header)
+"""Returns the layout of a table of Zeek's rows by a text's first lines; None where it is none."""
+
+
+def first_rows(text: bytes, most: int) -> Iterator[dict[str, Any]]:
+    """Yield the first rows of a table as `plain_row` takes them."""
+    layout = find_header(text)
+    if layout is None:
+        return
+    places = layout.header.places
+    for raw in text.split(b"\n")[layout.line + 1 :][:most]:
+        cells = delimited.split(raw, layout)
+        if len(cells) == len(layout.header.names):
+            yield _row(layout.header, {name: cells[at[0]] or None for name, at in places.items()})
+
+
+def read(
+    source: Source, quality: Quality, columns: Collection[str] | None = None
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield ``(log, rows)`` in the columns of ``log_fields.ZEEK_LOGS[log]``.
+
+    Raises
+    ------
+    InputError
+        If no row can be read, or its writer has rounded what is summed.
+    """
+    del columns
+    quality.dear = True
+    judge, logs = Judge(source), {source.log: Rows(source.log)}
+    for part in delimited.read(source.path, quality, None, find=find_header):
+        bad: dict[int, str] = {}
+        for name in part.header.twice:
+            quality.note(f"there are several columns {name[:40]}: the first with a value was read")
+        for line, cells in _rows(part.cells):
+            row, declared = plain_row(_row(part.header, cells))
+            log = judge(declared, row)
+            if not log:
+                quality.pass_over(declared or "unknown")
+                continue
+            try:
+                _to_values(row, ZEEK_LOGS[log], quality, comma=part.header.comma)
+            except _RoundedError as error:
+                hint = "export them as plain numbers, or give the rows as JSON"
+                raise InputError(source.path, str(error), hint=hint, line=line) from None
+            except ValueError as error:
+                bad[line] = str(error)
+                continue
+            logs.setdefault(log, Rows(log)).add(line, row)
+        batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
+        for line in sorted(bad):
+            quality.bad_row(line, bad[line])
+        for log, batch in batches:
+            quality.rows += batch.num_rows
+            yield log, batch
+    if quality.unreadable and not quality.rows:
+        raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
+
+
+class _RoundedError(ValueError):
+    """Numbers of which digits are lost."""
+
+
+def _rows(cells: Cells) -> Iterator[tuple[int, dict[str, Any]]]:
+    names = list(cells.columns)
+    values = zip(*(cells.columns[name].to_pylist() for name in names), strict=True)
+    for line, row in zip(cells.lines.tolist(), values, strict=True):
+        yield line, dict(zip(names, row, strict=True))
+
+
+def _row(found: Header, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its log, where its columns tell one, and nanoseconds as a number."""
+    if not row.get("_path") and (log := _told_log(found, row)):
+        row["_path"] = log
+    lasted = row.get("event.duration")
+    if lasted and row.get("connection.state") is None:
+        row["event.duration"] = int(lasted) if lasted.isdecimal() else None
+    if "ts" in row and row["ts"] is None:
+        del row["ts"]
+    return row
+
+
+def _told_log(found: Header, row: dict[str, Any]) -> str:
+    """Return the log that Splunk's columns tell, or columns that only conn.log has."""
+    if told := row.get("sourcetype"):
+        kind = _SOURCETYPE.fullmatch(told)
+        if kind and kind[1] in ZEEK_NAMES:
+            return kind[1]
+        if log := log_of_name(re.split(r"[/\\]", row.get("source") or "")[-1]):
+            return log
+    is_conn = "event.dataset" not in row and not log_of_fields(found.names)
+    return "conn" if is_conn and not OF_CONN.isdisjoint(found.names) else ""
+
+
+def _to_values(row: dict[str, Any], schema: pa.Schema, quality: Quality, *, comma: bool) -> None:
+    """Bring the texts of a row's cells to what JSON has; ValueError where one is none of it."""
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        text = row.get(name)
+        if type(text) is not str:
+            continue
+        text = text.strip()
+        try:
+            row[name] = None if text in UNSET else _value(text, kind, quality, comma=comma)
+        except _RoundedError as error:
+            raise _RoundedError(f"its {name} are rounded: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+
+def _value(text: str, kind: pa.DataType, quality: Quality, *, comma: bool) -> Any:  # noqa: ANN401 - of JSON
+    if kind == TIME:
+        return _moment(text, quality)
+    if kind == TEXTS:
+        return _texts(text)
+    if pa.types.is_boolean(kind):
+        return {"t": True, "true": True, "f": False, "false": False}.get(text.lower(), text)
+    if pa.types.is_integer(kind):
+        return _whole(text, comma=comma)
+    return _seconds(text, comma=comma) if pa.types.is_floating(kind) else text
+
+
+def _moment(text: str, quality: Quality) -> int:
+    """Return microseconds since 1970 UTC."""
+    if _EITHER.match(text):
+        raise ValueError(f"the day or the month of {text[:40]!r} may stand first; write 2026-03-02")
+    if not _ZONED.search(text):
+        quality.note(
+            "its times have no zone and were read as UTC (Kibana writes those of the browser)"
+        )
+    return read_moment(text)
+
+
+def _texts(text: str) -> list[str]:
+    """Return the texts of a set, which stand in an array or with commas or lines between them."""
+    if text.startswith("["):
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            found = None
+        if isinstance(found, list):
+            return [str(item) for item in found]
+    return [part.strip() for part in re.split(r"[,\n]", text.strip("[]{}")) if part.strip()]
+
+
+def _whole(text: str, *, comma: bool) -> str | int:
+    """Return a whole number without what groups its digits; other text as it is."""
+    if found := _WHOLE.fullmatch(text):
+        return int(found[1])
+    if _GROUPED.fullmatch(text) or (not comma and _COMMAS.fullmatch(text)):
+        return int(re.sub(r"\D", "", text))
+    if _ROUNDED.fullmatch(text):
+        raise _RoundedError(repr(text[:20]))
+    return text
+
+
+def _seconds(text: str, *, comma: bool) -> str | float:
+    """Return seconds from what writes durations otherwise; other text as it is."""
+    if found := _CLOCK.fullmatch(text):
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if found := _SMALL.fullmatch(text):
+        return float(found[1]) / _SMALLER[found[2]]
+    if (found := _OF_GO.fullmatch(text)) and any(found.groups()):
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return (hours * 60 + minutes) * 60 + seconds
+    if comma:
+        return text.replace(",", ".") if re.fullmatch(r"\d+,\d+", text) else text
+    return text.replace(",", "") if re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+", text) else text

@@ -1,0 +1,179 @@
+"""Rows of Zeek's logs that stand in a table: read where its columns suffice, else refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest import CONN_ROW, tsv
+from pacsflow.errors import InputError
+from pacsflow.readers import Format, Quality, read, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+
+T0 = 1772438400
+"""2026-03-02 08:00 UTC."""
+
+
+def table(rows: list[dict[str, Any]], delimiter: str = ",") -> str:
+    """Return rows as a table of the columns of the first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def rows_of(path: Path) -> tuple[list[dict[str, Any]], Quality]:
+    quality = Quality()
+    found = [r for log, b in read(recognise(path), quality) if log == "conn" for r in b.to_pylist()]
+    return found, quality
+
+
+KIBANA = {
+    "@timestamp": "Mar 2, 2026 @ 08:00:00.123", "event.dataset": "zeek.connection",
+    "event.duration": "1500000000", "source.ip": "10.0.0.1", "source.port": "40,000",
+    "destination.ip": "10.0.0.2", "destination.port": "104", "network.transport": "tcp",
+    "network.protocol": "dicom", "source.bytes": "1,400", "destination.bytes": "420",
+    "source.packets": "10", "destination.packets": "8", "zeek.session_id": "C1",
+    "zeek.connection.state": "SF", "zeek.connection.history": "ShADadFf", "tags": '["a","b"]',
+}  # fmt: skip
+"""Filebeat's rows as Discover exports them, numbers and times as it shows them."""
+SPLUNK = {
+    "_time": "2026-03-02T05:00:00.123-0300", "host": "s1", "source": "/opt/zeek/logs/conn.log",
+    "sourcetype": "bro:conn:json", "uid": "C1", "id.orig_h": "10.0.0.1", "id.orig_p": "40000",
+    "id.resp_h": "10.0.0.2", "id.resp_p": "104", "proto": "tcp", "service": "dicom",
+    "duration": "1.5", "orig_ip_bytes": "1400", "resp_ip_bytes": "420", "orig_pkts": "10",
+    "resp_pkts": "8", "conn_state": "SF", "src_ip": "10.0.0.1", "dest_ip": "10.0.0.2",
+}  # fmt: skip
+PLAIN = {**CONN_ROW, "ts": f"{T0}.123"}
+FORMS = {
+    "kibana": KIBANA,
+    "kibana with keywords": {
+        {"source.ip": "source.ip.keyword"}.get(name, name): value for name, value in KIBANA.items()
+    },
+    "kibana in ISO": {**KIBANA, "@timestamp": "2026-03-02T08:00:00.123Z"},
+    "kibana in milliseconds": {**KIBANA, "@timestamp": f"{T0}123"},
+    "splunk": SPLUNK,
+    "splunk in seconds": {**SPLUNK, "_time": f"{T0}.123", "sourcetype": "zeek"},
+    "splunk with underscores": {n.replace("id.", "id_"): v for n, v in SPLUNK.items()},
+    "splunk's raw": {
+        "_raw": json.dumps({**PLAIN, "ts": T0 + 0.123}), "_time": "x", "sourcetype": "json",
+        "linecount": "1",
+    },
+    "duckdb": {**PLAIN, "ts": "2026-03-02 08:00:00.123"},
+    "pandas": {
+        **PLAIN, "ts": "2026-03-02 08:00:00.123000", "duration": "0 days 00:00:01.500000",
+        "id.orig_p": "40000.0", "orig_pkts": "10.0",
+    },
+    "zq": {"_path": "conn", **PLAIN, "ts": "2026-03-02T08:00:00.123Z", "duration": "1.5s"},
+    "no state": {n: v for n, v in PLAIN.items() if n not in {"conn_state", "history", "uid"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_as_others_export_them(write: Write, form: str, delimiter: str) -> None:
+    row = dict(FORMS[form])
+    if delimiter == ";":  # in a language in which a comma begins a fraction
+        row = {n: v.replace("40,", "40\u00a0").replace("1,4", "1'4") for n, v in row.items()}
+        row |= {"duration": "1,5"} if row.get("duration") == "1.5" else {}
+    path = write("export.csv", table([row, row], delimiter))
+    assert recognise(path).format is Format.ZEEK_TABLE
+    rows, quality = rows_of(path)
+    assert quality.examples == []
+    assert len(rows) == 2
+    found = rows[0]
+    assert found["ts"] == datetime.fromtimestamp(T0, UTC).replace(microsecond=123000)
+    assert (found["id.orig_h"], found["id.orig_p"], found["id.resp_p"]) == ("10.0.0.1", 40000, 104)
+    assert (found["orig_ip_bytes"], found["resp_ip_bytes"]) == (1400, 420)
+    assert (found["orig_pkts"], found["resp_pkts"], found["duration"]) == (10, 8, 1.5)
+
+
+def test_times_without_a_zone_are_said(write: Write) -> None:
+    zoned = {**KIBANA, "@timestamp": "2026-03-02T08:00:00.123Z"}
+    for row, told in ((KIBANA, True), (zoned, False)):
+        _, quality = rows_of(write("a.csv", table([row])))
+        assert any("no zone" in note for note in quality.notes) is told
+
+
+@pytest.mark.parametrize("cell", ["1.4KB", "2 MB", "1.5 MiB"])
+def test_what_is_rounded_is_refused(write: Write, cell: str) -> None:
+    path = write("a.csv", table([KIBANA, {**KIBANA, "source.bytes": cell}]))
+    with pytest.raises(InputError, match=rf"orig_ip_bytes are rounded: '{cell}'"):
+        rows_of(path)
+
+
+def test_durations_that_are_rounded_are_none(write: Write) -> None:
+    rows, quality = rows_of(write("a.csv", table([{**KIBANA, "event.duration": "1500.0"}])))
+    assert rows[0]["duration"] is None
+    assert quality.unreadable == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("source.packets", "1.234"), ("source.packets", "about 10"), ("source.bytes", "1,40"),
+        ("@timestamp", "03/02/2026 08:00:00"), ("@timestamp", "8 am"), ("source.ip", "pc 1"),
+    ],
+)  # fmt: skip
+def test_cells_of_two_meanings_cost_their_row(write: Write, column: str, cell: str) -> None:
+    rows, quality = rows_of(write("a.csv", table([KIBANA, {**KIBANA, column: cell}, KIBANA])))
+    assert (len(rows), quality.unreadable) == (2, 1)
+    assert quality.examples[0].startswith("line 3: ")
+
+
+@pytest.mark.parametrize(
+    ("row", "lacking"),
+    [
+        ({n: v for n, v in KIBANA.items() if "bytes" not in n}, "orig_bytes, resp_bytes"),
+        ({n: v for n, v in KIBANA.items() if "port" not in n}, "id.orig_p, id.resp_p"),
+        ({n: v for n, v in KIBANA.items() if n != "@timestamp"}, "ts"),
+        ({n: v for n, v in SPLUNK.items() if n != "id.resp_h"}, "id.resp_h"),
+        ({"_time": "2026-03-02T08:00:00Z", "id.orig_h": "10.0.0.1", "orig_bytes": "5"}, "id.resp"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(
+    write: Write, row: dict[str, str], lacking: str
+) -> None:
+    with pytest.raises(InputError, match=f"rows of Zeek's logs in a table, without .*{lacking}"):
+        recognise(write("a.csv", table([row])))
+
+
+def test_rows_of_other_logs_are_counted(write: Write) -> None:
+    dns = {**dict.fromkeys(KIBANA, ""), "@timestamp": KIBANA["@timestamp"]}
+    dns |= {"event.dataset": "zeek.dns", "source.ip": "10.0.0.1", "destination.ip": "10.0.0.53"}
+    rows, quality = rows_of(write("a.csv", table([KIBANA, dns, dns, KIBANA])))
+    assert len(rows) == 2
+    assert quality.others == {"dns": 2}
+
+
+def test_a_cell_over_lines_and_a_header_again(write: Write) -> None:
+    several = {**SPLUNK, "tag": "a\nb"}
+    text = table([several, several])
+    rows, quality = rows_of(write("a.csv", text + text))
+    assert (len(rows), quality.unreadable) == (4, 0)
+
+
+def test_a_table_and_the_log_itself_are_one(write: Write, tmp_path: Path) -> None:
+    from pacsflow.ledger import Ledger
+    from pacsflow.readers import find
+
+    log = write("conn.log", tsv([{}, {"uid": "C2", "id.orig_p": "40001"}]))
+    exported = [dict(CONN_ROW), {**CONN_ROW, "uid": "C2", "id.orig_p": "40001"}]
+    book = Ledger(tmp_path / "ledger", create=True)
+    added = book.add(find([log, write("conn.csv", table(exported))]).sources)
+    assert not added.problems
+    with book.connect() as duck:
+        assert duck.sql("SELECT sum(bytes), sum(communications) FROM traffic").fetchall() == [
+            (3640, 2)
+        ]
