@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import warnings
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from forecasting.shapes import MONDAY, WEEK, series, working_week
 from pacsflow.forecasting import Forecast, NotEnoughHistory, forecast
-from pacsflow.forecasting.anomalies import incidents
+from pacsflow.forecasting.anomalies import anomalies, incidents
 from pacsflow.forecasting.rare import rare_use
 from pacsflow.forecasting.steps import clock_drift, level_step
+from pacsflow.forecasting.transform import wall_hours
 from pacsflow.series import HourlySeries
 from pacsflow.words.language import Language, english
 from pacsflow.words.saying import message_said
@@ -104,12 +106,21 @@ def test_another_unit_since_yesterday_leaves_too_little_and_says_so() -> None:
     assert "unidade" in message_said(found.reason, Language("pt-BR"))
 
 
-def test_a_level_that_doubles_on_a_tuesday_is_told_and_followed() -> None:
-    values = working_week(6)
-    values[4 * WEEK + 24 :] *= 2
+@pytest.mark.parametrize("days", [3, 6, 13, 27])
+@pytest.mark.parametrize(("times", "more"), [(2.0, 0.0), (0.4, 0.0), (1.0, 60.0)])
+def test_a_level_that_doubles_on_a_tuesday_is_told_and_followed(
+    days: int, times: float, more: float
+) -> None:
+    values = working_week(7)[: 6 * WEEK + 5 * 24]  # until Friday night
+    since = values.size - days * 24 + (days == 27) * 24 * 3
+    values[since:] = times * values[since:] + more
     found = made(values)
-    assert "From Tue 1 Apr, 00:00 on the level is about 1.9" in said(found)
-    assert np.abs(found.mean - 2 * truth()).mean() < 0.3 * 2 * truth().mean()
+    told = said(found)
+    assert "the hours before as if they had been at the level since" in told
+    assert f"{MONDAY + timedelta(hours=since):%a} {MONDAY + timedelta(hours=since):%-d}" in told
+    ahead = np.roll(times * truth() + more, -(values.size % WEEK))
+    assert np.abs(found.mean - ahead).mean() < 0.05 * ahead.mean()
+    assert ((ahead >= found.lower95) & (ahead <= found.upper95)).mean() > 0.95
 
 
 def test_no_step_is_told_where_there_is_none() -> None:
@@ -226,3 +237,93 @@ def test_an_hour_that_summer_time_leaves_out_lacks_no_data() -> None:
     found = forecast(HourlySeries("made", "bytes", start, gap), zone="Europe/Berlin")
     assert isinstance(found, Forecast)
     assert "1 of 672 hours are without data" in said(found)
+
+
+def by_the_wall(start: datetime, hours: int, zone: str, noise: float = 0.1) -> np.ndarray:
+    """Return hours that are busy from 7 to 18 on weekdays by the clock of a zone."""
+    wall = wall_hours(start, hours, zone)
+    busy = ((wall // 24) % 7 < 5) & (wall % 24 >= 7) & (wall % 24 < 18)
+    spread = np.exp(noise * np.random.default_rng(1).standard_normal(hours))
+    return np.where(busy, 100.0, 10.0) * spread
+
+
+# The summer times that began and ended by the old rules of Sao Paulo: at midnight, ten in 2017/18.
+CHANGES = {
+    "Europe/Berlin": ((2025, 3, 30, 1), (2025, 10, 26, 1)),
+    "America/Sao_Paulo": ((2017, 10, 15, 3), (2018, 2, 18, 2)),
+    "Australia/Lord_Howe": ((2025, 4, 5, 15),),  # by half an hour
+}
+
+
+@pytest.mark.parametrize("days", [7, 15])
+@pytest.mark.parametrize("since", [1, 30, 7 * 24])
+@pytest.mark.parametrize(
+    ("zone", "change"), [(zone, change) for zone, every in CHANGES.items() for change in every]
+)
+def test_a_week_in_which_the_clock_moves_is_a_week(
+    zone: str, change: tuple[int, int, int, int], since: int, days: int
+) -> None:
+    end = datetime(*change, tzinfo=UTC) + timedelta(hours=since)
+    start = end - timedelta(days=days)
+    past = HourlySeries("made", "bytes", start, by_the_wall(start, days * 24, zone))
+    found = forecast(past, zone=zone)
+    assert isinstance(found, Forecast)
+    assert said(found) == ""
+    truth = by_the_wall(end, WEEK, zone, noise=0.0)
+    assert np.abs(found.mean - truth).mean() < 0.15 * truth.mean()
+    short = HourlySeries("made", "bytes", start, np.r_[past.values[:167], np.nan])
+    if days == 7:
+        none = forecast(short, zone=zone)
+        assert isinstance(none, NotEnoughHistory)
+        assert none.hours == 167
+
+
+def test_an_hour_that_autumn_repeats_is_counted_twice_and_each_judged_alone() -> None:
+    start = datetime(2025, 10, 6, tzinfo=UTC)
+    values = by_the_wall(start, 4 * WEEK, "Europe/Berlin")
+    repeated = int((datetime(2025, 10, 26, tzinfo=UTC) - start) / timedelta(hours=1))
+    values[repeated + 1] = -40.0
+    values[repeated + 100] = np.nan
+    found = forecast(HourlySeries("made", "bytes", start, values), zone="Europe/Berlin")
+    assert isinstance(found, Forecast)
+    assert "beyond what traffic can be: 1;" in said(found)
+    assert "1 of 672 hours are without data" in said(found)
+
+
+@pytest.mark.parametrize("week", [0, 3, 5])
+def test_one_week_amid_nothing_has_the_interval_of_its_days(week: int) -> None:
+    values = np.full(6 * WEEK, np.nan)
+    values[week * WEEK : (week + 1) * WEEK] = working_week(1)
+    found = made(values)
+    told = f"{said(found)} {message_said(found.verdict.message, english())}"
+    assert "168 hours are too few to hold some back" in told
+    assert ("hours are without data: the forecast rests on what came before" in told) == (week < 5)
+    width = (found.upper95 - found.lower95)[: 4 * 24]
+    assert width.mean() > 0.5 * truth().mean()
+
+
+def test_weeks_without_data_at_the_end_are_told_and_forecast_over() -> None:
+    values = working_week(8)
+    values[5 * WEEK :] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = made(values)
+    assert "The last 504 hours are without data" in said(found)
+    assert np.abs(found.mean - truth()).mean() < 0.15 * truth().mean()
+
+
+def test_hours_below_zero_are_no_incident() -> None:
+    values = working_week(5)
+    values[4 * WEEK + 30 : 4 * WEEK + 60] *= -1
+    assert anomalies(series(values)) == []
+
+
+def test_one_value_is_said_of_the_forecast_and_not_of_a_history_with_more() -> None:
+    stopped = np.r_[working_week(4), np.zeros(3 * WEEK)]
+    spike = np.full(4 * WEEK, 7.0)
+    spike[300] = 9e5
+    for values in (stopped, spike):
+        found = made(values)
+        assert len(found.notes) == 1
+        told = message_said(found.verdict.message, english())
+        assert told.startswith("One value stands for every hour")

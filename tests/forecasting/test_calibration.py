@@ -40,7 +40,8 @@ def test_bounds_are_widths_of_the_hour_and_none_is_below_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "scale"), [(24, 1.0), (25, 24.0), (335, 24.0), (336, 168.0), (999, 168.0)]
+    ("hours", "scale"),
+    [(1, 1.0), (24, 575**0.5 / 12**0.5), (25, 24.0), (335, 24.0), (336, 168.0), (999, 168.0)],
 )
 def test_a_scale_is_the_change_of_a_week_or_with_less_than_two_of_a_day(
     hours: int, scale: float

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.condition import possible
 from pacsflow.forecasting.joint import LENGTHS, TOGETHER, week_probability, window_ratios
 from pacsflow.forecasting.results import DAY, WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.forecasting.silence import silences
@@ -93,6 +94,7 @@ def incidents(
     parts
         As for `anomalies`.
     """
+    series = replace(series, values=possible(series.values))
     seen = np.full(expected.horizon, np.nan)
     offset = int((expected.start - series.start) / HOUR)
     take = series.values[max(offset, 0) : max(offset, 0) + expected.horizon]

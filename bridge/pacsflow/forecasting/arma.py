@@ -264,12 +264,12 @@ def rolling(arma: Arma, x: Floats, origins: NDArray[np.int64], horizon: int) -> 
     Floats
         Shape ``(len(origins), horizon)``.
     """
-    if arma.p + arma.q == 0 or not len(x):
-        return np.zeros((origins.size, horizon))
     if origins.size == 1:
         # The state forgets: what is older than two weeks does not move a forecast.
         begin = max(0, int(origins[0]) - _REMEMBERED)
         x, origins = x[begin : int(origins[0])], origins - begin
+    if arma.p + arma.q == 0 or not np.isfinite(x).any():
+        return np.zeros((origins.size, horizon))
     filtered, model = _filtered(arma, x)
     states = filtered.predicted_state[:, origins]
     transition, design = model.ssm["transition"], model.ssm["design"][0]

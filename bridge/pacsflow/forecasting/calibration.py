@@ -68,12 +68,13 @@ def hour_scale(y: Floats, first: int) -> Floats:
     Each hour's own value is shrunk towards that of the same hour of all days, and this towards
     the mean of all hours, by how many values there are.
     """
-    period = WEEK if len(y) >= 2 * WEEK else DAY
-    change = np.abs(y[period:] - y[:-period]) if len(y) > period else np.empty(0)
+    period, change = _changes(y, 2 * WEEK)
+    change = np.abs(change)
     hour = (first + period + np.arange(change.size)) % WEEK
     seen = np.isfinite(change)
     if not seen.any():
-        return np.ones(WEEK)
+        there = y[np.isfinite(y)]
+        return np.full(WEEK, (float(np.std(there)) if there.size else 0.0) or 1.0)
     overall = float(np.mean(change[seen])) or 1.0
     raw_sum = np.bincount(hour[seen], change[seen], WEEK)
     raw_count = np.bincount(hour[seen], minlength=WEEK).astype(float)
@@ -84,6 +85,18 @@ def hour_scale(y: Floats, first: int) -> Floats:
     day = (day_sum + 4.0 * overall) / (day_count + 4.0)
     week = (week_sum + 6.0 * np.tile(day, 7)) / (week_count + 6.0)
     return np.asarray(np.maximum(week, _FLOOR * overall))
+
+
+def _changes(y: Floats, enough: int) -> tuple[int, Floats]:
+    """Return the period of the changes that tell of errors, and them.
+
+    They are weekly from `enough` hours of history on, unless what there is lies within one week.
+    """
+    if len(y) >= enough:
+        change = np.asarray(y[WEEK:] - y[:-WEEK])
+        if np.isfinite(change).sum() >= DAY:
+            return WEEK, change
+    return DAY, np.asarray(y[DAY:] - y[:-DAY])
 
 
 def ratios(scale: Floats, first: int, errors: Floats, origins: NDArray[np.int64]) -> Floats:
@@ -117,10 +130,9 @@ def calibrate(y: Floats, first: int, errors: Floats, origins: NDArray[np.int64])
     found = ratios(scale, first, errors, origins)[np.isfinite(errors)] if errors.size else errors
     caution, path = 1.0, errors
     if found.size < WEEK:
-        period = WEEK if len(y) >= WEEK + DAY else DAY
-        change = y[period:] - y[:-period]
+        period, change = _changes(y, WEEK + DAY)
         path = change[None, :]
-        places = np.arange(period, len(y))
+        places = period + np.arange(change.size)
         found = ratios(scale, first, change[:, None], places)[np.isfinite(change)].ravel()
         caution = _CAUTION
     if not found.size:

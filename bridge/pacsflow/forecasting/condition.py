@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.forecasting.results import HOURS_NEEDED, WEEK, NotEnoughHistory
+from pacsflow.forecasting.results import DAY, HOURS_NEEDED, WEEK, NotEnoughHistory
 from pacsflow.forecasting.transform import to_wall
 from pacsflow.terms.message import Message, count, message
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pacsflow.forecasting.results import Floats
     from pacsflow.forecasting.transform import Wall
     from pacsflow.series import HourlySeries
+
+    Ints = NDArray[np.int64]
 
 _MOST, _LEAST = 1e30, 1e-30
 """Beyond the one no hour's traffic can be (nor its square a float); below the other it is zero."""
@@ -30,6 +34,8 @@ class HistoryCondition:
         Wall-clock hours from the series' true beginning on.
     first
         Wall-clock hour of the first.
+    data
+        Hours with data that each of `y` is made of (see `transform.Wall`).
     level
         The one value of a series that needs no model (all zero, constant, stopped), else None.
     too_short
@@ -44,6 +50,7 @@ class HistoryCondition:
 
     y: Floats
     first: int
+    data: Ints
     level: float | None = None
     too_short: bool = False
     began: int | None = None
@@ -56,76 +63,70 @@ def refusal(series: HourlySeries, zone: str, horizon: int = WEEK) -> NotEnoughHi
 
     It needs none of the libraries that models are fitted with, whose import takes seconds.
     """
-    wall = to_wall(series, zone, horizon)
-    return too_little(series, examine_wall(wall))
+    return too_little(series, make_ready(series, zone, horizon)[1])
 
 
 def too_little(series: HourlySeries, found: HistoryCondition) -> NotEnoughHistory | None:
     """Return what to answer where `found` says that its series is too short, else None."""
     if not found.too_short:
         return None
-    there = int(np.isfinite(found.y).sum())
+    there = int(found.data.sum())
     return NotEnoughHistory(
         series.name, there, HOURS_NEEDED, found.began, impossible=found.impossible
     )
 
 
-def examine_wall(wall: Wall) -> HistoryCondition:
-    """Return what `examine` says of a series on the wall clock's grid."""
-    return examine(wall.values, wall.first, len(wall.values) - len(np.unique(wall.past)))
-
-
-def examine(y: Floats, first: int, skipped: int = 0) -> HistoryCondition:
-    """Return the history made ready for models, gaps left as they are.
-
-    Parameters
-    ----------
-    y, first
-        Wall-clock hours, and that of the first (see `transform.Wall`).
-    skipped
-        How many of the hours no clock of the zone showed: they lack no data.
-    """
+def make_ready(series: HourlySeries, zone: str, horizon: int) -> tuple[Wall, HistoryCondition]:
+    """Return a series on the wall clock's grid, and what is special about it, gaps left."""
     notes: list[Message] = []
-    wrong = (y < 0) | (y > _MOST)
-    impossible = int(wrong.sum())
+    values = possible(series.values)
+    impossible = int(np.isfinite(series.values).sum() - np.isfinite(values).sum())
     if impossible:
-        y = np.where(wrong, np.nan, y)
+        series = replace(series, values=values)
         notes.append(message("history-impossible", hours=count(impossible)))
+    wall = to_wall(series, zone, horizon)
+    gaps = len(series) - impossible - int(wall.data.sum())
+    if gaps:
+        notes.append(message("history-gaps", gaps=count(gaps), hours=count(len(series))))
+    ended = int(np.argmax(np.isfinite(values[::-1]))) if wall.data.any() else 0
+    if ended >= DAY:
+        notes.append(message("history-ended", hours=count(ended)))
+    return wall, replace(_examine(wall, notes), impossible=impossible)
+
+
+def possible(values: Floats) -> Floats:
+    """Return hours without those below zero or beyond what traffic can be, which are missing."""
+    with np.errstate(invalid="ignore"):
+        return np.where((values < 0) | (values > _MOST), np.nan, values)
+
+
+def _examine(wall: Wall, notes: list[Message]) -> HistoryCondition:
+    begin = int(np.argmax(wall.data > 0)) if wall.data.any() else 0  # before it nothing is known
+    y, first, data = wall.values[begin:], wall.first + begin, wall.data[begin:]
     y = np.where(y < _LEAST, 0.0, y)
-    there = int(np.isfinite(y).sum())
-    if there < HOURS_NEEDED:
-        return HistoryCondition(y, first, too_short=True, impossible=impossible)
-    hours = len(y) - skipped
-    if hours > there + impossible:
-        gaps = count(hours - there - impossible)
-        notes.append(message("history-gaps", gaps=gaps, hours=count(hours)))
+    if data.sum() < HOURS_NEEDED:
+        return HistoryCondition(y, first, data, too_short=True)
     alive = np.flatnonzero(np.nan_to_num(y) != 0)
     if not alive.size:
-        return HistoryCondition(y, first, 0.0, notes=(*notes, Message("history-zero")))
+        return HistoryCondition(y, first, data, 0.0, notes=(*notes, Message("history-zero")))
     seen = y[np.isfinite(y)]
     if np.ptp(seen) == 0:
         level = float(seen[0])
-        return HistoryCondition(y, first, level, notes=(*notes, Message("history-level")))
-    silent = int(np.isfinite(y[alive[-1] + 1 :]).sum())
+        return HistoryCondition(y, first, data, level, notes=(*notes, Message("history-level")))
+    silent = int(data[alive[-1] + 1 :].sum())
     if silent >= WEEK and silent > 2 * _longest_silence(y[alive[0] : alive[-1] + 1]):
         notes.append(message("history-stopped", hours=count(silent)))
-        return HistoryCondition(y, first, 0.0, notes=tuple(notes))
+        return HistoryCondition(y, first, data, 0.0, notes=tuple(notes))
     if alive.size == 1:
         notes.append(Message("history-one-hour"))
-        return HistoryCondition(y, first, 0.0, notes=tuple(notes))
-    y, first = _from_beginning(y, first, int(alive[0]), notes)
-    if np.isfinite(y).sum() < HOURS_NEEDED:
-        return HistoryCondition(y, first, too_short=True, began=len(y))
-    return HistoryCondition(y, first, notes=tuple(notes))
-
-
-def _from_beginning(y: Floats, first: int, begin: int, notes: list[Message]) -> tuple[Floats, int]:
-    """Leave out a week or more of zeros before the first traffic."""
-    if np.isfinite(y[:begin]).sum() < WEEK:
-        return y, first
-    y, first = y[begin:], first + begin
-    notes.append(message("history-began", hours=count(len(y))))
-    return y, first
+        return HistoryCondition(y, first, data, 0.0, notes=tuple(notes))
+    begin = int(alive[0])
+    if data[:begin].sum() >= WEEK:  # a week or more of zeros before the first traffic
+        y, first, data = y[begin:], first + begin, data[begin:]
+        notes.append(message("history-began", hours=count(len(y))))
+    if data.sum() < HOURS_NEEDED:
+        return HistoryCondition(y, first, data, too_short=True, began=len(y))
+    return HistoryCondition(y, first, data, notes=tuple(notes))
 
 
 def _longest_silence(y: Floats) -> int:

@@ -11,12 +11,13 @@ from pacsflow.forecasting import selection
 from pacsflow.forecasting.calendar import HolidayEffect, holiday_effects, with_holidays
 from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
-from pacsflow.forecasting.condition import examine_wall, too_little
+from pacsflow.forecasting.condition import make_ready, too_little
 from pacsflow.forecasting.counts import is_count, whole, whole_bounds
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.joint import joint_error
 from pacsflow.forecasting.outliers import without_outliers
 from pacsflow.forecasting.rare import rare_bands, rare_use
+from pacsflow.forecasting.relevel import at_new_level
 from pacsflow.forecasting.results import (
     HOURS_NEEDED,
     WEEK,
@@ -27,7 +28,6 @@ from pacsflow.forecasting.results import (
     Verdict,
 )
 from pacsflow.forecasting.steps import clock_drift, level_step
-from pacsflow.forecasting.transform import to_wall
 from pacsflow.forecasting.verdict import judge, scores
 from pacsflow.series import HOUR
 from pacsflow.terms.message import Message, at, code, count, message, number, octets, percent
@@ -80,8 +80,7 @@ def forecast(
     UsageError
         When there is no such `zone`.
     """
-    wall = to_wall(series, zone, horizon)
-    found = examine_wall(wall)
+    wall, found = make_ready(series, zone, horizon)
     if refused := too_little(series, found):
         return refused
     if found.level is not None:
@@ -92,9 +91,11 @@ def forecast(
         since = _when(series, wall, first + step.first)
         if step.is_unit:
             y, first = y[step.first :], first + step.first
-            there = int(np.isfinite(y).sum())
+            there = int(found.data[step.first :].sum())
             if there < HOURS_NEEDED:
                 return NotEnoughHistory(series.name, there, HOURS_NEEDED, changed=since)
+        else:
+            y = at_new_level(y, first, step.first)
         notes.append(_step_note(step, since))
     if drift := clock_drift(y):
         notes.append(message("clock-drifts", hours=count(abs(drift))))

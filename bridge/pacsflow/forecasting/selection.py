@@ -96,7 +96,11 @@ class Rolling:
 
 def candidates(hours: int, first: int) -> tuple[Model, ...]:
     """Return what `hours` of history from wall-clock hour `first` allow."""
-    every: tuple[Model, ...] = (
+    return tuple(model for model in _every(first) if hours >= model.hours_needed)
+
+
+def _every(first: int) -> tuple[Model, ...]:
+    return (
         SeasonalNaive(WEEK),
         SeasonalNaive(DAY),
         SeasonalDifference(WEEK),
@@ -107,7 +111,6 @@ def candidates(hours: int, first: int) -> tuple[Model, ...]:
         Regression(Terms(first, "Fourier", _MEMORY), 2 * WEEK),
         Plain(),
     )
-    return tuple(model for model in every if hours >= model.hours_needed)
 
 
 def rolling_origin(y: Floats, first: int, horizon: int) -> Rolling:
@@ -172,6 +175,9 @@ def log_ratio(held_back: Rolling, key: str, rival: str) -> Floats:
 
 
 def fit_chosen(key: str, y: Floats, first: int) -> tuple[Fitted, ...]:
-    """Fit the chosen candidate, or the parts of the combination, to the whole history."""
-    models = {model.key: model for model in candidates(len(y), first)}
-    return tuple(models[part].fit(y, exact=True) for part in key.split("+") if part in models)
+    """Fit the chosen candidate, or the parts of the combination, to the whole history.
+
+    Last week's values need no whole week: where autumn repeats an hour, 168 are 167 of the wall.
+    """
+    models = {model.key: model for model in _every(first)}
+    return tuple(models[part].fit(y, exact=True) for part in key.split("+"))

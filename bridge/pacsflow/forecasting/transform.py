@@ -43,12 +43,15 @@ class Wall:
         Position on the grid of each forecast hour, counted from the end of `values`.
     past
         Wall-clock hour, as `first`, of each hour of the series; never falling.
+    data
+        Hours with data that each of `values` is made of: 2 where autumn repeats one.
     """
 
     values: Floats
     first: int
     future: NDArray[np.int64]
     past: NDArray[np.int64]
+    data: NDArray[np.int64]
 
     @property
     def horizon(self) -> int:
@@ -98,13 +101,13 @@ def to_wall(series: HourlySeries, zone: str, horizon: int) -> Wall:
     known, ahead = hours[: len(series)], hours[len(series) :]
     first = int(known[0]) if known.size else int(hours[0]) if hours.size else 0
     size = int(known[-1]) - first + 1 if known.size else 0
-    total, count = np.zeros(size), np.zeros(size)
+    total, count = np.zeros(size), np.zeros(size, dtype=np.int64)
     seen = np.isfinite(series.values)
     np.add.at(total, known[seen] - first, series.values[seen])
-    np.add.at(count, known[seen] - first, 1.0)
+    np.add.at(count, known[seen] - first, 1)
     values = np.full(size, np.nan)
     values[count > 0] = total[count > 0] / count[count > 0]
-    return Wall(values, first, ahead - first - size, known)
+    return Wall(values, first, ahead - first - size, known, count)
 
 
 def fill(values: Floats) -> Floats:

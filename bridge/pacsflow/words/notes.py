@@ -33,12 +33,12 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "changed: the forecast rests on what came since."
     ),
     "level-up": N_(
-        "From %(start)s on the level is about %(times)s times that before: hours not seen since "
-        "are forecast from the lower one, in part."
+        "From %(start)s on the level is about %(times)s times that before: the forecast takes the "
+        "hours before as if they had been at the level since."
     ),
     "level-down": N_(
-        "Until %(start)s the level was about %(times)s times that since: hours not seen since "
-        "are forecast from the higher one, in part."
+        "Until %(start)s the level was about %(times)s times that since: the forecast takes the "
+        "hours before as if they had been at the level since."
     ),
     "clock-drifts": N_(
         "From the first week to the last the same shape has moved by about %(hours)s hours: the "
@@ -61,7 +61,9 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "
         "it is; with %(needed)s it can be told."
     ),
-    "verdict-level": N_("Every hour has one value: there is nothing for a model to explain."),
+    "verdict-level": N_(
+        "One value stands for every hour: there is nothing for a model to explain."
+    ),
     "verdict-suits": N_("%(model)s suits: %(percent)s better than last week's values."),
     "verdict-as-good": N_(
         "%(model)s is not proven to suit: it does as well as last week's values, no better."
@@ -110,6 +112,9 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "history-gaps": N_(
         "%(gaps)s of %(hours)s hours are without data; they count as missing, not zero."
+    ),
+    "history-ended": N_(
+        "The last %(hours)s hours are without data: the forecast rests on what came before them."
     ),
     "history-impossible": N_(
         "Hours below zero or beyond what traffic can be: %(hours)s; they count as missing."
