@@ -198,6 +198,24 @@ def test_with_a_key_no_frame_names_anybody(
     assert not {name for name in real if f"'{name}'" in text} - {key.address(n) for n in real}
 
 
+def test_tables_of_one_time_are_said_to_be(
+    table: tuple[Path, list[list[str]]], tmp_path: Path
+) -> None:
+    path, rows = table
+    late = [[row[0].replace("2026-03-02", "2026-03-03"), *row[1:]] for row in rows]
+    for name, others in (("same.csv", rows[1:]), ("late.csv", late)):
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows([NAMES, *others])
+    sources = find([path, tmp_path / "late.csv", tmp_path / "same.csv"]).sources
+    notes: list[str] = []
+    for by in ("source", "time", "protocol"):
+        rank_stream(sources, by, 3, told=lambda _, quality: notes.extend(quality.notes))
+    assert (
+        notes
+        == ["it was taken at the time of frames.csv: a frame that stands in both counts twice"] * 3
+    )
+
+
 def test_estimates_from_samples_stand_with_their_interval(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("w", newline="") as file:

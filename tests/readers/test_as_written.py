@@ -127,6 +127,48 @@ def test_a_sum_with_a_time_is_no_frame(write: Write, row: str) -> None:
     assert "no frame" in quality.examples[0]
 
 
+@pytest.mark.parametrize("label", ["Total", "Summe:", "Grand total", "Média"])
+def test_a_sum_that_only_info_names(write: Write, label: str) -> None:
+    names = ["Time", "Source", "Destination", "Protocol", "Length", "Info"]
+    frame = "2026-03-02 08:05:00;10.0.0.1;10.0.0.2;TCP;1000;Total"
+    lines = [";".join(names), frame, f"2026-03-02 10:00:00;;;;1999;{label}", frame]
+    path = write("a.csv", "\n".join([*lines, ""]))
+    for columns in (None, ["vlan"], ["id.orig_h"]):
+        quality = Quality()
+        batches = [b for _, b in read(recognise(path), quality, columns)]
+        assert (sum(b.num_rows for b in batches), quality.unreadable) == (2, 1), columns
+    assert quality.examples == [f"line 3: a sum of other rows, no frame: {label!r}"]
+
+
+def test_bytes_with_their_unit(write: Write) -> None:
+    cells = ["60 B", "1500", "2048 bytes", "1.500 Bytes", "60 octets"]
+    wrong = ["1.5 KiB", "2 kB", "60 bytes (480 bits)", "480 bits", "12b"]
+    rows = [f"2026-03-02 08:05:00;10.0.0.1;10.0.0.2;TCP;{cell}" for cell in cells + wrong]
+    path = write("a.csv", "\n".join(["Time;Source;Destination;Protocol;Length", *rows, ""]))
+    found, quality = read_all(path)
+    assert [row["length"] for row in found] == [60, 1500, 2048, 1500, 60]
+    assert quality.unreadable == len(wrong)
+
+
+@pytest.mark.parametrize(
+    ("written", "second"),
+    [
+        ("2026-03-01T24:00:00Z", 0), ("01.03.2026 24:00", 0), ("March 1, 2026 23:59:60", 0),
+        ("2026-03-02 00:59:60", 3600), ("2026-03-02 00:00:00 UTC", 0),
+    ],
+)  # fmt: skip
+def test_where_days_and_minutes_end(written: str, second: int) -> None:
+    assert read_moment(written, day_first=True) == (EIGHT - 8 * 3600 - 300 + second) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-03-01 24:00:01", "2026-03-01 25:00", "2026-03-01 08:58:60"]
+)
+def test_hours_that_are_none(written: str) -> None:
+    with pytest.raises(ValueError, match="expected a time"):
+        read_moment(written)
+
+
 def test_sums_of_parts_and_frames_that_only_look_like_sums(write: Write) -> None:
     frame = "1;2026-03-02 08:05:00;10.0.0.1;10.0.0.2;TCP;1000"
     part, whole = "9;2026-03-02;;;;2000", "9;2026-03-02;;;;4000"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 CAPTURE = CAPTURES / "echo_ok.pcapng"
 
 
-@pytest.mark.parametrize("form", ["ek", "pdml", "psml", "ps", "text", "tabs"])
+@pytest.mark.parametrize("form", ["ek", "pdml", "psml", "ps", "text", "tabs", "text -V"])
 def test_other_forms_of_tshark(tshark: str, write: Write, form: str) -> None:
-    command = [tshark, "-n", "-r", str(CAPTURE), "-T", form]
+    command = [tshark, "-n", "-r", str(CAPTURE), "-T", *form.split()]
     done = subprocess.run(command, capture_output=True, check=True)
     with pytest.raises(InputError, match=r"does not read \(export the frames: tshark -T json"):
         recognise(write("frames.out", done.stdout))
@@ -34,6 +34,15 @@ def test_statistics_of_tshark(tshark: str, write: Write, what: str) -> None:
     done = subprocess.run(command, capture_output=True, check=True)
     with pytest.raises(InputError, match="statistics of tshark"):
         recognise(write("statistics.txt", done.stdout))
+
+
+def test_other_options_of_tshark(tshark: str, write: Write) -> None:
+    for options in (["-T", "jsonraw"], ["-T", "json", "-j", "ip tcp"]):
+        done = subprocess.run(
+            [tshark, "-n", "-r", str(CAPTURE), *options], capture_output=True, check=True
+        )
+        with pytest.raises(InputError, match="tshark -T json writes them, without -j"):
+            list(read(recognise(write("frames.json", done.stdout)), Quality()))
 
 
 OTHERS = {

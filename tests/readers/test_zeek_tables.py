@@ -149,6 +149,13 @@ def test_columns_that_are_not_there_are_named(
         recognise(write("a.csv", table([row])))
 
 
+def test_a_log_that_a_spreadsheet_has_quoted(write: Write) -> None:
+    lines = [line.split("\t") for line in tsv([{}]).splitlines()]
+    text = "\n".join("\t".join(f'"{cell}"' for cell in line) for line in lines)
+    with pytest.raises(InputError, match="quotes around its fields"):
+        recognise(write("conn.tsv", text + "\n"))
+
+
 def test_rows_of_other_logs_are_counted(write: Write) -> None:
     dns = {**dict.fromkeys(KIBANA, ""), "@timestamp": KIBANA["@timestamp"]}
     dns |= {"event.dataset": "zeek.dns", "source.ip": "10.0.0.1", "destination.ip": "10.0.0.53"}

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.errors import PacsflowError, UsageError
+from pacsflow.ledger.capture_places import overlap
 from pacsflow.ledger.engine import connect, engine, fill
 from pacsflow.readers import Format, Quality, Source, read
 from pacsflow.sampling import Total, estimated
@@ -247,16 +248,42 @@ def _batches(
     failed: list[PacsflowError],
 ) -> Iterator[pa.RecordBatch]:
     """Yield the frames of all sources; an error of one stops no other."""
+    seen: list[_Span] = []
     for source in sources:
-        quality = Quality()
+        quality, span = Quality(), _Span(source.path.name)
         wanted = columns if source.format is Format.TABLE else None
         try:
-            yield from (batch for log, batch in read(source, quality, wanted) if log == "frames")
+            for log, batch in read(source, quality, wanted):
+                if log == "frames":
+                    span.look(batch)
+                    yield batch
         except PacsflowError as error:
             failed.append(error)
             continue
+        if other := next((one for one in seen if overlap(one, span)), None):
+            quality.note(
+                f"it was taken at the time of {other.name}: "
+                "a frame that stands in both counts twice"
+            )
+        seen.append(span)
         if told is not None:
             told(source, quality)
+
+
+@dataclass(slots=True)
+class _Span:
+    """From when to when the frames of a source are."""
+
+    name: str
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def look(self, frames: pa.RecordBatch) -> None:
+        """Take the times of some of its frames."""
+        first, last = pc.min_max(frames["ts"]).as_py().values()
+        if first is not None:
+            self.first = min(first, self.first or first)
+            self.last = max(last, self.last or last)
 
 
 class Frames:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise, takewhile
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -45,7 +45,19 @@ NUMBERED = re.compile(
 """The name of a file of a series, as dumpcap and tcpdump give them: not the times in it."""
 
 
-def overlap(one: Entry, other: Entry) -> bool:
+class Spanned(Protocol):
+    """Something that was seen from a moment to another."""
+
+    @property
+    def first(self) -> datetime | None:
+        """When it begins; None where it does not say."""
+
+    @property
+    def last(self) -> datetime | None:
+        """When it ends."""
+
+
+def overlap(one: Spanned, other: Spanned) -> bool:
     """Say whether two sources saw the same time, and not merely one after the other."""
     if one.first is None or one.last is None or other.first is None or other.last is None:
         return False

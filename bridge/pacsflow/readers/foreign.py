@@ -21,6 +21,7 @@ FOREIGN = (
     (rb"(?s)(?:<\?xml|<!--).{0,1000}<pdml|<pdml", "frames as PDML (tshark -T pdml)", _FRAMES),
     (rb"(?s)(?:<\?xml|<!--).{0,1000}<psml|<psml", "frames as PSML (tshark -T psml)", _FRAMES),
     (rb"%!", "frames as PostScript (tshark -T ps)", _FRAMES),
+    (rb"Frame \d+: \d+ bytes on wire", "frames as text (tshark -V)", _FRAMES),
     (rb" *\d+\s+\S.{0,40}?\s(?:\xe2\x86\x92|->)\s", "frames as text (tshark -T text)", _FRAMES),
     (rb"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d+ (?:IP6? |ARP)", "text of tcpdump", _SPOKEN),
     (rb"=+\r?\n.{1,30} (?:Conversations|Endpoints)", _STATISTICS, _SPOKEN),

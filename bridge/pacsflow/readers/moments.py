@@ -107,15 +107,17 @@ def _moment(found: re.Match[str], text: str, *, day_first: bool) -> int:
             month, day = day, month
     else:
         month, day = int(parts["mo"]), int(parts["d"])
-    hour = int(parts["h"] or 0)
+    hour, minute, second = (int(parts[name] or 0) for name in ("h", "mi", "s"))
     if half := (parts["ap"] or "").lower()[:1]:
         if not 1 <= hour <= 12:
             raise ValueError(f"expected an hour from 1 to 12, found {text[:40]!r}")
         hour = hour % 12 + (12 if half == "p" else 0)
+    # ISO 8601 ends a day at 24:00, and a minute with a leap second at :60.
+    ends = (hour, minute, second) == (24, 0, 0), (minute, second) == (59, 60)
     try:
         whole = datetime(
-            year, month, day, hour, int(parts["mi"] or 0), int(parts["s"] or 0), tzinfo=UTC
-        )
+            year, month, day, hour - ends[0], minute, second - ends[1], tzinfo=UTC
+        ) + timedelta(hours=ends[0], seconds=ends[1])
     except ValueError as error:
         raise ValueError(f"expected a time, found {text[:40]!r} ({error})") from None
     micros = int((parts["f"] or "0").ljust(6, "0")[:6])

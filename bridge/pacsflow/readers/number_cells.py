@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PLAIN = r"^\s*-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?\s*$"
 _BLANKS = r"[\s\x{a0}\x{2000}-\x{200a}\x{202f}'\x{2019}]"
 """What groups digits without ever beginning a fraction."""
+_OF_BYTES = r"^(.*\d)\s*(?:B|[Bb]ytes?|[Oo]ctet(?:s|os)?)\s*$"
+"""Numbers with their unit; kilobytes are rounded, and no bytes of a frame."""
 _SIGNED = rf"[.,]|{_BLANKS}"
 _GROUPED = {
     ".": r"^\d{1,3}(?:\.\d{3}){2,}$|^\d{1,3}(?:\.\d{3})+,\d+$",
@@ -63,6 +65,7 @@ class NumberCells:
 
     def floats(self, column: pa.Array) -> pa.Array:
         """Return numbers, null where the text is none, or one of two."""
+        column = self._bare(column)
         if not _any(column, _SIGNED):
             return _cast(column)
         text = pc.replace_substring_regex(column, _BLANKS, "")
@@ -85,6 +88,12 @@ class NumberCells:
         text = pc.if_else(grouped, bare, text)
         return _cast(pc.replace_substring(text, ",", ".") if self._decimal == "," else text)
 
+    def _bare(self, column: pa.Array) -> pa.Array:
+        """Return bytes without their unit."""
+        if self.name != "length":
+            return column
+        return pc.replace_substring_regex(column, _OF_BYTES, r"\1")
+
     def _shown(self, text: pa.Array) -> set[str]:
         """Return the signs that some cell shows to begin fractions."""
         found = set()
@@ -102,7 +111,7 @@ class NumberCells:
     def _decide(self, text: pa.Array, shown: set[str]) -> str:
         if not shown and self.preview and any(_any(text, either) for either in _EITHER.values()):
             for more in self.preview():
-                shown = self._shown(pc.replace_substring_regex(more, _BLANKS, ""))
+                shown = self._shown(pc.replace_substring_regex(self._bare(more), _BLANKS, ""))
                 if shown:
                     break
         if len(shown) == 1:

@@ -260,6 +260,10 @@ def _table(path: Path, text: bytes) -> Source | None:
     from pacsflow.readers import delimited, zeek_table  # noqa: PLC0415 - avoids a cycle
 
     if layout := zeek_table.find_header(text):
+        if layout.header.names[0] == "#fields":
+            problem = "a Zeek log with quotes around its fields"
+            hint = "a spreadsheet or an editor has changed it: give the log as Zeek wrote it"
+            raise InputError(path, problem, hint=hint, line=layout.line + 1)
         if lacking := zeek_table.missing(layout.header, path.name):
             problem = f"rows of Zeek's logs in a table, without {lacking}"
             hint = "export these columns, too, or give the log itself"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOSTS = ("id.orig_h", "id.resp_h")
 LABELLED = ("number", *HOSTS, "protocol")
 """Columns in which a row says that it is a sum."""
-COLUMNS = (*LABELLED, "length")
+COLUMNS = (*LABELLED, "info", "length")
 """What has to be read of a table to know its sums, whatever is asked for."""
 _SUM = (
     r"(?:grand |sub ?|zwischen|gesamt)?(?:totale?s?|summe|soma|suma|sum)|gesamt|subtotais|"
@@ -52,6 +52,7 @@ class SumRows:
         for name in LABELLED:
             if name in columns:
                 _labelled(name, columns, bad)
+        _in_info(columns, bad)
         if lengths is not None and all(name in columns for name in HOSTS):
             self._bare(columns, lengths, bad)
 
@@ -92,6 +93,16 @@ def _without_texts(columns: Mapping[str, pa.Array]) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64)
     empty = [pc.is_null(column).to_numpy(zero_copy_only=False) for column in there]
     return np.flatnonzero(np.logical_and.reduce(empty))
+
+
+def _in_info(columns: Mapping[str, pa.Array], bad: dict[int, str]) -> None:
+    """Add rows without addresses and protocol whose Info says so: all texts are too many."""
+    if "info" not in columns or not any(name in columns for name in HOSTS):
+        return
+    for place in _without_texts(columns)[:MOST].tolist():
+        told = columns["info"][place].as_py()
+        if is_label(told):
+            bad.setdefault(place, f"a sum of other rows, no frame: {told[:40]!r}")
 
 
 def _labelled(name: str, columns: Mapping[str, pa.Array], bad: dict[int, str]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
 
 BATCH = 20_000
+_HINT = "tshark -T json writes them, without -j; -T jsonraw does not"
 
 
 def read(path: Path, quality: Quality) -> Iterator[pa.RecordBatch]:
@@ -33,7 +34,7 @@ def read(path: Path, quality: Quality) -> Iterator[pa.RecordBatch]:
             yield batch_of(rows, quality)
             rows = []
     if quality.unreadable and not quality.rows and not rows:
-        raise InputError(path, f"no frame in it; {quality.examples[0]}")
+        raise InputError(path, f"no frame in it; {quality.examples[0]}", hint=_HINT)
     yield batch_of(rows, quality)
 
 

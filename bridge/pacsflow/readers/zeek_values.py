@@ -99,7 +99,7 @@ def to_time(value: object) -> int:
 def _of_date(text: str) -> Decimal:
     """Return seconds since 1970 UTC from ISO 8601 text; without a zone it is UTC."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
         moment = None
     if moment is None or len(text) <= DATE:  # a date is no time
