@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +11,7 @@ import xlsxwriter
 
 from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from pacsflow.errors import InputError
-from pacsflow.readers import Quality, read, recognise
+from pacsflow.readers import CaptureOptions, Quality, read, recognise
 from pacsflow.readers.moments import read_moment
 
 if TYPE_CHECKING:
@@ -148,6 +150,22 @@ def test_bytes_with_their_unit(write: Write) -> None:
     found, quality = read_all(path)
     assert [row["length"] for row in found] == [60, 1500, 2048, 1500, 60]
     assert quality.unreadable == len(wrong)
+
+
+def test_seconds_since_the_frame_before_are_no_times(write: Write) -> None:
+    since = [0, 0.5, 0.1, 0.3, 0.2, 7, 0.1, 0.1, 0.2]
+    deltas = write("deltas.csv", table([str(seconds) for seconds in since]))
+    start = CaptureOptions(start=datetime(2026, 3, 2, 8, tzinfo=UTC))
+    with pytest.raises(InputError, match="since the frame before"):
+        list(read(replace(recognise(deltas), capture=start), Quality()))
+    going_up = write("start.csv", table([str(sum(since[: n + 1])) for n in range(len(since))]))
+    batches = [b for _, b in read(replace(recognise(going_up), capture=start), Quality())]
+    assert batches[0]["ts"][8].as_py() == datetime(2026, 3, 2, 8, 0, 8, 500000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["2026/061 08:05:00.000", "2026-061T08:05:00Z"])
+def test_days_of_a_year(write: Write, written: str) -> None:
+    assert moments(write("a.csv", table([written]))) == [EIGHT]
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,12 @@ def test_what_others_write(write: Write, what: str, text: str) -> None:
         recognise(write("a.csv", text))
 
 
-def test_quotes_that_tshark_writes(tshark: str, write: Write) -> None:
+@pytest.mark.parametrize("last", [(), ("vlan.id",)])
+def test_quotes_that_tshark_writes(tshark: str, write: Write, last: tuple[str, ...]) -> None:
+    """A cell that is empty has none around it, also where all rows end with it."""
     command = [tshark, "-n", "-r", str(CAPTURE), "-T", "fields", "-E", "header=y", "-E", "quote=s"]
     command += ["-E", "separator=,"]
-    for field in ("frame.time", "ip.src", "ip.dst", "frame.len"):
+    for field in ("frame.time", "ip.src", "ip.dst", "frame.len", *last):
         command += ["-e", field]
     done = subprocess.run(command, capture_output=True, check=True)
     quality = Quality()

@@ -37,6 +37,7 @@ MOST_LINES = 20
 """A cell may go over so many lines."""
 _OF_TSHARK = re.compile(r"[\"']?[a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+[\"']?([^\w.\"'])")
 """A header as ``tshark -T fields -E separator=`` writes it."""
+_IN_SINGLE = re.compile(rb"'[^']*'(?:[^\w' ]|\r?$)")
 _NEWLINE = ord("\n")
 
 
@@ -96,8 +97,7 @@ def split(raw: bytes, layout: Layout) -> list[str]:
 
 def _quote(lines: list[bytes]) -> str:
     """Return the quote around the cells of a header, or of the row below it."""
-    ends = [(line[:1], line.rstrip(b"\r\n")[-1:]) for line in lines]
-    return "'" if (b"'", b"'") in ends else '"'
+    return "'" if any(map(_IN_SINGLE.match, lines)) else '"'
 
 
 def _delimiter(line: str) -> str:

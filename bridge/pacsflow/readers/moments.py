@@ -64,6 +64,8 @@ _OLDEST_SHORT = 2015
 a stroke or a point where the first may be one."""
 
 
+_OF_YEAR = re.compile(r"(\d{4})[-/](\d{3})(?=[T\s])")
+"""A year and a day of it, as Wireshark's "Year, Day of Year" writes them."""
 _NAMED = re.compile(r"(?<=[\dZ])\s*\[[\w/+-]+\]$")
 """The name that Java writes behind an offset."""
 
@@ -74,6 +76,8 @@ def read_moment(value: str, *, day_first: bool = False) -> int:
     Raises ValueError with what was expected.
     """
     text = value.strip().replace("\u2212", "-")
+    if found := _OF_YEAR.match(text):
+        text = _day_of_year(found) + text[found.end() :]
     if found := _OF_C.fullmatch(text):
         text = "{n} {d} {y} {t} {z}".format(**{k: v or "" for k, v in found.groupdict().items()})
     try:
@@ -87,6 +91,13 @@ def read_moment(value: str, *, day_first: bool = False) -> int:
         if found := form.fullmatch(text):
             return _moment(found, text, day_first=day_first)
     raise ValueError(f"expected a time between 1990 and 2100, found {text[:40]!r}")
+
+
+def _day_of_year(found: re.Match[str]) -> str:
+    try:
+        return datetime.strptime("/".join(found.groups()), "%Y/%j").date().isoformat()  # noqa: DTZ007 - a date
+    except ValueError:
+        return found[0]
 
 
 def _may_begin_with_a_year(text: str) -> bool:

@@ -21,6 +21,8 @@ from pacsflow.terms.log_fields import TIME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from pacsflow.readers.columns import Header
     from pacsflow.readers.quality import Quality
 
@@ -39,6 +41,8 @@ _DATE = (
 _TWO_NUMBERS = r"^\s*(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.]\d{2,4}(?:\D|$)"
 _DATED = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"
 _MIDNIGHT = r"[T ]00:00(?::00(?:\.0*)?)?\s*$"
+_ENOUGH, _BACK = 8, 0.1
+"""Of so many frames no such share is earlier than the frame before them."""
 ORDERS = ("dmy", "mdy")
 
 
@@ -80,6 +84,8 @@ class TimeCells:
         column = self._zoned(column, columns.get("zone"))
         if self._read is None:
             self._read = self._how_times_are_written(column)
+            if self.is_relative and self.start is not None:
+                self._refuse_deltas(column, columns.get("number"))
         made = self._read(column, bad)
         if pa.types.is_null(made.type):
             return made
@@ -92,6 +98,19 @@ class TimeCells:
             found = (column[place].as_py() or "nothing")[:40]
             bad.setdefault(place, f"expected a time between 1990 and 2100, found {found!r}")
         return made
+
+    def _refuse_deltas(self, column: pa.Array, numbers: pa.Array | None) -> None:
+        """Refuse seconds since the frame before: those since the start go up as the frames do."""
+        if numbers is None or len(column) < _ENOUGH:
+            return
+        steps = np.diff(_floats_of(numbers))
+        back = np.diff(self._floats(column).to_numpy(zero_copy_only=False)) < 0
+        if (steps > 0).all() and back.mean() > _BACK:
+            raise InputError(
+                self.quality.path,
+                "its times are seconds since the frame before, not since the start",
+                hint="export it with View > Time Display Format > UTC Date and Time of Day",
+            )
 
     def _refuse_rounded(self, column: pa.Array, bad: dict[int, str]) -> None:
         """Refuse numbers that a spreadsheet has cut to few digits: 1.77245E+09.
@@ -294,6 +313,12 @@ class _Seen:
         )
         self.first, self.second = max(self.first, first), max(self.second, second)
         self.dotted &= bool(pc.all(pc.equal(pc.struct_field(parts, "sign"), ".")).as_py())
+
+
+def _floats_of(column: pa.Array) -> NDArray[np.float64]:
+    """Return numbers, NaN where the text is none."""
+    plain = pc.if_else(pc.match_substring_regex(column, r"^\d{1,15}$"), column, None)
+    return plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
 def _mostly(column: pa.Array, pattern: str) -> bool:
