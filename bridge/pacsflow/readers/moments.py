@@ -81,7 +81,8 @@ def read_moment(value: str, *, day_first: bool = False) -> int:
     if found := _OF_C.fullmatch(text):
         text = "{n} {d} {y} {t} {z}".format(**{k: v or "" for k, v in found.groupdict().items()})
     try:
-        return to_time(text)
+        if text[:1].isdecimal():  # a word is dear to try
+            return to_time(text)
     except ValueError as error:
         if "future" in str(error):
             raise

@@ -318,7 +318,8 @@ class _Seen:
 def _floats_of(column: pa.Array) -> NDArray[np.float64]:
     """Return numbers, NaN where the text is none."""
     plain = pc.if_else(pc.match_substring_regex(column, r"^\d{1,15}$"), column, None)
-    return plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    made: NDArray[np.float64] = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return made
 
 
 def _mostly(column: pa.Array, pattern: str) -> bool:

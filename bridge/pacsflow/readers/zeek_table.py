@@ -45,6 +45,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+")
 _COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _WHOLE = re.compile(r"(\d+)(?:\.0| ?B| ?bytes)")
 """A whole number as pandas writes it beside missing ones, or with its unit."""
+_PLAIN = re.compile(r"\d{1,15}(?:\.\d{0,20})?")
 _ROUNDED = re.compile(r"\d[\d.,]* ?[kKMGTP]i?B")
 _EITHER = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d")
 _ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$|^[\d.]+$")
@@ -136,7 +137,9 @@ def read(
             except ValueError as error:
                 bad[line] = str(error)
                 continue
-            logs.setdefault(log, Rows(log)).add(line, row)
+            if log not in logs:
+                logs[log] = Rows(log)
+            logs[log].add(line, row)
         batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
         for line in sorted(bad):
             quality.bad_row(line, bad[line])
@@ -234,6 +237,8 @@ def _texts(text: str) -> list[str]:
 
 def _whole(text: str, *, comma: bool) -> str | int:
     """Return a whole number without what groups its digits; other text as it is."""
+    if text.isascii() and text.isdecimal():
+        return int(text[:20])  # more digits are no count, however many they are
     if found := _WHOLE.fullmatch(text):
         return int(found[1])
     if _GROUPED.fullmatch(text) or (not comma and _COMMAS.fullmatch(text)):
@@ -245,6 +250,8 @@ def _whole(text: str, *, comma: bool) -> str | int:
 
 def _seconds(text: str, *, comma: bool) -> str | float:
     """Return seconds from what writes durations otherwise; other text as it is."""
+    if _PLAIN.fullmatch(text):
+        return float(text)
     if found := _CLOCK.fullmatch(text):
         days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
