@@ -123,23 +123,11 @@ def read(
         bad: dict[int, str] = {}
         for name in part.header.twice:
             quality.note(f"there are several columns {name[:40]}: the first with a value was read")
-        for line, cells in _rows(part.cells):
-            row, declared = plain_row(_row(part.header, cells))
-            log = judge(declared, row)
-            if not log:
-                quality.pass_over(declared or "unknown")
-                continue
-            try:
-                _to_values(row, ZEEK_LOGS[log], quality, comma=part.header.comma)
-            except _RoundedError as error:
-                hint = "export them as plain numbers, or give the rows as JSON"
-                raise InputError(source.path, str(error), hint=hint, line=line) from None
-            except ValueError as error:
-                bad[line] = str(error)
-                continue
-            if log not in logs:
-                logs[log] = Rows(log)
-            logs[log].add(line, row)
+        try:
+            _sort(part, judge, logs, bad, quality)
+        except _RoundedError as error:
+            hint = "export them as plain numbers, or give the rows as JSON"
+            raise InputError(source.path, str(error), hint=hint) from None
         batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
         for line in sorted(bad):
             quality.bad_row(line, bad[line])
@@ -150,8 +138,32 @@ def read(
         raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
 
 
-class _RoundedError(ValueError):
+class _RoundedError(Exception):
     """Numbers of which digits are lost."""
+
+
+def _sort(
+    part: delimited.Part,
+    judge: Judge,
+    logs: dict[str, Rows],
+    bad: dict[int, str],
+    quality: Quality,
+) -> None:
+    """Add the rows of a part to their logs; lines of those that cannot be read go to `bad`."""
+    for line, cells in _rows(part.cells):
+        row, declared = plain_row(_row(part.header, cells))
+        log = judge(declared, row)
+        if not log:
+            quality.pass_over(declared or "unknown")
+            continue
+        if log not in logs:
+            logs[log] = Rows(log)
+        try:
+            _to_values(row, ZEEK_LOGS[log], quality, comma=part.header.comma)
+        except ValueError as error:
+            bad[line] = str(error)
+        else:
+            logs[log].add(line, row)
 
 
 def _rows(cells: Cells) -> Iterator[tuple[int, dict[str, Any]]]:
