@@ -1292,7 +1292,7 @@ rows.KNOWN = {
 }
 
 local FLAGS = {
-  "midstream", "malformed", "truncated", "sampled", "one_sided", "reserved_nonzero",
+  "midstream", "malformed", "truncated", "sampled", "one_sided", "unfinished", "reserved_nonzero",
   "part10_in_dataset",
 }
 
@@ -2665,6 +2665,9 @@ function export:association(a, hosts)
   end
   if a.alike then
     self.tally:add("alike, " .. a.alike, a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+  end
+  if a.unfinished then
+    self.tally:add("unfinished", a.ts, a.unfinished)
   end
   local row = rows.dicom(a)
   self.dicom:write(row)
@@ -5843,7 +5846,19 @@ function stream.start(d, kind, want)
   if d.have and d.have > 0 then
     buffered = buffered - d.have
   end
-  d.kind, d.want, d.have, d.parts, d.skip = kind, want or 0, 0, {}, 0
+  d.kind, d.want, d.have, d.parts, d.skip, d.in_data = kind, want or 0, 0, {}, 0, nil
+end
+
+-- What is still to come of the PDU in hand, and how many bytes of that were counted as a data set's.
+function stream.unfinished(d)
+  local kind = d.kind
+  if not kind or kind == "H" then
+    return kind and d.have > 0 and d.want - d.have or 0, 0
+  elseif kind == "B" then
+    return d.want - d.have, 0
+  end
+  local fragment = kind == "S" and d.skip or d.want - d.have + (kind == "D" and d.rest or 0)
+  return fragment + (d.pdu_left or 0), (kind == "D" or d.in_data) and fragment or 0
 end
 
 function stream.reset_budget()
@@ -6017,7 +6032,7 @@ function steps.V(h, c, a, d, s)
     return true
   end
   stream.start(d, "S")
-  d.skip = content
+  d.skip, d.in_data = content, true
   return content > 0 or fragment_done(h, c, a, d)
 end
 
@@ -6069,7 +6084,7 @@ function steps.D(h, c, a, d, s)
     a.flags.part10_in_dataset = true
   end
   stream.start(d, "S")
-  d.skip = d.rest
+  d.skip, d.in_data = d.rest, true
   return d.rest > 0 or fragment_done(h, c, a, d)
 end
 
@@ -6131,7 +6146,7 @@ function stream.hole(h, c, d, n, cut)
   if d.kind == "D" then
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
-    d.skip = rest
+    d.skip, d.in_data = rest, true
   elseif d.kind == "B" and (cut or d.pdu_type <= pdu.ASSOCIATE_AC)
     or d.kind == "C" and cut and d.want - d.have >= n then
     -- What is there of a PDU or of a cut command set is read; its length says where it ends.
@@ -7324,6 +7339,15 @@ function tracker:twin(a, orig, resp)
   return nil
 end
 
+-- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
+-- beyond them (left, of_data: see stream.unfinished) was never sent. It is no data, and the row says so.
+local function cut_off(a, d, missing, left, of_data)
+  if left > missing and (d.fin or a.c.closed) and a.confirmed and not a.flags.sampled and not d.frozen then
+    a.unfinished, a.flags.unfinished = (a.unfinished or 0) + left - missing, true
+    d.data_bytes = math.max(0, (d.data_bytes or 0) - math.max(0, of_data - missing))
+  end
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -7331,8 +7355,10 @@ function tracker:finish(a)
   end
   a.done, a.ended = true, a.last_ts
   local c = a.c
+  local left, of_data = {}, {}
   for _, d in ipairs({ c.a, c.b }) do
     segments.flush(self, c, d)
+    left[d], of_data[d] = stream.unfinished(d)
     if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
       -- The rest of a request or of its answer never came.
       stream.hole(self.hooks, c, d, d.want - d.have, false)
@@ -7342,6 +7368,7 @@ function tracker:finish(a)
   for _, d in ipairs({ c.a, c.b }) do
     local missing, known = tail(d)
     d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
+    cut_off(a, d, missing, left[d], of_data[d])
     a.end_seen = a.end_seen and known and missing == 0
   end
   if not a.orig then

@@ -471,6 +471,58 @@ test("a reset by one side ends an association where nothing is missing before it
   end
 end)
 
+test("of a PDU that its connection's end cuts short the bytes that came count", function()
+  -- Inside what may be a file's header, right behind it, far behind it, and in a second fragment.
+  local pdu_ = data(value(3, store_rq(1))) .. data(value(0, ("x"):rep(300)), value(0, ("x"):rep(700)))
+  local before = #data(value(3, store_rq(1))) + 12
+  for came, told in pairs({ [1] = 1, [131] = 131, [132] = 132, [200] = 200, [300] = 300, [306] = 300, [406] = 400 }) do
+    for _, by in ipairs({ "reset", "end", "their reset", "nobody" }) do
+      local c = connection()
+      c.associate()
+      c.send(1, pdu_:sub(1, before + came))
+      if by == "reset" or by == "end" then c.packet(1, "", by == "reset" and 20 or 17) end
+      if by ~= "reset" and by ~= "nobody" then c.packet(2, "", by == "end" and 17 or 20) end
+      c.t:flush()
+      local row, ended = c.log[1], by ~= "nobody"
+      equal(row.data_bytes_orig, ended and told or came > 300 and 1000 or 300)
+      equal(flag(row, "unfinished"), ended)
+      equal(row["end"], ended and "closed" or "incomplete")
+      equal(row.missed_bytes, 0)
+    end
+  end
+end)
+
+test("what was sent before the end and not captured is missed, and counts", function()
+  local c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))))
+  c.send(1, data(value(2, ("x"):rep(1000))):sub(1, 112))
+  c.seq[1] = c.seq[1] + 500
+  c.packet(1, "", 20)
+  c.t:flush()
+  equal(c.log[1].data_bytes_orig, 600)
+  equal(c.log[1].missed_bytes, 500)
+  equal(flag(c.log[1], "unfinished"), true)
+  -- All of it was sent: a PDU that ends where its connection does.
+  c = connection()
+  c.associate()
+  c.send(1, data(value(3, store_rq(1))) .. data(value(2, ("x"):rep(1000))):sub(1, 112))
+  c.seq[1] = c.seq[1] + 900
+  c.packet(1, "", 20)
+  c.t:flush()
+  equal(c.log[1].data_bytes_orig, 1000)
+  equal(flag(c.log[1], "unfinished"), false)
+end)
+
+test("a request that its connection's end cuts short is unfinished", function()
+  local c = connection()
+  c.open()
+  c.send(1, request():sub(1, 120))
+  c.packet(1, "", 20)
+  c.t:flush()
+  equal(flag(c.log[1], "unfinished"), true)
+end)
+
 test("a command set that cannot be read to its end counts as none", function()
   local whole = store_rq(1)
   for _, bad in ipairs({

@@ -467,6 +467,36 @@ def test_after_a_loss_what_follows_counts(export: Export) -> None:
     assert float(row["duration"]) < 1
 
 
+def data_in(stream: bytes) -> tuple[int, int]:
+    """Return the bytes of data sets in what one side said, and how many its last header lacks."""
+    at = data = 0
+    while at + 12 <= len(stream):
+        kind, length = stream[at], int.from_bytes(stream[at + 2 : at + 6], "big")
+        if kind == 4 and not stream[at + 11] & 1:
+            data += min(length - 6, len(stream) - at - 12)
+        at += 6 + length
+    return data, at - len(stream)
+
+
+@pytest.mark.parametrize("at", [60, 100, 205])
+@pytest.mark.parametrize("end", [4, 20, 17])
+def test_a_connection_that_ends_inside_a_pdu(export: Export, at: int, end: int) -> None:
+    """The client dies, or goes, while it sends an object: what it never sent is none."""
+    last = next(data for _, data, _ in reversed(BASE[:at]) if of_client(data))
+    final = bytearray(last[:54])
+    final[16:18], final[47] = b"\0\x28", end
+    pieces.add(final, 38, len(last) - 54)
+    told = export([*BASE[:at], (BASE[at][0], bytes(final), 54)])
+    sent = b"".join(wrapping.inner(data)[40:] for _, data, _ in BASE[3:at] if of_client(data))
+    came, lacking = data_in(sent)
+    (row,) = told.dicom
+    assert (row["data_bytes_orig"], row["flags"], row["missed_bytes"]) == (
+        str(came), "unfinished", "0",
+    )  # fmt: skip
+    (said,) = [row for row in told.capture if row["what"] == "unfinished"]
+    assert (said["frames"], said["bytes"]) == ("1", str(lacking))
+
+
 def test_what_was_not_captured_is_missed(export: Export) -> None:
     cut = [(ts, data[:96], wire) for ts, data, wire in BASE]
     told = export(cut)

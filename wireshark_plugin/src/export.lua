@@ -210,6 +210,9 @@ function export:association(a, hosts)
   if a.alike then
     self.tally:add("alike, " .. a.alike, a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
   end
+  if a.unfinished then
+    self.tally:add("unfinished", a.ts, a.unfinished)
+  end
   local row = rows.dicom(a)
   self.dicom:write(row)
   for _, of_operation in ipairs(rows.times(a)) do

@@ -39,7 +39,7 @@ rows.KNOWN = {
 }
 
 local FLAGS = {
-  "midstream", "malformed", "truncated", "sampled", "one_sided", "reserved_nonzero",
+  "midstream", "malformed", "truncated", "sampled", "one_sided", "unfinished", "reserved_nonzero",
   "part10_in_dataset",
 }
 

@@ -21,7 +21,19 @@ function stream.start(d, kind, want)
   if d.have and d.have > 0 then
     buffered = buffered - d.have
   end
-  d.kind, d.want, d.have, d.parts, d.skip = kind, want or 0, 0, {}, 0
+  d.kind, d.want, d.have, d.parts, d.skip, d.in_data = kind, want or 0, 0, {}, 0, nil
+end
+
+-- What is still to come of the PDU in hand, and how many bytes of that were counted as a data set's.
+function stream.unfinished(d)
+  local kind = d.kind
+  if not kind or kind == "H" then
+    return kind and d.have > 0 and d.want - d.have or 0, 0
+  elseif kind == "B" then
+    return d.want - d.have, 0
+  end
+  local fragment = kind == "S" and d.skip or d.want - d.have + (kind == "D" and d.rest or 0)
+  return fragment + (d.pdu_left or 0), (kind == "D" or d.in_data) and fragment or 0
 end
 
 function stream.reset_budget()
@@ -195,7 +207,7 @@ function steps.V(h, c, a, d, s)
     return true
   end
   stream.start(d, "S")
-  d.skip = content
+  d.skip, d.in_data = content, true
   return content > 0 or fragment_done(h, c, a, d)
 end
 
@@ -247,7 +259,7 @@ function steps.D(h, c, a, d, s)
     a.flags.part10_in_dataset = true
   end
   stream.start(d, "S")
-  d.skip = d.rest
+  d.skip, d.in_data = d.rest, true
   return d.rest > 0 or fragment_done(h, c, a, d)
 end
 
@@ -309,7 +321,7 @@ function stream.hole(h, c, d, n, cut)
   if d.kind == "D" then
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
-    d.skip = rest
+    d.skip, d.in_data = rest, true
   elseif d.kind == "B" and (cut or d.pdu_type <= pdu.ASSOCIATE_AC)
     or d.kind == "C" and cut and d.want - d.have >= n then
     -- What is there of a PDU or of a cut command set is read; its length says where it ends.

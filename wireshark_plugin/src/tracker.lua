@@ -617,6 +617,15 @@ function tracker:twin(a, orig, resp)
   return nil
 end
 
+-- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
+-- beyond them (left, of_data: see stream.unfinished) was never sent. It is no data, and the row says so.
+local function cut_off(a, d, missing, left, of_data)
+  if left > missing and (d.fin or a.c.closed) and a.confirmed and not a.flags.sampled and not d.frozen then
+    a.unfinished, a.flags.unfinished = (a.unfinished or 0) + left - missing, true
+    d.data_bytes = math.max(0, (d.data_bytes or 0) - math.max(0, of_data - missing))
+  end
+end
+
 -- Writes the row of an association, once.
 function tracker:finish(a)
   if a.done then
@@ -624,8 +633,10 @@ function tracker:finish(a)
   end
   a.done, a.ended = true, a.last_ts
   local c = a.c
+  local left, of_data = {}, {}
   for _, d in ipairs({ c.a, c.b }) do
     segments.flush(self, c, d)
+    left[d], of_data[d] = stream.unfinished(d)
     if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
       -- The rest of a request or of its answer never came.
       stream.hole(self.hooks, c, d, d.want - d.have, false)
@@ -635,6 +646,7 @@ function tracker:finish(a)
   for _, d in ipairs({ c.a, c.b }) do
     local missing, known = tail(d)
     d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
+    cut_off(a, d, missing, left[d], of_data[d])
     a.end_seen = a.end_seen and known and missing == 0
   end
   if not a.orig then

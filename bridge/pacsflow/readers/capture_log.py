@@ -82,6 +82,7 @@ class Told:
         yield from self._alike()
         yield from self._again()
         yield from self._cut()
+        yield from self._unfinished()
         yield from self._dropped()
         yield from self._nameless()
         through = Counter[str]()
@@ -146,6 +147,14 @@ class Told:
                     f"{count.frames:,} of {self.frames('seen'):,} frames were captured in part: "
                     f"{count.bytes:,} bytes of them are not there. Their lengths count in full; "
                     "what stood in the rest is not seen"
+                )
+
+    def _unfinished(self) -> Iterator[str]:
+        for count in self.counts:
+            if count.what == "unfinished":
+                yield (
+                    f"{count.frames:,} associations ended inside a PDU: {count.bytes:,} bytes that "
+                    "its header announced never came, and do not count"
                 )
 
     def _dropped(self) -> Iterator[str]:

@@ -69,6 +69,7 @@ def words(language: Language) -> Callable[[str], str]:
         "reserved_nonzero": _("reserved byte not zero"),
         "part10_in_dataset": _("file preamble on the wire"),
         "one_sided": _("one direction alone was captured"),
+        "unfinished": _("ended inside a PDU"),
         "pieces": _("a piece of it may be missing"),
         # where a row comes from
         "zeek": "Zeek",
