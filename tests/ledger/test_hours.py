@@ -134,7 +134,7 @@ class TestFacing:
     )  # fmt: skip
     def test_both_sides_said_something(self, payload: Any, ip: Any, spoke: bool) -> None:
         row = {"orig_bytes": payload[0], "resp_bytes": payload[1],
-               "orig_ip_bytes": ip[0], "resp_ip_bytes": ip[1]}  # fmt: skip
+               "orig_ip_bytes": ip[0], "resp_ip_bytes": ip[1], "id.resp_p": 9}  # fmt: skip
         assert faced(conn(row)).spoke.tolist() == [spoke]
 
     def test_a_history_is_told_from_the_other_side(self) -> None:
@@ -160,7 +160,8 @@ class TestServices:
             ({"service": "http"}, "http"),
             ({"service": "HTTP"}, "http"),
             ({"service": None} | SILENT, "tcp/104"),
-            ({"service": "ssl"} | SILENT, "ssl"),
+            ({"service": "ssl"} | SILENT, "tcp/104"),
+            ({"service": "ssl", "id.resp_p": 443} | SILENT, "ssl"),
             ({"service": None, "proto": "udp"}, "udp/104"),
             ({"service": None, "id.resp_p": 1023}, "tcp/1023"),
             ({"service": None, "id.resp_p": 1024}, "tcp"),

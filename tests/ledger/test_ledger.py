@@ -99,6 +99,9 @@ def test_a_pacs_that_was_seen_first_did_not_begin(
         ("RSTO", "ShAR", "0", "0", (152, 140), "tcp/11112"),
         ("SF", "ShADadFf", "900", "500", (1400, 800), "dicom?"),
         ("OTH", "^dA", "0", "70000", (9000, 90000), "dicom?"),
+        ("SF", "ShADadFf", "98", "10", (400, 260), "tcp/11112"),
+        ("SF", "ShADadFf", "99", "10", (400, 260), "dicom?"),
+        ("OTH", "DadA", "98", "10", (400, 260), "dicom?"),
     ],
 )
 def test_a_port_that_says_nothing_is_no_imaging(
@@ -110,6 +113,33 @@ def test_a_port_that_says_nothing_is_no_imaging(
            "resp_ip_bytes": str(ip[1])}  # fmt: skip
     ledger.add(find([write("conn.log", tsv([row]))]).sources)
     assert {row["service"] for row in traffic(ledger)} == {service}
+
+
+@pytest.mark.parametrize(
+    ("sent", "history", "service", "zeeks"),
+    [
+        ("621", "ShADadFf", "tcp/2762", "ssl"),
+        ("699", "ShADadR", "tcp/2762", "ssl"),
+        ("700", "ShADadFf", "dicom?", "ssl"),
+        ("-", "ShADadFf", "dicom?", "ssl"),
+        ("621", "DadA", "dicom?", "ssl"),
+        ("621", "-", "dicom?", "ssl"),
+        ("621", "ShADadFf", "ssl,dicom", "ssl,dicom"),
+    ],
+)
+def test_a_tls_handshake_alone_is_no_imaging(
+    ledger: Ledger, write: Write, sent: str, history: str, service: str, zeeks: str
+) -> None:
+    """Who looks what a port speaks leaves its trace in conn.log, and nothing that an image needs."""
+    row = {"id.resp_p": "2762", "service": zeeks, "history": history, "orig_bytes": sent,
+           "resp_bytes": "3000", "orig_ip_bytes": "1100", "resp_ip_bytes": "3500"}  # fmt: skip
+    added = ledger.add(
+        find([write("conn.log", tsv([row, row | {"uid": "C2", "id.orig_p": "3"}]))]).sources
+    )
+    imaging = {"ssl,dicom": "dicom"}.get(service, service)
+    assert {row["service"] for row in traffic(ledger)} == {imaging}
+    said = [note for note in added.added[0].notes if "2 TLS connections" in note]
+    assert bool(said) == (service == "tcp/2762")
 
 
 def test_adding_again_changes_nothing(ledger: Ledger, write: Write) -> None:

@@ -53,12 +53,15 @@ def shown(connection: duckdb.DuckDBPyConnection, **written: str) -> dict[str, Ro
 
 
 SENDER = (CT, "modality", "scu", ["storage"])
-TAKER = (PACS, "workstation", "scp", ["storage"])
+TAKER = (PACS, "unknown", "scp", ["storage"])
+ONCE = (PACS, "workstation", "scp", ["storage"])
 STORES = (CT, PACS, ["storage"], 3, 0, 0)
 
 
-def test_who_takes_a_modalitys_images_and_asks_for_none_is_the_archive() -> None:
-    found = shown(ledger([SENDER, TAKER], [STORES]))
+@pytest.mark.parametrize("taker", [TAKER, ONCE])
+def test_who_takes_a_modalitys_images_and_asks_for_none_is_the_archive(taker: Any) -> None:
+    """Logs of taggers from before call it a workstation."""
+    found = shown(ledger([SENDER, taker], [STORES]))
     assert found[PACS] == Role("pacs", "association", "takes-from-modality")
     assert found[CT] == Role("modality", "association", "sends-images")
 
@@ -74,9 +77,13 @@ def test_who_takes_images_of_a_written_archive_is_no_archive_for_it() -> None:
     assert PACS not in roles.from_associations(connection, told, {CT: "pacs"}.get)  # type: ignore[arg-type]
 
 
-def test_who_sends_on_what_it_takes_is_nothing_known() -> None:
+@pytest.mark.parametrize("told", ["unknown", "workstation", "modality"])
+def test_who_sends_on_what_it_takes_is_nothing_known(told: str) -> None:
+    """Nor is who takes from it an archive for that. It was seen to send before it was to take."""
     passes_on = (PACS, MORE, ["storage"], 3, 0, 0)
-    assert PACS not in shown(ledger([SENDER, TAKER], [STORES, passes_on]))
+    end = (MORE, "unknown", "scp", ["storage"])
+    found = shown(ledger([SENDER, (PACS, told, "scp", ["storage"]), end], [STORES, passes_on]))
+    assert found == {CT: Role("modality", "association", "sends-images")}
 
 
 @pytest.mark.parametrize(

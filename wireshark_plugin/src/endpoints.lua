@@ -21,7 +21,7 @@ function endpoints:seed(other)
     self.speakers[raw] = true
   end
   for raw, h in pairs(other.hosts) do
-    if h.category ~= "unknown" then
+    if h.category then
       self.hosts[raw] = {
         scp = h.scp, sent = h.sent, category = h.category, basis = h.basis, frames = { 0 },
         categories = { { h.category, h.basis } },
@@ -42,12 +42,14 @@ end
 
 -- What a host is taken for, each with the evidence for it: the first that there is. Evidence is by
 -- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
--- of associations whose contexts could not be read, and whatever samples show).
+-- of associations whose contexts could not be read, and whatever samples show). Who takes images and asks
+-- for none may be an archive, on the way to one, or a viewer that is sent to, whatever else it sends.
 local DESCRIPTIONS = {
   { "pacs", { "query", "retrieve", "commitment" }, {} },
   { "worklist", { "worklist", "mpps" }, {} },
   { "printer", { "print" }, {} },
-  { "workstation", { "storage" }, { "query", "retrieve" } },
+  { "workstation", {}, { "query", "retrieve" } },
+  { "unknown", { "storage" }, {} },
   { "modality", {}, { "storage", "worklist", "mpps", "commitment" } },
 }
 
@@ -73,7 +75,7 @@ local function settle(self, h, frame)
   local n = #h.frames
   h.category, h.basis = category, basis
   local last = h.categories[n]
-  if category ~= "unknown" and (not last or last[1] ~= category or last[2] ~= h.basis) then
+  if (last or category ~= "unknown") and not (last and last[1] == category and last[2] == h.basis) then
     if h.frames[n] ~= frame then
       n = n + 1
     end
@@ -259,6 +261,9 @@ function endpoints:tag(d, title, frame)
     for i = #frames, 1, -1 do
       if frames[i] <= frame then
         local category = h.categories[i]
+        if category[1] == "unknown" then
+          break
+        end
         return category[1], title, category[2]
       end
     end

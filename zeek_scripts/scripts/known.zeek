@@ -163,8 +163,13 @@ function infer_category(h: Host): string
 	if ( "print" in h$as_scp )
 		return "printer";
 
-	if ( h$queried || "storage" in h$as_scp )
+	if ( h$queried )
 		return "workstation";
+
+	# Who takes images and asks for none may be an archive, on the way to one, or a viewer that is
+	# sent to, whatever else it sends.
+	if ( "storage" in h$as_scp )
+		return "unknown";
 
 	if ( h$stored || "worklist" in h$used || "mpps" in h$used || "commitment" in h$used )
 		return "modality";

@@ -44,12 +44,15 @@ SERVICE = f"""
               AND list_contains(string_split(lower(service), ','), 'dicom') THEN 'dicom'
          WHEN resp_p IN ({_PORTS}) AND proto = 'tcp' AND spoke
               AND (service IS NULL OR service IN ('ssl', 'tls')) THEN 'dicom?'
-         WHEN service IS NOT NULL THEN left(lower(service), 64)
+         WHEN service IS NOT NULL AND NOT (service IN ('ssl', 'tls')
+              AND resp_p IN ({_PORTS}) AND proto = 'tcp') THEN left(lower(service), 64)
          WHEN (resp_p < {TELLING_PORTS} OR resp_p IN ({_PORTS}))
               AND proto IN ('tcp', 'udp') THEN proto || '/' || resp_p
          ELSE coalesce(left(lower(proto), 16), 'other') END
 """
-"""The ledger's name of a service, from Zeek's, the protocol, the port and whether both spoke."""
+"""The ledger's name of a service, from Zeek's, the protocol, the port and whether both spoke.
+
+TLS on a port of DICOM that no association can be in has the port's name, as in captures."""
 
 _NAMED = f"SELECT {SERVICE} AS named FROM combinations ORDER BY place"
 # A connection of duration d that begins at t spreads over hours by the share of d in each. The
@@ -92,6 +95,8 @@ class ConnHours:
         self.engine = engine
         self.sums = HourSums()
         self.hours: Counter[tuple[int, str | None]] = Counter()
+        self.handshakes = 0
+        """Connections to DICOM's ports that carry hardly more than the handshake of TLS."""
 
     def add(self, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         """Take rows of conn.log; yields what is complete: rows of tables, with their names.
@@ -100,6 +105,7 @@ class ConnHours:
         true where the connection went on.
         """
         facing = faced(rows)
+        self.handshakes += facing.handshakes
         named, services = self._named(facing)
         imaging = [
             services.known[name] for name in (DICOM, DICOM_BY_PORT) if name in services.known

@@ -271,6 +271,12 @@ class Connections:
                 f"{self.elsewhere:,} rows tell connections that another sensor told, of months "
                 "that are rolled up: counted once, as it told them"
             )
+        if self.hours.handshakes:
+            yield (
+                f"{self.hours.handshakes:,} TLS connections to ports of DICOM carry hardly more "
+                "than a handshake, as of somebody who looks what a port speaks: they are not "
+                "counted as imaging traffic"
+            )
         if self.outer:
             yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"
 

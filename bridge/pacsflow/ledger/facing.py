@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 SPOKE = 120
 """IP bytes of a side above which it said something, where its payload is not told."""
+LEAST_REQUEST = 99
+"""Bytes of an A-ASSOCIATE-RQ before its first context: header, fixed fields, application context
+(PS3.8, 9.3.2)."""
+HANDSHAKE = 700
+"""Bytes that the client of TLS sends for the sake of TLS alone, so that no association fits in
+beside them: 621 of OpenSSL's with TLS 1.3, up to 674 with TLS 1.2 and keys on elliptic curves."""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OTHER_SIDE = str.maketrans(_LETTERS + _LETTERS.lower(), _LETTERS.lower() + _LETTERS)
 
@@ -41,7 +47,9 @@ class Faced:
     turned: NDArray[np.bool_]
     """Whether Zeek told them the other way round."""
     spoke: NDArray[np.bool_]
-    """Whether both sides said something."""
+    """Whether both sides said something, and who began enough for an association."""
+    handshakes: int
+    """How many on DICOM's ports carry hardly more than the handshake of TLS."""
     out_packets: Ints
     in_packets: Ints
     out_bytes: Ints
@@ -66,6 +74,8 @@ def faced(rows: pa.Table) -> Faced:
     )
     sizes = sent, received
     spoke = _spoke(rows)
+    idle = _idle(rows, spoke, theirs, service)
+    spoke &= ~idle
     if turned.any():
         swap = pa.array(turned)
         a, b = pc.if_else(swap, b, a), pc.if_else(swap, a, b)
@@ -76,6 +86,7 @@ def faced(rows: pa.Table) -> Faced:
         d=flat(rows["duration"].fill_null(0.0)).to_numpy(),
         a=a, b=b, port=theirs, proto=proto, service=service,
         udp=_true(pc.equal(proto, "udp")), turned=turned, spoke=spoke,
+        handshakes=int(np.sum(idle & _is_tls(service))),
         out_packets=packets[0], in_packets=packets[1], out_bytes=sizes[0], in_bytes=sizes[1],
         missed=_count(rows["missed_bytes"]),
     )  # fmt: skip
@@ -109,6 +120,26 @@ def _spoke(rows: pa.Table) -> NDArray[np.bool_]:
     some = flat(payload.fill_null(True)).to_numpy(zero_copy_only=False)
     found: NDArray[np.bool_] = _both_over(rows, "ip_bytes", SPOKE) & some
     return found | _both_over(rows, "bytes", 0)
+
+
+def _is_tls(service: pa.Array) -> NDArray[np.bool_]:
+    return _true(pc.is_in(service, pa.array(["ssl", "tls"])))
+
+
+def _idle(
+    rows: pa.Table, spoke: NDArray[np.bool_], port: NDArray[np.int32], service: pa.Array
+) -> NDArray[np.bool_]:
+    """Say where both sides spoke, on a port of DICOM, and no association can have been asked for.
+
+    That is known where the connection was seen from its SYN on.
+    """
+    sent = flat(rows["orig_bytes"].fill_null(HANDSHAKE)).to_numpy()
+    found: NDArray[np.bool_] = spoke & (sent < HANDSHAKE) & np.isin(port, DICOM_PORTS)
+    if found.any():
+        found &= (sent < LEAST_REQUEST) | _is_tls(service)
+        found &= _true(pc.equal(flat(rows["proto"]), "tcp"))
+        found &= _true(pc.match_substring(rows["history"], "S"))
+    return found
 
 
 def _both_over(rows: pa.Table, what: str, least: int) -> NDArray[np.bool_]:

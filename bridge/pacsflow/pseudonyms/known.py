@@ -26,9 +26,9 @@ _OURS = """
 accepted rejected no_reply unknown released aborted closed incomplete failures slow success warning
 failure pending cancel scu scp both pacs modality workstation worklist printer gateway other
 inventory association traffic orig resp midstream malformed truncated sampled reserved_nonzero
-part10_in_dataset one_sided unfinished username username_passcode kerberos saml jwt zeek capture sflow copies
-spread active new silent unseen dicom.log C-ECHO C-STORE C-FIND C-GET C-MOVE C-CANCEL DIMSE-N dicom?
-answers-queries answers-worklists takes-prints asks sends-images takes-from-modality others-connect
+part10_in_dataset one_sided unfinished username username_passcode kerberos saml jwt zeek capture
+sflow copies spread active new silent unseen dicom.log C-ECHO C-STORE C-FIND C-GET C-MOVE C-CANCEL
+DIMSE-N dicom? answers-queries answers-worklists takes-prints asks sends-images takes-from-modality others-connect
 takes-and-gives sends-most receives-most
 """
 _ZEEK = """

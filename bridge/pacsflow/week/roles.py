@@ -20,6 +20,8 @@ WHY = {
     "gateway": "", "workstation": "asks", "modality": "sends-images",
 }  # fmt: skip
 """What shows a role that a tagger told."""
+SENDING = {"modality", "unknown"}
+"""What a tagger makes of hosts that only send images, or of which it knows nothing."""
 LEAST_BYTES = 1_000_000
 """Fewer bytes of imaging traffic than one image has show no role."""
 SEVERAL = 3
@@ -94,8 +96,9 @@ def from_associations(
 ) -> dict[str, Role]:
     """Return the roles that associations show, by host; hosts of which they show none are left out.
 
-    Who accepts images and never asks for any may be a workstation, an archive or on the way to one.
-    It is an archive where a modality sends to it and it sends nothing on; else nothing is known.
+    Who accepts images and never asks for any may be a workstation, an archive or on the way to one,
+    whatever a tagger made of it before it knew. It is an archive where a modality sends to it and
+    it sends nothing on; else nothing is known.
 
     Parameters
     ----------
@@ -104,14 +107,26 @@ def from_associations(
     """
     asking, feeding = _asking(connection), _feeding(connection)
     senders = {sender for hosts in feeding.values() for sender in hosts}
-    kinds = {host: written(host) or seen.category for host, seen in told.items()}
+    takers = {
+        host
+        for host, seen in told.items()
+        if (seen.category == "workstation" or (host in feeding and seen.category in SENDING))
+        and seen.basis != "inventory"
+        and host not in asking
+    }
+    kinds = {
+        host: written(host) or ("" if host in takers else seen.category)
+        for host, seen in told.items()
+    }
     found: dict[str, Role] = {}
     for host, seen in told.items():
         role = Role(seen.category, seen.basis or "association", WHY.get(seen.category, ""))
-        if seen.category == "workstation" and seen.basis != "inventory" and host not in asking:
+        if host in takers:
             fed = any(kinds.get(sender) == "modality" for sender in feeding.get(host, ()))
             ends = fed and host not in senders
             role = Role("pacs", role.basis, "takes-from-modality") if ends else Role()
+        elif seen.category == "unknown" and host in feeding and host in asking:
+            role = Role("workstation", role.basis, WHY["workstation"])
         if role.role != "unknown":
             found[host] = role
     return found
