@@ -50,6 +50,10 @@ class TestScan:
     def test_is_quiet_below(self, rows: list[Row]) -> None:
         assert not scans(rows)
 
+    @pytest.mark.parametrize("port", [104, 2761, 2762, 4242, 11112])
+    def test_every_port_of_dicom_counts(self, port: int) -> None:
+        assert scans(tried(3, service=f"tcp/{port}"))
+
     def test_zero_switches_it_off_and_other_ports_before_count_for_nothing(self) -> None:
         assert not scans(tried(3), scan_hosts=0)
         assert scans(tried(3), tried(3, -9, service="tcp/11112"), tried(3, -9, service="dicom"))

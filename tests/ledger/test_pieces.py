@@ -146,6 +146,55 @@ def test_two_captures_whose_clocks_are_apart(
     assert (rows, sums) == ([(3, *WHOLE[1:])] * 3, (3, 3 * PACKETS, 3 * BYTES))
 
 
+def remarks(ledger: Ledger) -> list[str]:
+    return [n for entry in ledger.entries() for n in entry.notes if "another time zone" in n]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("seconds", "apart"),
+    [(3600.25, "1 hours later"), (-19800, "5 hours and 1,800 seconds earlier")],
+)
+def test_two_captures_whose_clocks_show_other_zones(
+    ledger: Ledger, tmp_path: Path, seconds: float, apart: str, *, together: bool
+) -> None:
+    """They count twice, for nothing tells which hours are right; that is said, with how much."""
+    files = [later(tmp_path / "core.pcap", 0), later(tmp_path / "edge.pcap", seconds)]
+    for given in [files] if together else [[path] for path in files]:
+        ledger.add(find(given).sources, workers=1)
+    assert told(ledger)[1] == (2, 2 * PACKETS, 2 * BYTES)
+    (said,) = remarks(ledger)
+    if together and seconds < 0:
+        apart = apart.replace("earlier", "later").replace("edge", "core")
+    assert apart in said
+    assert said.startswith("1 associations of it are like those of ")
+    assert "300,000 bytes of data sets" in said
+
+
+def lasting(port: int, stretch: float) -> list[pieces.Frame]:
+    """Return the frames from another port, with other pauses between them."""
+    start, frames = BASE[0][0], []
+    for ts, data, wire in BASE:
+        out, at = bytearray(data), 34 if data[26:30] == bytes((10, 1, 0, 11)) else 36
+        out[at : at + 2] = port.to_bytes(2, "big")
+        frames.append((start + (ts - start) * stretch, bytes(out), wire))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds"),
+    [(lasting(40002, 1), 3600), (lasting(40001, 9), 3600), (BASE[:40], 3600), (BASE, 27 * 3600)],
+)
+def test_other_traffic_of_another_hour(
+    ledger: Ledger, tmp_path: Path, frames: list[pieces.Frame], seconds: float
+) -> None:
+    """Another port, another duration, other bytes; and what no two zones are apart."""
+    files = [later(tmp_path / "a.pcap", 0), later(tmp_path / "b.pcap", seconds, frames)]
+    ledger.add(find(files).sources, workers=1)
+    assert len(told(ledger)[0]) == 2
+    assert remarks(ledger) == []
+
+
 def test_a_capture_that_is_still_written(ledger: Ledger, tmp_path: Path) -> None:
     """What it was before, cut inside a packet, is the beginning of what it is now."""
     first, last = ring(tmp_path, 200)

@@ -55,8 +55,11 @@ public:
     bool IsFirst(bool otherwise);
     void Renew();
     void Expire(double t);
+    void Await(uint64_t size, uint64_t available);
 
 private:
+    void Forward(int len, const u_char* data, bool is_orig);
+    bool IsInside() const;
     int Drop(const u_char* data, int len);
     int Pass(const u_char* data, int len, bool is_orig);
     int Begin(const u_char* data, int len, bool is_orig);
@@ -74,7 +77,9 @@ private:
     uint64_t bytes = 0;         // of data sets in them
     double ended = 0;           // when the last PDU ended
     bool part10 = false;        // a data set among them begins as a file does
+    uint64_t awaited = 0;       // bytes of the fragment in hand that the parser has yet to see
     bool cut_off = false;       // the direction ended within a fragment
+    bool unfinished = false;    // ... or elsewhere within a PDU
     bool framed = false;        // the next PDU begins behind what is missing and what is passed on
     uint64_t passing = 0;       // bytes of the PDU in hand that have yet to be passed on
     u_char header[HEADER] = {}; // of a PDU, if it came in parts
@@ -138,6 +143,7 @@ static bool fits(const u_char* h, int len) {
 
 void Taker::Take(uint64_t size, bool first_next) {
     missing = size;
+    awaited = 0;
     passing = 0;
     framed = true;
     is_first = first_next;
@@ -156,6 +162,18 @@ void Taker::Saw(uint64_t all_pdus, uint64_t all_bytes, uint64_t what, bool is_en
         TellLater();
 }
 
+// The parser has a fragment of a data set in hand, and so many bytes of it and of what follows.
+void Taker::Await(uint64_t size, uint64_t available) { awaited = size - std::min(size, available); }
+
+// Hands bytes to the parser.
+void Taker::Forward(int len, const u_char* data, bool is_orig) {
+    awaited -= std::min<uint64_t>(awaited, len);
+    ForwardStream(len, data, is_orig);
+}
+
+// True if a PDU has begun and not ended.
+bool Taker::IsInside() const { return missing > 0 || passing > 0 || gathered > 0 || (remarks & 16); }
+
 // True if the next fragment of a data set is its first, as far as the taker knows better.
 bool Taker::IsFirst(bool otherwise) {
     auto known = knows_first;
@@ -167,7 +185,8 @@ bool Taker::IsFirst(bool otherwise) {
 void Taker::Renew() {
     untold = true;
     Tell();
-    part10 = cut_off = false;
+    part10 = cut_off = unfinished = false;
+    awaited = 0;
     remarks = 0;
     last.clear();
 }
@@ -213,6 +232,8 @@ void Taker::Tell() {
     t->Assign(6, zeek::val_mgr->Bool(remarks & 2));
     t->Assign(7, zeek::val_mgr->Bool(part10 || remarks & 4));
     t->Assign(8, zeek::val_mgr->Bool(cut_off || remarks & 8));
+    t->Assign(9, zeek::val_mgr->Count(missing + awaited));
+    t->Assign(10, zeek::val_mgr->Bool(unfinished || IsInside()));
     Conn()->EnqueueEvent(taken_event, this, Conn()->GetVal(), zeek::val_mgr->Bool(IsOrig()), std::move(t));
     untold = false;
 }
@@ -230,7 +251,7 @@ void Taker::DeliverStream(int len, const u_char* data, bool is_orig) {
         else if ( framed )
             n = Begin(data, len, is_orig);
         else
-            ForwardStream(n = len, data, is_orig);
+            Forward(n = len, data, is_orig);
 
         data += n;
         len -= n;
@@ -243,6 +264,7 @@ void Taker::Undelivered(uint64_t seq, int len, bool is_orig) {
 
     if ( n < len ) {
         Stop(is_orig);
+        awaited -= std::min<uint64_t>(awaited, len - n);
         ForwardUndelivered(seq + n, len - n, is_orig);
     }
 }
@@ -276,7 +298,7 @@ int Taker::Drop(const u_char* data, int len) {
 int Taker::Pass(const u_char* data, int len, bool is_orig) {
     auto n = static_cast<int>(std::min<uint64_t>(passing, len));
     passing -= n;
-    ForwardStream(n, data, is_orig);
+    Forward(n, data, is_orig);
     return n;
 }
 
@@ -453,17 +475,19 @@ void Taker::Stop(bool is_orig) {
     last.clear();
 
     if ( n > 0 )
-        ForwardStream(n, header, is_orig);
+        Forward(n, header, is_orig);
 }
 
 void Taker::EndpointEOF(bool is_orig) {
     cut_off = missing > 0;
+    unfinished = IsInside();
     Stop(is_orig);
     TellLater();
 }
 
 // A connection may go without the end of its directions.
 void Taker::Done() {
+    untold |= IsInside();
     Tell();
 
     if ( IsOrig() )
@@ -574,7 +598,10 @@ void commanded(const Count& field, const Count& id, const Count& status, const h
         s->Command(current().is_orig, said);
 }
 
-void fragment(const Count& size, const hilti::rt::Bool& is_last) {
+void fragment(const Count& size, const hilti::rt::Bool& is_last, const Count& available) {
+    if ( auto* taker = here() )
+        taker->Await(size, available);
+
     if ( auto* s = stopwatch() )
         s->Fragment(current().is_orig, size, is_last);
 }

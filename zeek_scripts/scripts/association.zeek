@@ -155,6 +155,37 @@ function apply_taken(info: Info, s: State)
 		flag(info, "part10_in_dataset");
 	}
 
+# What one side sent ended inside a PDU: of what its header announced the bytes that came count. `lacking`
+# of them did not, and may still come where the end was not seen.
+function cut_off(c: connection, t: Taken, ends: pattern): count
+	{
+	if ( ! t$unfinished || ends !in c$history )
+		return 0;
+
+	flag(c$dicom, "unfinished");
+	return t$lacking;
+	}
+
+# Takes off the counts what was announced and never sent.
+function take_off(c: connection)
+	{
+	local info = c$dicom;
+	local s = c$dicom_state;
+	local orig = cut_off(c, s$taken_orig, /[RrF]/);
+	local resp = cut_off(c, s$taken_resp, /[Rrf]/);
+
+	if ( s$swapped )
+		{
+		info$data_bytes_orig -= resp;
+		info$data_bytes_resp -= orig;
+		}
+	else
+		{
+		info$data_bytes_orig -= orig;
+		info$data_bytes_resp -= resp;
+		}
+	}
+
 # The originator of the association, whoever of the two it is on the wire.
 function logged_id(c: connection): conn_id
 	{
@@ -221,6 +252,8 @@ function finish_row(c: connection, ended: bool)
 
 	if ( ! ended )
 		return;
+
+	take_off(c);
 
 	local answered = s$swapped ? c$orig$size : c$resp$size;
 

@@ -110,7 +110,7 @@ export {
 		data_bytes_resp:    count       &log &default=0;
 		## Bytes that Zeek did not see.
 		missed_bytes:       count       &log &default=0;
-		## midstream, malformed, truncated, sampled, reserved_nonzero, part10_in_dataset, one_sided.
+		## midstream, malformed, truncated, sampled, reserved_nonzero, part10_in_dataset, one_sided, unfinished.
 		flags:              set[string] &log &optional;
 		## The innermost VLAN that the connection was in.
 		vlan:               count       &log &optional;

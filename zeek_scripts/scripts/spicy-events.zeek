@@ -90,6 +90,10 @@ export {
 		part10:     bool &default=F;
 		## The boundaries of PDUs were lost at least once.
 		stopped:    bool &default=F;
+		## Of the data-set bytes, those that were announced and have not come yet.
+		lacking:    count &default=0;
+		## A PDU has begun and not ended.
+		unfinished: bool &default=F;
 	};
 
 	## Generated a tenth of a second after a PDU, for all until then, and when the connection ends.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pacsflow.errors import InputError, PacsflowError
+from pacsflow.ledger import apart
 from pacsflow.ledger.capture_places import OF_FRAMES, remark
 from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
@@ -158,7 +160,7 @@ class Adding:
             batch, twins = self._once_each(duck, batch, kept, replaced)
             carried = uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
             change = Change(files=list(batch.files))
-            self._fill(change, batch, grown)
+            self._fill(change, batch, grown, self._apart(duck, batch, kept))
             folders = [batch.folder]
             rows = counted_before(duck, self.store.folder, kept, twins.superseded, carried)
             if rows.num_rows:
@@ -220,7 +222,30 @@ class Adding:
                 return sha
         return ""
 
-    def _fill(self, change: Change, batch: Batch, grown: dict[str, str]) -> None:
+    def _apart(
+        self, duck: duckdb.DuckDBPyConnection, batch: Batch, kept: Sequence[Kept]
+    ) -> dict[str, list[str]]:
+        """Return what is to be said of captures that another one is like at another time."""
+        added = {
+            staged.print.sha256[:16]: (staged.task.source.path.name, staged.first, staged.last)
+            for staged in batch.staged
+            if staged.task.source.log == "frames" and staged.print and not staged.known
+            if staged.first and staged.last and not staged.error
+        }
+        if not added:
+            return {}
+        before = self.store.journal.entries(of_kinds(OF_FRAMES))
+        names = {entry.file: PurePath(entry.path).name for entry in before}
+        ledger = self.store.folder, kept
+        return apart.remarks(duck, (batch.folder, batch.files), ledger, added, names)
+
+    def _fill(
+        self,
+        change: Change,
+        batch: Batch,
+        grown: dict[str, str],
+        alike: dict[str, list[str]],
+    ) -> None:
         """Say in a change which sources came in, and what became of the others."""
         for staged in batch.staged:
             if staged.error:
@@ -231,7 +256,8 @@ class Adding:
                     self.known.pop()
                     self._known(staged.task.source, old)
             elif staged.print:
-                entry = _entry(staged, self._remarks(staged), self.simulated)
+                remarks = [*self._remarks(staged), *alike.get(staged.print.sha256[:16], ())]
+                entry = _entry(staged, remarks, self.simulated)
                 others = [*self._frames(staged), *change.sources]
                 if said := remark(entry, others, sampled=staged.sampled):
                     entry = replace(entry, notes=(*entry.notes, said))

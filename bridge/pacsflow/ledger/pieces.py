@@ -40,7 +40,7 @@ _TOTALS = (
     "rsp_warning", "rsp_failure", "rsp_pending", "rsp_cancel", "data_pdus", "data_bytes_orig",
     "data_bytes_resp", "missed_bytes",
 )  # fmt: skip
-_CARRIED = (
+CARRIED = (
     "concat_ws('|', coalesce(calling_ae, ''), coalesce(called_ae, ''), store_rq, echo_rq, find_rq,"
     " data_bytes_orig, data_bytes_resp)"
 )
@@ -110,7 +110,7 @@ def whole(table: str) -> str:
             SELECT vantage, {columns} FROM counted
             GROUP BY vantage, {FLOW}, number
         ), single AS (
-            SELECT vantage, {FLOW}, min(epoch_us(ts)) AS began, min({_CARRIED}) AS carried
+            SELECT vantage, {FLOW}, min(epoch_us(ts)) AS began, min({CARRIED}) AS carried
             FROM joined GROUP BY vantage, {FLOW} HAVING count(*) = 1
         ), clocks AS (
             SELECT vantage, arg_min(ahead, other) AS ahead FROM (

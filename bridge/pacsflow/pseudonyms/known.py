@@ -28,8 +28,8 @@ failure pending cancel scu scp both pacs modality workstation worklist printer g
 inventory association traffic orig resp midstream malformed truncated sampled reserved_nonzero
 part10_in_dataset one_sided unfinished username username_passcode kerberos saml jwt zeek capture
 sflow copies spread active new silent unseen dicom.log C-ECHO C-STORE C-FIND C-GET C-MOVE C-CANCEL
-DIMSE-N dicom? answers-queries answers-worklists takes-prints asks sends-images takes-from-modality others-connect
-takes-and-gives sends-most receives-most
+DIMSE-N dicom? answers-queries answers-worklists takes-prints asks sends-images takes-from-modality
+others-connect takes-and-gives sends-most receives-most
 """
 _ZEEK = """
 tcp udp icmp sctp ip unknown_transport S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH gre

@@ -277,6 +277,39 @@ def unended_pdus() -> list[Conversation]:
 
 
 @scenario
+def unfinished() -> list[Conversation]:
+    """Connections that end inside a PDU, and one whose end is not seen: ports say how much came.
+
+    The PDUs have a small data set, a fragment in two PDVs, or are of a series; the end comes by
+    RST of either side, or FIN; those of one segment, a byte at a time, and over three segments.
+    """
+    command = t.message(t.command_set(t.STORE_RQ, t.CT_STORAGE, data=t.DATA_SET))
+    first = command + t.p_data(t.pdv(bytes(1000), 2))
+    second = command + t.p_data(t.pdv(bytes(300), 0), t.pdv(bytes(700), 2))
+    series = (t.store(PIXELS) * 2)[: 2 * len(t.store(PIXELS)) - len(PIXELS) % 16376 - 12]
+    result = []
+    for came in (1, 131, 132, 500, 1000):
+        head = first[: len(command) + 12 + came]
+        result += [(came, head, end) for end in ("reset 0", "reset 1", "close", "nothing")]
+    for came, seen in ((299, 299), (303, 300), (400, 394), (1005, 999)):
+        result.append((seen, second[: len(command) + 12 + came], "reset 1"))
+    result.append((len(PIXELS) + 2 * 16376, series + t.p_data(t.pdv(PIXELS, 0))[:12], "reset 0"))
+    result.append((len(PIXELS) + 2 * 16376, series + command[:20], "reset 0"))
+    made = []
+    for number, (came, sent, end) in enumerate(result):
+        for size in (None, 1, 400) if len(sent) < 2000 else (None, 700):
+            c = associated(Conversation(
+                orig="10.1.%d.%d" % (number, (size or 0) % 250 + 1), orig_port=came,
+                time=1700000000.0 + 10 * len(made),
+            ))  # fmt: skip
+            c.send(0, sent, size)
+            made.append(c.reset(int(end[-1])) if "reset" in end else c)
+            if end == "close":
+                c.close()
+    return made
+
+
+@scenario
 def closed_in_data() -> list[Conversation]:
     """Both close inside a data set."""
     return [associated().send(0, t.store(PIXELS)[:20000]).close()]
