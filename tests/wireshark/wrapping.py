@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ETHERNET, RAW, WLAN, RADIOTAP, SLL, SLL2, NULL, PPP = 1, 101, 105, 127, 113, 276, 0, 9
+PKTAP, PPI, NFLOG = 258, 192, 239
 """Link types of a capture file (LINKTYPE_ of pcap)."""
 MACS = b"\x02\0\0\0\1\1\x02\0\0\0\1\2"
 OUTER = bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))
@@ -86,6 +87,13 @@ def _esp(frame: bytes) -> bytes:
     return b"\0\0\1\0\0\0\0\1" + inner(frame) + b"\1\2\2\4" + bytes(12)
 
 
+def _pktap(frame: bytes) -> bytes:
+    """Return the frame with the header of an interface's name and a process, as macOS has it."""
+    interface, process = b"en0".ljust(24, b"\0"), b"storescu".ljust(20, b"\0")
+    head = struct.pack("<III", 108, 1, 1) + interface + struct.pack("<IIIIi", 1, 2, 14, 0, 100)
+    return (head + process).ljust(108, b"\0") + frame
+
+
 def _isl(frame: bytes) -> bytes:
     head = b"\1\0\x0c\0\0\0\2\0\0\0\1\1" + struct.pack(">H", len(frame) + 16)
     return head + b"\xaa\xaa\3\0\0\0" + struct.pack(">HHH", 10, 1, 0) + frame
@@ -108,6 +116,12 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         ),
     ),
     "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
+    "Ethernet over IP, of RouterOS": (
+        "gre",
+        lambda f: ethernet(
+            0x0800, ipv4(47, b"\x20\1\x64\0" + struct.pack(">H", len(f)) + b"\7\0" + f)
+        ),
+    ),
     "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
     "VXLAN": ("vxlan", vxlan),
     "VXLAN as of Cisco's fabrics": (
@@ -194,9 +208,15 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
         SLL2, lambda f: b"\x08\0\0\0\0\0\0\1\0\1\0\6" + f[6:12] + b"\0\0" + inner(f),
     ),
     "PPP": (PPP, lambda f: b"\xff\x03\0\x21" + inner(f)),
+    "pktap": (PKTAP, _pktap),
+    "PPI": (PPI, lambda f: b"\0\0\x14\0\1\0\0\0" + b"\x08\0\x08\0" + bytes(8) + f),
+    "nflog": (
+        NFLOG,
+        lambda f: b"\2\0\0\0" + struct.pack("<HH", 4 + len(inner(f)), 9) + inner(f),
+    ),
     "802.11": (WLAN, _wlan),
     "802.11 with radiotap": (RADIOTAP, lambda f: b"\0\0\x08\0\0\0\0\0" + _wlan(f)),
 }  # fmt: skip
 """By name: the capture's link type, and what wraps a frame. None of these is a tunnel."""
-WHOLE = ("EoMPLS", "PBB", "Cisco's")
-"""Those of them that wrap a whole frame."""
+WHOLE = ("EoMPLS", "PBB", "Cisco's", "pktap", "PPI", "nflog")
+"""Those of them that wrap a whole frame, or a packet that counts as one."""

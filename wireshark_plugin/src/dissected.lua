@@ -102,7 +102,9 @@ function dissected.find(out, room)
     out.hw, out.inner = nil, 1
     packet.measure(out, size)
   else
-    out.wire = room
+    -- What a capture puts before the frame (pktap, PPI) was never on the wire.
+    local frame = nth({ "eth", eth })
+    out.wire = room - (frame and frame.offset < room and frame.offset or 0)
   end
   if (out.fragment or out.first_fragment) and transport and transport[1] == "tcp" then
     local whole = nth(transport)

@@ -66,6 +66,12 @@ local function gre(s, at, out, room)
     return nil
   end
   local protocol = p1 * 256 + p2
+  if f1 == 0x20 and f2 == 1 and protocol == 0x6400 then
+    -- RouterOS's Ethernet over IP: length, and the tunnel's number with its low byte first.
+    local low, high = byte(s, at + 6, at + 7)
+    note(out, "gre " .. (high and high * 256 + low or 0))
+    return "gre", at + 8, TEB
+  end
   local checksum, routing = f1 >= 128, f1 % 128 >= 64
   local key, sequence = f1 % 64 >= 32, f1 % 32 >= 16
   local size = 4 + ((checksum or routing) and 4 or 0)
