@@ -47,7 +47,7 @@ def told(
     reader = pa.Table.from_pylist(list(rows), FRAMES).to_batches()
     known = pa.Table.from_pylist([called] if called else [], DICOM).to_batches()
     tables, said = frame_hours(duck, reader, known)
-    assert said == ""
+    assert said == []
     return {name: table.to_pylist() for name, table in tables}
 
 
@@ -96,6 +96,13 @@ class TestWhoBegan:
         assert begun(duck, *(r | {"proto": "udp"} for r in reversed(TALK)))[0] == PACS[0]
         both = ("10.0.0.1", 11112)
         assert begun(duck, frame(PACS, both, payload=9), frame(both, PACS, payload=9))[0] == PACS[0]
+
+
+def test_what_routers_tell_of_flows_is_said_not_to_be_read(duck: duckdb.DuckDBPyConnection) -> None:
+    flows = frame(CT, ("10.0.0.9", 2055), proto="udp", tcp_flags=None, protocol="CFLOW")
+    rows = pa.Table.from_pylist([flows, flows, *TALK], FRAMES).to_batches()
+    _, said = frame_hours(duck, rows)
+    assert [sentence.partition(":")[0] for sentence in said] == ["2 frames carry NetFlow or IPFIX"]
 
 
 class TestServices:

@@ -47,7 +47,7 @@ def hours(rows: list[Sampled], length: int = 1518) -> tuple[dict[str, tuple[Any,
     return {
         row["source"]: (row["bytes"], row["packets"], row["samples"], row["weight_squares"])
         for row in found
-    }, said
+    }, " ".join(said)
 
 
 def drawn(

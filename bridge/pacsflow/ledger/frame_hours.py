@@ -134,11 +134,11 @@ def frame_hours(
     engine: duckdb.DuckDBPyConnection,
     rows: Iterable[pa.RecordBatch],
     associations: Sequence[pa.RecordBatch] = (),
-) -> tuple[tuple[tuple[str, pa.Table], ...], str]:
+) -> tuple[tuple[tuple[str, pa.Table], ...], list[str]]:
     """Return the tables that frames come to, and what is to be said of them.
 
-    They are ``traffic``, ``coverage`` and ``crossing``. What is to be said is empty unless several
-    sFlow agents sample one path.
+    They are ``traffic``, ``coverage`` and ``crossing``. To be said is that several sFlow agents
+    sample one path, and that frames tell of flows.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def frame_hours(
         fill(engine, "TEMP TABLE rows", FRAMES, rows)
         engine.register("called", pa.Table.from_batches(associations, DICOM))
         engine.execute(_KEPT)
-        said = one_a_path(engine)
+        said = [one_a_path(engine), _of_flows(engine)]
         engine.execute(_FLOWS)
         traffic = engine.sql(_TRAFFIC).to_arrow_table().cast(TRAFFIC)
         hours = engine.sql(_COVERAGE).to_arrow_table().cast(COVERAGE)
@@ -163,4 +163,17 @@ def frame_hours(
         engine.unregister("called")
         for table in ("rows", "known", "flows"):
             engine.execute(f"DROP TABLE IF EXISTS {table}")
-    return (("traffic", traffic), ("coverage", hours), ("crossing", crossing)), said
+    return (("traffic", traffic), ("coverage", hours), ("crossing", crossing)), [
+        *filter(None, said)
+    ]
+
+
+def _of_flows(engine: duckdb.DuckDBPyConnection) -> str:
+    """Return what is to be said of frames that a router tells of flows with, as tshark knows them."""
+    found = engine.sql("SELECT count(*) FROM rows WHERE protocol = 'CFLOW'").fetchall()[0][0]
+    if not found:
+        return ""
+    return (
+        f"{found:,} frames carry NetFlow or IPFIX: what these tell of other hosts' traffic is not "
+        "read, they count as traffic to their collector"
+    )

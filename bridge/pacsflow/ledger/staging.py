@@ -367,8 +367,8 @@ def _read_frames(staged: Staged, rows: _Rows, mark: str, duck: duckdb.DuckDBPyCo
         let_interrupts_pass(error)
         told = str(error).splitlines()[0][:300]
         raise InputError(staged.task.source.path, f"cannot be read: {told}") from error
-    if said:
-        staged.quality.note(said)
+    for sentence in said:
+        staged.quality.note(sentence)
     for log, batch in aside:
         sensor = sensor_column(batch, staged.task.sensor)
         for table, part in _others(log, batch, sensor, "capture"):
