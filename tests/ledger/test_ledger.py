@@ -130,7 +130,7 @@ def test_a_port_that_says_nothing_is_no_imaging(
 def test_a_tls_handshake_alone_is_no_imaging(
     ledger: Ledger, write: Write, sent: str, history: str, service: str, zeeks: str
 ) -> None:
-    """Who looks what a port speaks leaves its trace in conn.log, and nothing that an image needs."""
+    """Who looks what a port speaks leaves no more in conn.log than a handshake."""
     row = {"id.resp_p": "2762", "service": zeeks, "history": history, "orig_bytes": sent,
            "resp_bytes": "3000", "orig_ip_bytes": "1100", "resp_ip_bytes": "3500"}  # fmt: skip
     added = ledger.add(

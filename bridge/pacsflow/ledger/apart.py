@@ -106,6 +106,6 @@ def _said(other: str, number: int, data: int, seconds: float) -> str:
     apart = f"{whole:,} hours" + (f" and {rest:,} seconds" if rest else "")
     return (
         f"{number:,} associations of it are like those of {other}, {apart} {way}, to ports, "
-        "titles, bytes and duration: the same traffic, it seems, captured by a clock of another time zone. "
-        f"It counts twice, {data:,} bytes of data sets among it; leave one of both out"
+        "titles, bytes and duration: the same traffic, it seems, captured by a clock of another "
+        f"time zone. It counts twice, {data:,} bytes of data sets among it; leave one of both out"
     )

@@ -169,7 +169,7 @@ def frame_hours(
 
 
 def _of_flows(engine: duckdb.DuckDBPyConnection) -> str:
-    """Return what is to be said of frames that a router tells of flows with, as tshark knows them."""
+    """Return what is to be said of frames that tell of flows, as tshark knows them."""
     found = engine.sql("SELECT count(*) FROM rows WHERE protocol = 'CFLOW'").fetchall()[0][0]
     if not found:
         return ""
