@@ -298,10 +298,10 @@ def unfinished() -> list[Conversation]:
     made = []
     for number, (came, sent, end) in enumerate(result):
         for size in (None, 1, 400) if len(sent) < 2000 else (None, 700):
-            c = associated(Conversation(
-                orig="10.1.%d.%d" % (number, (size or 0) % 250 + 1), orig_port=came,
-                time=1700000000.0 + 10 * len(made),
-            ))  # fmt: skip
+            orig = f"10.1.{number}.{(size or 0) % 250 + 1}"
+            c = associated(
+                Conversation(orig=orig, orig_port=came, time=1700000000.0 + 10 * len(made))
+            )
             c.send(0, sent, size)
             made.append(c.reset(int(end[-1])) if "reset" in end else c)
             if end == "close":
