@@ -296,3 +296,19 @@ def expect(cell: Any, column: str) -> str:
             return f"{cell:%Y-%m-%d %H:%M:%S}" + (f".{cell:%f}" if cell.microsecond else "") + "Z"
         case _:
             return str(cell)
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [("pair", "bytes"), ("service", "bytes"), ("map", "bytes"), ("times", "p95_ms")],
+)
+def test_what_rows_are_ranked_by_stands_in_the_narrowest_terminal(name: str, by: str) -> None:
+    """Rows in an order that nothing on the screen shows look wrong."""
+    keys = {"pair": ["source", "destination"], "service": ["service"]}.get(name, ["source"])
+    columns = [*keys, "communications", "percent", "packets", by, "client_role"]
+    rows = [["10.20.0.10" for _ in keys] + [n, 1.5, 10**6, 10**9 - n, "pacs"] for n in range(3)]
+    for width in (40, 60, 80):
+        text = tables.table(name, columns, rows, width, spare={"client_role"}, ranked=by)
+        head = " ".join(text.splitlines()[1:3])
+        assert all(word in head for word in by.split("_")), text
+        assert keys[0] in head

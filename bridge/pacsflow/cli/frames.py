@@ -178,7 +178,8 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
             ends = [round(total.lower), round(total.upper), total.few] if total else [None] * 3
             row.extend(ends)
     what = "DICOM" if dicom else "all"
-    emit(f"Top {by}, of {what} {ranked.total:,} frames", columns, rows, how)
+    title = f"Top {by}, of {what} {ranked.total:,} frames"
+    emit(title, columns, rows, how, ranked="frames")
 
 
 @app.command()

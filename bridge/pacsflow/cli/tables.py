@@ -46,6 +46,7 @@ def emit(
     how: OutputFormat,
     *,
     spare: Collection[str] = (),
+    ranked: str = "",
     say: Say = str,
 ) -> None:
     """Write a result to standard output as a table, JSON objects or CSV.
@@ -65,12 +66,14 @@ def emit(
         For people or for programs.
     spare
         Columns that a narrow terminal leaves out before others.
+    ranked
+        The column by which the rows are in order: it stands before others are left out.
     say
         Says headings in the reader's language; programs get the names as they are.
     """
     if how is OutputFormat.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(table(title, columns, rows, width, spare=spare, say=say))
+        sys.stdout.write(table(title, columns, rows, width, spare=spare, ranked=ranked, say=say))
         return
     from pacsflow.export.rows import to_csv, to_objects
 
@@ -100,6 +103,7 @@ def table(
     width: int | None,
     *,
     spare: Collection[str] = (),
+    ranked: str = "",
     say: Say = str,
 ) -> str:
     """Return a table of at most `width` columns of a terminal; None is as wide as it takes.
@@ -122,7 +126,7 @@ def table(
         if any(row[i] not in NOTHING for row in rows)
     ]  # fmt: skip
     made = filled or made[:1]
-    fitting = _fit(made, width, spare)
+    fitting = _fit(made, width, spare, ranked)
     lines = [*head, *_lines(fitting)]
     if left := [column.head for column in made if column not in fitting]:
         lines += [f"{line}\n" for line in fold(say(LEFT_OUT) % {"columns": ", ".join(left)}, width)]
@@ -156,14 +160,16 @@ def _joined(match: re.Match[str]) -> str:
     return match.group().replace(" ", "\x00")
 
 
-def _fit(columns: list[_Column], width: int, spare: Collection[str]) -> list[_Column]:
+def _fit(columns: list[_Column], width: int, spare: Collection[str], ranked: str) -> list[_Column]:
     """Set the widths of as many columns as fit, the first ones before the later ones.
 
-    Spare ones stand only where all others do.
+    Spare ones stand only where all others do. The first column and the one that the rows are
+    ranked by stand before all.
     """
     fitting: list[_Column] = []
     room = width + GAP
     others = [column for column in columns if column.name not in spare]
+    others[1:] = sorted(others[1:], key=lambda column: column.name != ranked)
     for column in [*others, *(column for column in columns if column.name in spare)]:
         if column.name in spare and len(fitting) < len(others):
             break

@@ -101,14 +101,14 @@ def times(
     Example: `pacsflow times capture.pcapng --by server`
     """
     columns, rows = _slowest(request, KEYS[by])
-    emit("Response times", columns, rows[:number], how, spare=SPARE)
+    emit("Response times", columns, rows[:number], how, spare=SPARE, ranked="p95_ms")
 
 
 def top_times(request: Request, number: int, how: OutputFormat) -> None:
     """Rank operations and pairs of hosts by the 95th percentile of their response times."""
     columns, rows = _slowest(request, KEYS[Told.PAIR])
     ranked = [[rank, *row] for rank, row in enumerate(rows[:number], 1)]
-    emit("Top response times", ["rank", *columns], ranked, how, spare=SPARE)
+    emit("Top response times", ["rank", *columns], ranked, how, spare=SPARE, ranked="p95_ms")
 
 
 def _slowest(request: Request, names: tuple[str, ...]) -> tuple[list[str], list[list[Any]]]:

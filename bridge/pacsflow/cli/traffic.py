@@ -120,7 +120,7 @@ def top(
         told_of_no_traffic(question)
         told_of_samples(question)
     title = f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic"
-    emit(title, columns, rows, how, spare=SPARE)
+    emit(title, columns, rows, how, spare=SPARE, ranked="bytes")
 
 
 SPARE = {"lower_packets", "upper_packets", "few_samples", "source_role", "destination_role"}
@@ -365,4 +365,4 @@ def flow_map(
         ]
         for e in edges
     ]
-    emit("Connections", columns, rows, OutputFormat(how.value), spare=SPARE)
+    emit("Connections", columns, rows, OutputFormat(how.value), spare=SPARE, ranked="bytes")
