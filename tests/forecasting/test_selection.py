@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.shapes import WEEK
+from forecasting.shapes import WEEK, working_week
 from pacsflow.forecasting import selection
 from pacsflow.forecasting.profiles import Regression
 from pacsflow.forecasting.selection import (
     DEFAULT,
+    MIX,
     Rolling,
     Trial,
-    choose,
     fit_chosen,
-    log_ratio,
+    log_loss,
     rolling_origin,
+    weigh,
 )
+from pacsflow.forecasting.weeks import LevelledWeeks
 
 
 @dataclass
@@ -100,15 +102,12 @@ def test_an_origin_after_which_nothing_came_judges_nobody(monkeypatch: pytest.Mo
     assert (nothing.origins.size, nothing.trials, nothing.actual.shape) == (0, (), (0, WEEK))
 
 
-def test_combinations_are_means_of_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_of_both_that_is_compared_with_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [Recorder("arima168", 2.0), Recorder("mstl1", 4.0), Recorder("daytypes", -3.0)]
     found, _ = rolled(monkeypatch, np.ones(2 * WEEK), *models)
     paths = {trial.key: float(trial.paths[0, 0]) for trial in found.trials}
-    assert paths == {
-        "arima168": 2.0, "mstl1": 4.0, "daytypes": 0.0, "arima168+mstl1": 3.0,
-        "arima168+mstl1+daytypes": 2.0, "mstl1+daytypes": 2.0,
-    }  # fmt: skip
-    assert found.trial(DEFAULT).name == "mean of the arima168, 2 and the mstl1, 2"
+    assert paths == {"arima168": 2.0, "mstl1": 4.0, "daytypes": 0.0, DEFAULT: 3.0}
+    assert found.trial(DEFAULT).name == "weighted mean of the arima168, 2 and the mstl1, 2"
     found, _ = rolled(monkeypatch, np.ones(2 * WEEK), models[0])
     assert [trial.key for trial in found.trials] == ["arima168"]
 
@@ -116,16 +115,10 @@ def test_combinations_are_means_of_what_is_there(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("hours", "keys"),
     [
-        (95, ["naive24"]),
-        (96, ["naive24", "plain0"]),
-        (168, ["naive168", "naive24", "daytypes", "plain0"]),
-        (191, ["naive168", "naive24", "daytypes", "plain0"]),
-        (192, ["naive168", "naive24", "arima168", "mstl1", "daytypes", "plain0"]),
-        (335, ["naive168", "naive24", "arima168", "mstl1", "daytypes", "plain0"]),
-        (336, ["naive168", "naive24", "arima168", "mstl1", "daytypes", "fourier", "plain0"]),
-        (359, ["naive168", "naive24", "arima168", "mstl1", "daytypes", "fourier", "plain0"]),
-        (360, ["naive168", "naive24", "arima168", "mstl1", "smooth0.4", "smooth0.8", "daytypes",
-               "fourier", "plain0"]),
+        (167, ["naive24"]),
+        (168, ["naive168", "naive24", "daytypes", "trimmed"]),
+        (191, ["naive168", "naive24", "daytypes", "trimmed"]),
+        (192, ["naive168", "naive24", "arima168", "mstl1", "daytypes", "levelled", "trimmed"]),
     ],
 )  # fmt: skip
 def test_what_a_history_allows(hours: int, keys: list[str]) -> None:
@@ -133,10 +126,10 @@ def test_what_a_history_allows(hours: int, keys: list[str]) -> None:
 
 
 def test_profiles_begin_with_the_series_and_forget_a_fifth_a_week() -> None:
-    profiles = [m for m in selection.candidates(999, 7) if isinstance(m, Regression)]
-    assert [(m.terms.first, m.terms.kind, m.terms.memory) for m in profiles] == [
-        (7, "day types", 0.8), (7, "Fourier", 0.8),
-    ]  # fmt: skip
+    models = selection.candidates(999, 7)
+    (profile,) = [m for m in models if isinstance(m, Regression)]
+    assert (profile.terms.first, profile.terms.memory) == (7, 0.8)
+    assert [m.first for m in models if isinstance(m, LevelledWeeks)] == [7]
 
 
 def rolling(**losses: Any) -> Rolling:
@@ -154,45 +147,56 @@ EIGHT = np.array([1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.01, 0.99])
 LONG = WEEK + 24
 
 
-def test_the_forecast_to_beat_is_taken_where_nothing_beats_it() -> None:
-    assert (
-        choose(rolling(arima168_mstl1=EIGHT, naive168=1.2 * EIGHT, other=0.97 * EIGHT), 999)
-        == DEFAULT
-    )
-    assert choose(rolling(other=EIGHT), 999) == DEFAULT, "nothing was held back of it"
-    assert choose(rolling(other=EIGHT), LONG - 1) == "naive168"
-    assert choose(rolling(other=EIGHT), LONG) == DEFAULT
+def weighed(hours: int = 999, **losses: Any) -> dict[str, float]:
+    return weigh(rolling(**{"naive168": 2 * EIGHT, **losses}), np.ones(hours), 0)
 
 
-def test_another_is_taken_that_is_better_by_a_twentieth_and_by_more_than_chance() -> None:
-    def taken(other: np.ndarray, **more: Any) -> str:
-        return choose(rolling(arima168_mstl1=EIGHT, naive168=1.2 * EIGHT, other=other, **more), 999)
-
-    assert taken(0.949 * EIGHT) == "other"
-    assert taken(0.951 * EIGHT) == DEFAULT
-    assert taken(0.8 * EIGHT, third=0.7 * EIGHT) == "third"
-    assert taken(0.7 * EIGHT, third=0.8 * EIGHT) == "other"
-    # Eight origins count as four: twice the standard deviation is what 3.5 standard errors are of.
-    swing = np.array([1.0, -1.0] * 4)
-    for size, sure in ((0.9, True), (1.1, False)):
-        gain = 0.2  # of the logarithm
-        deviation = size * gain * 2 / 3.5 / (np.std(swing, ddof=1) / 1.0)
-        other = EIGHT * np.exp(-gain + deviation * swing)
-        assert taken(other) == ("other" if sure else DEFAULT), size
+def test_a_loss_of_three_percent_more_halves_a_weight() -> None:
+    found = weighed(arima168=EIGHT, mstl1=1.0293 * EIGHT, arima168_mstl1=EIGHT)
+    assert list(found) == ["arima168", "mstl1"]
+    assert found["arima168"] == pytest.approx(2 / 3, abs=0.01)
+    assert sum(found.values()) == pytest.approx(1)
+    found = weighed(arima168=EIGHT, mstl1=EIGHT, arima168_mstl1=EIGHT, levelled=0.8 * EIGHT)
+    assert found == {"levelled": 1.0}, "a share below a tenth is left out"
 
 
-def test_two_origins_tell_nothing_and_three_something() -> None:
-    for count, taken in ((2, DEFAULT), (3, "other")):
-        same = EIGHT[:1].repeat(count)
-        held_back = rolling(arima168_mstl1=same, other=0.5 * same, naive168=same)
-        assert choose(held_back, 999) == taken
+def test_before_two_origins_the_mean_is_even_and_day_types_are_of_it_where_days_are_alike() -> None:
+    for count in (0, 1):
+        held_back = rolling(arima168_mstl1=EIGHT[:count]) if count else rolling(other=[1.0])
+        days = working_week(8 / 7)
+        found = weigh(held_back, days, 0)
+        assert found == dict.fromkeys(["arima168", "mstl1", "daytypes"], pytest.approx(1 / 3))
+        timetable = np.random.default_rng(3).poisson(5.0, WEEK).astype(float)
+        found = weigh(held_back, np.r_[timetable, timetable[:LONG]], 0)
+        assert found == {"arima168": 0.5, "mstl1": 0.5}
+        assert weigh(held_back, days[: WEEK + 23], 0) == {"naive168": 1.0}
 
 
-def test_last_week_is_taken_where_the_forecast_to_beat_loses_by_a_tenth() -> None:
-    unsure = EIGHT * np.exp(0.5 * np.array([1.0, -1.0] * 4))
-    for times, taken in ((1.09, DEFAULT), (1.11, "naive168")):
-        held_back = rolling(arima168_mstl1=times * EIGHT, naive168=unsure, other=times * EIGHT)
-        assert choose(held_back, 999) == taken
+def test_last_week_is_taken_alone_where_every_model_loses_by_a_twentieth() -> None:
+    for times, taken in ((1.04, False), (1.06, True)):
+        much = times * EIGHT
+        models = {"arima168": much, "mstl1": much, "arima168_mstl1": much, "daytypes": 2 * much}
+        found = weighed(naive168=EIGHT, trimmed=EIGHT, levelled=much, **models)
+        assert (found == {"naive168": 1.0}) == taken
+        assert weighed(naive168=EIGHT, levelled=EIGHT, **models).keys() >= {"levelled"}
+
+
+def test_a_trimmed_mean_that_trims_what_matters_has_no_weight() -> None:
+    paths = {"arima168": 9.0, "mstl1": 9.0, DEFAULT: 9.0, "naive168": 9.0, "trimmed": 10.0}
+    for came, there in ((10.0, True), (14.0, False)):
+        trials = tuple(Trial(key, key, np.full((3, 4), path)) for key, path in paths.items())
+        held_back = Rolling(np.arange(3), np.full((3, 4), came), trials)
+        assert ("trimmed" in weigh(held_back, np.ones(999), 0)) == there
+
+
+def test_the_mean_is_a_trial_of_its_own_where_its_parts_are() -> None:
+    held_back = rolling(a=[1.0, 2.0], b=[3.0, 6.0])
+    found, key = held_back.with_mean({"b": 0.75, "a": 0.25})
+    assert (key, found.trial(key).name) == (MIX, "weighted mean of b and a")
+    assert found.trial(key).paths[:, 0].tolist() == [2.5, 5.0]
+    assert held_back.with_mean({"a": 1.0}) == (held_back, "a")
+    same, key = held_back.with_mean({"a": 0.5, "c": 0.5})
+    assert not same.tried(key)
 
 
 def test_losses_are_over_what_came() -> None:
@@ -207,12 +211,13 @@ def test_losses_are_over_what_came() -> None:
 
 
 def test_a_loss_of_nothing_is_no_infinity() -> None:
-    ratio = log_ratio(rolling(a=[0.0, 1.0, 3.0], b=[1.0, 1.0, 1.0]), "a", "b")
-    assert ratio.tolist() == pytest.approx([np.log(1e-12), 0.0, np.log(3)])
+    held_back = rolling(a=[0.0, 1.0, 3.0], naive24=[1.0, 1.0, 4.0])
+    assert log_loss(held_back, "a") == pytest.approx(np.log(0.002 * 3) / 3)
+    assert np.isfinite(log_loss(rolling(a=[0.0, 0.0]), "a"))
 
 
 def test_the_chosen_are_fitted_to_all_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, c = (Recorder(key) for key in ("a", "b", "c"))
-    monkeypatch.setattr(selection, "candidates", lambda *_: (a, b, c))
-    assert fit_chosen("c+a+x", np.ones(500), 3) == (c, a)
+    monkeypatch.setattr(selection, "_every", lambda _: (a, b, c))
+    assert fit_chosen({"c": 0.6, "a": 0.4}, np.ones(500), 3) == (c, a)
     assert (a.fits, b.fits, c.fits) == ([(500, True)], [], [(500, True)])

@@ -237,8 +237,8 @@ SAYS: dict[Key, tuple[Change, Change]] = {
         (found(1, Severity.HIGH, more=1, host=HOST), found(1, Severity.HIGH, host=HOST)),
     "an unknown host":
         (found(1, Severity.HIGH, host=host(None)), found(1, Severity.HIGH, host=HOST)),
-    "mean of %(models)s":
-        (curve(models=("Fourier terms", "constant")), curve(models=("constant",))),
+    "weighted mean of %(models)s":
+        (curve(models=("levelled week", "trimmed week")), curve(models=("constant",))),
     "Medical image traffic": (lambda r: replace(r, title=""), nothing),
     "next to nothing passed, while the sensor saw the rest":
         (incident(silent=True), incident(silent=False)),

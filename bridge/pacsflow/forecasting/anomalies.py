@@ -7,8 +7,10 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import poisson
 
 from pacsflow.forecasting.condition import possible
+from pacsflow.forecasting.counts import is_count
 from pacsflow.forecasting.joint import LENGTHS, TOGETHER, week_probability, window_ratios
 from pacsflow.forecasting.results import DAY, WEEK, Forecast, Incident, NotEnoughHistory
 from pacsflow.forecasting.silence import silences
@@ -105,8 +107,22 @@ def incidents(
     else:
         runs = _joined([*_off(seen, expected), *_silent(series, expected, seen)])
     told = [_incident(series, expected, seen, run, parts) for run in runs]
+    if expected.verdict.state != "rare" and is_count(series.unit, series.values):
+        told = [one for one in told if one.silent or _unlikely_to_count(one) <= UNLIKELY]
     busy = float(np.quantile(expected.mean[:WEEK], 0.95))
     return rank([one for one in told if one.silent or _matters(one, busy)])
+
+
+def _unlikely_to_count(one: Incident) -> float:
+    """Return the least probability that a week holds such a count, where events come by chance.
+
+    Most hours of seldom events hold none, and so do held-back errors: they tell nothing of the
+    hours that hold one.
+    """
+    tail = poisson.sf(one.seen - 1, one.expected)
+    if one.direction == "less":
+        tail = poisson.cdf(one.seen, one.expected)
+    return min(1.0, float(tail) * WEEK / one.hours)
 
 
 def _matters(one: Incident, busy: float) -> bool:

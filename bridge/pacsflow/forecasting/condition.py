@@ -129,6 +129,11 @@ def _examine(wall: Wall, notes: list[Message]) -> HistoryCondition:
     return HistoryCondition(y, first, data, notes=tuple(notes))
 
 
+def hours_unseen(y: Floats) -> int:
+    """Return how many hours of the week a history holds no data of."""
+    return WEEK - len(np.unique(np.flatnonzero(np.isfinite(y)) % WEEK))
+
+
 def _longest_silence(y: Floats) -> int:
     longest = run = 0
     for value in y.tolist():

@@ -11,7 +11,7 @@ from pacsflow.forecasting import selection
 from pacsflow.forecasting.calendar import HolidayEffect, holiday_effects, with_holidays
 from pacsflow.forecasting.calibration import calibrate, total_width
 from pacsflow.forecasting.capacity import capacity_outlook
-from pacsflow.forecasting.condition import make_ready, too_little
+from pacsflow.forecasting.condition import hours_unseen, make_ready, too_little
 from pacsflow.forecasting.counts import is_count, whole, whole_bounds
 from pacsflow.forecasting.diagnostics import diagnose
 from pacsflow.forecasting.joint import joint_error
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from pacsflow.forecasting.transform import Wall
     from pacsflow.series import HourlySeries
 
+_TOLD_UNSEEN = 3
+"""From so many hours of the week on that were never seen they are told: a clock that moves hides
+one or two."""
 _TOLD_EACH = 3
 """Up to so many events that were left out have a note each."""
 
@@ -99,6 +102,9 @@ def forecast(
         notes.append(_step_note(step, since))
     if drift := clock_drift(y):
         notes.append(message("clock-drifts", hours=count(abs(drift))))
+    unseen = hours_unseen(y)
+    if unseen >= _TOLD_UNSEEN:
+        notes.append(message("hours-unseen", hours=count(unseen)))
     found = replace(found, y=y, first=first, notes=tuple(notes))
     use = rare_use(y, first)
     if use:
@@ -132,12 +138,13 @@ def _modelled(
             series, replace(found, level=level, notes=tuple(notes)), len(wall.future), left_out
         )
     held_back = selection.rolling_origin(y, first, WEEK)
-    key = selection.choose(held_back, len(y))
-    parts = selection.fit_chosen(key, y, first)
+    weights = selection.weigh(held_back, y, first)
+    held_back, key = held_back.with_mean(weights)
+    parts = selection.fit_chosen(weights, y, first)
     names = tuple(part.name for part in parts)
     origin = np.array([len(y)])
-    path = np.mean([part.paths(y, origin, wall.horizon)[0] for part in parts], axis=0)
-    path = np.maximum(path, 0.0)
+    each = np.stack([part.paths(y, origin, wall.horizon)[0] for part in parts])
+    path = list(weights.values()) @ np.maximum(each, 0.0)
     for effect, mask in shown:
         path = with_holidays(path, y, first, mask[len(y) :], effect.share)
     errors = held_back.errors(key) if held_back.tried(key) else np.empty((0, WEEK))

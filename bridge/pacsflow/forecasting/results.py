@@ -30,7 +30,7 @@ def combined_name(names: Sequence[str]) -> str:
     """Return the name of a model, or of the mean of several."""
     if len(names) == 1:
         return names[0]
-    return "mean of " + ", ".join(names[:-1]) + " and " + names[-1]
+    return "weighted mean of " + ", ".join(names[:-1]) + " and " + names[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,11 @@ class Verdict:
     Parameters
     ----------
     state
-        suits, as-good, not-proven, no-better, worse, yesterday, untested, level or rare.
+        suits, as-good, not-proven, no-better, worse, untested, level or rare.
     models
         The model that it speaks of, or those whose mean it is.
     percent
-        How much better (suits, yesterday) or worse (not-proven, worse) than last week's values.
+        How much better (suits) or worse (not-proven, worse) than last week's values.
     hours
         How many hours there are, where none could be held back; days with traffic of a rare one.
     needed

@@ -1,24 +1,27 @@
-"""Selection by rolling origin: every candidate forecasts held-back hours from what was before.
+"""Weights by rolling origin: every candidate forecasts held-back hours from what was before.
 
-The mean of ARIMA on the weekly difference and of MSTL is the forecast to beat: combining a model
-that follows last week with one that averages weeks was better on every kind of series tried than
-picking the winner of a few overlapping held-back weeks. Another candidate is taken only where it
-is better by a twentieth *and* by more than chance does; last week's values are taken where the
-forecast to beat is worse than they are by a tenth (docs/forecasting.md has the measurements).
+The forecast is a mean of candidates, each weighing the more the less it erred on held-back hours.
+Their errors differ: one follows last week, one averages weeks, one lets the level walk. Last
+week's values are taken alone where no model comes near them: schedules repeat to the hour, and a
+tenth of a model that does not would be most of the error (docs/forecasting.md has the
+measurements).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pacsflow.forecasting.models import Decomposition, SeasonalDifference, SeasonalNaive
-from pacsflow.forecasting.profiles import Plain, Regression, SmoothedWeek, Terms
+from pacsflow.forecasting.profiles import Regression, Terms
 from pacsflow.forecasting.results import DAY, WEEK, combined_name
+from pacsflow.forecasting.weeks import LevelledWeeks, TrimmedWeeks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from pacsflow.forecasting.models import Fitted, Model
@@ -27,19 +30,34 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 DEFAULT = "arima168+mstl1"
-_COMBINATIONS = (
-    DEFAULT,
-    "arima168+mstl1+daytypes",
-    "mstl1+daytypes",
-    "smooth0.8+daytypes",
-    "daytypes+fourier",
-)
+MIX = "mix"
+"""The key of the weighted mean."""
 _MOST_ORIGINS = 10
 HELD_BACK_FROM = WEEK + 2 * DAY
 """Hours of history from which on some can be held back, to forecast them from those before."""
-_GAIN = 0.95
-_SURE = 3.5
-_LOSS = 1.1
+_SHARES = {
+    "arima168": 2.0,
+    "mstl1": 2.0,
+    "levelled": 2.0,
+    "daytypes": 1.0,
+    "trimmed": 1.0,
+    "naive168": 0.5,
+}
+"""Weights of candidates that err alike."""
+_POWER = 24.0
+"""A loss of 3 % more (over all origins, geometric mean) halves a weight."""
+_LEAST = 0.1
+"""Less than this share is not worth a model's fit."""
+_MODELS = (DEFAULT, "levelled", "daytypes")
+_LOSS = 1.05
+"""Where all of these lose so many times what last week's values do, they are taken alone."""
+_ASTRAY = 0.25
+"""A trimmed mean whose sum is off by this share trims what matters: seldom and large hours."""
+_UNLIKE = 2.0
+"""Day types are no such series' way, whose eighth day they miss by so many times last week's
+values, and that has no more days to tell."""
+_FLOOR = 1e-3
+"""Losses below this share of yesterday's values' are as good as none."""
 _MEMORY = 0.8
 
 
@@ -93,6 +111,20 @@ class Rolling:
         """Return the mean absolute error over all held-back hours."""
         return float(np.nanmean(np.abs(self.errors(key))))
 
+    def with_mean(self, weights: Mapping[str, float]) -> tuple[Rolling, str]:
+        """Return these trials and that of the weighted mean, and its key.
+
+        Of one candidate alone it is that candidate's; where one was not tried there is none.
+        """
+        if len(weights) == 1:
+            return self, next(iter(weights))
+        if not all(self.tried(key) for key in weights):
+            return self, MIX
+        parts = [self.trial(key) for key in weights]
+        paths = np.tensordot(list(weights.values()), np.stack([p.paths for p in parts]), axes=1)
+        name = combined_name([part.name for part in parts])
+        return replace(self, trials=(*self.trials, Trial(MIX, name, paths))), MIX
+
 
 def candidates(hours: int, first: int) -> tuple[Model, ...]:
     """Return what `hours` of history from wall-clock hour `first` allow."""
@@ -105,11 +137,9 @@ def _every(first: int) -> tuple[Model, ...]:
         SeasonalNaive(DAY),
         SeasonalDifference(WEEK),
         Decomposition(),
-        SmoothedWeek(0.4),
-        SmoothedWeek(0.8),
-        Regression(Terms(first, "day types", _MEMORY), WEEK),
-        Regression(Terms(first, "Fourier", _MEMORY), 2 * WEEK),
-        Plain(),
+        Regression(Terms(first, _MEMORY), WEEK),
+        LevelledWeeks(first),
+        TrimmedWeeks(),
     )
 
 
@@ -141,43 +171,67 @@ def rolling_origin(y: Floats, first: int, horizon: int) -> Rolling:
             parts.append(fitted.paths(y[: stage[-1]], stage, horizon))
         trials.append(Trial(model.key, fitted.name, np.maximum(np.concatenate(parts), 0.0)))
     by_key = {trial.key: trial for trial in trials}
-    for key in _COMBINATIONS:
-        parts_of = [by_key[part] for part in key.split("+") if part in by_key]
-        if len(parts_of) == key.count("+") + 1:
-            paths = np.mean([part.paths for part in parts_of], axis=0)
-            trials.append(Trial(key, combined_name([p.name for p in parts_of]), paths))
+    both = [by_key[part] for part in DEFAULT.split("+") if part in by_key]
+    if len(both) == 2:
+        paths = np.mean([part.paths for part in both], axis=0)
+        trials.append(Trial(DEFAULT, combined_name([part.name for part in both]), paths))
     return Rolling(origins, actual, tuple(trials))
 
 
-def choose(held_back: Rolling, hours: int) -> str:
-    """Return the key of the candidate to use."""
-    base = DEFAULT if hours >= WEEK + DAY else "naive168"
-    if not held_back.tried(base):
-        return base
-    best, gain = base, np.log(_GAIN)
-    for trial in held_back.trials:
-        ratio = log_ratio(held_back, trial.key, base)
-        if ratio.size < 3:
-            break
-        # Overlapping weeks count half.
-        error = float(np.std(ratio, ddof=1)) / np.sqrt(ratio.size / 2)
-        if ratio.mean() < gain and -ratio.mean() > _SURE * error:
-            best, gain = trial.key, float(ratio.mean())
-    if log_ratio(held_back, best, "naive168").mean() > np.log(_LOSS):
-        return "naive168"
-    return best
+def weigh(held_back: Rolling, y: Floats, first: int) -> dict[str, float]:
+    """Return the candidates that make the forecast, and their weights, heaviest first.
+
+    Parameters
+    ----------
+    held_back
+        From `rolling_origin`.
+    y, first
+        The history, and its first wall-clock hour.
+    """
+    if len(y) < WEEK + DAY:
+        return {"naive168": 1.0}
+    if not held_back.tried(DEFAULT) or len(held_back.origins) < 2:
+        even = ("arima168", "mstl1", *(("daytypes",) if _days_alike(y, first) else ()))
+        return dict.fromkeys(even, 1 / len(even))
+    if all(log_loss(held_back, key) > log_loss(held_back, "naive168") + np.log(_LOSS)
+           for key in _MODELS if held_back.tried(key)):  # fmt: skip
+        return {"naive168": 1.0}
+    keys = [key for key in _SHARES if held_back.tried(key) and not _astray(held_back, key)]
+    loss = np.array([log_loss(held_back, key) for key in keys])
+    weight = np.array([_SHARES[key] for key in keys]) * np.exp(-_POWER * (loss - loss.min()))
+    weight = np.where(weight >= _LEAST * weight.sum(), weight, 0.0)
+    weight /= weight.sum()
+    order = np.argsort(-weight, kind="stable")
+    return {keys[at]: float(weight[at]) for at in order if weight[at] > 0}
 
 
-def log_ratio(held_back: Rolling, key: str, rival: str) -> Floats:
-    """Return, for each origin, the logarithm of a candidate's loss over its rival's."""
-    losses = [np.maximum(held_back.losses(k), 1e-12) for k in (key, rival)]
-    return np.asarray(np.log(losses[0] / losses[1]))
+def log_loss(held_back: Rolling, key: str) -> float:
+    """Return the mean logarithm, over origins, of a candidate's mean absolute error."""
+    least = max(_FLOOR * held_back.mae("naive24"), 1e-12) if held_back.tried("naive24") else 1e-12
+    return float(np.log(np.maximum(held_back.losses(key), least)).mean())
 
 
-def fit_chosen(key: str, y: Floats, first: int) -> tuple[Fitted, ...]:
-    """Fit the chosen candidate, or the parts of the combination, to the whole history.
+def _astray(held_back: Rolling, key: str) -> bool:
+    if key != "trimmed":
+        return False
+    seen = np.isfinite(held_back.actual)
+    came = float(held_back.actual[seen].sum())
+    return abs(float(held_back.trial(key).paths[seen].sum()) - came) > _ASTRAY * came
+
+
+def _days_alike(y: Floats, first: int) -> bool:
+    """Say whether the hours after the first week are as the day types of that week say."""
+    beyond = y[WEEK:HELD_BACK_FROM]
+    level = Terms(first, _MEMORY).level(y[:WEEK], len(beyond))[WEEK:]
+    seen = np.isfinite(beyond) & np.isfinite(y[: len(beyond)])
+    by_type = np.abs(beyond - level)[seen].sum()
+    return bool(by_type <= _UNLIKE * np.abs(beyond - y[: len(beyond)])[seen].sum())
+
+
+def fit_chosen(weights: Mapping[str, float], y: Floats, first: int) -> tuple[Fitted, ...]:
+    """Fit the parts of the weighted mean to the whole history.
 
     Last week's values need no whole week: where autumn repeats an hour, 168 are 167 of the wall.
     """
     models = {model.key: model for model in _every(first)}
-    return tuple(models[part].fit(y, exact=True) for part in key.split("+"))
+    return tuple(models[key].fit(y, exact=True) for key in weights)

@@ -133,8 +133,6 @@ def _state(
     if key == "naive168":
         loss = 100 * (held_back.mae(DEFAULT) / mae["naive168"] - 1) if mae["naive168"] else 0.0
         return ("worse", rival, loss) if loss >= 1 else ("no-better", rival, None)
-    if key == "naive24":
-        return "yesterday", rival, gain
     if gain >= 1:
         return "suits", names, gain
     return ("as-good", names, None) if gain > -1 else ("not-proven", names, -gain)

@@ -80,10 +80,6 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(model)s does not suit: it is %(percent)s worse than last week's values, which the "
         "report shows instead."
     ),
-    "verdict-yesterday": N_(
-        "%(model)s does not suit: the report shows yesterday's values instead, which are "
-        "%(percent)s better than last week's."
-    ),
     "left-out-more": (
         "hours",
         N_(
@@ -115,6 +111,10 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "history-ended": N_(
         "The last %(hours)s hours are without data: the forecast rests on what came before them."
+    ),
+    "hours-unseen": N_(
+        "Of %(hours)s of the 168 hours of the week the history holds no data: they are forecast "
+        "from others."
     ),
     "history-impossible": N_(
         "Hours below zero or beyond what traffic can be: %(hours)s; they count as missing."

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 NOTICE_PREFIX = "notice-"
 MODEL_WORDS = (
     N_("day types"),
-    N_("Fourier terms"),
+    N_("levelled week"),
+    N_("trimmed week"),
     N_("seasonal naive"),
     N_("constant"),
     N_("rare traffic"),
@@ -101,13 +102,13 @@ def models_said(names: Sequence[str], language: Language) -> str:
         text = told[0]
     else:
         listed = language.listing(told, most=len(told))
-        text = language.gettext("mean of %(models)s") % {"models": listed}
+        text = language.gettext("weighted mean of %(models)s") % {"models": listed}
     return text[:1].upper() + text[1:]
 
 
 HOLE = re.compile(r"%\((\w+)\)s")
 """Where a value stands; a line of evidence without its values is not said."""
-_MEAN, _BETWEEN = "mean of ", re.compile(r", (?!theta )| and ")
+_MEAN, _BETWEEN = "weighted mean of ", re.compile(r", | and ")
 _DECIMAL = re.compile(r"\d+\.\d+")
 
 
