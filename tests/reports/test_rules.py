@@ -95,8 +95,8 @@ def test_every_key_that_is_told_has_its_text_and_every_text_is_told() -> None:
             "Weighted mean of ARIMA(2,0,1)(0,1,0)168, MSTL(24,168) + ARIMA(2,1,1), and day types + "
             "ARMA(1,1) does not suit: it is 3 % worse than last week's values, which the report "
             "shows instead.",
-            "Média ponderada de ARIMA(2,0,1)(0,1,0)168, MSTL(24,168) + ARIMA(2,1,1) e tipos de dia + "
-            "ARMA(1,1) não serve: é 3 % pior que os valores da semana anterior, que o relatório "
+            "Média ponderada de ARIMA(2,0,1)(0,1,0)168, MSTL(24,168) + ARIMA(2,1,1) e tipos de dia "
+            "+ ARMA(1,1) não serve: é 3 % pior que os valores da semana anterior, que o relatório "
             "mostra em seu lugar.",
         ),
         (
