@@ -67,6 +67,12 @@ OTHERS = {
     "rows of a Zeek log without its header": [
         "1795332659.134758\tCcXhXC2opVGOGkVzS6\t127.0.0.11\t41609\t127.0.0.2\t104\ttcp\n",
     ],
+    "an answer whose rows stand in its 'results' .*jq -c '.results": [
+        '{"preview":false,"fields":[{"name":"_time"}],"results":[{"ts":1772438400.5,"id.orig_h":"10.0.0.1"}]}',
+    ],
+    "an answer whose rows stand in its 'data'": [
+        '{\n "data": [\n  {\n   "ts": 1772438400.5,\n   "id.orig_h": "10.0.0.1"\n  }\n ]\n}\n',
+    ],
     "an answer of Elasticsearch": ['{"took":5,"hits":{"total":{"value":5},"hits":[]}}'],
     "a table without a header": [
         "1772438400.5\t10.0.0.1\t10.0.0.2\t60\n", "2026-03-02,TCP,fe80::1,fe80::2\n",

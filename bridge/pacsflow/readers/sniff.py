@@ -37,6 +37,11 @@ HEADER = re.compile(
 )
 DECLARED = re.compile(rb"^[ \t]*#path[\t ,|;]?(?:\\x09)?([^\s,|;\x00]+)", re.MULTILINE)
 FIELDS = re.compile(rb"^[ \t]*#fields([^\r\n]*)", re.MULTILINE)
+_WITHIN = re.compile(
+    rb'(?s)\{.{0,4000}?"(results|data|hits|logs|rows|items|records|entries|events|documents|value)"'
+    rb"\s*:\s*\[\s*\{"
+)
+"""An object that holds a list of others, as search engines and interfaces of programs answer."""
 MORE_ROWS = 50
 """So many rows of a JSON file are looked at to say what it is."""
 
@@ -226,6 +231,10 @@ def _first_rows(path: Path, text: bytes) -> Iterator[object]:
 
 def _zeek_json(path: Path, text: bytes) -> Source:
     found = _of_rows(path, Format.ZEEK_JSON, _first_rows(path, text))
+    if found is None and (within := _WITHIN.match(text)):
+        name = within[1].decode("ascii")
+        hint = f"give them one a line: jq -c '.{name}[]'"
+        raise InputError(path, f"an answer whose rows stand in its {name!r}", hint=hint)
     if found is None:
         raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
     return found
