@@ -28,7 +28,6 @@ _EDGE = 0.9995
 _ROUNDS = 5
 _LEAST = 12
 _REMEMBERED = 336
-_STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +65,6 @@ def fit_arma(
     x: Floats,
     orders: tuple[tuple[int, int], ...] = ORDERS,
     *,
-    stepwise: bool = False,
     exact: bool = True,
 ) -> Arma:
     """Fit the ARMA whose AICc is smallest.
@@ -77,8 +75,6 @@ def fit_arma(
         Stationary series with mean zero, NaN where there is no value.
     orders
         Orders to compare.
-    stepwise
-        Search orders up to (5, 5) step by step (Hyndman and Khandakar 2008) instead of `orders`.
     exact
         Whether to refine the winner by exact maximum likelihood, which takes gaps as they are.
     """
@@ -88,11 +84,8 @@ def fit_arma(
     if scale == 0.0 or count < _LEAST:
         return Arma(np.empty(0), np.empty(0), scale)
     search = _Search(np.where(seen, x, 0.0) / scale, seen)
-    if stepwise:
-        search.stepwise()
-    else:
-        for p, q in orders:
-            search.score(p, q)
+    for p, q in orders:
+        search.score(p, q)
     ranked = sorted((row[0], *order) for order, row in search.tried.items())
     aicc, p, q = ranked[0]
     ar, ma = search.tried[p, q][1:]
@@ -172,17 +165,6 @@ class _Search:
             if gained < 1e-4 * loss:
                 break
         return ar, ma
-
-    def stepwise(self) -> None:
-        """Walk from four starting orders to the best neighbour until none is better."""
-        best = min(((2, 2), (0, 0), (1, 0), (0, 1)), key=lambda order: self.score(*order))
-        while True:
-            near = [(best[0] + a, best[1] + b) for a, b in _STEPS]
-            near = [(p, q) for p, q in near if 0 <= p <= _MOST and 0 <= q <= _MOST]
-            nearest = min(near, key=lambda order: self.score(*order))
-            if self.score(*nearest) >= self.score(*best):
-                return
-            best = nearest
 
 
 def _yule_walker(x: Floats, order: int) -> Floats:
