@@ -42,15 +42,24 @@ def invented(told: set[Fact], whole: set[Fact], untitled: set[Fact]) -> Iterator
     """Yield what is told and was not so.
 
     A category is inferred from what was seen: it is invented where it says more than all of the
-    traffic does, and not where it says less.
+    traffic does, and not where it says less. Of who takes images and sends them, the sending alone
+    makes a modality.
     """
-    is_a = {fact[1]: fact[2] for fact in whole if fact[0] == "category"}
+    is_a = dict.fromkeys(_takers(whole), "modality")
+    is_a |= {fact[1]: fact[2] for fact in whole if fact[0] == "category"}
     for fact in sorted(told - whole - untitled):
         if fact[0] == "category":
             best = is_a.get(fact[1], "unknown")
-            if CATEGORIES.index(fact[2]) > CATEGORIES.index(best):
+            if CATEGORIES.index(fact[2]) >= CATEGORIES.index(best):
                 continue
         yield f"known_dicom: {' '.join(fact)}"
+
+
+def _takers(whole: set[Fact]) -> set[str]:
+    """Return the hosts that accepted images."""
+    stores = {fact[1:4] for fact in whole if fact[0] == "services" and fact[4] == "storage"}
+    accepts = {fact[1:4] for fact in whole if fact[0] == "role" and fact[4] in {"scp", "both"}}
+    return {host for host, *_ in stores & accepts}
 
 
 def score(rows: list[Row], whole: list[Row]) -> tuple[dict[str, list[int]], list[str]]:

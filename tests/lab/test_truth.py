@@ -210,6 +210,14 @@ def test_what_of_an_endpoint_counts_as_invented(changes: dict[str, str], invente
     assert wrong == ([f"known_dicom: {invented}"] if invented else [])
 
 
+@pytest.mark.parametrize("role", ["scp", "scu"])
+def test_who_takes_images_may_seem_a_modality_where_it_is_seen_to_send_alone(role: str) -> None:
+    whole = {**KNOWN, "category": "unknown", "role": role}
+    seen = {**whole, "category": "modality"}
+    wrong = ["known_dicom: category 10.0.0.2 modality"]
+    assert endpoints.score([seen], [whole])[1] == ([] if role == "scp" else wrong)
+
+
 def test_an_endpoint_that_was_none_is_invented() -> None:
     stranger = {**KNOWN, "host": "192.0.2.1", "category": "unknown"}
     scores, wrong = endpoints.score([KNOWN, stranger], [KNOWN])
