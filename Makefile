@@ -9,7 +9,7 @@ WEEKS ?= 6
 NEED := tests/need.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help report test torture fuzz mutants spark docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
+.PHONY: help report test thorough .need-tests torture fuzz mutants spark docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
 
 help: ## Say what there is to make.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,12 +17,19 @@ help: ## Say what there is to make.
 report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the page's path.
 	@$(BIN)/pacsflow demo $(DEMO) --weeks $(WEEKS)
 
-test: $(VENV)/.dev ## Set up what the tests need and run all of them.
+TESTS = @tests/run.sh $(BIN)/python -n $(JOBS) --dist worksteal
+
+test: .need-tests ## Set up what the tests need and run every test, on the first of its inputs where it has many.
+	$(TESTS) -m "not thorough" $(ARGS)
+
+thorough: .need-tests ## Run the tests on all the inputs, moments and places that `make test` leaves out.
+	$(TESTS) -m thorough $(ARGS)
+
+.need-tests: $(VENV)/.dev
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
 		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
 		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
-	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="--kills 50 --seed 2" sets how often.
 	@PYTHONPATH=tests $(BIN)/python tests/torture/run.py $(ARGS)

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,16 @@ FIRST = {"test_gui.py", "test_hostile.py", "test_networks.py", "test_torture.py"
 """Files with tests of half a minute and more: what begins last of them would run alone."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in FIRST)
+    seen: Counter[str] = Counter()
+    for item in items:
+        few = item.get_closest_marker("few")
+        test = item.nodeid.partition("[")[0]
+        seen[test] += 1
+        if few and seen[test] > few.args[0]:
+            item.add_marker("thorough")
 
 
 @pytest.fixture(autouse=True)

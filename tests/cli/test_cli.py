@@ -411,6 +411,7 @@ def test_an_option_without_effect_is_an_error(
     assert {*tmp_path.rglob("*")} == there
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("asked", "rows"),
     [
@@ -449,6 +450,7 @@ def test_the_same_questions_everywhere(
     assert count("map", "-l", ledger, "--all") == rows
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -64,6 +64,7 @@ CASES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "number"),
     [

@@ -35,6 +35,7 @@ def remarks(made: Any) -> list[dict[str, Any]]:
     return told
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_rows_that_were_not_read(capsys: Capture, tmp_path: Path, command: list[str]) -> None:
     path = tmp_path / "conn.log"

@@ -173,6 +173,7 @@ def shown(line: Sequence[object], monkeypatch: pytest.MonkeyPatch) -> list[Shown
     return found
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", cases(Path()))
 def test_each_value_is_whole_or_its_column_is_named(
     there: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,7 @@ def check(capture: Path, modules: Path) -> checking.Comparison:
     return found
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     "capture", sorted(CAPTURES.rglob("*.pcap*")), ids=lambda p: f"{p.parent.name}-{p.name}"
 )
@@ -69,6 +70,7 @@ def test_both_say_the_same_of_our_captures(capture: Path, modules: Path) -> None
     check(capture, modules)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("packed", SPEEDS, ids=lambda p: p.name)
 def test_both_measure_the_same(packed: Path, modules: Path, tmp_path: Path) -> None:
     capture = tmp_path / packed.stem

@@ -555,6 +555,7 @@ def spoken(rule: str) -> tuple[Facts, dict[str, Finding]]:
     return facts, {finding.rule: finding for found in said.values() for finding in found}
 
 
+@pytest.mark.few(15)
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_speaks_from_its_threshold_on(rule: str) -> None:
     _, found = spoken(rule)
@@ -623,6 +624,7 @@ NOTICED = {
 }  # fmt: skip
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("rule", NOTICED)
 def test_what_a_notice_says_is_not_said_twice(rule: str) -> None:
     case = CASES[rule][0]

@@ -203,6 +203,7 @@ def test_what_keeps_to_its_hours_is_not_rare() -> None:
     assert rare_use(working_week(8), 0) is None
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("wrong", [-5.0, -1e300, 1e300, 1e31])
 def test_values_that_no_traffic_can_have_count_as_missing_and_are_told(wrong: float) -> None:
     values = working_week(6)

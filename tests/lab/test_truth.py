@@ -81,6 +81,7 @@ def happened(associations: list[dict[str, Any]]) -> set[endpoints.Fact]:
     return facts
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("path", TRUTHS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("tool", ["plugin", "zeek"])
 def test_what_happened_is_what_the_tagger_says(
@@ -119,6 +120,7 @@ def test_scenarios_have_captures() -> None:
     assert sum(sizes) < 3_000_000
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("tool", ["plugin", "zeek"])
 def test_worse_captures_invent_nothing(tool: str, modules: Path | None, tshark: str) -> None:
     assert tshark

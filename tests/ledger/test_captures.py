@@ -70,6 +70,7 @@ def test_a_refused_port_is_no_pacs(seen: type[Seen]) -> None:
     assert told.began["10.9.9.9"] == 40
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("port", [104, 11112, 2762])
 @pytest.mark.parametrize("end", [FIN_ACK, RST_ACK])
 def test_a_port_that_only_accepts_is_no_pacs(
@@ -98,6 +99,7 @@ FINISHED = b"\x14\3\3\0\1\1" + b"\x17\3\3\0\x45" + bytes(69)
 REQUEST = b"\x17\3\3\0\xe0" + bytes(224)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("answer", "then", "services"),
     [
@@ -122,6 +124,7 @@ def test_a_tls_handshake_alone_is_no_pacs(
     assert seen(write_pcap(tmp_path / "looked.pcap", frames)).services == services
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("syn", [True, False])
 @pytest.mark.parametrize("pacs_first", [True, False])
 def test_who_listens_on_the_port_answers(

@@ -182,6 +182,7 @@ def test_a_log_that_grew_replaces_its_earlier_self(ledger: Ledger, write: Write)
     assert total(ledger, "communications") == 3, "a rotated log is another log"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
@@ -275,6 +276,7 @@ def test_folders_that_are_no_ledger_are_left_alone(tmp_path: Path) -> None:
         Ledger(book.folder)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("staged", "kept"), [(0, 0), (1, 0), (3, 0), (0, 1), (0, 4), (0, 8)])
 def test_a_killed_run_leaves_it_before_or_after(
     tmp_path: Path, write: Write, staged: int, kept: int

@@ -41,6 +41,7 @@ def rows(count: int, **change: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("first", ["conn", "conn_long"])
 def test_the_end_counts_however_short_it_was(
@@ -103,6 +104,7 @@ def test_the_last_word_on_a_long_connection_counts(ledger: Ledger, write: Write)
     assert sums(ledger) == (9001, 1)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("json", [True, False])
 def test_what_only_a_twin_tells_counts_once(
@@ -167,6 +169,7 @@ OUTER = {
 INNER = {"uid": "IN", "tunnel_parents": "OUT"}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("order", [(OUTER, INNER), (INNER, OUTER)])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_a_tunnel_is_no_traffic_of_its_own(

@@ -75,6 +75,7 @@ def test_a_number_that_is_missing_is_told(
     assert (data < DATA, told_flags) == (True, flags)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7, 150, 323, 328, 330, 331])
 def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None:
     """Inside the handshake, the negotiation, a data set, and behind the last PDU, too."""
@@ -86,6 +87,7 @@ def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
 def test_pieces_that_come_in_any_order(
     ledger: Ledger, tmp_path: Path, order: tuple[int, ...]
@@ -108,6 +110,7 @@ def test_a_piece_is_missing(ledger: Ledger, tmp_path: Path) -> None:
     assert sums == (1, 332 - 67, sum(w for _, _, w in frames[:67] + frames[134:]))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.4, -0.4])
 @pytest.mark.parametrize("together", [True, False])
 def test_two_captures_of_one_traffic(

@@ -174,6 +174,7 @@ def test_what_sensors_both_saw_still_counts_once(tmp_path: Path, write: Write) -
     assert sums == [(sum(told[-1] for told in before[0]), True)]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("here", [True, False])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_merge_says_what_it_cannot_tell_apart(

@@ -31,6 +31,7 @@ def rows_of(path: Path) -> tuple[dict[str, list[dict[str, Any]]], Quality]:
     return rows, quality
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_frame_is_there_once(tshark: str, name: str) -> None:
     rows, quality = rows_of(CAPTURES / name)
@@ -129,6 +130,7 @@ def packed(how: str, data: bytes) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst", "lz4"])
 def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> None:
     """Whole, put together of two packed parts, and cut, which is named."""
@@ -164,6 +166,7 @@ def test_frames_of_a_queue_that_comes_late(tmp_path: Path, late: float) -> None:
     assert any("out of the order of their times" in note for note in quality.notes)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "form", ["snoop", "netmon1", "netmon2", "ngsniffer", "ngwsniffer_2_0", "5views"]
 )

@@ -392,6 +392,7 @@ def figures(r: dict[str, Any], write: Writes) -> list[str]:
     return made
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("tag", ["en", "pt-BR"])
 @pytest.mark.parametrize("kind", ["hospital", "small", "sampled", "no_dicom", "one_row"])
 def test_a_made_up_weeks_numbers(kind: str, tag: str) -> None:
@@ -424,6 +425,7 @@ WRONG: list[Callable[[Any], object]] = [
 ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("spoil", WRONG)
 def test_a_wrong_number_is_found(spoil: Callable[[Any], object]) -> None:
     report = factory.hospital(pacs=4, hosts=60)

@@ -253,6 +253,7 @@ def counters(seconds: float, number: int, octets: tuple[int, int]) -> tuple[floa
     return seconds, sflow.udp(sflow.datagram("10.9.0.1", number, int(seconds * 1000), [sample]))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("grown", "state"), [(1.0, "agrees"), (1.05, "agrees"), (3.0, "outside"), (0.0, "still")]
 )

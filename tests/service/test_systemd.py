@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -113,7 +114,7 @@ def test_systemd_takes_the_units_and_finds_little_exposed(config: Path, own: boo
         capture_output=True, text=True, check=False,
         env={**os.environ, "XDG_RUNTIME_DIR": str(config.parent)},
     )  # fmt: skip
-    ours = [line for line in ran.stderr.splitlines() if "pacsflow" in line]
+    ours = [line for line in ran.stderr.splitlines() if re.search(r"pacsflow\.(ser|ti)", line)]
     assert (ran.returncode, ours) == (0, []), ran.stderr
     if not own:
         told = subprocess.run(

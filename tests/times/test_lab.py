@@ -75,6 +75,7 @@ def responses(name: str) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_response_times(name: str, measured: Callable[..., dict[str, OperationTimes]]) -> None:
     for kind, times in responses(name).items():
@@ -93,6 +94,7 @@ def test_response_times(name: str, measured: Callable[..., dict[str, OperationTi
             assert high.lower - 0.002 <= exact <= high.upper + 0.002
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_response(name: str, run: Callable[..., str], tmp_path: Path) -> None:
     """Each one by itself, on its frame."""

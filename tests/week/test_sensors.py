@@ -142,6 +142,7 @@ def test_what_each_saw_alone_and_lacks(ledger: Ledger, write: Write) -> None:
     assert whole == sum(v.alone for v in found.values()) + most
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("apart", [0.0, 0.4, -7.25, 3600.0, -3600.0])
 def test_clocks_are_compared_by_what_both_saw(ledger: Ledger, write: Write, apart: float) -> None:
     from datetime import UTC, datetime

@@ -61,6 +61,7 @@ def week(ledger: Ledger) -> Week:
     return found
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "chosen",
     [Selection(), Selection(sensor="east"), Selection(service="dicom"), Selection(host=PACS)],

@@ -97,6 +97,7 @@ def test_every_prefix_in_plain_lua(lua: str, tmp_path: Path) -> None:
     assert done.stdout == f"{bytes_and_frames} prefixes\n"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["rejected_wrong_ae.pcapng", "lab/commitment.pcap"])
 def test_files_that_were_cut(tshark: str, tmp_path: Path, name: str) -> None:
     """A file that ends anywhere: what tshark reads of it is read, with nothing said of Lua."""

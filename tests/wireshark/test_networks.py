@@ -67,6 +67,7 @@ def wrapped(wrap: Callable[[bytes], bytes]) -> list[pieces.Frame]:
     return [(ts, wrap(data), len(wrap(data))) for ts, data, _ in BASE]
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("name", wrapping.TUNNELS)
 def test_through_a_tunnel(export: Export, name: str) -> None:
     tunnel, wrap = wrapping.TUNNELS[name]
@@ -82,6 +83,7 @@ def test_through_a_tunnel(export: Export, name: str) -> None:
     assert told.count(f"through {tunnel}") == FRAMES
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", wrapping.LAYERS)
 def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
     link, wrap = wrapping.LAYERS[name]
@@ -169,6 +171,7 @@ def test_tunnels_in_tunnels_without_end(export: Export) -> None:
     assert deep.count("nested too deeply") == FRAMES
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("later", [0.000002, 0.0004, 0.003, 0.05, 0.3, 0.9])
 def test_each_packet_twice(export: Export, later: float) -> None:
     told = export(pieces.copied(BASE, later))
@@ -272,6 +275,7 @@ def behind_a_firewall(data: bytes, client: int, server: int) -> bytes:
     return bytes(out)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("later", [0.0004, 0.1])
 @pytest.mark.parametrize("steps", [(123_456_789, 0), (0, 123_456_789), (7_000_000, 3_987_654_321)])
 def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], later: float) -> None:
@@ -407,6 +411,7 @@ def test_fragments_of_a_tunnel(export: Export) -> None:
     assert export(frames).sums == (1, STORES, DATA)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("every", [2, 3, 5, 7])
 def test_segments_out_of_order(export: Export, every: int) -> None:
     """Each so many frames one stands behind the next, acknowledgments too."""
@@ -532,6 +537,7 @@ def translated(data: bytes) -> bytes:
     return bytes(other)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("seen", [range(FRAMES), range(40, FRAMES), range(5, FRAMES), range(200)])
 @pytest.mark.parametrize("late", [0.00005, -0.00005])
 def test_one_side_of_a_translation_is_seen_in_part(
@@ -565,6 +571,7 @@ V2 = (
 )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("header", [V1, V2, V2[:15] + b"\x0f" + V2[16:] + b"\4\0\0", LOCAL])
 @pytest.mark.parametrize("own_segment", [True, False])
 def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: bool) -> None:
@@ -619,6 +626,7 @@ SOCKS5 = [
 ]  # fmt: skip
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("talk", [CONNECT, SOCKS4, SOCKS5, [(True, V2), (True, V1)]])
 @pytest.mark.parametrize("by_bytes", [False, True])
 def test_through_a_proxy(export: Export, talk: list[tuple[bool, bytes]], *, by_bytes: bool) -> None:
@@ -663,6 +671,7 @@ def test_ports_that_are_used_again_alike(export: Export, how: str) -> None:
     assert told.count("alike, at another time") == (2 if how == "the same numbers" else 0)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", [0x888E, 0x8892, 0x1234, 0x88CC])
 def test_no_host_is_made_up(export: Export, kind: int) -> None:
     """An IP header behind an ethertype that is none of IP's is no IP header."""

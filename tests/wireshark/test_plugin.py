@@ -53,6 +53,7 @@ def every_field() -> list[str]:
     return show("frame.time_epoch", *field_names())
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
 @pytest.mark.parametrize("name", ["parser_test.lua", "limits_test.lua"])
 def test_parser_in_plain_lua(lua: str, name: str) -> None:
@@ -84,6 +85,7 @@ def test_sources_keep_to_what_both_luas_know() -> None:
         )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", [n for n in OWN if not n.startswith("tls")])
 def test_every_frame_of_an_association_is_tagged(run: Run, name: str) -> None:
     """Each of these captures holds associations alone, handshakes and farewells included."""
@@ -114,6 +116,7 @@ def test_tags_of_a_store(run: Run) -> None:
     assert "0x0000" in {r[5] for r in rows}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", OWN)
 def test_two_passes_and_filters_give_the_same_tags(run: Run, name: str) -> None:
     fields = every_field()
@@ -318,6 +321,7 @@ def test_inventory_by_mac(run: Run, tmp_path: Path) -> None:
     assert {row[1] for row in unknown} == {"CT1", "PACS1"}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "name", ["associations", "endpoints", "io", "talkers", "operations", "times"]
 )
@@ -326,6 +330,7 @@ def test_tables(run: Run, name: str) -> None:
     assert len(table.splitlines()) > 3
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", ["associations", "endpoints", "io", "talkers"])
 def test_tables_say_what_is_estimated(run: Run, name: str) -> None:
     rate = ("-o", "pacsflow.sampling_rate:10", "-q", "-z", f"pacsflow,{name}")

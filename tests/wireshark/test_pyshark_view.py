@@ -43,6 +43,7 @@ def test_frames_of_one_association() -> None:
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", golden.captures())
 def test_frames_are_those_of_the_fields(name: str, tshark: str) -> None:
     """Whatever form a tshark gives times and booleans in, `show` tells what `-T fields` tells."""
