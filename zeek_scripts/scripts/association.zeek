@@ -166,6 +166,12 @@ function cut_off(c: connection, t: Taken, ends: pattern): count
 	return t$lacking;
 	}
 
+# What was announced in a damaged stream may not have been counted at all.
+function less(counted: count, lacking: count): count
+	{
+	return counted > lacking ? counted - lacking : 0;
+	}
+
 # Takes off the counts what was announced and never sent.
 function take_off(c: connection)
 	{
@@ -176,13 +182,13 @@ function take_off(c: connection)
 
 	if ( s$swapped )
 		{
-		info$data_bytes_orig -= resp;
-		info$data_bytes_resp -= orig;
+		info$data_bytes_orig = less(info$data_bytes_orig, resp);
+		info$data_bytes_resp = less(info$data_bytes_resp, orig);
 		}
 	else
 		{
-		info$data_bytes_orig -= orig;
-		info$data_bytes_resp -= resp;
+		info$data_bytes_orig = less(info$data_bytes_orig, orig);
+		info$data_bytes_resp = less(info$data_bytes_resp, resp);
 		}
 	}
 
