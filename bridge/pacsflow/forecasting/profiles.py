@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
+def day_type_hours(hours: Ints) -> Ints:
+    """Return the hour of the day of wall-clock hours; those of Saturdays and Sundays follow."""
+    return np.array([0, 0, 0, 0, 0, 1, 2])[(hours // DAY) % 7] * DAY + hours % DAY
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedRegression:
     """ARMA errors around a regression that is estimated again at every origin."""
@@ -62,7 +67,7 @@ class Terms:
         weight = self.memory ** ((len(y) - 1 - np.arange(len(y))) // DAY / 7.0)
         weight[~np.isfinite(y)] = 0.0
         value = np.where(np.isfinite(y), y, 0.0)
-        kind = np.array([0, 0, 0, 0, 0, 1, 2])[(hours // DAY) % 7] * DAY + hours % DAY
+        kind = day_type_hours(hours)
         past = kind[: len(y)]
         total = np.bincount(past, weight * value, 3 * DAY)
         count = np.bincount(past, weight, 3 * DAY)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.forecasting.models import repeat_last
+from pacsflow.forecasting.profiles import day_type_hours
 from pacsflow.forecasting.results import DAY, WEEK
 from pacsflow.forecasting.transform import fill
 
@@ -25,7 +26,7 @@ _MEMORY = 0.85
 _HOUR = np.arange(WEEK)
 _GROUPS = (
     (_HOUR % DAY, 0.1),
-    (np.array([0, 0, 0, 0, 0, 1, 2])[_HOUR // DAY] * DAY + _HOUR % DAY, 0.5),
+    (day_type_hours(_HOUR), 0.5),
     (_HOUR, 1.0),
 )
 """What an hour of the week is like: the hour of the day, of the day type, itself; and how many

@@ -160,7 +160,8 @@ class Adding:
             batch, twins = self._once_each(duck, batch, kept, replaced)
             carried = uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
             change = Change(files=list(batch.files))
-            self._fill(change, batch, grown, self._apart(duck, batch, kept))
+            frames = self._frames(batch)
+            self._fill(change, batch, grown, frames, self._apart(duck, batch, kept, frames))
             folders = [batch.folder]
             rows = counted_before(duck, self.store.folder, kept, twins.superseded, carried)
             if rows.num_rows:
@@ -223,7 +224,11 @@ class Adding:
         return ""
 
     def _apart(
-        self, duck: duckdb.DuckDBPyConnection, batch: Batch, kept: Sequence[Kept]
+        self,
+        duck: duckdb.DuckDBPyConnection,
+        batch: Batch,
+        kept: Sequence[Kept],
+        frames: Sequence[Entry],
     ) -> dict[str, list[str]]:
         """Return what is to be said of captures that another one is like at another time."""
         added = {
@@ -234,8 +239,7 @@ class Adding:
         }
         if not added:
             return {}
-        before = self.store.journal.entries(of_kinds(OF_FRAMES))
-        names = {entry.file: PurePath(entry.path).name for entry in before}
+        names = {entry.file: PurePath(entry.path).name for entry in frames}
         ledger = self.store.folder, kept
         return apart.remarks(duck, (batch.folder, batch.files), ledger, added, names)
 
@@ -244,6 +248,7 @@ class Adding:
         change: Change,
         batch: Batch,
         grown: dict[str, str],
+        frames: Sequence[Entry],
         alike: dict[str, list[str]],
     ) -> None:
         """Say in a change which sources came in, and what became of the others."""
@@ -258,16 +263,16 @@ class Adding:
             elif staged.print:
                 remarks = [*self._remarks(staged), *alike.get(staged.print.sha256[:16], ())]
                 entry = _entry(staged, remarks, self.simulated)
-                others = [*self._frames(staged), *change.sources]
+                others = [*frames, *change.sources]
                 if said := remark(entry, others, sampled=staged.sampled):
                     entry = replace(entry, notes=(*entry.notes, said))
                 change.sources.append(entry)
                 if sha := grown.get(staged.print.sha256):
                     change.forgotten.add(sha)
 
-    def _frames(self, staged: Staged) -> list[Entry]:
-        """Return the sources of frames that are in, where a source is one, too."""
-        if staged.task.source.log != "frames":
+    def _frames(self, batch: Batch) -> list[Entry]:
+        """Return the sources of frames that are in, where one of a batch is one, too."""
+        if all(staged.task.source.log != "frames" for staged in batch.staged):
             return []
         return self.store.journal.entries(of_kinds(OF_FRAMES))
 

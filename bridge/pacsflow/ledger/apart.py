@@ -67,12 +67,11 @@ def remarks(
     staging, ledger
         Folders, and the files in them.
     added
-        The new captures, by mark: what they are called, and their earliest and latest time.
+        The new captures, at least one, by mark: what they are called, and their earliest and
+        latest time.
     before
         What those of the ledger are called, by mark.
     """
-    if not added:
-        return {}
     first = _day(min(begins for _, begins, _ in added.values()), -ZONES)
     last = _day(max(ends for _, _, ends in added.values()), ZONES)
     files = paths(*staging, "associations")

@@ -145,17 +145,27 @@ def _read_rows(
             found = _object(raw)
             doubled = _has_doubled(raw, found)
             row, declared = plain_row(found)
-            log = judge(declared, row)
-            if not log:
-                quality.pass_over(declared or "unknown")
+            rows = rows_for(judge, declared, row, logs, quality)
+            if rows is None:
                 continue
-            if log not in logs:
-                logs[log] = Rows(log)
             if doubled:
-                _refuse_two(raw, row, logs[log].schema.names)
-            logs[log].add(number, row)
+                _refuse_two(raw, row, rows.schema.names)
+            rows.add(number, row)
         except ValueError as error:
             bad[number] = str(error)
+
+
+def rows_for(
+    judge: Judge, declared: str, row: dict[str, Any], logs: dict[str, Rows], quality: Quality
+) -> Rows | None:
+    """Return the rows of the log that a row is of; None, and counted, where it is none to read."""
+    log = judge(declared, row)
+    if not log:
+        quality.pass_over(declared or "unknown")
+        return None
+    if log not in logs:
+        logs[log] = Rows(log)
+    return logs[log]
 
 
 def _has_doubled(raw: bytes, row: dict[str, Any]) -> bool:

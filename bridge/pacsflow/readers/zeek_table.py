@@ -16,7 +16,7 @@ from pacsflow.readers.dialects import WRAPPERS, plain_row
 from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
 from pacsflow.readers.moments import read_moment
-from pacsflow.readers.zeek_json import Judge
+from pacsflow.readers.zeek_json import Judge, rows_for
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -152,18 +152,15 @@ def _sort(
     """Add the rows of a part to their logs; lines of those that cannot be read go to `bad`."""
     for line, cells in _rows(part.cells):
         row, declared = plain_row(_row(part.header, cells))
-        log = judge(declared, row)
-        if not log:
-            quality.pass_over(declared or "unknown")
+        rows = rows_for(judge, declared, row, logs, quality)
+        if rows is None:
             continue
-        if log not in logs:
-            logs[log] = Rows(log)
         try:
-            _to_values(row, ZEEK_LOGS[log], quality, comma=part.header.comma)
+            _to_values(row, rows.schema, quality, comma=part.header.comma)
         except ValueError as error:
             bad[line] = str(error)
         else:
-            logs[log].add(line, row)
+            rows.add(line, row)
 
 
 def _rows(cells: Cells) -> Iterator[tuple[int, dict[str, Any]]]:
