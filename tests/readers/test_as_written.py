@@ -101,7 +101,9 @@ def test_a_date_of_words_in_a_column_of_its_own(write: Write) -> None:
     assert moments(write("a.csv", text)) == [EIGHT]
 
 
-@pytest.mark.parametrize("column", ["Duration", "Count", "bytes_in", "sourcetype", "Duração"])
+@pytest.mark.parametrize(
+    "column", ["Duration", "Count", "bytes_in", "sourcetype", "Duração", "Start"]
+)
 def test_rows_that_are_flows_or_sums_are_no_frames(write: Write, column: str) -> None:
     text = f"time,source,destination,bytes,{column}\n2026-03-02 08:05:00,10.0.0.1,10.0.0.2,99,1\n"
     with pytest.raises(InputError):
@@ -150,6 +152,53 @@ def test_bytes_with_their_unit(write: Write) -> None:
     found, quality = read_all(path)
     assert [row["length"] for row in found] == [60, 1500, 2048, 1500, 60]
     assert quality.unreadable == len(wrong)
+
+
+@pytest.mark.parametrize("written", ["1.27E+03", "1,27E+03", "1E+3"])
+def test_bytes_that_a_spreadsheet_rounded_are_none(write: Write, written: str) -> None:
+    rows = [f"2026-03-02 08:05:00;10.0.0.1;10.0.0.2;TCP;{cell}" for cell in ("60", written)]
+    text = "\n".join(["Time;Source;Destination;Protocol;Length", *rows, ""])
+    found, quality = read_all(write("a.csv", text))
+    assert ([row["length"] for row in found], quality.unreadable) == ([60], 1)
+    found, _ = read_all(write("b.csv", text.replace(written, "1.2730E+03")))
+    assert [row["length"] for row in found] == [60, 1273]
+
+
+PADDED = {
+    "010.000.000.005": "10.0.0.5", "192.168.001.010": "192.168.1.10", "10.0.0.1.40000": "10.0.0.1",
+    "10.0.0.1/32": "10.0.0.1", "[fe80::1]": "fe80::1", "fe80::1/128": "fe80::1",
+    "PACS 10": "PACS 10", "10.1": "10.1",
+}  # fmt: skip
+AMBIGUOUS = ["010.0.0.5", "10.0.0.05", "10.0.0.256", "10.0.0.0/8", "10. 0. 0. 1"]
+
+
+def test_addresses_in_other_forms_are_the_same_hosts(write: Write) -> None:
+    rows = [f"2026-03-02 08:05:00;{host};10.0.0.2;TCP;60" for host in [*PADDED, *AMBIGUOUS]]
+    text = "\n".join(["Time;Source;Destination;Protocol;Length", *rows, ""])
+    path = write("a.csv", text)
+    found, quality = read_all(path)
+    assert [row["id.orig_h"] for row in found] == list(PADDED.values())
+    assert quality.unreadable == len(AMBIGUOUS)
+    assert quality.examples[0] == "line 10: expected an address, found '010.0.0.5'"
+    asked = [b for _, b in read(recognise(path), Quality(), ["vlan"])]
+    assert sum(b.num_rows for b in asked) == len(PADDED)
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_padded_addresses_of_logs(write: Write, form: str) -> None:
+    rows = [{"id.orig_h": "010.000.000.005"}, {"id.orig_h": "010.0.0.5"}]
+    found, quality = read_all(write("conn.log", tsv(rows) if form == "tsv" else json_log(rows)))
+    assert [row["id.orig_h"] for row in found] == ["10.0.0.5"]
+    assert quality.unreadable == 1
+
+
+def test_ports_that_are_names_cost_no_row(write: Write) -> None:
+    names = "Time;Source;Source Port;Destination;Destination Port;Protocol;Length"
+    ports = ["104", "acr-nema", "acr-nema(104)", "dicom", "https", "ndmps (30000)"]
+    rows = [f"2026-03-02 08:05:00;10.0.0.1;4000;10.0.0.2;{port};TCP;60" for port in ports]
+    found, quality = read_all(write("a.csv", "\n".join([names, *rows, ""])))
+    assert [row["id.resp_p"] for row in found] == [104, 104, 104, 11112, None, 30000]
+    assert quality.notes == ["ports that are names of services, not numbers, are left out"]
 
 
 def test_seconds_since_the_frame_before_are_no_times(write: Write) -> None:
@@ -257,6 +306,20 @@ def test_a_copy_of_a_sheet_counts_once(tmp_path: Path) -> None:
     rows, quality = read_all(path)
     assert len(rows) == 2
     assert "sheet CT (2) is a copy of CT: left out" in quality.notes
+
+
+@pytest.mark.parametrize("above", [[], [["#path", "conn"]]])
+def test_rows_of_a_log_in_a_workbook_are_named(tmp_path: Path, above: list[list[str]]) -> None:
+    path = tmp_path / "conn.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("Week")
+    rows = [*above, [*(["#fields"] if above else []), *CONN_ROW], [*CONN_ROW.values()]]
+    for number, row in enumerate(rows):
+        sheet.write_row(number, 0, row)
+    book.close()
+    with pytest.raises(InputError, match="Week holds rows of Zeek's logs") as told:
+        read_all(path)
+    assert "CSV" in told.value.hint
 
 
 def test_tables_below_each_other_in_one_sheet(tmp_path: Path) -> None:

@@ -75,6 +75,13 @@ OTHERS = {
     "an answer whose rows stand in its 'data'": [
         '{\n "data": [\n  {\n   "ts": 1772438400.5,\n   "id.orig_h": "10.0.0.1"\n  }\n ]\n}\n',
     ],
+    "an answer whose rows stand without names in its 'rows' .*jq -c '.fields as": [
+        '{"preview":false,"init_offset":0,"fields":["_time","id.orig_h"],"rows":[["1","10.0.0.1"]]}',
+        '{\n "fields": [{"name": "_time"}],\n "rows": [\n  [\n   "1772438400.5"]]}',
+    ],
+    "an answer whose rows stand without names in its 'columns' .*transpose": [
+        '{"fields":["_time","id.orig_h"],"columns":[["1"],["10.0.0.1"]]}',
+    ],
     "an answer of Elasticsearch": ['{"took":5,"hits":{"total":{"value":5},"hits":[]}}'],
     "a table without a header": [
         "1772438400.5\t10.0.0.1\t10.0.0.2\t60\n", "2026-03-02,TCP,fe80::1,fe80::2\n",

@@ -43,8 +43,16 @@ SEVERAL = ("hw_source", "hw_destination", "vlan", "length", *PORTS, *HOSTS)
 LONGEST_TEXT = 1024
 _SEVERAL = r"^[0-9a-fA-F:.]+(?:[,;|\s][0-9a-fA-F:.]+)+$"
 """Several values as tshark writes them, whatever ``-E aggregator=`` was given."""
-_PORT = re.compile(r"(?:([\d.]+)|\[([0-9a-fA-F:.]+)\]):\d{1,5}")
-"""An address with a port behind it, as firewalls write it."""
+_PORT = re.compile(
+    r"(\d+(?:\.\d+){3})(?:[.:]\d{1,5}|/32)|\[([0-9a-fA-F:.]+)\](?::\d{1,5})?|([0-9a-fA-F:.]+)/128"
+)
+"""An address with a port behind it, as firewalls and tcpdump write it, in brackets, or a network
+that is one address."""
+_LIKE_ADDRESS = re.compile(r"\d+(?:\s*\.\s*\d+){3,}(?:/\d+)?")
+"""What is no name of a host: where it is no address either, it would be a host of its own."""
+_NUMBERED = re.compile(r".*\((\d+)\)")
+_PORT_NAMES = {"acr-nema": "104", "dicom": "11112", "dicom-iscl": "2761", "dicom-tls": "2762"}
+"""What services are called instead of their ports, as far as imaging uses them."""
 NEEDS = {
     "ts": ("ts", "date", "zone"),
     "protocol": ("protocol", "protocols"),
@@ -187,13 +195,16 @@ class Converter:
         made: dict[str, pa.Array] = {}
         if "ts" in columns or "date" in columns:
             made["ts"] = self._times(columns, bad)
+        columns |= {name: self._numbered(columns[name]) for name in PORTS if name in columns}
         for name, most in NUMBERS.items():
             if name in columns:
                 made[name] = self._number(name, most, columns[name], bad)
         self._sums.find(columns, made.get("length"), bad)
+        hosts = {name: _hosts(columns[name], bad) for name in HOSTS if name in columns}
         if self.asked is not None:
             asked = _for(self.asked)
             columns = {name: column for name, column in columns.items() if name in asked}
+        made |= {name: column for name, column in hosts.items() if name in columns}
         made |= _texts_of(columns)
         made |= _conversations(columns, made)
         dicom = _is_dicom(made.get("protocol"), columns.get("protocols"))
@@ -229,6 +240,22 @@ class Converter:
         last = pc.extract_regex(protocols, r"^.*(?:^|:)(?P<ip>ip|ipv6)(?:$|:)")
         inside = pc.fill_null(pc.equal(pc.struct_field(last, "ip"), "ipv6"), False)
         return pc.if_else(inside, pc.coalesce(_one_of(ipv6, "", None), found), found)
+
+    def _numbered(self, ports: pa.Array) -> pa.Array:
+        """Return ports as numbers, where names of services stand: ``acr-nema(104)``."""
+        named = pc.fill_null(pc.match_substring_regex(ports, r"\pL"), False)
+        if not pc.any(named).as_py():
+            return ports
+
+        def number(text: str) -> str | None:
+            plain = text.strip().lower()
+            found = _NUMBERED.fullmatch(plain)
+            known = found[1] if found else _PORT_NAMES.get(plain)
+            if known is None:
+                self.quality.note("ports that are names of services, not numbers, are left out")
+            return known
+
+        return pc.if_else(named, _each(pc.if_else(named, ports, None), number), ports)
 
     def _number(self, name: str, most: int, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         """Return whole numbers; cells that hold none go to `bad` (an empty length does too)."""
@@ -281,9 +308,8 @@ def _one_of(column: pa.Array, name: str, protocol: pa.Array | None) -> pa.Array:
 
 
 def _texts_of(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """Return the addresses and texts among the columns of frames."""
-    made = {name: _each(columns[name], _host) for name in HOSTS if name in columns}
-    made |= {name: _texts(columns[name]) for name in TEXTS if name in columns}
+    """Return the texts among the columns of frames, addresses apart."""
+    made = {name: _texts(columns[name]) for name in TEXTS if name in columns}
     if "protocols" in columns and "protocol" not in made:
         last = pc.utf8_upper(pc.replace_substring_regex(columns["protocols"], r"^.*:", ""))
         made["protocol"] = _texts(last)
@@ -328,14 +354,31 @@ def _is_dicom(protocol: pa.Array | None, protocols: pa.Array | None) -> pa.Array
     return pc.or_(*found) if len(found) == 2 else (found[0] if found else None)
 
 
-def _host(text: str) -> str | None:
-    """Return an address in its canonical form, without a port; or another name as text."""
-    for part in (text.strip(), _PORT.sub(r"\1\2", text.strip())):
+def _hosts(column: pa.Array, bad: dict[int, str]) -> pa.Array:
+    """Return addresses in their canonical form, or names; places of what is neither go to `bad`."""
+    coded = column.dictionary_encode()
+    texts: list[str | None] = []
+    wrong: list[int] = []
+    for number, text in enumerate(coded.dictionary.to_pylist()):
+        address = _address(text) if text else None
+        if text and address is None and _LIKE_ADDRESS.fullmatch(text.strip()):
+            wrong.append(number)
+        texts.append(address or (_clean(text) if text else None))
+    if wrong:
+        found = pc.is_in(coded.indices, pa.array(wrong, coded.indices.type))
+        for place in np.flatnonzero(found.to_numpy(zero_copy_only=False)).tolist():
+            bad.setdefault(place, f"expected an address, found {column[place].as_py()[:45]!r}")
+    return strings(texts).take(coded.indices)
+
+
+def _address(text: str) -> str | None:
+    """Return an address in its canonical form, without a port; None where it is none."""
+    for part in (text.strip(), _PORT.sub(r"\1\2\3", text.strip())):
         try:
             return to_address(part)
         except ValueError:
             continue
-    return _clean(text)
+    return None
 
 
 def _clean(text: str) -> str | None:

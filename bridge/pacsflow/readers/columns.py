@@ -82,7 +82,8 @@ _COMMA = {
 FLOWS = {
     "packets", "pkts", "frames", "packet count", "frame count", "pacotes", "quadros", "paquetes",
     "tramas", "pakete", "orig pkts", "resp pkts", "count", "contagem", "quantidade", "cantidad",
-    "anzahl", "duration", "duracao", "duracion", "dauer", "stop time", "end time", "last packet",
+    "anzahl", "duration", "duracao", "duracion", "dauer", "start", "start time", "first seen",
+    "stop time", "end time", "last packet",
     "last seen", "bytes in", "bytes out", "bytes sent", "bytes received", "sent bytes",
     "received bytes", "bytes enviados", "bytes recebidos", "bytes recibidos", "orig bytes",
     "resp bytes", "conn state", "sourcetype", "sent / received", "elapsed time (sec)", "flows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ _BLANKS = r"[\s\x{a0}\x{2000}-\x{200a}\x{202f}'\x{2019}]"
 """What groups digits without ever beginning a fraction."""
 _OF_BYTES = r"^(.*\d)\s*(?:B|[Bb]ytes?|[Oo]ctet(?:s|os)?)\s*$"
 """Numbers with their unit; kilobytes are rounded, and no bytes of a frame."""
+_POWER = r"^\s*\d+(?:[.,]\d+)?[eE]\+?\d{1,9}\s*$"
 _SIGNED = rf"[.,]|{_BLANKS}"
 _GROUPED = {
     ".": r"^\d{1,3}(?:\.\d{3}){2,}$|^\d{1,3}(?:\.\d{3})+,\d+$",
@@ -64,8 +66,10 @@ class NumberCells:
     _told: bool = field(default=False, init=False)
 
     def floats(self, column: pa.Array) -> pa.Array:
-        """Return numbers, null where the text is none, or one of two."""
+        """Return numbers, null where the text is none, one of two, or rounded."""
         column = self._bare(column)
+        if self.whole:
+            column = _without_rounded(column)
         if not _any(column, _SIGNED):
             return _cast(column)
         text = pc.replace_substring_regex(column, _BLANKS, "")
@@ -134,6 +138,18 @@ class NumberCells:
             if least is not None and low <= least <= most <= high:
                 fits.append(decimal)
         return fits[0] if len(fits) == 1 else ""
+
+
+def _without_rounded(column: pa.Array) -> pa.Array:
+    """Return texts without those that lack their last digits: 1.27E+03 of 1,273."""
+    powers = _matches(column, _POWER)
+    if not pc.any(powers).as_py():
+        return column
+    lacks = [
+        text is not None and Decimal(text.strip().replace(",", ".")).as_tuple().exponent > 0  # type: ignore[operator]
+        for text in pc.if_else(powers, column, pa.scalar(None, pa.string())).to_pylist()
+    ]
+    return pc.if_else(pa.array(lacks), pa.scalar(None, pa.string()), column)
 
 
 def _any(column: pa.Array, pattern: str) -> bool:

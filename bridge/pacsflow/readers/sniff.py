@@ -42,6 +42,10 @@ _WITHIN = re.compile(
     rb"\s*:\s*\[\s*\{"
 )
 """An object that holds a list of others, as search engines and interfaces of programs answer."""
+_NAMELESS = re.compile(
+    rb'(?s)\{.{0,4000}?"fields"\s*:\s*\[.{0,8000}?"(rows|columns|values)"\s*:\s*\[\s*\['
+)
+"""An object that holds lists of values, and their names once: Splunk's ``json_rows``."""
 MORE_ROWS = 50
 """So many rows of a JSON file are looked at to say what it is."""
 
@@ -235,6 +239,15 @@ def _zeek_json(path: Path, text: bytes) -> Source:
         name = within[1].decode("ascii")
         hint = f"give them one a line: jq -c '.{name}[]'"
         raise InputError(path, f"an answer whose rows stand in its {name!r}", hint=hint)
+    if found is None and (nameless := _NAMELESS.match(text)):
+        name = nameless[1].decode("ascii")
+        rows = ".columns | transpose[]" if name == "columns" else f".{name}[]"
+        hint = (
+            "give them one a line, with their names: jq -c '.fields as $f | "
+            f"{rows} | [$f, .] | transpose | map({{(.[0].name? // .[0]): .[1]}}) | add'"
+        )
+        problem = f"an answer whose rows stand without names in its {name!r}"
+        raise InputError(path, problem, hint=hint)
     if found is None:
         raise InputError(path, "starts like JSON, but no line is a row of a Zeek log", line=1)
     return found

@@ -122,6 +122,7 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
     _write_cells(path, target)
     found: list[Sheet] = []
     others: list[str] = []
+    logs: list[str] = []
     since_1904 = _counts_from_1904(path)
     for told in _without_copies(_beginnings(path, target), quality):
         tables = _tables(told, target)
@@ -130,6 +131,10 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         found += tables
         if told.columns and not tables:
             others.append(told.name)
+            logs += [told.name] if _is_log(told.columns) else []
+    if not found and logs:
+        problem = f"its sheet {_shown(logs[0])} holds rows of Zeek's logs"
+        raise InputError(path, problem, hint="give the log itself, or save the sheet as CSV")
     if not found:
         shown = ", ".join(_shown(name) for name in others)[:80]
         raise InputError(
@@ -307,6 +312,14 @@ def _first_header(columns: list[list[Any]]) -> tuple[int, Header] | None:
         if header is not None:
             return row, header
     return None
+
+
+def _is_log(columns: list[list[Any]]) -> bool:
+    """Say whether one of a sheet's first rows names columns of Zeek's logs."""
+    from pacsflow.readers import zeek_table  # noqa: PLC0415 - seldom
+
+    rows = ([_text(value) or "" for value in values] for values in zip(*columns, strict=True))
+    return any(zeek_table.header(row) is not None for row in rows)
 
 
 def _without_empty(cells: Cells, columns: list[list[Any]], skip: int) -> Cells:

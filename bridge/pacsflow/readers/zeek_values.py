@@ -32,6 +32,7 @@ RELEASED = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
 AHEAD = 366 * 86400
 """Seconds that a row may lie ahead of this machine's clock, or of this release where that clock
 is not set: what lies further is no traffic, and would move the week and the forecasts."""
+_OF_THREE = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}")
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
 
@@ -180,11 +181,21 @@ def to_texts(value: object) -> list[str]:
     return [to_text(item) for item in value] if isinstance(value, list) else [to_text(value)]
 
 
+def _unpadded(text: str) -> str:
+    """Return an address of three digits everywhere, as tables are padded, without the zeros.
+
+    Where only some numbers begin with a zero, some programs would take them for octal ones.
+    """
+    if not _OF_THREE.fullmatch(text):
+        return text
+    return ".".join(str(int(part)) for part in text.split("."))
+
+
 @lru_cache(maxsize=65536)
 def to_address(value: str) -> str:
     """Return an address in its canonical text, without a zone, and that of IPv4 where it is one."""
     try:
-        found = ipaddress.ip_address(value.split("%", maxsplit=1)[0])
+        found = ipaddress.ip_address(_unpadded(value.split("%", maxsplit=1)[0]))
     except (ValueError, AttributeError):
         raise ValueError(f"expected an address, found {str(value)[:45]!r}") from None
     return str(getattr(found, "ipv4_mapped", None) or found)
