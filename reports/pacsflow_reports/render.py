@@ -28,6 +28,7 @@ from pacsflow.words.language import Language
 from pacsflow.words.saying import (
     at_length,
     byte_basis_said,
+    directed_said,
     finding_said,
     message_said,
     models_said,
@@ -403,7 +404,8 @@ def forecasts(
     found = [(say(curve.title), curve) for _, curve in curves]
     for flow in report.pacs[:ROWS]:
         name = party_name(flow.party)
-        found += [(f"{name} ←", flow.curve_in), (f"{name} →", flow.curve_out)]
+        found += [(directed_said(name, way, language), curve) for way, curve in (
+            ("in", flow.curve_in), ("out", flow.curve_out))]  # fmt: skip
     found += [(item.modality, item.curve) for item in report.modalities[:ROWS] if item.curve]
     return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
 

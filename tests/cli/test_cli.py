@@ -166,6 +166,18 @@ def test_top_ranks_with_percentages(capsys: pytest.CaptureFixture[str], logs: Pa
     assert rows[1]["percent_of_bytes"] == pytest.approx(100 * 30 * 1400 / (120 * 1820))
 
 
+@pytest.mark.parametrize("command", ["top", "map"])
+def test_bytes_without_a_communication_are_explained(
+    capsys: pytest.CaptureFixture[str], logs: Path, command: str
+) -> None:
+    """Who answers has bytes, and opened nothing."""
+    code, out, _ = run(capsys, command, logs)
+    assert code == 0
+    assert "A communication counts at the host that opened it" in out
+    _, out, _ = run(capsys, command, logs, "-f", "csv")
+    assert "counts at" not in out
+
+
 def test_series_tells_no_data_from_zero(capsys: pytest.CaptureFixture[str], write: Write) -> None:
     rows = [{"uid": "C1", "ts": float(T0)}, {"uid": "C2", "ts": T0 + 3 * 3600.0}]
     other = {"uid": "C3", "ts": T0 + 3600.0, "id.resp_h": "10.9.9.9", "service": "http"}

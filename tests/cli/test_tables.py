@@ -145,6 +145,8 @@ def cases(folder: Path) -> dict[str, list[object]]:
         "forecast": ["forecast", series],
         "forecast backtest": ["forecast", series, "--backtest"],
         "forecast anomalies": ["forecast", series, "--anomalies"],
+        "forecast pt-BR": ["forecast", series, "--lang", "pt-BR"],
+        "forecast anomalies pt-BR": ["forecast", series, "--anomalies", "--lang", "pt-BR"],
         "sampling": ["sampling", folder / "sflow.pcap"],
         "ledger info": ["ledger", "info", ledger],
         "ledger verify": ["ledger", "verify", folder / "broken"],
@@ -189,6 +191,26 @@ def test_each_value_is_whole_or_its_column_is_named(
         check(text, table, width)
 
 
+@pytest.mark.parametrize("more", [[], ["--anomalies"], ["--backtest"]])
+def test_what_is_asked_in_a_language_is_answered_in_it(
+    there: Path, more: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each heading and title of a command that takes --lang, but names of measures."""
+    line = ["forecast", there / f"{'series' * 8}.csv", *more]
+    answers = []
+    for tag in ("en", "pt-BR"):
+        with monkeypatch.context() as patch:
+            answers.append(shown([*line, "--lang", tag], patch))
+    english, told = answers
+    assert len(english) == len(told) > 0
+    for plain, other in zip(english, told, strict=True):
+        say = other.more["language"].gettext
+        assert other.title != plain.title
+        heads = [name.replace("_", " ") for name in other.columns]
+        same = {head for head in heads if say(head) == head}
+        assert same <= {"MASE", "sMAPE", "95 %"}
+
+
 def test_no_command_has_a_table_that_is_not_here() -> None:
     there = {line[0] for line in cases(Path()).values()} | ELSEWHERE
     for name in COMMANDS:
@@ -213,7 +235,8 @@ def test_a_line_of_live_is_whole_and_its_columns_fit(width: int | None) -> None:
 
 def check(text: str, table: Shown, width: int | None) -> None:
     """Hold a printed table against its cells."""
-    say = table.more.get("say", str)
+    language = table.more.get("language")
+    say = language.gettext if language else str
     lines = text.splitlines()[bool(table.title) :]
     if width is not None:
         assert max(wcswidth(line) for line in lines) <= width, (width, lines)
@@ -226,7 +249,7 @@ def check(text: str, table: Shown, width: int | None) -> None:
     for place, column in enumerate(table.columns):
         cells = [row[place] for row in table.rows]
         heading = squeezed(say(column.replace("_", " ")))
-        expected = "".join(squeezed(expect(cell, column)) for cell in cells)
+        expected = "".join(squeezed(pointed(cell, column, language)) for cell in cells)
         if (heading, expected) in zip(head, body, strict=True):
             continue
         empty = all(cell in (None, "", [], ()) for cell in cells)
@@ -269,6 +292,13 @@ def printed(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[str]
 
 def squeezed(text: str) -> str:
     return "".join(text.split())
+
+
+def pointed(cell: Any, column: str, language: Any) -> str:
+    """Return a cell as a language writes it: Portuguese has its separators the other way round."""
+    text = expect(cell, column)
+    swapped = language is not None and language.tag == "pt-BR" and isinstance(cell, (int, float))
+    return text.translate({ord(","): ".", ord("."): ","}) if swapped else text
 
 
 def expect(cell: Any, column: str) -> str:

@@ -150,6 +150,23 @@ def test_command_as_csv_and_backtest(file: Path, capsys: pytest.CaptureFixture[s
     assert told["mase_naive168"] > 0
 
 
+def test_which_hours_are_forecast_is_said(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hours after the data, which are not the week after the report's."""
+    asked = ["forecast", str(file), "--horizon", "5", "--site-tz", "UTC"]
+    assert main(asked) == 0
+    title = capsys.readouterr().out.splitlines()[0]
+    assert title == "Forecast of 5 hours, Thu 27 Mar, 12:00–17:00, on the clock of UTC"
+    shorter = tmp_path / "shorter.csv"
+    shorter.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
+    assert main([*asked, str(shorter)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Forecast, on the clock of UTC\n")
+    assert "\nward: The 5 hours from Thu 27 Mar, 12:00 to Thu 27 Mar, 17:00 are forecast.\n" in out
+    assert "\nshorter: The 5 hours from Thu 27 Mar, 09:00 to Thu 27 Mar, 14:00 are fore" in out
+
+
 def test_wrong_use_is_one_line_and_2(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for more in (["--plot", "x.png"], ["--holidays", "XX"], ["--zone", "Mars/Phobos"]):
         assert main(["forecast", str(file), *more]) == 2

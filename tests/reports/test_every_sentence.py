@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from pacsflow.findings.finding import Finding
 from pacsflow.ledger.vantage import Offset
-from pacsflow.terms.message import host, values
+from pacsflow.terms.message import at, count, host, message, values
 from pacsflow.terms.severity import Severity
 from pacsflow.week.facts import CapacityNote, Count, Estimate, Gap
 from pacsflow.week.sensors import SensorView
@@ -149,6 +149,18 @@ def no_forecast(reason: Any) -> Change:
     return made  # fmt: skip
 
 
+def unlike(direction: str, *, day: int) -> Change:
+    """A week without a forecast to compare with, and an hour that the coming one leaves out."""
+    when = factory.START + day * 24 * factory.HOUR
+    note = message(f"imaging-left-out-{direction}", start=at(when), hours=count(1))
+
+    def made(r: WeeklyReport) -> WeeklyReport:
+        bare = no_forecast(None)(r)
+        return replace(bare, coverage=replace(r.coverage, notes=(note,)))
+
+    return made
+
+
 def services(*shares: float) -> Change:
     def made(r: WeeklyReport) -> WeeklyReport:
         rows = tuple(Count(f"s{n}", 9, share) for n, share in enumerate(shares))
@@ -206,12 +218,18 @@ SAYS: dict[Key, tuple[Change, Change]] = {
     "once": (incidents(1), nothing),
     ("%(count)s time", "%(count)s times"): (incidents(2), nothing),
     "there was no forecast yet to compare this week with": (no_forecast(None), nothing),
+    ("%(hours)s hour from %(when)s on was far more than in other weeks",
+     "%(hours)s hours from %(when)s on were far more than in other weeks"):
+        (unlike("more", day=6), unlike("more", day=7)),
+    ("%(hours)s hour from %(when)s on was far less than in other weeks",
+     "%(hours)s hours from %(when)s on were far less than in other weeks"):
+        (unlike("less", day=0), unlike("less", day=-1)),
     "no equipment came or fell silent": (nothing, new_equipment(1)),
     ("%(NAMES)s is new", "%(NAMES)s are new"): (new_equipment(1), nothing),
     ("%(count)s more", "%(count)s more"): (new_equipment(3), new_equipment(2)),
     "there is no forecast yet": (no_forecast(None), no_forecast(factory.TOO_FEW)),
     "no forecast yet": (no_forecast(factory.TOO_FEW), no_forecast(None)),
-    "about %(TOTAL)s of imaging is expected": (nothing, no_forecast(None)),
+    "about %(TOTAL)s of imaging is expected (%(days)s)": (nothing, no_forecast(None)),
     "take it with care, as it has not done better than last week's hours":
         (curve(suits=False), curve(suits=None)),
     "the link of %(NAME)s may be full on %(when)s":

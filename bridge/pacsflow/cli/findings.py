@@ -69,5 +69,5 @@ def findings(
             row.append(dict(finding.values))
         rows.append(row)
     title = language.gettext(FINDINGS) % {"week": made.week, "zone": made.zone}
-    emit(title, columns, rows, how, spare=SPARE, say=language.gettext)
+    emit(title, columns, rows, how, spare=SPARE, language=language)
     return exit_code(made, fail_on)

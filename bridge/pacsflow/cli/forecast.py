@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
     from pacsflow.pseudonyms import Pseudonyms
     from pacsflow.series import HourlySeries
     from pacsflow.terms.message import Message
+    from pacsflow.terms.party import Party
     from pacsflow.words.language import Language
 
 _BUSY, _SENDERS = 10, 30
 _MEGABIT = 125_000
 WEEK = 168
+IMAGING_NAME = "imaging traffic"
 
 
 class Combine(StrEnum):
@@ -141,7 +145,7 @@ def forecast(
                 s, holidays=calendar, zone=zone, parts=() if place else gathered.senders
             )
         ]
-        _emit_incidents(found, how)
+        _emit_incidents(found, how, language)
         return
     with progress("forecasting") as update:
         made = forecasting.forecast_many(
@@ -207,6 +211,7 @@ def _from_csv(files: list[Path], zone: str, column: str, combine: Combine) -> _G
 
 
 def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
+    from pacsflow.cli.traffic import who
     from pacsflow.ledger.series import IMAGING, covered_hours, read_series
     from pacsflow.series import HourlySeries
 
@@ -218,16 +223,23 @@ def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
             covered=covered,
         )  # fmt: skip
 
-    series = [one("imaging traffic", IMAGING)]
+    series = [one(IMAGING_NAME, IMAGING)]
     capacities: dict[str, float] = {}
     busy = [question.hosts.party(address) for address in _busiest(question)]
-    parts = tuple(one(p.name or p.address, f"{IMAGING} AND source = ?", [p.address]) for p in busy)
+    parties = question.hosts.imaging()
+    known = Counter(who(party) for party in parties)
+
+    def name_of(party: Party) -> str:
+        """Return what people call a host, with its address where another is called so, too."""
+        name = who(party)
+        return name if name and known[name] < 2 else f"{name} {party.address}".strip()
+
+    parts = tuple(one(name_of(p), f"{IMAGING} AND source = ?", [p.address]) for p in busy)
     if not each:
         return _Gathered(series, [], senders=parts if senders else ())
-    parties = question.hosts.imaging()
     for party in parties:
         if party.role == "pacs":
-            name = party.name or party.address
+            name = name_of(party)
             series.append(one(f"{name}, in", f"{IMAGING} AND destination = ?", [party.address]))
             series.append(one(f"{name}, out", f"{IMAGING} AND source = ?", [party.address]))
             item = question.hosts.inventory.find(party.address, party.ae_titles)
@@ -305,16 +317,49 @@ def _emit_forecasts(
         columns = ["series", "hour_utc", "mean", "lower80", "upper80", "lower95", "upper95"]
         emit("", columns, [row for f in made if isinstance(f, Forecast) for row in _hours(f)], how)
     else:
+        title, spans = _spans(made, language)
         emit(
-            "Forecast",
+            title,
             ["series", "coming", "95 %", "held", "verdict"],
             [_row(f, language) for f in made],
             how,
+            language=language,
         )
+        for name, span in spans:
+            _say([span], language, name)
         _say(_by_design(made), language)
+        told = _of_all(made)
+        _say(told, language)
         for f, outlook in zip(made, outlooks, strict=True):
             if isinstance(f, Forecast) and outlook:
-                _more(f, outlook, language, alone=len(made) == 1)
+                _more(f, outlook, language, told, alone=len(made) == 1)
+
+
+def _spans(
+    made: Sequence[Forecast | NotEnoughHistory], language: Language
+) -> tuple[str, list[tuple[str, Message]]]:
+    """Return a title that tells which hours are forecast; where series differ, that of each."""
+    from pacsflow.forecasting import Forecast
+    from pacsflow.terms.message import at, count, message
+    from pacsflow.words.tables import FORECAST, FORECAST_OF
+
+    zone = str(language.zone)
+    ahead = [(f, f.start + timedelta(hours=f.horizon)) for f in made if isinstance(f, Forecast)]
+    if len({(f.start, end) for f, end in ahead}) == 1:
+        first, end = ahead[0]
+        return language.gettext(FORECAST_OF) % {
+            "hours": language.number(first.horizon),
+            "span": language.span(first.start, end),
+            "zone": zone,
+        }, []
+    told = [
+        (
+            f.series,
+            message("forecast-hours", hours=count(f.horizon), start=at(f.start), end=at(end)),
+        )
+        for f, end in ahead
+    ]
+    return language.gettext(FORECAST) % {"zone": zone}, told
 
 
 def _hours(made: Forecast) -> list[list[Any]]:
@@ -330,14 +375,22 @@ def _row(made: Forecast | NotEnoughHistory, language: Language) -> list[Any]:
     from pacsflow.words.saying import message_said
 
     if isinstance(made, NotEnoughHistory):
-        return [made.series, None, None, None, message_said(made.reason, language)]
-    low, high = (quantity(bound, made.unit) for bound in made.total95)
-    total = quantity(float(made.mean.sum()), made.unit)
+        reason = message_said(made.reason, language)
+        return [_series_said(made.series, language), None, None, None, reason]
+    low, high = (_amount(bound, made.unit, language) for bound in made.total95)
+    total = _amount(float(made.mean.sum()), made.unit, language)
     held = made.verdict.coverage95
     told = message_said(made.verdict.message, language)
-    return [
-        made.series, total, f"{low} to {high}", None if held is None else f"{held:.0%}", told
-    ]  # fmt: skip
+    inside = None if held is None else language.percent(100 * held)
+    name = _series_said(made.series, language)
+    return [name, total, f"{low} \u2013 {high}", inside, told]
+
+
+def _amount(value: float, unit: str, language: Language) -> str:
+    """Return an amount as `language` writes it; the unit of a csv's column is its own word."""
+    if unit == "bytes":
+        return language.pointed(quantity(value, unit))
+    return f"{language.pointed(quantity(value, ''))} {unit}".strip()
 
 
 def _by_design(made: Sequence[Forecast | NotEnoughHistory]) -> list[Message]:
@@ -351,36 +404,73 @@ def _by_design(made: Sequence[Forecast | NotEnoughHistory]) -> list[Message]:
     return [message("by-design", outside=count(round(0.05 * hours)), hours=count(hours))]
 
 
-def _more(made: Forecast, outlook: CapacityOutlook, language: Language, *, alone: bool) -> None:
-    """Say what else is known of one forecast; of a lone one, everything."""
+def _of_all(made: Sequence[Forecast | NotEnoughHistory]) -> list[Message]:
+    """Return the notes that every one of several forecasts has: they are told once."""
+    from pacsflow.forecasting import Forecast
+
+    notes = [f.notes for f in made if isinstance(f, Forecast)]
+    if len(notes) < 2:
+        return []
+    return [note for note in notes[0] if all(note in others for others in notes[1:])]
+
+
+def _more(
+    made: Forecast,
+    outlook: CapacityOutlook,
+    language: Language,
+    told: Sequence[Message],
+    *,
+    alone: bool,
+) -> None:
+    """Say what else is known of one forecast, but what was told; of a lone one, everything."""
     if alone:
-        _details(made)
+        _details(made, language)
         _say((*made.diagnostics.messages(), *made.notes), language)
         _say(outlook.notes, language)
         return
     if outlook.capacity:
         _say(outlook.notes, language, made.series)
-    _say(made.notes, language, made.series)
+    _say([note for note in made.notes if note not in told], language, made.series)
+
+
+def _series_said(name: str, language: Language) -> str:
+    """Return the name of a series of a ledger as `language` has it; others are as they are."""
+    from pacsflow.words.codes import words
+    from pacsflow.words.saying import directed_said
+
+    if name == IMAGING_NAME:
+        return words(language)("Imaging traffic")
+    host, _, way = name.rpartition(", ")
+    return directed_said(host, way, language) if host and way in {"in", "out"} else name
 
 
 def _say(messages: Sequence[Message], language: Language, series: str = "") -> None:
     from pacsflow.words.saying import message_said
 
-    name = f"{series}: " if series else ""
+    name = f"{_series_said(series, language)}: " if series else ""
     for message in messages:
         tell(name + message_said(message, language))
 
 
-def _details(made: Forecast) -> None:
+def _details(made: Forecast, language: Language) -> None:
     """Show the identification and how every candidate did."""
+    from pacsflow.words.saying import models_said
+    from pacsflow.words.tables import HELD_BACK
+
     emit(
-        "On held-back hours, forecast from what was known before them",
+        language.gettext(HELD_BACK),
         ["model", "MASE", "sMAPE", "coverage 95 %"],
         [
-            [s.model, s.mase, s.smape, None if s.coverage95 is None else 100 * s.coverage95]
+            [
+                models_said([s.model], language),
+                s.mase,
+                s.smape,
+                None if s.coverage95 is None else 100 * s.coverage95,
+            ]
             for s in made.scores
         ],
         OutputFormat.TABLE,
+        language=language,
     )
 
 
@@ -388,13 +478,16 @@ def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat, language: Lang
     if how is OutputFormat.JSON:
         _json(list(tests))
         return
+    from pacsflow.words.saying import models_said
+    from pacsflow.words.tables import PAST
+
     columns = ["series", "origin_utc", "model", "hours", "MASE", "MASE naive 168", "MASE naive 24"]
     columns += ["sMAPE", "coverage 95 %"]
     rows = [
         [
-            t.series,
+            _series_said(t.series, language) if how is OutputFormat.TABLE else t.series,
             row.origin.isoformat().replace("+00:00", "Z"),
-            row.model,
+            models_said([row.model], language) if how is OutputFormat.TABLE else row.model,
             row.hours,
             row.mase,
             row.mase_naive168,
@@ -405,40 +498,44 @@ def _emit_backtests(tests: Sequence[Backtest], how: OutputFormat, language: Lang
         for t in tests
         for row in t.rows
     ]
-    emit("Forecasts of the past", columns, rows, how)
+    emit(language.gettext(PAST), columns, rows, how, language=language)
     if how is OutputFormat.TABLE:
         for t in tests:
             _say([t.outcome], language, t.series)
 
 
-def _emit_incidents(found: Sequence[Incident], how: OutputFormat) -> None:
+def _emit_incidents(found: Sequence[Incident], how: OutputFormat, language: Language) -> None:
     if how is OutputFormat.JSON:
         _json(list(found))
         return
+    from pacsflow.words.codes import words
     from pacsflow.words.language import english
+    from pacsflow.words.tables import UNEXPECTED
 
-    people = how is OutputFormat.TABLE
+    people, word = how is OutputFormat.TABLE, words(language)
+    figures = language if people else english()
     columns = ["series", "unit", "start_utc", "end_utc", "hours", "direction", "seen", "expected"]
     columns += ["standard deviations", "probability", "silent", "endpoints"]
     rows = [
         [
-            i.series,
+            _series_said(i.series, language) if people else i.series,
             i.unit,
             i.start,
             i.end,
             i.hours,
-            i.direction,
-            quantity(i.seen, i.unit) if people else i.seen,
-            quantity(i.expected, i.unit) if people else i.expected,
+            word(i.direction) if people else i.direction,
+            _amount(i.seen, i.unit, language) if people else i.seen,
+            _amount(i.expected, i.unit, language) if people else i.expected,
             i.unlikely,
-            english().probability(i.probability) if people else i.probability,
-            i.silent,
-            [f"{name} {_signed(amount, i.unit)}" for name, amount in i.endpoints],
+            language.probability(i.probability) if people else i.probability,
+            word("yes" if i.silent else "no") if people else i.silent,
+            [f"{name} {_signed(amount, i.unit, figures)}" for name, amount in i.endpoints],
         ]
         for i in found
     ]
-    emit("Hours that were not as forecast", columns, rows, how, spare={"unit"})
+    title = language.gettext(UNEXPECTED)
+    emit(title, columns, rows, how, spare={"unit"}, language=language)
 
 
-def _signed(amount: float, unit: str) -> str:
-    return ("+" if amount > 0 else "") + quantity(amount, unit)
+def _signed(amount: float, unit: str, language: Language) -> str:
+    return ("+" if amount > 0 else "") + _amount(amount, unit, language)

@@ -55,7 +55,7 @@ FormatOption = Annotated[
 ]
 NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
 LanguageOption = Annotated[
-    LanguageCode | None, typer.Option("--lang", help="Of the page; en by default.")
+    LanguageCode | None, typer.Option("--lang", help="Of what is said; en by default.")
 ]
 HolidaysOption = Annotated[
     str, typer.Option("--holidays", help="Country, or country and state: BR, BR-SP.")

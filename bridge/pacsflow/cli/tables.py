@@ -16,9 +16,9 @@ from pacsflow.words.marks import BYTE_UNITS
 from pacsflow.words.tables import LEFT_OUT, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
-    Say = Callable[[str], str]
+    from pacsflow.words.language import Language
 
 
 class OutputFormat(StrEnum):
@@ -47,7 +47,7 @@ def emit(
     *,
     spare: Collection[str] = (),
     ranked: str = "",
-    say: Say = str,
+    language: Language | None = None,
 ) -> None:
     """Write a result to standard output as a table, JSON objects or CSV.
 
@@ -68,12 +68,14 @@ def emit(
         Columns that a narrow terminal leaves out before others.
     ranked
         The column by which the rows are in order: it stands before others are left out.
-    say
-        Says headings in the reader's language; programs get the names as they are.
+    language
+        Of headings and figures, for people; programs get names and numbers as they are.
     """
     if how is OutputFormat.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(table(title, columns, rows, width, spare=spare, ranked=ranked, say=say))
+        sys.stdout.write(
+            table(title, columns, rows, width, spare=spare, ranked=ranked, language=language)
+        )
         return
     from pacsflow.export.rows import to_csv, to_objects
 
@@ -104,7 +106,7 @@ def table(
     *,
     spare: Collection[str] = (),
     ranked: str = "",
-    say: Say = str,
+    language: Language | None = None,
 ) -> str:
     """Return a table of at most `width` columns of a terminal; None is as wide as it takes.
 
@@ -113,9 +115,10 @@ def table(
     which no row has anything is not shown on a terminal; a program that reads a pipe gets it.
     """
     head = [f"{escape_controls(title)}\n"] if title else []
+    say = language.gettext if language else str
     if not rows:
         return "".join([*head, f"{say(NONE)}\n"])
-    made = [_column(name, [row[i] for row in rows], say) for i, name in enumerate(columns)]
+    made = [_column(name, [row[i] for row in rows], language) for i, name in enumerate(columns)]
     if width is None:
         for column in made:
             column.width = column.wide
@@ -133,10 +136,16 @@ def table(
     return "".join(lines)
 
 
-def _column(name: str, cells: Sequence[Any], say: Say) -> _Column:
+def _column(name: str, cells: Sequence[Any], language: Language | None) -> _Column:
     numeric = any(isinstance(cell, (int, float)) for cell in cells)
     texts = [shown(cell, name) for cell in cells]
-    head = say(name.replace("_", " "))
+    head = name.replace("_", " ")
+    if language:
+        head = language.gettext(head)
+        texts = [
+            language.pointed(text) if isinstance(cell, (int, float)) else text
+            for text, cell in zip(texts, cells, strict=True)
+        ]
     wide = max(map(cell_width, [head, *texts]))
     if numeric:
         least = max(map(cell_width, [*head.split(), *texts]))

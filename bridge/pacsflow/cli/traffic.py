@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacsflow.cli import app
-from pacsflow.cli.console import remarks
+from pacsflow.cli.console import remarks, tell
 from pacsflow.cli.options import EVERYTHING, FormatOption, NumberOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError, UsageError
@@ -121,6 +121,8 @@ def top(
         told_of_samples(question)
     title = f"Top {by.value}, of {'imaging' if dicom else 'all'} traffic"
     emit(title, columns, rows, how, spare=SPARE, ranked="bytes")
+    if how is OutputFormat.TABLE:
+        _tell_of_none(columns, rows)
 
 
 SPARE = {"lower_packets", "upper_packets", "few_samples", "source_role", "destination_role"}
@@ -366,3 +368,15 @@ def flow_map(
         for e in edges
     ]
     emit("Connections", columns, rows, OutputFormat(how.value), spare=SPARE, ranked="bytes")
+    if how is MapFormat.TABLE:
+        _tell_of_none(columns, rows)
+
+
+def _tell_of_none(columns: list[str], rows: list[list[Any]]) -> None:
+    """Say why a host has bytes and no communications, where one has."""
+    from pacsflow.words.tables import BEGAN
+
+    if "communications" in columns:
+        began, octets = columns.index("communications"), columns.index("bytes")
+        if any(row[octets] and not row[began] for row in rows):
+            tell(BEGAN)

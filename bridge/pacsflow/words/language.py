@@ -121,6 +121,11 @@ class Language:
             self._numbers[key] = text
         return text
 
+    def pointed(self, figure: str) -> str:
+        """Return a figure that was written as in English with this language's separators."""
+        symbols = self.locale.number_symbols["latn"]
+        return figure.translate({ord(","): symbols["group"], ord("."): symbols["decimal"]})
+
     def bytes(self, value: float | None) -> str:
         """Return bytes in decimal units with three significant digits: ``4.21 TB``."""
         if value is None or value != value:  # noqa: PLR0124 - NaN

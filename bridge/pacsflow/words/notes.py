@@ -48,6 +48,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "Of the coming seven days %(low)s to %(high)s should have traffic (nine weeks in ten), "
         "about %(each)s on such a day (median); which hours is not known."
     ),
+    "forecast-hours": N_("The %(hours)s hours from %(start)s to %(end)s are forecast."),
     "by-design": N_(
         "About %(outside)s of %(hours)s hours of each series are outside their 95 %% interval by "
         'design; what held-back hours were inside stands under "held". The 95 %% column is of the '
@@ -177,20 +178,34 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(model)s has the smallest AICc of %(orders)s orders on the weekly difference, %(below)s "
         "below %(next)s."
     ),
-    "residuals-of": N_("The residuals are those of %(model)s."),
+    "residuals-of": N_("%(model)s is the model that the residuals are of."),
     "residuals": N_(
         "Residuals: Ljung-Box p %(day)s at lag 24 and %(week)s at lag 168; Jarque-Bera p "
         "%(normality)s."
     ),
     "diebold-mariano": N_("Diebold-Mariano against last week's values: p %(p)s."),
     # what totals rest on
-    "imaging-left-out-more": N_(
-        "From %(start)s on, %(hours)s hours of imaging traffic were far more than the same hours "
-        "of other weeks, and did not come again: the forecast leaves them out."
+    "imaging-left-out-more": (
+        "hours",
+        N_(
+            "From %(start)s on, %(hours)s hour of imaging traffic was far more than the same hour "
+            "of other weeks, and did not come again: the forecast leaves it out."
+        ),
+        N_(
+            "From %(start)s on, %(hours)s hours of imaging traffic were far more than the same "
+            "hours of other weeks, and did not come again: the forecast leaves them out."
+        ),
     ),
-    "imaging-left-out-less": N_(
-        "From %(start)s on, %(hours)s hours of imaging traffic were far less than the same hours "
-        "of other weeks, and did not come again: the forecast leaves them out."
+    "imaging-left-out-less": (
+        "hours",
+        N_(
+            "From %(start)s on, %(hours)s hour of imaging traffic was far less than the same hour "
+            "of other weeks, and did not come again: the forecast leaves it out."
+        ),
+        N_(
+            "From %(start)s on, %(hours)s hours of imaging traffic were far less than the same "
+            "hours of other weeks, and did not come again: the forecast leaves them out."
+        ),
     ),
     "other-origins": N_(
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "

@@ -49,6 +49,13 @@ def party_name(party: Party) -> str:
     return shorten(neutralise(known))
 
 
+def directed_said(name: str, way: str, language: Language) -> str:
+    """Return the name of what a host took in, or gave out (`way` is ``in`` or ``out``)."""
+    _ = language.gettext
+    text = _("%(name)s, in") if way == "in" else _("%(name)s, out")
+    return text % {"name": name}
+
+
 def value_said(value: Value, language: Language) -> str:
     """Return a value as `language` writes it; a dash where it is not known."""
     told = value.value

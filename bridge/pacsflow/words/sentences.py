@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 from pacsflow.terms.severity import Severity
 from pacsflow.words.codes import words
@@ -299,6 +299,7 @@ class Teller:
             clauses.append(self._say(_("every hour stayed within reach of its forecast")))
         elif report.coverage.hours_with_data:
             clauses.append(_("there was no forecast yet to compare this week with"))
+            clauses += self._unlike()
         new = [item for item in report.equipment if item.state == "new"]
         silent = [item for item in report.equipment if item.state == "silent"]
         if new:
@@ -321,6 +322,32 @@ class Teller:
             clauses.append(_("no equipment came or fell silent"))
         return clauses or [_("nothing to compare")]
 
+    def _unlike(self) -> list[str]:
+        """Say which hours of this week were like those of no other, where no forecast told it."""
+        report, language = self.report, self.language
+        for note in reversed(report.coverage.notes):
+            if not note.key.startswith("imaging-left-out-"):
+                continue
+            told = dict(note.values)
+            start, hours = told["start"].value, cast("int", told["hours"].value)
+            if isinstance(start, datetime) and report.start <= start < report.end:
+                template = (
+                    language.ngettext(
+                        "%(hours)s hour from %(when)s on was far more than in other weeks",
+                        "%(hours)s hours from %(when)s on were far more than in other weeks",
+                        hours,
+                    )
+                    if note.key.endswith("more")
+                    else language.ngettext(
+                        "%(hours)s hour from %(when)s on was far less than in other weeks",
+                        "%(hours)s hours from %(when)s on were far less than in other weeks",
+                        hours,
+                    )
+                )
+                number, when = language.number(hours), language.moment(start)
+                return [self._say(template, hours=number, when=when)]
+        return []
+
     def _names(self, equipment: Sequence[Equipment]) -> str:
         return self.language.listing([party_name(item.party) for item in equipment], most=2)
 
@@ -340,11 +367,14 @@ class Teller:
         unit = curve.observed.unit
         peak = max(range(len(band.mean)), key=band.mean.__getitem__)
         template = (
-            _("about %(TOTAL)s of imaging is expected")
+            _("about %(TOTAL)s of imaging is expected (%(days)s)")
             if curve is report.imaging
-            else _("about %(TOTAL)s is expected")
+            else _("about %(TOTAL)s is expected (%(days)s)")
         )
-        clauses = [self._say(template, TOTAL=language.amount(sum(band.mean), unit))]
+        # "Next week" is told on other days by `forecast`, whose hours begin where the data end.
+        last = language.local(band.start + len(band.mean) * HOUR - HOUR).date()
+        days = language.dates(language.local(band.start).date(), last)
+        clauses = [self._say(template, TOTAL=language.amount(sum(band.mean), unit), days=days)]
         clauses.append(
             self._say(
                 _("the busiest hour should be %(when)s with %(peak)s (95 %%: %(range)s)"),
