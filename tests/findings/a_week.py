@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -83,6 +84,15 @@ def counted(total: int, previous: int | None = None, **kinds: dict[str, int]) ->
     return Associations(**nothing | {"total": total, "previous_total": previous} | made)
 
 
+@cache
+def _nothing() -> duckdb.DuckDBPyConnection:
+    """Return an engine in which every table is empty: made once, it is most of a test's work."""
+    connection = duckdb.connect(config={"threads": 1})
+    for name, schema in TABLES.items():
+        connection.execute(f"CREATE VIEW {name} AS {empty(schema)}")
+    return connection
+
+
 def a_week(
     *,
     zone: str = "UTC",
@@ -97,14 +107,11 @@ def a_week(
     **tables: list[Row],
 ) -> Facts:
     """Return the facts of a week in which these tables are all that there is."""
-    connection = duckdb.connect(config={"threads": 1})
+    connection = _nothing().cursor()
     connection.execute("SET TimeZone = 'UTC'")
-    for name, schema in TABLES.items():
-        if rows := tables.get(name):
-            connection.register(f"_{name}", pa.Table.from_pylist(rows, schema=schema))
-            connection.execute(f"CREATE VIEW {name} AS FROM _{name}")
-        else:
-            connection.execute(f"CREATE VIEW {name} AS {empty(schema)}")
+    for name, rows in tables.items():  # in front of the empty ones, for this cursor alone
+        if rows:
+            connection.register(name, pa.Table.from_pylist(rows, schema=TABLES[name]))
     week = parse_week("2026-W11", ZoneInfo(zone))
     if tables.get("traffic"):
         sum_imaging(connection, origin, week)
