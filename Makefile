@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 WEEKS ?= 6
 NEED := tests/need.sh
-JOBS ?= $(shell nproc)
+# One more than cores: tests wait for programs, too.
+JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help report test thorough .need-tests torture fuzz mutants spark docs package audit tsharks bench benchmarks simulation lab speeds lint format lock clean
 

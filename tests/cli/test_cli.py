@@ -423,7 +423,7 @@ def test_an_option_without_effect_is_an_error(
     assert {*tmp_path.rglob("*")} == there
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("asked", "rows"),
     [

@@ -241,7 +241,7 @@ def forty_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ledger.folder
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_killed_compaction_leaves_it_before_or_after(
     tmp_path: Path, forty_days: Path, seed: int

@@ -276,7 +276,7 @@ def test_folders_that_are_no_ledger_are_left_alone(tmp_path: Path) -> None:
         Ledger(book.folder)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("staged", "kept"), [(0, 0), (1, 0), (3, 0), (0, 1), (0, 4), (0, 8)])
 def test_a_killed_run_leaves_it_before_or_after(
     tmp_path: Path, write: Write, staged: int, kept: int

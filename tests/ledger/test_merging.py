@@ -161,7 +161,7 @@ def test_what_is_no_ledger_or_damaged_is_refused_and_changes_nothing(
     assert "there is no ledger here" in capsys.readouterr().err
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_merge_leaves_it_before_or_after(
     make: Callable[..., Ledger], write: Write, seed: int

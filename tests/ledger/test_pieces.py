@@ -58,6 +58,7 @@ def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
@@ -75,7 +76,7 @@ def test_a_number_that_is_missing_is_told(
     assert (data < DATA, told_flags) == (True, flags)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7, 150, 323, 328, 330, 331])
 def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None:
     """Inside the handshake, the negotiation, a data set, and behind the last PDU, too."""
@@ -87,7 +88,7 @@ def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
 def test_pieces_that_come_in_any_order(
     ledger: Ledger, tmp_path: Path, order: tuple[int, ...]
@@ -110,7 +111,7 @@ def test_a_piece_is_missing(ledger: Ledger, tmp_path: Path) -> None:
     assert sums == (1, 332 - 67, sum(w for _, _, w in frames[:67] + frames[134:]))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.4, -0.4])
 @pytest.mark.parametrize("together", [True, False])
 def test_two_captures_of_one_traffic(
@@ -153,6 +154,7 @@ def remarks(ledger: Ledger) -> list[str]:
     return [n for entry in ledger.entries() for n in entry.notes if "another time zone" in n]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(
     ("seconds", "apart"),
@@ -184,6 +186,7 @@ def lasting(port: int, stretch: float) -> list[pieces.Frame]:
     return frames
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("frames", "seconds"),
     [(lasting(40002, 1), 3600), (lasting(40001, 9), 3600), (BASE[:40], 3600), (BASE, 27 * 3600)],

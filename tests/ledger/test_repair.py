@@ -44,7 +44,7 @@ def ledger(tmp_path: Path, write: Write) -> Ledger:
     return made
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("table", ["traffic", "coverage", "connections", "keys", "lasting"])
 @pytest.mark.parametrize("how", ["damaged", "missing"])
 def test_what_was_damaged_is_taken_in_again(ledger: Ledger, table: str, how: str) -> None:

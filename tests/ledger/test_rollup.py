@@ -114,6 +114,7 @@ def test_what_has_grown_or_comes_late_counts_once(ledger: Ledger, write: Write) 
     assert count(ledger) < 150
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("apart", [0.0, 0.1, -0.2])
 def test_what_another_sensor_tells_late_counts_once(
     tmp_path: Path, write: Write, apart: float

@@ -95,6 +95,22 @@ def test_a_log_whose_times_lost_their_seconds(write: Write, short: str, form: st
     assert (len(found), quality.unreadable) == (1, 1)
 
 
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_whole_tens_of_seconds_beside_uids_with_an_e_are_read_at_once(
+    write: Write, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "ts": f"{EIGHT}.0",
+        "uid": "C3E5",
+        "community_id": "1:5E3/6e1+2E7=",
+        "id.orig_h": "3e5::1",
+    }
+    path = write("conn.log", tsv([row]) if form == "tsv" else json_log([row]))
+    slow = {"tsv": "zeek_tsv._slow", "json": "zeek_json._read_rows"}[form]
+    monkeypatch.delattr(f"pacsflow.readers.{slow}")
+    assert moments(path) == [EIGHT]
+
+
 def test_a_date_of_words_in_a_column_of_its_own(write: Write) -> None:
     names = ["Datum", "Uhrzeit", "Quelle", "Ziel", "Protokoll", "Länge"]
     text = "\n".join([";".join(names), "2. März 2026;08:05:00;10.0.0.1;10.0.0.2;TCP;1000", ""])

@@ -67,6 +67,7 @@ def too_wide(page: Any) -> list[str]:
     }""")
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_quiet_alone_and_never_wider_than_the_window(
@@ -101,6 +102,7 @@ def test_all_is_readable_without_scripts(opened: Callable[..., Opened]) -> None:
     assert one.page.locator("button, input").count() == 0
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("kind", "lang", "scheme", "width"),
     [
@@ -295,6 +297,7 @@ def test_the_archive_index_is_quiet_accessible_and_fits(
     assert one.page.url == paths.index.as_uri()
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row", "odd"])
 def test_no_column_of_the_busiest_is_cut_on_a_desk(
@@ -313,6 +316,7 @@ OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text("utf-8")
 """A function of the page: how many texts lie over another, of how many, and the first of them."""
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("kind", "lang"),
     [("ward", "en"), ("ward", "pt-BR"), ("hostile", "en"), ("hostile", "pt-BR"),

@@ -113,6 +113,7 @@ def test_every_response(name: str, run: Callable[..., str], tmp_path: Path) -> N
         assert name in READS_LATE or all(map(close, found[kind], times)), (found[kind], times)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_transfer_rates(name: str, measured: Callable[..., dict[str, OperationTimes]]) -> None:
     """To 3 %, where bytes flowed for 50 ms or more."""

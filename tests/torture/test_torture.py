@@ -25,7 +25,7 @@ def points(scene: Known, seed: str) -> list[int]:
     return random.Random(seed).sample(range(steps), POINTS)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["ingest", "compact", "merge", "migrate", "prune"])
 def test_a_power_cut_leaves_it_before_or_after(tmp_path: Path, name: str) -> None:
     scene = known(name, tmp_path)
@@ -33,7 +33,7 @@ def test_a_power_cut_leaves_it_before_or_after(tmp_path: Path, name: str) -> Non
         assert not cut_once(scene, tmp_path / str(number), at, number), f"cut at step {at}"
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["ingest", "compact", "export", "first ingest"])
 def test_a_full_disk_is_one_line_and_leaves_it_before_or_after(tmp_path: Path, name: str) -> None:
     scene = known(name, tmp_path)

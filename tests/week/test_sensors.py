@@ -211,6 +211,7 @@ def test_without_names_there_are_no_sensors(ledger: Ledger, write: Write) -> Non
     assert report(ledger).sensors == ()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("dead", "state", "reason"),
     [

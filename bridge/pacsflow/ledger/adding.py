@@ -294,16 +294,9 @@ def _has_moved(entry: Entry) -> bool:
     return stamp(entry.path) != entry.stamp
 
 
-def _size(task: Task) -> int:
-    try:
-        return task.source.path.stat().st_size
-    except OSError:
-        return 0
-
-
 def _batches(tasks: list[Task]) -> list[list[Task]]:
     """Return the tasks in batches: large files alone and first, small ones some together."""
-    sizes = [(task, _size(task)) for task in tasks]
+    sizes = [(task, task.size) for task in tasks]
     large = sorted((s for s in sizes if s[1] > LARGE), key=lambda s: s[1], reverse=True)
     batches, together = [[task] for task, _ in large], LARGE + 1
     for task, size in sizes:

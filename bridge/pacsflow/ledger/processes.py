@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pacsflow.ledger.staging import stage
+from pacsflow.readers.discovery import LOGS
 from pacsflow.workers import cores, pool
 
 if TYPE_CHECKING:
@@ -16,9 +18,17 @@ if TYPE_CHECKING:
     from pacsflow.ledger.staging import Batch, Known, Task
 
 
+LITTLE = 16_000_000
+"""Bytes that are read sooner than another process starts."""
+PROGRAM = 4_000_000
+"""What a source that a program reads is worth, bytes: it starts for each anew."""
+UNPACKED = 8
+"""Bytes that one of a packed log holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Processes that read side by side; one batch alone is read sooner than another starts.
+    """Processes that read side by side; what is little is read sooner than another starts.
 
     Parameters
     ----------
@@ -33,6 +43,8 @@ class Processes:
     ) -> Iterator[Batch]:
         """Yield the batches as they are read."""
         workers = min(self.workers or cores(), len(batches))
+        if not self.workers and sum(map(_weight, chain.from_iterable(batches))) < LITTLE:
+            workers = 1
         if workers <= 1:
             for number, batch in enumerate(batches):
                 yield stage(batch, folder / str(number), known())
@@ -49,3 +61,9 @@ class Processes:
     def one(self, tasks: list[Task], folder: Path, known: Known) -> Batch:
         """Read one batch."""
         return stage(tasks, folder, known)
+
+
+def _weight(task: Task) -> int:
+    if task.source.log == "frames":
+        return task.size + PROGRAM
+    return task.size * (UNPACKED if task.source.path.suffix in LOGS else 1)

@@ -67,6 +67,14 @@ class Task:
     sensor: str = ""
     earlier: tuple[int, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the source; 0 where it is gone."""
+        try:
+            return self.source.path.stat().st_size
+        except OSError:
+            return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -22,7 +22,10 @@ from pacsflow.terms.log_fields import COUNTS, INTERVALS, TIME
 
 DECIMAL = pa.decimal128(18, 6)
 """What times are parsed as: seconds, every digit of them."""
-_EXPONENT = re.compile(rb"\d[eE]\+?\d")
+_EXPONENT = re.compile(rb"(?<=\d)[eE]\+?\d+(?![\w+/=.:])")
+_MANTISSA = re.compile(rb"(?:\A|[^\w+/.:-]|\":)-?\d+(?:[.,]\d*)?\Z")
+_LONG = 32
+"""More bytes than the digits before an exponent take."""
 ADDRESSES = {"id.orig_h", "id.resp_h", "host"}
 
 
@@ -56,7 +59,13 @@ def may_be_rounded(data: bytes, moments: pa.Array | None) -> bool:
     if moments is None or moments.null_count == len(moments):
         return False
     micro = _microseconds(moments.drop_null()).to_numpy()
-    return not (micro % 10_000_000).all() and _EXPONENT.search(data) is not None
+    return not (micro % 10_000_000).all() and _has_exponents(data)
+
+
+def _has_exponents(data: bytes) -> bool:
+    """Say whether a number has an exponent, which digits within uids, hashes, addresses are not."""
+    ends = (found.start() for found in _EXPONENT.finditer(data))
+    return any(_MANTISSA.search(data[max(end - _LONG, 0) : end]) for end in ends)
 
 
 def counts(column: pa.Array) -> pa.Array:
