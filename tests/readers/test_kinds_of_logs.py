@@ -190,6 +190,20 @@ DIALECTS = {
     "malcolm": MALCOLM,
     "kafka": {"conn": ROW},
     "one object": {"json": ROW},
+    "sent to Splunk": {"time": 1.5, "sourcetype": "zeek:conn:json", "event": ROW},
+    "sent as text": {"time": 1.5, "sourcetype": "zeek", "event": json.dumps(ROW)},
+    "sent to Graylog": {"version": "1.1", "short_message": json.dumps(ROW), "timestamp": 1.5},
+    "renamed": {
+        "@timestamp": "2026-03-02T08:00:00Z",
+        **{name.replace("id.", "id_"): value for name, value in TIMELESS.items()},
+    },
+    "nested, its time renamed": {"@timestamp": "2026-03-02T08:00:00Z", **nested(TIMELESS)},
+    "rock": {
+        "@timestamp": "2026-03-02T08:00:00Z",
+        "@meta": {"event_type": "conn"},
+        **TIMELESS,
+    },
+    "fields of a search": {"_id": "1", "fields": {name: [value] for name, value in ECS.items()}},
 }
 
 
@@ -205,6 +219,13 @@ def test_json_as_distributions_write_it(write: Write, dialect: str) -> None:
         assert (row["orig_ip_bytes"], row["resp_ip_bytes"]) == (1400, 420)
         assert (row["orig_pkts"], row["resp_pkts"], row["duration"]) == (10, 8, 1.5)
         assert (row["service"], row["conn_state"]) == ("dicom", "SF")
+
+
+def test_rows_that_splunk_names(write: Write) -> None:
+    rows = [{"sourcetype": f"zeek:{log}:json", "event": ROW} for log in ("dns", "conn")]
+    found, quality = rows_of(write("hec.json", "".join(json.dumps(row) + "\n" for row in rows)))
+    assert {log: len(some) for log, some in found.items()} == {"conn": 1}
+    assert quality.notes == ["rows of logs that are not used: 1 of dns.log"]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

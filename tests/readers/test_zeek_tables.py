@@ -106,6 +106,15 @@ def test_times_without_a_zone_are_said(write: Write) -> None:
         assert any("no zone" in note for note in quality.notes) is told
 
 
+def test_a_decimal_comma_in_the_whole_table(write: Write) -> None:
+    row = {**PLAIN, "ts": f"{T0},123", "duration": "1,5", "orig_ip_bytes": "1.400"}
+    (found,), quality = rows_of(write("conn.csv", table([row], ";")))
+    assert (found["ts"], found["duration"]) == (datetime.fromtimestamp(T0 + 0.123, UTC), 1.5)
+    assert (found["orig_ip_bytes"], found["resp_ip_bytes"]) == (1400, 420)
+    found, quality = rows_of(write("conn.csv", table([PLAIN, row], "\t")))
+    assert (len(found), quality.unreadable) == (1, 1)
+
+
 @pytest.mark.parametrize("cell", ["1.4KB", "2 MB", "1.5 MiB"])
 def test_what_is_rounded_is_refused(write: Write, cell: str) -> None:
     path = write("a.csv", table([KIBANA, {**KIBANA, "source.bytes": cell}]))

@@ -5,20 +5,22 @@ docs/reading.md shows the table.
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import Any
 
 import orjson
 
+from pacsflow.readers.log_kinds import ZEEK_NAMES
 from pacsflow.terms.log_fields import ZEEK_LOGS
 
 ECS = {
     "ts": ("@timestamp", "_time"),
     "uid": ("zeek.session_id", "zeek.uid", "log.id.uid", "event.id"),
-    "id.orig_h": ("source.ip", "source.address", "client.ip"),
-    "id.orig_p": ("source.port", "client.port"),
-    "id.resp_h": ("destination.ip", "destination.address", "server.ip"),
-    "id.resp_p": ("destination.port", "server.port"),
+    "id.orig_h": ("source.ip", "source.address", "client.ip", "id.orig_h", "id_orig_h"),
+    "id.orig_p": ("source.port", "client.port", "id.orig_p", "id_orig_p"),
+    "id.resp_h": ("destination.ip", "destination.address", "server.ip", "id.resp_h", "id_resp_h"),
+    "id.resp_p": ("destination.port", "server.port", "id.resp_p", "id_resp_p"),
     "proto": ("network.transport",),
     "service": ("network.protocol",),
     "community_id": ("network.community_id",),
@@ -49,9 +51,12 @@ DATASETS = {
 }
 WRAPPERS = (
     "zeek", "json", "_source", "data", "message", "event.original", "result", "_raw", "log",
-    "body", "line", "MESSAGE", "payload", "record",
+    "body", "line", "MESSAGE", "payload", "record", "event", "short_message", "full_message",
+    "fields",
 )  # fmt: skip
 """Where shippers keep Zeek's own row, as an object or as text."""
+SOURCETYPE = re.compile(r"(?:bro|zeek|corelight)[_:]([a-z0-9_]+?)(?:[:_]json)?")
+"""What Splunk calls rows of a log."""
 IDS = {"id", "id.orig_h", "id_orig_h"}
 """Where a row of Zeek has its addresses."""
 ROOTS = (
@@ -88,7 +93,7 @@ def _unwrapped(row: dict[str, Any], declared: str) -> tuple[dict[str, Any], str]
     """Return the row that a shipper's document holds, or its fields under Zeek's names."""
     shape = _shape(row)
     for _ in range(2):  # a document of a search engine may hold that of a shipper
-        dataset = _found(row, shape.dataset)
+        dataset = _found(row, shape.dataset) or _sourcetype(row)
         if not declared and isinstance(dataset, str):
             declared = DATASETS.get(dataset, dataset.removeprefix("zeek."))
         inner, tag = _inner(row, shape)
@@ -107,6 +112,13 @@ def _unwrapped(row: dict[str, Any], declared: str) -> tuple[dict[str, Any], str]
             told = _seconds(told)
         made["duration"] = told
     return made, declared
+
+
+def _sourcetype(row: dict[str, Any]) -> str:
+    """Return the log that Splunk calls a row: ``zeek:conn:json``."""
+    told = row.get("sourcetype")
+    found = SOURCETYPE.fullmatch(told) if isinstance(told, str) else None
+    return found[1] if found and found[1] in ZEEK_NAMES else ""
 
 
 def _named(row: dict[str, Any], shape: _Shape, log: str) -> dict[str, Any]:
@@ -252,6 +264,8 @@ def _inner(row: dict[str, Any], shape: _Shape) -> tuple[dict[str, Any] | None, s
             continue
         if name == "zeek" and "source" in row and IDS.isdisjoint(inner):
             continue
+        if name == "fields" and "@timestamp" in inner:
+            return {n: v[0] if type(v) is list and len(v) == 1 else v for n, v in inner.items()}, ""
         if "ts" in inner or name in {"_source", "result"}:
             return inner, ""
     return None, ""

@@ -34,7 +34,7 @@ FOREIGN = (
     (rb'"?(?:StartTime|SrcAddr)\b.{0,300}(?:TotBytes|SrcBytes|DstAddr)', "flows of argus", _FLOWS),
     (rb"(?:FLOW|CNTR),[0-9a-fA-F.:]+,", "samples as sflowtool -l writes them", _SAMPLES),
     (rb'(?s)\{.{0,300}?"hits"\s*:\s*\{', "an answer of Elasticsearch or OpenSearch", _HITS),
-    (rb'\{.{0,400}"event_type"\s*:\s*"\w+"', "events of Suricata (eve.json)", _FLOWS),
+    (rb'\{[^{}]{0,400}"event_type"\s*:\s*"\w+"', "events of Suricata (eve.json)", _FLOWS),
 )
 """How each begins, what it is, and what to give instead."""
 _KNOWN = tuple((re.compile(begin), what, hint) for begin, what, hint in FOREIGN)

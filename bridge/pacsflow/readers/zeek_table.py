@@ -12,7 +12,7 @@ import pyarrow as pa
 from pacsflow.errors import InputError
 from pacsflow.readers import delimited
 from pacsflow.readers.columns import Header
-from pacsflow.readers.dialects import WRAPPERS, plain_row
+from pacsflow.readers.dialects import SOURCETYPE, WRAPPERS, plain_row
 from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
 from pacsflow.readers.moments import read_moment
@@ -40,12 +40,13 @@ UNSET = {"", "-", "(empty)", "(null)", "null", "NULL", "None", "NaN", "nan", "Na
 """What stands for nothing in tables, pandas' and a database's own words with it."""
 _BEHIND = re.compile(r"\.(?:keyword|raw|text)$")
 """What search engines append to the name of a field for another index of it."""
-_SOURCETYPE = re.compile(r"(?:bro|zeek|corelight)[_:]([a-z0-9_]+?)(?:[:_]json)?")
 _GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+")
 _COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_POINTS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _WHOLE = re.compile(r"(\d+)(?:\.0| ?B| ?bytes)")
 """A whole number as pandas writes it beside missing ones, or with its unit."""
 _PLAIN = re.compile(r"\d{1,15}(?:\.\d{0,20})?")
+_FRACTION = re.compile(r"\d{9,},\d+")
 _ROUNDED = re.compile(r"\d[\d.,]* ?[kKMGTP]i?B")
 _EITHER = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d")
 _ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$|^[\d.]+$")
@@ -185,7 +186,7 @@ def _row(found: Header, row: dict[str, Any]) -> dict[str, Any]:
 def _told_log(found: Header, row: dict[str, Any]) -> str:
     """Return the log that Splunk's columns tell, or columns that only conn.log has."""
     if told := row.get("sourcetype"):
-        kind = _SOURCETYPE.fullmatch(told)
+        kind = SOURCETYPE.fullmatch(told)
         if kind and kind[1] in ZEEK_NAMES:
             return kind[1]
         if log := log_of_name(re.split(r"[/\\]", row.get("source") or "")[-1]):
@@ -211,7 +212,9 @@ def _to_values(row: dict[str, Any], schema: pa.Schema, quality: Quality, *, comm
 
 def _value(text: str, kind: pa.DataType, quality: Quality, *, comma: bool) -> Any:  # noqa: ANN401 - of JSON
     if kind == TIME:
-        return _moment(text, quality)
+        return _moment(
+            text.replace(",", ".") if comma and _FRACTION.fullmatch(text) else text, quality
+        )
     if kind == TEXTS:
         return _texts(text)
     if pa.types.is_boolean(kind):
@@ -250,7 +253,7 @@ def _whole(text: str, *, comma: bool) -> str | int:
         return int(text[:20])  # more digits are no count, however many they are
     if found := _WHOLE.fullmatch(text):
         return int(found[1])
-    if _GROUPED.fullmatch(text) or (not comma and _COMMAS.fullmatch(text)):
+    if _GROUPED.fullmatch(text) or (_POINTS if comma else _COMMAS).fullmatch(text):
         return int(re.sub(r"\D", "", text))
     if _ROUNDED.fullmatch(text):
         raise _RoundedError(repr(text[:20]))
