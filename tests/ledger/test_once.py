@@ -191,6 +191,42 @@ def test_two_sensors_without_names_are_met_by_start(ledger: Ledger, write: Write
     assert sums(ledger) == (ONE, 1)
 
 
+@pytest.mark.few(2)
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("seconds", [0.5, -300, 3900])
+def test_two_sensors_without_names_and_with_other_clocks_are_said(
+    ledger: Ledger, write: Write, together: bool, seconds: float
+) -> None:
+    def images(late: float) -> str:
+        return tsv(
+            {**row, "ts": f"{float(row['ts']) + late:.6f}", "orig_ip_bytes": str(200_000 + n)}
+            for n, row in enumerate(rows(8))
+        )
+
+    first, second = write("a/conn.log", images(0)), write("b/conn.log", images(seconds))
+    added = [
+        ledger.add(find(p).sources).added
+        for p in ([[first, second]] if together else [[first], [second]])
+    ]
+    (note,) = [note for entries in added for entry in entries for note in entry.notes]
+    assert note.startswith("8 of its imaging connections are like those of conn.log,")
+    assert "counts twice, 1,603,388 bytes" in note
+    assert sums(ledger)[1] == 16
+    grown = write("b/conn.log", images(seconds) + "#\n")
+    (entry,) = ledger.add(find([grown]).sources).added
+    assert [note[:8] for note in entry.notes] == ["8 of its"]
+
+
+def test_what_is_asked_by_the_hour_is_no_second_sensor(ledger: Ledger, write: Write) -> None:
+    for hour in range(3):
+        times = [f"{T0 + 3600 * hour + n}.5" for n in range(9)]
+        told = [
+            {**row, "ts": ts, "uid": f"C{hour}{ts}"} for row, ts in zip(rows(9), times, strict=True)
+        ]
+        (entry,) = ledger.add(find([write(f"conn.{hour}.log", tsv(told))]).sources).added
+        assert entry.notes == ()
+
+
 def test_of_what_two_sensors_saw_the_one_that_saw_most_counts(ledger: Ledger, write: Write) -> None:
     """`north` loses packets, and cannot look into DICOM; each sees something alone."""
     north = [{"orig_ip_bytes": "1000", "service": "-"}, {**rows(2)[1], "id.resp_h": "10.0.0.8"}]

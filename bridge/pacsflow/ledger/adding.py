@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pacsflow.errors import InputError, PacsflowError
-from pacsflow.ledger import apart
+from pacsflow.ledger import apart, shifted
 from pacsflow.ledger.capture_places import OF_FRAMES, remark
 from pacsflow.ledger.compaction import leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import stamp
 from pacsflow.ledger.parquet import Writers
-from pacsflow.ledger.records import Change, Entry, of_hashes, of_kinds, of_paths
+from pacsflow.ledger.records import Change, Entry, of_hashes, of_kinds, of_mark, of_paths
 from pacsflow.ledger.rolled import rolled
 from pacsflow.ledger.staging import PLAIN, Batch, Hands, Known, Staged, Task
 from pacsflow.ledger.store import STAGING, Store
@@ -161,7 +161,8 @@ class Adding:
             carried = uids(duck, paths(batch.folder, batch.files, "tunnels")) - self.tunnels
             change = Change(files=list(batch.files))
             frames = self._frames(batch)
-            self._fill(change, batch, grown, frames, self._apart(duck, batch, kept, frames))
+            alike = self._apart(duck, batch, kept, frames) | self._shifted(duck, batch, kept)
+            self._fill(change, batch, grown, frames, alike)
             folders = [batch.folder]
             rows = counted_before(duck, self.store.folder, kept, twins.superseded, carried)
             if rows.num_rows:
@@ -242,6 +243,25 @@ class Adding:
         names = {entry.file: PurePath(entry.path).name for entry in frames}
         ledger = self.store.folder, kept
         return apart.remarks(duck, (batch.folder, batch.files), ledger, added, names)
+
+    def _shifted(
+        self, duck: duckdb.DuckDBPyConnection, batch: Batch, kept: Sequence[Kept]
+    ) -> dict[str, list[str]]:
+        """Return what is to be said of logs that another one is like by another clock."""
+        added = {
+            staged.print.sha256[:16]: staged.task.source.path.name
+            for staged in batch.staged
+            if staged.print and not staged.known and not staged.error
+        }
+
+        def name(mark: str) -> str:
+            if mark in added:
+                return added[mark]
+            there = self.store.journal.entries(of_mark(mark))
+            return PurePath(there[0].path).name if there else mark
+
+        ledger = self.store.folder, kept
+        return shifted.remarks(duck, (batch.folder, batch.files), ledger, added, name)
 
     def _fill(
         self,

@@ -120,6 +120,11 @@ def of_hashes(hashes: Collection[str]) -> Chosen:
     return Chosen(*_one_of("sha256", hashes), lambda entry: entry.sha256 in hashes)
 
 
+def of_mark(mark: str) -> Chosen:
+    """Choose the source whose rows bear a mark."""
+    return Chosen("substr(sha256, 1, 16) = ?", (mark,), lambda entry: entry.file == mark)
+
+
 def _one_of(column: str, values: Collection[str]) -> tuple[str, tuple[str, ...]]:
     """Return a condition for few values; SQLite takes no more, and all rows are read then."""
     if len(values) > FEW:

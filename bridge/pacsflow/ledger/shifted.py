@@ -1,0 +1,97 @@
+"""Finds logs that tell the same connections at other times: two sensors whom nobody has named.
+
+Connections are known by their start, so that a second sensor's log counts twice where its clock
+differs by more than the 10 ms within which they are one. Rows with names of sensors count once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pacsflow.ledger.clocks import LEAST_PAIRS, MOST_APART_HOURS, MOST_SPREAD
+from pacsflow.ledger.twins import days_of, near, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from pacsflow.ledger.records import Kept
+
+LEAST_BYTES = 100_000
+"""What is asked by the hour has the same few bytes each time: images have not."""
+CLOSE = 0.01
+"""Seconds within which what two logs tell is one connection, and counts once."""
+LEAST_SHARE = 0.5
+"""Of what the smaller log tells of such connections, so many must be in the other one."""
+_PAIRS = f"""
+    WITH told AS (
+        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t, any_value(bytes) AS bytes,
+               hash(source, destination, source_packets, destination_packets, bytes) AS same
+        FROM read_parquet($files, hive_partitioning = FALSE) WHERE bytes >= {LEAST_BYTES}
+        GROUP BY file, sensor, source, destination, source_packets, destination_packets, bytes
+        HAVING count(*) = 1
+    ), whole AS (SELECT file, count(*) AS number FROM told GROUP BY file),
+    pairs AS (
+        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
+        FROM told AS new JOIN told AS old USING (same)
+        WHERE new.file IN (SELECT file FROM added) AND new.file <> old.file
+          AND new.sensor IS NOT DISTINCT FROM old.sensor
+          AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
+          AND abs(new.t - old.t) > {CLOSE} AND abs(new.t - old.t) <= {MOST_APART_HOURS * 3600}
+    )
+    SELECT pairs.file, other, count(*), sum(bytes)::BIGINT, median(apart)
+    FROM pairs JOIN whole AS a ON a.file = pairs.file JOIN whole AS b ON b.file = other
+    GROUP BY pairs.file, other
+    HAVING count(*) >= {LEAST_PAIRS}
+       AND count(*) >= {LEAST_SHARE} * least(any_value(a.number), any_value(b.number))
+       AND quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) <= {MOST_SPREAD}
+    ORDER BY pairs.file, count(*) DESC, other
+"""
+TABLE = "connections"
+
+
+def remarks(
+    duck: duckdb.DuckDBPyConnection,
+    staging: tuple[Path, Sequence[Kept]],
+    ledger: tuple[Path, Sequence[Kept]],
+    added: Collection[str],
+    name: Callable[[str], str],
+) -> dict[str, list[str]]:
+    """Return what is to be said of new logs, by their marks.
+
+    Parameters
+    ----------
+    staging, ledger
+        Folders, and the files in them.
+    added
+        Marks of the new logs.
+    name
+        Returns what the log of a mark is called.
+    """
+    new = [kept for kept in staging[1] if kept.table == TABLE]
+    if not new:
+        return {}
+    days = [day for kept in new for day in days_of(kept.period)]
+    files = paths(*staging, TABLE) + paths(ledger[0], near(ledger[1], days), TABLE)
+    duck.register("added", pa.table({"file": pa.array(sorted(added), pa.string())}))
+    try:
+        found = duck.execute(_PAIRS, {"files": files}).fetchall()
+    finally:
+        duck.unregister("added")
+    said: dict[str, list[str]] = {}
+    for mark, other, number, octets, seconds in found:
+        said.setdefault(mark, [_said(name(other), number, octets, seconds)])
+    return said
+
+
+def _said(other: str, number: int, octets: int, seconds: float) -> str:
+    way = "later" if seconds > 0 else "earlier"
+    return (
+        f"{number:,} of its imaging connections are like those of {other}, {abs(seconds):,.2f} "
+        f"seconds {way}: two sensors saw the same traffic, it seems, by clocks that differ. It "
+        f"counts twice, {octets:,} bytes of these alone; add each with its --sensor NAME"
+    )
