@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from multiprocessing import context as contexts
 from typing import TYPE_CHECKING, Any
 
+from pacsflow.lean import without_pandas
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.process import BaseProcess
@@ -96,6 +98,7 @@ def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
 
 def _begin() -> None:
     """Let a signal clean up in a worker, as Ctrl-C does; programs that it runs end with it."""
+    without_pandas()
     signal.signal(signal.SIGTERM, _interrupt)
 
 

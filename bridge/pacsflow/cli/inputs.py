@@ -11,6 +11,7 @@ from pacsflow.cli.console import name_unread, progress, warn
 from pacsflow.cli.settings import settings
 from pacsflow.errors import InputError, UsageError
 from pacsflow.inventory import Inventory, read_inventory
+from pacsflow.lean import without_pandas
 from pacsflow.ledger import Ledger
 from pacsflow.library.questions import Question, ask
 from pacsflow.readers import Format as Kind
@@ -63,6 +64,7 @@ def sources(request: Request, store: Store | None = None) -> Inputs:
     """
     if not request.inputs:
         raise UsageError("nothing to read: name logs, captures or folders, or give --ledger")
+    without_pandas()
     if request.keylog is not None and not request.keylog.is_file():
         raise InputError(request.keylog, "there is no such key log")
     found = find(request.inputs, request.capture(), store=store)
@@ -88,6 +90,7 @@ def opened(request: Request) -> Iterator[Opened]:
     Problems of a mixed set are listed on standard error at the end; where nothing could be read,
     the first problem is raised.
     """
+    without_pandas()
     key = request.key()
     if request.ledger is not None:
         if request.inputs:

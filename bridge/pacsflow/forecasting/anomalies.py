@@ -7,7 +7,6 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import poisson
 
 from pacsflow.forecasting.condition import possible
 from pacsflow.forecasting.counts import is_count
@@ -119,6 +118,8 @@ def _unlikely_to_count(one: Incident) -> float:
     Most hours of seldom events hold none, and so do held-back errors: they tell nothing of the
     hours that hold one.
     """
+    from scipy.stats import poisson  # noqa: PLC0415 - a second, and for series of events alone
+
     tail = poisson.sf(one.seen - 1, one.expected)
     if one.direction == "less":
         tail = poisson.cdf(one.seen, one.expected)
