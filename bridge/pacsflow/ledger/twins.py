@@ -185,11 +185,11 @@ def counted_before(
     They are the `superseded` connections, and those of `carriers`, which turned out to carry
     others and are no traffic of their own.
     """
-    files = paths(folder, kept, "lasting")
+    names = pa.table({"uid": pa.array(sorted(carriers), pa.string())})
+    files = paths(folder, kept, "lasting") if superseded is not None or len(names) else []
     if not files:
         return LASTING.empty_table()
     _view(duck, "all_lasting", LASTING, files)
-    names = pa.table({"uid": pa.array(sorted(carriers), pa.string())})
     duck.register("carriers", names)
     empty = pa.table({"key": pa.array([], pa.int64()), "file": pa.array([], pa.string())})
     duck.register("superseded", empty if superseded is None else superseded)
