@@ -125,4 +125,7 @@ def entry() -> None:
     gc.set_threshold(500_000, 50, 100)
     threads.one()
     ended.unwind()
-    sys.exit(main())
+    code = main()
+    # What is left goes with the process: without this it is walked twice more, to find circles.
+    gc.freeze()
+    sys.exit(code)
