@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -84,6 +85,9 @@ def counted(total: int, previous: int | None = None, **kinds: dict[str, int]) ->
     return Associations(**nothing | {"total": total, "previous_total": previous} | made)
 
 
+_NUMBERS = count()
+
+
 @cache
 def _nothing() -> duckdb.DuckDBPyConnection:
     """Return an engine in which every table is empty: made once, it is most of a test's work."""
@@ -108,10 +112,12 @@ def a_week(
 ) -> Facts:
     """Return the facts of a week in which these tables are all that there is."""
     connection = _nothing().cursor()
-    connection.execute("SET TimeZone = 'UTC'")
-    for name, rows in tables.items():  # in front of the empty ones, for this cursor alone
+    own = f"week_{next(_NUMBERS)}"  # a schema in front of that of the empty tables
+    connection.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA {own}; SET search_path = '{own},main'")
+    for name, rows in tables.items():
         if rows:
-            connection.register(name, pa.Table.from_pylist(rows, schema=TABLES[name]))
+            connection.register(f"_{name}", pa.Table.from_pylist(rows, schema=TABLES[name]))
+            connection.execute(f"CREATE VIEW {name} AS FROM _{name}")
     week = parse_week("2026-W11", ZoneInfo(zone))
     if tables.get("traffic"):
         sum_imaging(connection, origin, week)
