@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.profiles import weekend_hours
 from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ _RARE = 0.03
 """At most this share of the hours, or one long event, is left out; more is the series' way."""
 _SLACK = 3
 """What comes again within so many hours of the clock comes again."""
-_WORKING = 5
 _TO_SIGMA = 1.4826
 """Median absolute deviation to standard deviation of a normal distribution."""
 
@@ -182,7 +182,7 @@ def _by_week(y: Floats) -> Floats:
 
 def _from_both(y: Floats, hours: Ints, weeks: Floats) -> Floats:
     """Return the smaller of the distances to the day type and to the other week, else 0."""
-    kind = ((hours // DAY) % 7 >= _WORKING) * DAY + hours % DAY
+    kind = weekend_hours(hours)
     usual: Floats = np.array([_median(y[kind == one], axis=0) for one in range(2 * DAY)])
     to_type = y - usual[kind]
     total = np.nansum(weeks, axis=0)

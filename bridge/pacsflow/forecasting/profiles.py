@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+_WORKING = 5
+"""Days of a week that are worked, from Monday on."""
+
 
 def day_type_hours(hours: Ints) -> Ints:
     """Return the hour of the day of wall-clock hours; those of Saturdays and Sundays follow."""
     return np.array([0, 0, 0, 0, 0, 1, 2])[(hours // DAY) % 7] * DAY + hours % DAY
+
+
+def weekend_hours(hours: Ints) -> Ints:
+    """Return the hour of the day of wall-clock hours; those of weekends follow."""
+    return ((hours // DAY) % 7 >= _WORKING) * DAY + hours % DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.profiles import weekend_hours
 from pacsflow.forecasting.results import DAY, WEEK
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _REGULAR = 0.5
 """From this share of the hours in use that were in use a week before, too, hours are forecast."""
 _LEAST = 3
 """Hours in use, below which nothing is told of a habit."""
-_WORKING, _LATE = 5, 2
+_LATE = 2
 _QUANTILES = (0.9, 0.975)
 
 
@@ -94,7 +95,7 @@ def rare_bands(
     kind (working or not), drawn to the mean of all hours. Lower bounds are zero.
     """
     hours = first + np.arange(len(y) + ahead)
-    kind = ((hours // DAY) % 7 >= _WORKING) * DAY + hours % DAY
+    kind = weekend_hours(hours)
     known, coming = kind[: len(y)], kind[len(y) :]
     tables = [_of_kind(y, known, one) for one in range(2 * DAY)]
     mean, upper80, upper95 = (np.array(column)[coming] for column in zip(*tables, strict=True))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pacsflow.forecasting.profiles import weekend_hours
 from pacsflow.forecasting.results import DAY
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from pacsflow.forecasting.results import Floats
 
-_WORKING = 5
 _KINDS = 2 * DAY
 
 
@@ -34,7 +34,7 @@ def at_new_level(y: Floats, first: int, since: int) -> Floats:
         Position of the first hour of the new level (see `steps.Step`).
     """
     hours = first + np.arange(len(y))
-    kind = ((hours // DAY) % 7 >= _WORKING) * DAY + hours % DAY
+    kind = weekend_hours(hours)
     before, after = _means(y[:since], kind[:since]), _means(y[since:], kind[since:])
     both = np.isfinite(before) & np.isfinite(after)
     before, after = before[both], after[both]
