@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from findings.a_week import CT, PACS, Row, a_week, assoc, hour, shown
+from findings.a_week import CT, PACS, Row, a_week, assoc, conn, hour, shown
 from pacsflow.findings import clocks
+from pacsflow.ledger.vantage import Offset
+from pacsflow.week.sensors import Sensors, SensorView
 
 if TYPE_CHECKING:
     from pacsflow.findings.finding import Finding
@@ -85,6 +87,46 @@ class TestSkew:
         for name, value in (("calling_ae", "X"), ("called_ae", "X"), ("data_pdus", 99)):
             other = [r | ({name: value} if r["uid"][0] == "B" else {}) for r in rows]
             assert not self.told(other), name
+
+
+class TestSkewByConnections:
+    """Where associations tell nothing, connections that two sensors saw may."""
+
+    ROWS = [
+        conn(1, "FIRST", sensor="b"), conn(2, "NEXT", sensor="b"), conn(0, "ZERO", sensor="b"),
+        conn(3, "OTHER", sensor="a"), conn(4, "N", sensor="b") | {"uid": None},
+        conn(-0.1, "OLD", sensor="b"), conn(168, "LATE", sensor="b"), conn(5, "NAMELESS"),
+    ]  # fmt: skip
+
+    def told(self, *offsets: Offset | None, rows: list[Row] = ROWS, **more: Any) -> list[Finding]:
+        views = tuple(
+            SensorView(str(n), 168, None, 1.0, 0.0, 1.0, None, offset=offset)
+            for n, offset in enumerate(offsets)
+        )
+        return clocks.clock_skew(
+            a_week(connections=rows, facts={"sensors": Sensors(views)}, **more)
+        )
+
+    def test_the_clock_that_is_most_wrong(self) -> None:
+        offsets = Offset("c", "a", 6.0, 0.1, 99), None, Offset("b", "a", -7.5, 0.2, 12)
+        assert shown(self.told(*offsets), "clock-skew", "data") == {
+            "severity": "medium", "start": None, "end": None, "parties": [], "count": 12,
+            "skew_seconds": 7.5, "rows": ["ZERO", "FIRST", "NEXT"],
+        }  # fmt: skip
+        many = [conn(n, f"{n:02}", sensor="b") for n in range(11)]
+        (found,) = self.told(*offsets, rows=many)
+        assert found.rows == tuple(f"{n:02}" for n in range(10))
+
+    def test_a_sensor_without_a_name_has_rows_too(self) -> None:
+        (found,) = self.told(Offset("", "a", 9.0, 0.1, 5))
+        assert found.rows == ("NAMELESS",)
+
+    def test_is_quiet_below(self) -> None:
+        assert not self.told()
+        assert not self.told(None)
+        assert not self.told(Offset("b", "a", 4.9, 0.1, 99))
+        assert self.told(Offset("b", "a", 5.0, 0.1, 99))
+        assert not self.told(Offset("b", "a", 99.0, 0.1, 99), known={"skew_seconds": 0})
 
 
 RNG = np.random.default_rng(4)

@@ -113,6 +113,8 @@ class TestSensors:
         assert self.of(2, 2, 2, 2) == [], "five connections are needed"
         assert self.of(0, 0, 2, 1, 1) == [("a", "b", -1, 5), ("b", "a", 1, 5)], "a second of spread"
         assert self.of(0, 0, 2.1, 1.05, 1.2) == []
+        days = [72 * 3600.0] * 5
+        assert self.of(*days) == [("a", "b", -days[0], 5), ("b", "a", days[0], 5)], "a date wrong"
         for other in ({"source_packets": 9}, {"destination_packets": 9}, {"bytes": 99},
                       {"source": OTHER}, {"destination": OTHER}, {"sensor": "a"}):  # fmt: skip
             assert self.of(2, 2, 2, 2, 2, **other) == []

@@ -99,7 +99,8 @@ def _by_connections(facts: Facts, limit: float) -> list[Finding]:
         return []
     week = facts.scope.week
     rows = facts.scope.connection.execute(
-        """SELECT uid FROM connections WHERE sensor = ? AND uid IS NOT NULL AND ts >= ? AND ts < ?
+        """SELECT uid FROM connections
+           WHERE coalesce(sensor, '') = ? AND uid IS NOT NULL AND ts >= ? AND ts < ?
            ORDER BY ts, uid LIMIT 10""",
         [worst.sensor, week.start, week.end],
     ).fetchall()

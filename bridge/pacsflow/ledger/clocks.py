@@ -35,26 +35,30 @@ REACH = timedelta(days=7)
 """So long a difference is taken to last, before and after a day on which it was measured."""
 NOTICED = 0.005
 """Seconds from which on associations are moved."""
-_TOLD = """
+TOLD = """
     SELECT coalesce(sensor, '') AS sensor,
            hash(source, destination, source_packets, destination_packets, bytes) AS same,
            min(ts) AS ts
     FROM {connections} GROUP BY ALL HAVING count(DISTINCT ts) = 1
-    UNION ALL
+"""
+"""Connections that occur once at their sensor, by what is the same at another."""
+_TOLD_BY_ASSOCIATIONS = """
     SELECT coalesce(sensor, ''), hash("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"), min(ts)
     FROM {associations} GROUP BY ALL HAVING count(DISTINCT ts) = 1
 """
-_MEASURED = f"""
-    WITH told AS ({_TOLD}), pairs AS (
+MEDIANS = f"""
+    WITH told AS ({{told}}), pairs AS (
         SELECT a.sensor AS one, b.sensor AS other, CAST(a.ts AS DATE) AS day,
                (epoch_us(a.ts) - epoch_us(b.ts)) / 1e6 AS apart
         FROM told a JOIN told b USING (same) WHERE a.sensor <> b.sensor
     )
-    SELECT one, other, day, median(apart) AS apart, count(*) AS pairs FROM pairs
-    WHERE abs(apart) <= {MOST_APART_HOURS * 3600} GROUP BY ALL
-    HAVING count(*) >= {LEAST_PAIRS}
-       AND quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) <= {MOST_SPREAD}
+    SELECT one, other, {{day}} AS day, median(apart) AS apart, count(*) AS pairs,
+           quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) AS spread
+    FROM pairs WHERE abs(apart) <= {{most}} GROUP BY ALL
+    HAVING pairs >= {LEAST_PAIRS} AND spread <= {MOST_SPREAD}
 """
+"""How far each sensor's clock is ahead of each other's, `day` by day or (NULL) over all of
+them; pairs are `most` seconds apart at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,12 @@ def measure(
     connections, associations
         SQL of rows of these tables, as the files have them.
     """
-    query = _MEASURED.format(connections=f"({connections})", associations=f"({associations})")
+    told = f"{TOLD} UNION ALL {_TOLD_BY_ASSOCIATIONS}"
+    told = told.format(connections=f"({connections})", associations=f"({associations})")
     days: dict[date, dict[str, dict[str, tuple[float, int]]]] = defaultdict(dict)
-    for one, other, day, apart, pairs in duck.sql(query).fetchall():
+    for one, other, day, apart, pairs, _ in duck.sql(
+        MEDIANS.format(told=told, day="day", most=3600 * MOST_APART_HOURS)
+    ).fetchall():
         days[day].setdefault(one, {})[other] = apart, pairs
     for day, apart_from in sorted(days.items()):
         yield from _of_day(day, apart_from)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pacsflow.ledger.clocks import LEAST_PAIRS, MOST_SPREAD
+from pacsflow.ledger.clocks import MEDIANS, MOST_SPREAD, TOLD
 from pacsflow.ledger.views import FAMILY
 
 if TYPE_CHECKING:
@@ -122,25 +122,12 @@ def _measured(
 def _by_connections(
     connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime
 ) -> tuple[Offset, ...]:
+    told = TOLD.format(connections="(FROM connections WHERE ts >= $start AND ts < $end)")
+    medians = MEDIANS.format(told=told, day="NULL", most="1e99")
     rows = connection.execute(
-        """WITH told AS (
-               SELECT coalesce(sensor, '') AS sensor, source, destination, source_packets AS p,
-                      destination_packets AS q, bytes, min(ts) AS ts
-               FROM connections WHERE ts >= ? AND ts < ?
-               GROUP BY ALL HAVING count(*) = 1
-           ), pairs AS (
-               SELECT a.sensor AS one, b.sensor AS other,
-                      (epoch_us(a.ts) - epoch_us(b.ts)) / 1e6 AS apart
-               FROM told a JOIN told b USING (source, destination, p, q, bytes)
-               WHERE a.sensor <> b.sensor
-           ), measured AS (
-               SELECT one, other, median(apart) AS apart, count(*) AS pairs,
-                      quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) AS spread
-               FROM pairs GROUP BY ALL HAVING count(*) >= ?
-           )
-           SELECT one, other, apart, spread, pairs FROM measured WHERE spread <= ?
-           QUALIFY row_number() OVER (PARTITION BY one ORDER BY pairs DESC, other) = 1
-           ORDER BY one""",
-        [start, end, LEAST_PAIRS, MOST_SPREAD],
+        f"""SELECT one, other, apart, spread, pairs FROM ({medians})
+            QUALIFY row_number() OVER (PARTITION BY one ORDER BY pairs DESC, other) = 1
+            ORDER BY one""",
+        {"start": start, "end": end},
     ).fetchall()
     return tuple(Offset(*row) for row in rows)
