@@ -193,3 +193,82 @@ def test_a_table_and_the_log_itself_are_one(write: Write, tmp_path: Path) -> Non
         assert duck.sql("SELECT sum(bytes), sum(communications) FROM traffic").fetchall() == [
             (3640, 2)
         ]
+
+
+def cell(write: Write, name: str, text: str) -> Any:
+    """Return what a row has of one cell, or why it has nothing."""
+    found, quality = rows_of(write("conn.csv", table([{**PLAIN, name: text}, PLAIN], "\t")))
+    return found[0][name] if len(found) == 2 else quality.examples[0].partition(": ")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1.5", 1.5), ("0 days 00:00:01.5", 1.5), ("2 days 03:04:05", 183845.0),
+        ("1 day 00:00:01", 86401.0), ("10:59:59", 39599.0), ("1h2m3.5s", 3723.5), ("2m", 120.0),
+        ("3h", 10800.0), ("250ms", 0.25), ("1500us", 0.0015), ("1500\u00b5s", 0.0015),
+        ("2000ns", 2e-6), ("1,234,567.5", 1234567.5), ("-", None), ("NaT", None), ("(null)", None),
+    ],
+)  # fmt: skip
+def test_durations_as_others_write_them(write: Write, text: str, seconds: float | None) -> None:
+    assert cell(write, "duration", text) == (seconds and pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("text", ["1,5", "1:60:00", "soon", "12,34.5"])
+def test_durations_that_are_none_cost_their_row(write: Write, text: str) -> None:
+    assert "duration" in cell(write, "duration", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("1400", 1400), ("1400.0", 1400), ("1400 bytes", 1400), ("12 B", 12), ("1,400", 1400),
+        ("1,234,567", 1234567), ("1 234 567", 1234567), ("1'400", 1400), ("None", None),
+    ],
+)  # fmt: skip
+def test_counts_as_others_write_them(write: Write, text: str, octets: int | None) -> None:
+    assert cell(write, "orig_ip_bytes", text) == octets
+
+
+@pytest.mark.parametrize(
+    ("text", "is_local"),
+    [("T", True), ("true", True), ("TRUE", True), ("f", False), ("False", False), ("null", None)],
+)
+def test_truths_as_others_write_them(write: Write, text: str, is_local: bool | None) -> None:
+    assert cell(write, "local_orig", text) is is_local
+
+
+@pytest.mark.parametrize(
+    ("text", "parents"),
+    [
+        ('["C1","C2"]', ["C1", "C2"]),
+        ("C1,C2", ["C1", "C2"]),
+        ("[C1, C2]", ["C1", "C2"]),
+        ("{C1}", ["C1"]),
+        ("C1,,", ["C1"]),
+        ("(empty)", None),
+        ("[1, 2]", ["1", "2"]),
+    ],
+)
+def test_sets_as_others_write_them(write: Write, text: str, parents: list[str] | None) -> None:
+    assert cell(write, "tunnel_parents", text) == parents
+
+
+def test_of_several_columns_of_a_name_the_first_with_a_value_is_read(write: Write) -> None:
+    lines = table([PLAIN, PLAIN]).splitlines()
+    text = "\n".join([f"{lines[0]},uid,service", f"{lines[1]},C9,", f"{lines[2]},C9,http"])
+    found, quality = rows_of(write("conn.csv", text + "\n"))
+    assert [(row["uid"], row["service"]) for row in found] == [("C1", "dicom")] * 2
+    assert [n for n in quality.notes if "several columns" in n] == [
+        f"there are several columns {name}: the first with a value was read"
+        for name in ("uid", "service")
+    ]
+
+
+def test_what_the_log_is_has_to_be_told(write: Write) -> None:
+    row = {n: PLAIN[n] for n in ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")}
+    with pytest.raises(InputError, match="without what tells the log"):
+        recognise(write("some.csv", table([row])))
+    assert recognise(write("dicom.csv", table([row]))).format is Format.ZEEK_TABLE
+    assert recognise(write("x.csv", table([{**row, "sourcetype": "zeek"}]))).format
+    assert recognise(write("y.csv", table([{**row, "_path": "dicom"}]))).format

@@ -223,6 +223,7 @@ test("statuses at the ends of their ranges", function()
     [0x0000] = "Success", [0x0105] = "No such attribute", [0x0106] = "Invalid attribute value",
     [0x0107] = "Attribute list error", [0x0110] = "Processing failure",
     [0x0111] = "Duplicate SOP instance", [0x0112] = "No such SOP instance",
+    [0x0113] = "No such event type", [0x0114] = "No such argument",
     [0x0115] = "Invalid argument value", [0x0116] = "Attribute value out of range",
     [0x0117] = "Invalid SOP instance", [0x0118] = "No such SOP class",
     [0x0119] = "Class-instance conflict", [0x0120] = "Missing attribute",
@@ -248,11 +249,27 @@ test("what an unreadable command does is told by its service", function()
   equal(dimse.infer("X", "nothing"), nil)
 end)
 
+test("command fields are those of PS3.7 (E.1), and no others", function()
+  local request, known = { 0x0001, 0x0010, 0x0020, 0x0021, 0x0030, 0x0100, 0x0110, 0x0120, 0x0130,
+                           0x0140, 0x0150, 0x0FFF }, {}
+  for _, field in ipairs(request) do
+    known[field], known[field + 0x8000] = true, field ~= 0x0FFF
+  end
+  for field in pairs(known) do
+    for one = field - 1, field + 1 do
+      local read = dimse.command(command(element(0x100, le16(one))), true)
+      equal(read and read.field, known[one] and one or nil)
+    end
+  end
+end)
+
 test("a command set's lengths", function()
   local rest = element(0x100, le16(0x30)) .. element(0x110, le16(7))
   local function set(length, body) return le16(0) .. le16(0) .. le32(4) .. le32(length) .. (body or rest) end
   equal(dimse.command(set(#rest)).malformed, nil)
   equal(dimse.command(set(#rest + 2)).malformed, true)
+  equal(dimse.command(set(#rest, ""):sub(1, 11), true), nil)
+  equal(dimse.command(set(#rest, ""), true).group_length, #rest)
   equal(dimse.command(set(9)), nil)
   equal(dimse.command(set(10)).field, 0x30)
   equal(dimse.command(set(65536)).field, 0x30)
