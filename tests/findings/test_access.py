@@ -70,6 +70,7 @@ class TestGuessing:
             {"known": {"guess_pairs": 0}},
             {"known": {"guess_pairs": 5}},
             {"known": {"guess_hours": 23.9}},
+            {"known": {"guess_hours": 0}, "associations": [rejected(1, title) for title in "ABCD"]},
             {"notices": [notice("AE_Title_Guessing", src=OTHER)]},
         ],
     )

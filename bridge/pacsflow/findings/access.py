@@ -55,10 +55,35 @@ def _rows_of(facts: Facts, where: str, host: str, until: float, within: float) -
     return uids(row[0] for row in ask(facts, query, [host, until, until - within]))
 
 
+def _burst(
+    facts: Facts,
+    rule: str,
+    severity: Severity,
+    most: tuple[str, float, float, int],
+    within: float,
+    where: str = "TRUE",
+    **more: message.Value,
+) -> Finding:
+    """Return the finding of a row of `_most`, with the associations that it was found in."""
+    host, number, when, _ = most
+    party = facts.hosts.party(host)
+    return Finding(
+        rule=rule,
+        severity=severity,
+        area="security",
+        start=moment(when - within),
+        end=moment(when),
+        parties=(party,),
+        count=int(number),
+        rows=_rows_of(facts, where, host, when, within),
+        values=message.values(host=message.host(party), number=message.count(number), **more),
+    )
+
+
 def ae_guessing(facts: Facts) -> list[Finding]:
     """Return one finding a host that was rejected with several pairs of AE titles (PS3.8 9.3.4)."""
     limit, within = facts.thresholds.guess_pairs, facts.thresholds.guess_hours * 3600
-    if not limit:
+    if not limit or not within:
         return []
     where = "result = 'rejected' AND reject_source = 1 AND reject_reason IN (3, 7)"
     pair = "coalesce(calling_ae, '') || ' > ' || coalesce(called_ae, '')"
@@ -153,31 +178,15 @@ def _far_above(
         row[0]: row[1] for row in _most(facts, events, within, 0, first=-HISTORY_WEEKS, last=-1)
     }
     notices, factor = raised(facts, notice), facts.thresholds.history_factor
-    found = []
-    for host, amount, when, _ in now:
-        before = past.get(host)
-        if covered(notices, host) or (before is not None and amount < factor * before):
-            continue
-        party = facts.hosts.party(host)
-        found.append(
-            Finding(
-                rule=rule,
-                severity=Severity.HIGH,
-                area="security",
-                start=moment(when - within),
-                end=moment(when),
-                parties=(party,),
-                count=int(amount),
-                rows=_rows_of(facts, where, host, when, within),
-                values=message.values(
-                    host=message.host(party),
-                    number=message.count(amount),
-                    span_hours=message.seconds(3600 * hours),
-                    before_number=message.count(before),
-                ),
-            )
+    return [
+        _burst(
+            facts, rule, Severity.HIGH, most, within, where,
+            span_hours=message.seconds(within), before_number=message.count(past.get(most[0])),
         )
-    return found
+        for most in now
+        if not covered(notices, most[0])
+        and (most[0] not in past or most[1] >= factor * past[most[0]])
+    ]  # fmt: skip
 
 
 def _days(
@@ -435,25 +444,13 @@ def association_flood(facts: Facts) -> list[Finding]:
     events = 'SELECT "id.orig_h" AS host, t, 1 AS amount FROM rows'
     notices = raised(facts, "Association_Flood")
     return [
-        Finding(
-            rule="association-flood",
-            severity=Severity.MEDIUM,
-            area="security",
-            start=moment(when - within),
-            end=moment(when),
-            parties=(facts.hosts.party(host),),
-            count=int(number),
-            rows=_rows_of(facts, "TRUE", host, when, within),
-            values=message.values(
-                host=message.host(facts.hosts.party(host)),
-                number=message.count(number),
-                span_seconds=message.seconds(within),
-                when=message.at(moment(when)),
-            ),
+        _burst(
+            facts, "association-flood", Severity.MEDIUM, most, within,
+            span_seconds=message.seconds(within), when=message.at(moment(most[2])),
         )
-        for host, number, when, _ in _most(facts, events, within, limit)
-        if not covered(notices, host)
-    ]
+        for most in _most(facts, events, within, limit)
+        if not covered(notices, most[0])
+    ]  # fmt: skip
 
 
 def echo_scan(facts: Facts) -> list[Finding]:
@@ -474,23 +471,10 @@ def echo_scan(facts: Facts) -> list[Finding]:
             AND ts < TIMESTAMPTZ '{week.start.isoformat()}')"""
     notices = raised(facts, "Echo_Scan")
     return [
-        Finding(
-            rule="echo-scan",
-            severity=Severity.MEDIUM,
-            area="security",
-            start=moment(when - within),
-            end=moment(when),
-            parties=(facts.hosts.party(host),),
-            count=int(number),
-            rows=_rows_of(facts, where, host, when, within),
-            values=message.values(
-                host=message.host(facts.hosts.party(host)),
-                number=message.count(number),
-                when=message.at(moment(when)),
-            ),
+        _burst(
+            facts, "echo-scan", Severity.MEDIUM, most, within, where,
+            when=message.at(moment(most[2])),
         )
-        for host, number, when, _ in _most(
-            facts, events, within, limit, "count(DISTINCT endpoint)"
-        )
-        if not covered(notices, host)
+        for most in _most(facts, events, within, limit, "count(DISTINCT endpoint)")
+        if not covered(notices, most[0])
     ]  # fmt: skip
