@@ -1,6 +1,6 @@
 """`make torture`: kills, power cuts, full disks and rotations, seeded and counted.
 
-ARGS="--kills 500 --cuts 200 --full 100 --rotations 100 --seed 1"
+ARGS="--kills 500 --cuts 200 --full 100 --rotations 100 --hours 168 --seed 1"
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pacsflow.ledger.upkeep import verify
 from pacsflow.readers import find
 from torture.disk import steps_of
 from torture.scenes import SCENES, Known, cut_once, full_once, known, log, sums
+from torture.watched import hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,7 +137,8 @@ def rotations(count: int, chance: random.Random, place: Path) -> Iterator[list[s
 def main() -> int:
     """Run what is asked for, and print what went wrong and how often."""
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, usual in (("kills", 500), ("cuts", 200), ("full", 100), ("rotations", 100)):
+    usually = {"kills": 500, "cuts": 200, "full": 100, "rotations": 100, "hours": 168}
+    for name, usual in usually.items():
         asked.add_argument(f"--{name}", type=int, default=usual, metavar="N")
     asked.add_argument("--seed", type=int, default=1)
     args = asked.parse_args()
@@ -150,6 +152,7 @@ def main() -> int:
             "power cuts": at_steps(scenes, args.cuts, chance, cut_once),
             "full disks": at_steps(scenes, args.full, chance, full_once),
             "rotations": rotations(args.rotations, chance, place),
+            "hours watched": hours(args.hours, chance, place),
             "kills": kills(scenes, args.kills, chance),
         }
         for name, run in runs.items():

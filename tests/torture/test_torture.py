@@ -9,6 +9,7 @@ import pytest
 
 from torture.disk import steps_of
 from torture.scenes import Known, cut_once, full_once, known
+from torture.watched import hours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,11 @@ def test_a_full_disk_is_one_line_and_leaves_it_before_or_after(tmp_path: Path, n
     scene = known(name, tmp_path)
     for number, at in enumerate(points(scene, name)):
         assert not full_once(scene, tmp_path / str(number), at, number), f"full from step {at} on"
+
+
+@pytest.mark.thorough
+def test_hours_of_rotation_under_a_watch_that_is_ended_again_and_again(tmp_path: Path) -> None:
+    assert not [wrong for wrong in hours(12, random.Random(1), tmp_path) if wrong]
 
 
 def test_the_shim_drops_what_was_not_synced(tmp_path: Path) -> None:

@@ -373,7 +373,10 @@ RULES |= {
     ),
     "clock-skew": Text(
         N_("Two sensors' clocks differ by %(skew_seconds)s"),
-        (N_("%(count)s associations that both saw, joined by Community ID"),),
+        (
+            N_("%(count)s connections that both saw"),
+            N_("What both saw may count twice in part"),
+        ),
         N_("Compare the clocks and time zones of the sensors with a time server (NTP)."),
     ),
     "hours-disagree": Text(
