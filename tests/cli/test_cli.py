@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
@@ -564,14 +565,41 @@ def test_the_command_on_the_page_can_be_given_again(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_endpoints_of_samples_have_intervals(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], tshark: str
-) -> None:
+@pytest.fixture(scope="module")
+def of_samples(tmp_path_factory: pytest.TempPathFactory, tshark: str) -> str:
+    """A ledger of samples alone."""
     assert tshark
-    capture, ledger = CAPTURES / "sampled_1in10_snap128.pcap", str(tmp_path / "ledger")
+    capture = CAPTURES / "sampled_1in10_snap128.pcap"
+    ledger = str(tmp_path_factory.mktemp("samples") / "ledger")
     assert main(["ingest", str(capture), "--sampling-rate", "10", "--ledger", ledger]) == 0
-    capsys.readouterr()
-    assert main(["endpoints", "--ledger", ledger, "--format", "json"]) == 0
+    return ledger
+
+
+def test_samples_are_called_communications_nowhere(
+    of_samples: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who counts one frame in ten does not know how many connections there were."""
+    for form in ("dot", "graphml", "csv", "json"):
+        assert main(["map", "--ledger", of_samples, "-f", form]) == 0
+        out = capsys.readouterr().out
+        assert "samples" in out
+        assert "communications" not in out, form
+    book, page = tmp_path / "week.xlsx", tmp_path / "week.html"
+    assert main(["export", "--ledger", of_samples, "-o", str(book)]) == 0
+    with zipfile.ZipFile(book) as parts:
+        said = "".join(parts.read(n).decode() for n in parts.namelist() if n.endswith(".xml"))
+    assert "imaging samples" in said
+    assert "communications" not in said
+    assert main(["report", "--ledger", of_samples, "-o", str(page), "--no-forecast"]) == 0
+    text = page.read_text("utf-8").partition('id="glossary"')[0]
+    assert "<b>Samples</b>" in text
+    assert not re.findall(r"Communications|Opened \w+", text)
+
+
+def test_endpoints_of_samples_have_intervals(
+    of_samples: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["endpoints", "--ledger", of_samples, "--format", "json"]) == 0
     *rows, told = json.loads(capsys.readouterr().out)
     assert "remarks" in told
     assert rows[0]["role"] == "pacs"

@@ -418,9 +418,11 @@ TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
 
 
 @pytest.mark.parametrize("fonts", FONTS)
-@pytest.mark.parametrize("lang", ["en", "pt-BR"])
-def test_no_row_is_tall_and_empty(opened: Callable[..., Opened], lang: str) -> None:
-    page = opened("ward", lang).page
+@pytest.mark.parametrize(
+    ("kind", "lang"), [("ward", "en"), ("ward", "pt-BR"), ("one_hour", "pt-BR")]
+)
+def test_no_row_is_tall_and_empty(opened: Callable[..., Opened], kind: str, lang: str) -> None:
+    page = opened(kind, lang).page
     for width in (360, 768, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(TALL) == [], f"at {width} px"

@@ -269,22 +269,23 @@ def test_a_burst_that_was_not_forecast_is_a_finding(write: Write) -> None:
 
 
 def test_a_few_hours_of_the_week_before_are_nothing_to_compare_with(write: Write) -> None:
-    for before, told in ((2, None), (84, 84 * 1820)):
+    for before, told in ((2, None), (84, 84 * 140_420)):
         rows: list[dict[str, Any]] = [
-            {"uid": f"C{h}", "ts": float(T0 + h * HOUR)} for h in range(168 - before, 336)
+            {"uid": f"C{h}", "ts": float(T0 + h * HOUR), "orig_ip_bytes": 140_000}
+            for h in range(168 - before, 336)
         ]
         rows[-1]["orig_ip_bytes"] = 2_000_000
         made = report_of(write(f"{before}/conn.log", json_log(rows)), week="2026-W11")
         assert made.totals.previous_bytes == told
-        assert made.imaging_senders.rows[0].previous_bytes == (told and 84 * 1400)
-        assert made.pacs[0].previous_bytes_in == (told and 84 * 1400)
+        assert made.imaging_senders.rows[0].previous_bytes == (told and 84 * 140_000)
+        assert made.pacs[0].previous_bytes_in == (told and 84 * 140_000)
 
 
 def test_hosts_asked_for_together_are_what_they_are_alone(write: Write) -> None:
     """Sums, hours and peers of two PACS against those of the ledger's rows, one by one."""
     rows = [
         {"uid": f"C{h}-{n}", "ts": float(T0 + h * HOUR), "id.orig_h": f"10.0.0.{n}",
-         "id.resp_h": f"10.0.1.{1 + (n + h) % 2}", "orig_ip_bytes": 1000 * n + h}
+         "id.resp_h": f"10.0.1.{1 + (n + h) % 2}", "orig_ip_bytes": 100_000 * n + h}
         for h in range(336) for n in (3, 4, 5)
     ]  # fmt: skip
     made = report_of(write("conn.log", json_log(rows)))

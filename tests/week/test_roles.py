@@ -27,7 +27,8 @@ def ledger(
     """Return tables as a ledger's views have them.
 
     Endpoints are (host, category, role, services), associations (orig, resp, services, store, get,
-    move), traffic (source, destination, communications, bytes).
+    move), traffic (source, destination, communications, bytes, and
+    packets and samples where they matter).
     """
     made = duckdb.connect()
     made.execute("CREATE TABLE endpoints (ts TIMESTAMPTZ, host TEXT, ae_title TEXT, category TEXT,"
@@ -35,14 +36,16 @@ def ledger(
     made.execute('CREATE TABLE associations ("id.orig_h" TEXT, "id.resp_h" TEXT, services TEXT[],'
                  " store_rq INT, get_rq INT, move_rq INT, result TEXT)")  # fmt: skip
     made.execute("CREATE TABLE traffic (source TEXT, destination TEXT, communications INT,"
-                 " bytes BIGINT, service TEXT)")  # fmt: skip
+                 " bytes BIGINT, service TEXT, packets INT, samples INT)")  # fmt: skip
     for host, category, role, services in endpoints:
         made.execute("INSERT INTO endpoints VALUES (now(), ?, NULL, ?, 'association', [], ?, ?)",
                      [host, category, role, services])  # fmt: skip
     for row in associations:
         made.execute("INSERT INTO associations VALUES (?, ?, ?, ?, ?, ?, 'accepted')", row)
     for flow in traffic:
-        made.execute("INSERT INTO traffic VALUES (?, ?, ?, ?, 'dicom')", flow)
+        packets, samples = flow[4:] or (20 + 20 * flow[2], 0)
+        told = [*flow[:4], packets, samples]
+        made.execute("INSERT INTO traffic VALUES (?, ?, ?, ?, 'dicom', ?, ?)", told)
     return made
 
 
@@ -122,6 +125,24 @@ def test_an_echo_shows_nothing() -> None:
         ([(CT, PACS, 0, MB), (PACS, READ, 0, MB), (PACS, MORE, 0, 1)], PACS, "takes-and-gives"),
         ([(CT, PACS, 0, MB), (PACS, READ, 0, MB)], PACS, ""),
         ([(CT, PACS, 0, MB - 1), (PACS, READ, 0, MB), (PACS, MORE, 0, 1)], PACS, ""),
+        # Two weeks of a monitor's echoes are a megabyte, and worklists are asked by the minute.
+        (
+            [(READ, at, 1980, MB) for at in (CT, PACS, MORE)]
+            + [(at, READ, 0, MB) for at in (CT, PACS, MORE)],
+            READ,
+            "",
+        ),
+        ([(CT, PACS, 20, MB - 1), (PACS, CT, 0, 1)], PACS, "others-connect"),
+        ([(CT, PACS, 21, MB - 1), (PACS, CT, 0, 1)], PACS, ""),
+        # In a table without ports each frame is a row.
+        ([(CT, PACS, 900, MB, 900, 0)], CT, "sends-most"),
+        # What a ledger calls communications of samples are samples.
+        (
+            [(CT, PACS, 70, MB, 700, 70), (PACS, READ, 70, MB, 700, 70), (PACS, MORE, 1, 1, 10, 1)],
+            PACS,
+            "takes-and-gives",
+        ),
+        ([(PACS, READ, 70, MB, 700, 70)], READ, "receives-most"),
     ],
 )
 def test_traffic_shows_a_role_from_so_much_on(flows: Any, host: str, why: str) -> None:

@@ -327,7 +327,10 @@ def flow_map(
 
         sys.stdout.write(
             (to_dot if how is MapFormat.DOT else to_graphml)(
-                parties, [edge[:5] for edge in edges], told_about
+                parties,
+                [edge[:5] for edge in edges],
+                told_about,
+                "samples" if sampled else "communications",
             )
         )
         return

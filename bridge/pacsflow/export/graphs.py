@@ -25,9 +25,15 @@ def _quoted(text: str) -> str:
 
 
 def to_dot(
-    parties: Mapping[str, Party], edges: Sequence[Edge], about: Mapping[str, str] = NOTHING
+    parties: Mapping[str, Party],
+    edges: Sequence[Edge],
+    about: Mapping[str, str] = NOTHING,
+    counted: str = "communications",
 ) -> str:
-    """Return a directed graph in the DOT language; what it is `about` stands below it."""
+    """Return a directed graph in the DOT language; what it is `about` stands below it.
+
+    Where samples were counted, `counted` says so.
+    """
     what = "; ".join(f"{key}: {value}" for key, value in about.items())
     lines = ["digraph pacsflow {", f"  label={_quoted(what)};", "  rankdir=LR;"]
     lines.append("  node [shape=box];")
@@ -37,7 +43,7 @@ def to_dot(
         told = f"label={_quoted(label)}, class={_quoted(_role(party))}"
         lines.append(f"  {_quoted(address)} [{told}];")
     for source, destination, communications, packets, octets in edges:
-        told = f"communications={communications}, packets={packets}, bytes={octets}"
+        told = f"{counted}={communications}, packets={packets}, bytes={octets}"
         lines.append(
             f"  {_quoted(source)} -> {_quoted(destination)} "
             f"[label={_quoted(f'{octets / 1e6:,.1f} MB')}, {told}];"
@@ -63,11 +69,17 @@ def _texts(party: Party) -> dict[str, str]:
 
 
 def to_graphml(
-    parties: Mapping[str, Party], edges: Sequence[Edge], about: Mapping[str, str] = NOTHING
+    parties: Mapping[str, Party],
+    edges: Sequence[Edge],
+    about: Mapping[str, str] = NOTHING,
+    counted: str = "communications",
 ) -> str:
-    """Return a GraphML document, as Gephi, yEd and networkx read it; `about` is of the graph."""
+    """Return a GraphML document, as Gephi, yEd and networkx read it; `about` is of the graph.
+
+    Where samples were counted, `counted` says so.
+    """
     root = ET.Element("graphml", xmlns=GRAPHML)
-    edge_keys = ("communications", "packets", "bytes")
+    edge_keys = (counted, "packets", "bytes")
     keys = (("graph", about, "string"), ("node", NODE_KEYS, "string"), ("edge", edge_keys, "long"))
     for owner, names, kind in keys:
         for name in names:

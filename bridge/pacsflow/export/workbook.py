@@ -256,7 +256,7 @@ def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
             )
             what = "samples" if sampled else "communications"
             book.bars(sheet, f"{name}: {what}", 0, 3 * len(keys), count)
-        sheet, count = book.sheet("hours", _HOURS, _hours(connection, origin))
+        sheet, count = book.sheet("hours", _hour_columns(sampled), _hours(connection, origin))
         lines = [("all", 3), ("imaging", 6)]
         book.lines(sheet, "bytes an hour (UTC)", lines, count)
         book.sheet("associations", _ASSOCIATIONS, _associations(connection))
@@ -323,15 +323,17 @@ def _ranked(
             yield cells
 
 
-_HOURS = [
-    Column("hour (UTC)", "hour", 18),
-    Column("communications", "count"),
-    Column("packets", "count"),
-    Column("bytes", "bytes", 20),
-    Column("imaging communications", "count"),
-    Column("imaging packets", "count"),
-    Column("imaging bytes", "bytes", 20),
-]
+def _hour_columns(sampled: bool) -> list[Column]:
+    counted = "samples" if sampled else "communications"
+    return [
+        Column("hour (UTC)", "hour", 18),
+        Column(counted, "count"),
+        Column("packets", "count"),
+        Column("bytes", "bytes", 20),
+        Column(f"imaging {counted}", "count"),
+        Column("imaging packets", "count"),
+        Column("imaging bytes", "bytes", 20),
+    ]
 
 
 def _hours(connection: duckdb.DuckDBPyConnection, origin: str) -> Iterator[list[Any]]:

@@ -71,6 +71,7 @@ def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severit
 
 def device_new(facts: Facts) -> list[Finding]:
     """Return a finding for every device whose first imaging traffic was this week."""
+    counted = "samples" if facts.scope.origin == "sflow" else "connections"
     return [
         Finding(
             rule="device-new",
@@ -82,7 +83,7 @@ def device_new(facts: Facts) -> list[Finding]:
             values=message.values(
                 host=message.host(e.party),
                 first=message.at(e.first_seen),
-                connections=message.count(e.connections),
+                **{counted: message.count(e.connections)},
                 peers=message.count(e.peers),
             ),
         )

@@ -135,7 +135,7 @@ def active_hours(
 
 
 def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
-    """Return the hours of everything: bytes, communications, imaging bytes."""
+    """Return the hours of everything: bytes, communications (or samples), imaging bytes."""
     hours, *columns = _columns(
         scope,
         """SELECT epoch(hour)::BIGINT // 3600, octets, communications, coalesce(imaging, 0)
@@ -145,9 +145,10 @@ def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
            WHERE hour >= $first AND hour < $end""",
         {"first": grid.start, "end": grid.end},
     )
+    counted = "samples" if scope.origin == "sflow" else "communications"
     series = (
         ("traffic", "All traffic", "bytes"),
-        ("communications", "Communications", "communications"),
+        ("communications", counted.capitalize(), counted),
         ("imaging", "Imaging traffic", "bytes"),
     )
     return {

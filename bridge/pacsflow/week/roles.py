@@ -24,6 +24,8 @@ SENDING = {"modality", "unknown"}
 """What a tagger makes of hosts that only send images, or of which it knows nothing."""
 LEAST_BYTES = 1_000_000
 """Fewer bytes of imaging traffic than one image has show no role."""
+LEAST_EACH = 50_000
+"""Fewer bytes a connection than a small image has are questions and echoes, however many."""
 SEVERAL = 3
 """Hosts that an archive takes images from, or gives them to, at least."""
 ONE_WAY = 3
@@ -158,13 +160,22 @@ def from_traffic(connection: duckdb.DuckDBPyConnection) -> dict[str, Role | None
 
     A host that others connect to, without it connecting to them, and that moves images with them is
     a PACS, and so is one that takes images and gives images with several. Of the rest, one that
-    sends far more than it receives is a modality, one that receives far more a workstation.
+    sends far more than it receives is a modality, one that receives far more a workstation. Two
+    hosts whose connections are too small for images show nothing: a monitor's echoes add up. (Of
+    samples, and of tables without ports, connections are not known.)
     """
     rows = connection.sql(
-        """
-        WITH pairs AS (
-            SELECT source, destination, sum(communications) AS began, sum(bytes) AS bytes
+        f"""
+        WITH told AS (
+            SELECT source, destination, sum(bytes) AS bytes, sum(packets) AS packets,
+                   sum(CASE WHEN samples > 0 THEN 0 ELSE communications END) AS began
             FROM traffic WHERE service IN ('dicom', 'dicom?') GROUP BY ALL
+        ), pairs AS (
+            SELECT * EXCLUDE (packets), sum(began) OVER two AS opened
+            FROM told
+            WINDOW two AS (PARTITION BY least(source, destination), greatest(source, destination))
+            QUALIFY opened = 0 OR opened >= sum(packets) OVER two
+                    OR sum(bytes) OVER two >= {LEAST_EACH} * opened
         ), served AS (
             SELECT a.destination AS host, sum(a.bytes + coalesce(b.bytes, 0)) AS moved
             FROM pairs a LEFT JOIN pairs b
@@ -176,8 +187,10 @@ def from_traffic(connection: duckdb.DuckDBPyConnection) -> dict[str, Role | None
             FROM (SELECT source AS host, destination AS peer, bytes AS sent, 0 AS received
                   FROM pairs UNION ALL SELECT destination, source, 0, bytes FROM pairs) GROUP BY 1
         )
-        SELECT host, coalesce(moved, 0), sent, received, peers
-        FROM volume LEFT JOIN served USING (host)
+        SELECT host, coalesce(moved, 0), coalesce(sent, 0), coalesce(received, 0),
+               coalesce(peers, 0)
+        FROM (SELECT source AS host FROM told UNION SELECT destination FROM told)
+             LEFT JOIN volume USING (host) LEFT JOIN served USING (host)
         """
     ).fetchall()
     return {host: _shown(*shown) for host, *shown in rows}

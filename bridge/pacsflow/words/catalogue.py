@@ -35,6 +35,7 @@ RULES: dict[str, Text] = {
         (
             N_("First seen in the hour from %(first)s"),
             N_("Connections: %(connections)s, peers: %(peers)s"),
+            N_("Samples: %(samples)s, peers: %(peers)s"),
         ),
         N_(
             "Confirm that it was expected and write it into the inventory; if nobody knows it, "

@@ -119,6 +119,7 @@ def words(language: Language) -> Callable[[str], str]:
         # series of the whole network
         "All traffic": _("All traffic"),
         "Communications": _("Communications"),
+        "Samples": _("Samples"),
         "Imaging traffic": _("Imaging traffic"),
         # kinds of days that are no ordinary ones
         "days-holidays": _("Public holidays"),

@@ -318,7 +318,7 @@ class Teller:
                     NAMES=self._names(silent),
                 )
             )
-        if not new and not silent and report.equipment:
+        if not new and not silent and report.equipment and report.totals.previous_bytes is not None:
             clauses.append(_("no equipment came or fell silent"))
         return clauses or [_("nothing to compare")]
 
