@@ -275,6 +275,12 @@ test("a command set's lengths", function()
   equal(dimse.command(set(10)).field, 0x30)
   equal(dimse.command(set(65536)).field, 0x30)
   equal(dimse.command(set(65537)), nil)
+  equal(dimse.command(set(#rest, "\8\0" .. rest:sub(3))), nil, "a first element of another group")
+  equal(dimse.command(set(#rest, rest:sub(1, 10) .. "\8\0" .. rest:sub(13))).broken, true)
+  for announced, none in pairs({ [0x0101] = true, [0x0102] = false, [0x0100] = false, [0] = false }) do
+    equal(dimse.command(command(rest .. element(0x800, le16(announced)))).no_data_set, none)
+  end
+  equal(dimse.command(command(rest .. element(0x800, le32(0x0101)))).no_data_set, nil)
   -- A cancel has no response (PS3.7, 9.3.2.3), and no element stands twice.
   equal(dimse.command(set(18, element(0x100, le16(0x0FFF)) .. element(0x110, le16(7)))).field, 0x0FFF)
   equal(dimse.command(set(18, element(0x100, le16(0x8FFF)) .. element(0x120, le16(7)))), nil)
