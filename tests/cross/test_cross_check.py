@@ -392,7 +392,7 @@ def test_exit_codes(
     results["other"] = checking.compare("other", plugin, zeek)
     monkeypatch.chdir(tmp_path)
     for name in results:
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"\xd4\xc3\xb2\xa1")
     monkeypatch.setattr(checking, "cross_check", lambda path, **_: results[path.name])
     assert main(["cross-check", "same"]) == 0
     capsys.readouterr()
@@ -408,3 +408,13 @@ def test_exit_codes(
     monkeypatch.setattr("pacsflow.programs.zeek.find_zeek", missing)
     assert main(["cross-check", "same"]) == 2
     assert "zeek was not found" in capsys.readouterr().err
+
+
+def test_what_is_no_capture_is_refused_before_anything_is_compiled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacsflow.programs.zeek.find_zeek", lambda: pytest.fail("was asked for"))
+    log = tmp_path / "conn.log"
+    log.write_text("#fields\tts\tuid\tconn_state\n1\tC1\tSF\n")
+    assert main(["cross-check", str(log)]) == 2
+    assert "Zeek log conn.log: a capture was expected" in capsys.readouterr().err

@@ -39,10 +39,13 @@ def cross_check(
     from pacsflow.inventory import for_taggers
     from pacsflow.programs import cross_check as checking
     from pacsflow.programs.zeek import compiled_package, find_zeek
+    from pacsflow.readers import Format, recognise
 
     for capture in captures:
         if not capture.is_file():
             raise InputError(capture, "there is no such file", hint="a capture was expected")
+        if (kind := recognise(capture)).format is not Format.CAPTURE:
+            raise InputError(capture, f"{kind.kind}: a capture was expected")
     done = []
     with progress("reading with both") as update:
         known = for_taggers(inventory)
