@@ -406,7 +406,7 @@ def forecasts(
         name = party_name(flow.party)
         found += [(directed_said(name, way, language), curve) for way, curve in (
             ("in", flow.curve_in), ("out", flow.curve_out))]  # fmt: skip
-    found += [(item.modality, item.curve) for item in report.modalities[:ROWS] if item.curve]
+    found += [(say(item.modality), item.curve) for item in report.modalities[:ROWS] if item.curve]
     return [(name, curve) for name, curve in found if curve.forecast or curve.reason]
 
 

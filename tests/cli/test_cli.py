@@ -593,6 +593,12 @@ def test_samples_are_called_communications_nowhere(
     assert main(["report", "--ledger", of_samples, "-o", str(page), "--no-forecast"]) == 0
     text = page.read_text("utf-8").partition('id="glossary"')[0]
     assert "<b>Samples</b>" in text
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    veiled = ["report", "--ledger", of_samples, "-o", str(page), "--no-forecast", "--pseudonymise"]
+    assert main([*veiled, str(key)]) == 0
+    assert "<b>Samples</b>" in page.read_text("utf-8")
     assert not re.findall(r"Communications|Opened \w+", text)
 
 

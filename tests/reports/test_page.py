@@ -232,6 +232,15 @@ def test_portuguese_leaves_no_english_behind() -> None:
     assert ("html", {"lang": "pt-BR"}) in page.tags
 
 
+def test_equipment_of_an_unknown_kind_is_said_in_the_pages_language() -> None:
+    """In the table of kinds and in that of forecasts."""
+    report = factory.hospital(pacs=4, hosts=60)
+    kind = replace(report.modalities[0], modality="not known")
+    report = replace(report, modalities=(kind,), findings=(), status=())
+    assert ">not known<" in render_html(report)
+    assert "not known" not in render_html(report, lang="pt-BR")
+
+
 def test_findings_speak_the_pages_language_with_its_numbers_and_clock() -> None:
     party = factory.party(1, name="X<b>")
     finding = Finding(

@@ -71,7 +71,7 @@ VALUES: dict[str, Kind] = {
 }  # fmt: skip
 """Every text of a finding or note by its name. `name` is that of a source; `one` and `other` are
 VLANs or origins."""
-WHOLE = ("All traffic", "Communications", "Imaging traffic", "not known")
+WHOLE = ("All traffic", "Communications", "Samples", "Imaging traffic", "not known")
 """Series that are of no host."""
 LEFT_OUT = "\u2026"
 

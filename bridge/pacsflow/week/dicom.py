@@ -109,7 +109,7 @@ def _pairs(scope: Scope, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
                   count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::DOUBLE,
                   coalesce(sum(rsp_failure), 0)::DOUBLE,
                   coalesce(sum(data_bytes_orig) + sum(data_bytes_resp), 0)::DOUBLE,
-                  median(duration)
+                  median(duration) FILTER (result = 'accepted')
            FROM rows GROUP BY 1, 2 ORDER BY 10 DESC, 5 DESC, 1, 2 LIMIT ?""",
         (limit,),
     )

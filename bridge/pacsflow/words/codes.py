@@ -120,6 +120,8 @@ def words(language: Language) -> Callable[[str], str]:
         "All traffic": _("All traffic"),
         "Communications": _("Communications"),
         "Samples": _("Samples"),
+        # modalities of which nothing tells which they are
+        "not known": _("not known"),
         "Imaging traffic": _("Imaging traffic"),
         # kinds of days that are no ordinary ones
         "days-holidays": _("Public holidays"),
