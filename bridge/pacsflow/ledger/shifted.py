@@ -76,7 +76,10 @@ def remarks(
     if not new:
         return {}
     days = [day for kept in new for day in days_of(kept.period)]
-    files = paths(*staging, TABLE) + paths(ledger[0], near(ledger[1], days), TABLE)
+    old = paths(ledger[0], near(ledger[1], days), TABLE)
+    if len(added) < 2 and not old:
+        return {}  # there is nothing to compare it with
+    files = paths(*staging, TABLE) + old
     duck.register("added", pa.table({"file": pa.array(sorted(added), pa.string())}))
     try:
         found = duck.execute(_PAIRS, {"files": files}).fetchall()
