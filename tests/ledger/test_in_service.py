@@ -200,3 +200,18 @@ def test_associations_of_two_sensors_are_met_by_their_clocks(
         (offset,) = offsets(connection, *span)
     assert (offset.sensor, offset.reference, offset.connections) == ("south", "north", 12)
     assert offset.seconds == pytest.approx(apart)
+
+
+def test_associations_of_sensors_without_names_are_said(tmp_path: Path, write: Write) -> None:
+    ledger = Ledger(tmp_path / "ledger", create=True)
+    first = [
+        {**CONN_ROW, "uid": f"D{n}", "ts": f"{T0 + 30 * n}.5", "id.orig_p": str(40000 + n)}
+        for n in range(12)
+    ]
+    notes = []
+    for name, late in (("a", 0.0), ("b", 0.4)):
+        told = [shifted(row, late) for row in first]
+        log = write(f"{name}/dicom.log", tsv(told, path="dicom", fields=OF_DICOM))
+        notes += [n for entry in ledger.add(find([log]).sources).added for n in entry.notes]
+    (note,) = notes
+    assert note.startswith("12 of its associations are like those of dicom.log, 0.40 seconds later")

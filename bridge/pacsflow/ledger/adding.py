@@ -252,6 +252,7 @@ class Adding:
             staged.print.sha256[:16]: staged.task.source.path.name
             for staged in batch.staged
             if staged.print and not staged.known and not staged.error
+            if staged.task.source.log != "frames"
         }
 
         def name(mark: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pacsflow.ledger.clocks import LEAST_PAIRS, MOST_APART_HOURS, MOST_SPREAD
+from pacsflow.ledger.pieces import FLOW
 from pacsflow.ledger.twins import days_of, near, paths
 
 if TYPE_CHECKING:
@@ -28,12 +29,7 @@ CLOSE = 0.01
 LEAST_SHARE = 0.5
 """Of what the smaller log tells of such connections, so many must be in the other one."""
 _PAIRS = f"""
-    WITH told AS (
-        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t, any_value(bytes) AS bytes,
-               hash(source, destination, source_packets, destination_packets, bytes) AS same
-        FROM read_parquet($files, hive_partitioning = FALSE) WHERE bytes >= {LEAST_BYTES}
-        GROUP BY file, sensor, source, destination, source_packets, destination_packets, bytes
-        HAVING count(*) = 1
+    WITH told AS ({{told}}
     ), whole AS (SELECT file, count(*) AS number FROM told GROUP BY file),
     pairs AS (
         SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
@@ -43,7 +39,7 @@ _PAIRS = f"""
           AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
           AND abs(new.t - old.t) > {CLOSE} AND abs(new.t - old.t) <= {MOST_APART_HOURS * 3600}
     )
-    SELECT pairs.file, other, count(*), sum(bytes)::BIGINT, median(apart)
+    SELECT pairs.file, other, count(*), coalesce(sum(bytes), 0)::BIGINT, median(apart)
     FROM pairs JOIN whole AS a ON a.file = pairs.file JOIN whole AS b ON b.file = other
     GROUP BY pairs.file, other
     HAVING count(*) >= {LEAST_PAIRS}
@@ -51,7 +47,23 @@ _PAIRS = f"""
        AND quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) <= {MOST_SPREAD}
     ORDER BY pairs.file, count(*) DESC, other
 """
-TABLE = "connections"
+TOLD = {
+    "connections": f"""
+        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t, any_value(bytes) AS bytes,
+               hash(source, destination, source_packets, destination_packets, bytes) AS same
+        FROM read_parquet($files, hive_partitioning = FALSE) WHERE bytes >= {LEAST_BYTES}
+        GROUP BY file, sensor, source, destination, source_packets, destination_packets, bytes
+        HAVING count(*) = 1
+    """,
+    "associations": f"""
+        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t,
+               any_value(data_bytes_orig + data_bytes_resp) AS bytes, hash({FLOW}) AS same
+        FROM read_parquet($files, hive_partitioning = FALSE)
+        GROUP BY file, sensor, {FLOW} HAVING count(*) = 1
+    """,
+}
+"""What is the same at two sensors, by table."""
+CALLED = {"connections": "imaging connections", "associations": "associations"}
 
 
 def remarks(
@@ -72,29 +84,38 @@ def remarks(
     name
         Returns what the log of a mark is called.
     """
-    new = [kept for kept in staging[1] if kept.table == TABLE]
-    if not new:
-        return {}
-    days = [day for kept in new for day in days_of(kept.period)]
-    old = paths(ledger[0], near(ledger[1], days), TABLE)
-    if len(added) < 2 and not old:
-        return {}  # there is nothing to compare it with
-    files = paths(*staging, TABLE) + old
+    said: dict[str, list[str]] = {}
     duck.register("added", pa.table({"file": pa.array(sorted(added), pa.string())}))
     try:
-        found = duck.execute(_PAIRS, {"files": files}).fetchall()
+        for table, told in TOLD.items():
+            files = _files(staging, ledger, table, alone=len(added) < 2)
+            pairs = _PAIRS.format(told=told)
+            rows = duck.execute(pairs, {"files": files}).fetchall() if files else []
+            for mark, other, *found in rows:
+                said.setdefault(mark, [_said(table, name(other), *found)])
     finally:
         duck.unregister("added")
-    said: dict[str, list[str]] = {}
-    for mark, other, number, octets, seconds in found:
-        said.setdefault(mark, [_said(name(other), number, octets, seconds)])
     return said
 
 
-def _said(other: str, number: int, octets: int, seconds: float) -> str:
+def _files(
+    staging: tuple[Path, Sequence[Kept]],
+    ledger: tuple[Path, Sequence[Kept]],
+    table: str,
+    *,
+    alone: bool,
+) -> list[str]:
+    """Return a table's files of the new logs' days; none where a log is the only one."""
+    new = [kept for kept in staging[1] if kept.table == table]
+    days = [day for kept in new for day in days_of(kept.period)]
+    old = paths(ledger[0], near(ledger[1], days), table)
+    return [] if not new or (alone and not old) else paths(*staging, table) + old
+
+
+def _said(table: str, other: str, number: int, octets: int, seconds: float) -> str:
     way = "later" if seconds > 0 else "earlier"
     return (
-        f"{number:,} of its imaging connections are like those of {other}, {abs(seconds):,.2f} "
+        f"{number:,} of its {CALLED[table]} are like those of {other}, {abs(seconds):,.2f} "
         f"seconds {way}: two sensors saw the same traffic, it seems, by clocks that differ. It "
         f"counts twice, {octets:,} bytes of these alone; add each with its --sensor NAME"
     )
