@@ -179,6 +179,14 @@ def test_bytes_without_a_communication_are_explained(
     assert "counts at" not in out
 
 
+def test_a_command_that_is_done_says_nothing_as_it_ends(logs: Path) -> None:
+    """What a library has to tell of its end stands on no user's terminal."""
+    line = [sys.executable, "-m", "pacsflow", "top", str(logs), "-q"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout
+
+
 def test_series_tells_no_data_from_zero(capsys: pytest.CaptureFixture[str], write: Write) -> None:
     rows = [{"uid": "C1", "ts": float(T0)}, {"uid": "C2", "ts": T0 + 3 * 3600.0}]
     other = {"uid": "C3", "ts": T0 + 3600.0, "id.resp_h": "10.9.9.9", "service": "http"}

@@ -330,4 +330,6 @@ def test_data_are_good_where_nothing_lacks(
     made = report_of(write("conn.log", hourly(1, skip=missing) + broken))
     assert made.status[-1].reason == reason
     assert (made.status[-1].status.value == "good") is (reason == "nothing-unusual")
+    good = {state.reason for state in made.status if state.status.value == "good"}
+    assert ("nothing-unusual-seen" in good) is (len(missing) > 0)
     assert ("nothing is known of 1 of its 168 hours" in digest_of(made)) is (len(missing) > 0)

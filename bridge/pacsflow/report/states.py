@@ -29,8 +29,11 @@ def states(
     sensors: Sequence[SensorView] = (),
 ) -> tuple[AreaStatus, ...]:
     """Return the state of each area; `found` has the gravest first."""
+    whole = coverage.hours_with_data >= coverage.hours_expected
+    good = "nothing-unusual" if whole else "nothing-unusual-seen"
     made = [
-        _state(area, found, _unknown(area, coverage, totals, has_dicom, has_pacs)) for area in AREAS
+        _state(area, found, _unknown(area, coverage, totals, has_dicom, has_pacs), good)
+        for area in AREAS
     ]
     return tuple(_doubted(state, _lacking(state.area, coverage, sensors)) for state in made)
 
@@ -82,7 +85,7 @@ def _unknown(area: str, coverage: Coverage, totals: Totals, has_dicom: bool, has
     return ""
 
 
-def _state(area: str, found: Sequence[Finding], unknown: str) -> AreaStatus:
+def _state(area: str, found: Sequence[Finding], unknown: str, good: str) -> AreaStatus:
     mine = [place for place, finding in enumerate(found) if finding.area == area]
     worst = max((found[place].severity.rank for place in mine), default=0)
     if unknown:
@@ -90,4 +93,4 @@ def _state(area: str, found: Sequence[Finding], unknown: str) -> AreaStatus:
     if worst >= Severity.LOW.rank:
         light = Status.ACT if worst >= Severity.HIGH.rank else Status.LOOK
         return AreaStatus(area, light, "finding", len(mine), mine[0])
-    return AreaStatus(area, Status.GOOD, "nothing-unusual", len(mine))
+    return AreaStatus(area, Status.GOOD, good, len(mine))

@@ -59,8 +59,8 @@ class AreaStatus:
     status: Status
     reason: str
     """no-data, no-dicom-log, none-captured, none-sampled, no-imaging, no-pacs, files-not-read,
-    rows-unreadable, hours-missing, sensor-stood-still, unseen-for-hours, nothing-unusual, or
-    finding."""
+    rows-unreadable, hours-missing, sensor-stood-still, unseen-for-hours, nothing-unusual,
+    nothing-unusual-seen (of a week with hours that are not known), or finding."""
     findings: int = 0
     """Findings of the area."""
     finding: int | None = None

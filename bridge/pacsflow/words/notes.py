@@ -283,6 +283,7 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "sensor-stood-still": N_("There are hours in which one of the sensors saw nothing"),
     "unseen-for-hours": N_("Some were not seen for hours: the sensor that sees them stood still"),
     "nothing-unusual": N_("Nothing unusual"),
+    "nothing-unusual-seen": N_("Nothing unusual in the hours that were seen"),
 }
 """What can be told besides findings, by the key of a `pacsflow.terms.message.Message`."""
 
