@@ -179,9 +179,11 @@ def test_bytes_without_a_communication_are_explained(
     assert "counts at" not in out
 
 
-def test_a_command_that_is_done_says_nothing_as_it_ends(logs: Path) -> None:
+def test_a_command_that_is_done_says_nothing_as_it_ends(logs: Path, tmp_path: Path) -> None:
     """What a library has to tell of its end stands on no user's terminal."""
-    line = [sys.executable, "-m", "pacsflow", "top", str(logs), "-q"]
+    ledger = str(tmp_path / "ledger")
+    assert main(["ingest", str(logs), "--ledger", ledger]) == 0
+    line = [sys.executable, "-m", "pacsflow", "top", "--ledger", ledger, "-q"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == ""
     assert done.stdout
