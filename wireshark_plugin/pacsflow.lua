@@ -5857,7 +5857,7 @@ function stream.start(d, kind, want)
   if d.have and d.have > 0 then
     buffered = buffered - d.have
   end
-  d.kind, d.want, d.have, d.parts, d.skip, d.in_data = kind, want or 0, 0, {}, 0, nil
+  d.kind, d.want, d.have, d.parts, d.skip, d.in_data = kind, want, 0, {}, 0, nil
 end
 
 -- What is still to come of the PDU in hand, and how many bytes of that were counted as a data set's.
