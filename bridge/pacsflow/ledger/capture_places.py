@@ -76,21 +76,20 @@ def places_of(entries: Iterable[Entry]) -> dict[str, int]:
 
     A file goes on where one stopped that is called most like it.
     """
-    places: list[list[Entry]] = []
+    latest: list[Entry] = []  # of each place who lasts longest: what comes next must not overlap
     found: dict[str, int] = {}
     for entry in sorted(filter(is_of_frames, entries), key=_order):
         free = [
             number
-            for number, place in enumerate(places)
-            if place[-1].sensors == entry.sensors and not overlap(place[-1], entry)
+            for number, last in enumerate(latest)
+            if last.sensors == entry.sensors and not overlap(last, entry)
         ]
         if free:
-            at = max(free, key=lambda n: (_alike(places[n][-1].path, entry.path), _end(places[n])))
-            # Who lasts longest stands last: what comes next must not overlap with any before it.
-            places[at] = sorted([places[at][-1], entry], key=lambda e: _end([e]))
+            at = max(free, key=lambda n: (_alike(latest[n].path, entry.path), _end(latest[n])))
+            latest[at] = max(latest[at], entry, key=_end)
         else:
-            at = len(places)
-            places.append([entry])
+            at = len(latest)
+            latest.append(entry)
         found[entry.file] = at
     return found
 
@@ -139,8 +138,8 @@ def _begin(entry: Entry) -> datetime:
     return entry.first
 
 
-def _end(place: list[Entry]) -> datetime:
-    return place[-1].last or _begin(place[-1])
+def _end(entry: Entry) -> datetime:
+    return entry.last or _begin(entry)
 
 
 def tell(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> tuple[int, int]:
