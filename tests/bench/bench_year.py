@@ -52,8 +52,8 @@ def made(place: Path, weeks: int) -> tuple[Path, Path, Path]:
             part = ledger.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
             pacsflow("ingest", *inputs, "--ledger", part)
-            keep_forecasts(Ledger(part))
             part.rename(ledger)
+        keep_forecasts(Ledger(ledger))  # those of other code are not found
     return long, short, hour
 
 
