@@ -36,7 +36,7 @@ class Flow:
     previous_sent: float | None
 
 
-def _hold(scope: Scope, groups: Mapping[str, Sequence[str]]) -> None:
+def hold(scope: Scope, groups: Mapping[str, Sequence[str]]) -> None:
     """Write down which host belongs to which group, by the group's place."""
     pairs = [(place, host) for place, hosts in enumerate(groups.values()) for host in hosts]
     # Lists, not Arrow: DuckDB would import pandas to take a table from it.
@@ -49,7 +49,7 @@ def _hold(scope: Scope, groups: Mapping[str, Sequence[str]]) -> None:
 
 def sums(scope: Scope, groups: Mapping[str, Sequence[str]]) -> dict[str, Flow]:
     """Return what each group of hosts received and sent of imaging traffic, by its name."""
-    _hold(scope, groups)
+    hold(scope, groups)
     week, before = scope.week, scope.week.shifted(-1).start
     rows = scope.connection.execute(
         f"""SELECT place, way, coalesce(sum(bytes) FILTER (hour >= $start), 0),
@@ -105,8 +105,8 @@ def hourly(
     scope: Scope, groups: Mapping[str, Sequence[str]], grid: Grid
 ) -> dict[tuple[str, str], HourlySeries]:
     """Return the hourly imaging bytes into and out of each group, by its name and way."""
-    _hold(scope, groups)
-    place, inward, hours, octets = _columns(
+    hold(scope, groups)
+    place, inward, hours, octets = columns(
         scope,
         f"""SELECT place, way = 'in' AS inward, epoch(hour)::BIGINT // 3600 AS hours,
                    sum(bytes) AS octets {_MEMBERS} GROUP BY ALL""",
@@ -124,8 +124,8 @@ def active_hours(
     scope: Scope, hosts: Sequence[str], ways: Sequence[str], start: datetime, end: datetime
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when hosts had imaging traffic: places in `hosts`, and hours since the epoch."""
-    _hold(scope, {host: (host,) for host in hosts})
-    places, hours = _columns(
+    hold(scope, {host: (host,) for host in hosts})
+    places, hours = columns(
         scope,
         f"""SELECT place, epoch(hour)::BIGINT // 3600 {_MEMBERS}
             AND bytes > 0 AND list_contains($ways, way)""",
@@ -136,7 +136,7 @@ def active_hours(
 
 def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
     """Return the hours of everything: bytes, communications (or samples), imaging bytes."""
-    hours, *columns = _columns(
+    hours, *values = columns(
         scope,
         """SELECT epoch(hour)::BIGINT // 3600, octets, communications, coalesce(imaging, 0)
            FROM hours LEFT JOIN (
@@ -153,11 +153,11 @@ def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
     )
     return {
         key: grid.series(title, unit, hours, column)
-        for (key, title, unit), column in zip(series, columns, strict=True)
+        for (key, title, unit), column in zip(series, values, strict=True)
     }
 
 
-def _columns(scope: Scope, query: str, values: Mapping[str, object]) -> list[NDArray[Any]]:
+def columns(scope: Scope, query: str, values: Mapping[str, object]) -> list[NDArray[Any]]:
     """Return the columns of a query; each must be of numbers or truths, and have no NULL."""
     # For other types, or through Arrow, DuckDB would import pandas.
     found = scope.connection.execute(query, dict(values)).fetchnumpy()
@@ -168,7 +168,7 @@ def peers(
     scope: Scope, hosts: Hosts, addresses: Sequence[str], limit: int
 ) -> dict[tuple[str, str], tuple[Ranked, ...]]:
     """Return who sent most to each host, and received most from it, by address and way."""
-    _hold(scope, {address: (address,) for address in addresses})
+    hold(scope, {address: (address,) for address in addresses})
     rows = scope.connection.execute(
         """WITH sides AS (
                SELECT place, 'in' AS way, source AS peer, pair_weeks.* FROM pair_weeks

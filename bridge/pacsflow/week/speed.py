@@ -5,14 +5,20 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pacsflow.ledger.response_times import OperationTimes, read_times
 from pacsflow.terms.dicom_times import ENCRYPTED
+from pacsflow.week.flows import columns, hold
 from pacsflow.week.where import Where, where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from pacsflow.terms.histogram import Percentile
     from pacsflow.terms.party import Party
@@ -329,35 +335,46 @@ def _hours(scope: Scope, week: Week) -> tuple[tuple[float | None, ...], ...]:
     return tuple(map(tuple, cells))
 
 
+HOUR_US = 3_600_000_000
 NEARLY = 0.9
 """Of the most ever: so many open associations are nearly as many."""
 
 _OPEN = """
-    WITH spans AS (
-        SELECT "id.resp_h" AS host, ts, ts + to_microseconds((duration * 1e6)::BIGINT) AS till
-        FROM associations
-        WHERE result = 'accepted' AND duration BETWEEN 0 AND 2419200 AND ts >= ? AND ts < ?
-    ), marks AS (
-        SELECT host, ts AS moment, 1 AS step FROM spans
-        UNION ALL SELECT host, till, -1 FROM spans
-    ), counted AS (
-        SELECT host, moment, sum(step) OVER (
-            PARTITION BY host ORDER BY moment, step ROWS UNBOUNDED PRECEDING) AS there
-        FROM marks
-    )
-    SELECT host, epoch(date_trunc('hour', moment))::BIGINT, max(there)::BIGINT
-    FROM counted GROUP BY ALL
+    SELECT place, epoch_us(ts) AS begin, epoch_us(ts) + (duration * 1e6)::BIGINT AS finish
+    FROM associations JOIN members ON "id.resp_h" = host
+    WHERE result = 'accepted' AND duration BETWEEN 0 AND 2419200 AND ts >= $first AND ts < $end
 """
 
 
 def open_by_hour(scope: Scope) -> dict[str, dict[datetime, int]]:
     """Return the most associations that each server had open at once, by hour, with the past."""
     week = scope.week
-    rows = scope.connection.execute(_OPEN, [week.shifted(-BEFORE).start, week.end]).fetchall()
-    found: dict[str, dict[datetime, int]] = {}
-    for host, second, most in rows:
-        found.setdefault(host, {})[datetime.fromtimestamp(second, UTC)] = most
-    return found
+    servers = scope.connection.execute('SELECT DISTINCT "id.resp_h" FROM associations').fetchall()
+    names = [row[0] for row in servers]
+    hold(scope, {name: (name,) for name in names})
+    span = {"first": week.shifted(-BEFORE).start, "end": week.end}
+    place, begin, finish = columns(scope, _OPEN, span)
+    order = np.argsort(place, kind="stable")
+    edges = np.searchsorted(place[order], np.arange(len(names) + 1))
+    parts = (order[low:high] for low, high in pairwise(edges))
+    return {
+        name: dict(_most_by_hour(begin[mine], finish[mine]))
+        for name, mine in zip(names, parts, strict=True)
+        if len(mine)
+    }
+
+
+def _most_by_hour(
+    begin: NDArray[np.int64], finish: NDArray[np.int64]
+) -> Iterator[tuple[datetime, int]]:
+    """Yield the hours in which one of them began or ended, and the most there were in each."""
+    marks = np.sort(np.concatenate([2 * begin + 1, 2 * finish]))  # at one moment, who ends is first
+    there = np.cumsum(np.where(marks % 2, 1, -1))
+    hours = marks // (2 * HOUR_US)
+    starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    most = np.maximum.reduceat(there, starts)
+    for hour, number in zip(hours[starts].tolist(), most.tolist(), strict=True):
+        yield datetime.fromtimestamp(hour * 3600, UTC), number
 
 
 def open_at_once(scope: Scope, hosts: Hosts) -> tuple[OpenAtOnce, ...]:
