@@ -84,29 +84,39 @@ class Activity(NamedTuple):
     active: NDArray[np.bool_]
     watched: NDArray[np.bool_]
 
-    def weeks(self, place: int, hours: int) -> list[Week]:
-        """Return a host's weeks, this one first, `hours` a part, more than half of it seen."""
+    def parts(self, hours: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return in which parts of `hours` hosts were active, and that is known: most of it seen.
+
+        Both have the shape ``(hosts, weeks, parts)``, this week first.
+        """
         active, watched = (
-            grid[place, ::-1].reshape(grid.shape[1], -1, hours).sum(axis=2)
+            grid[:, ::-1].reshape(*grid.shape[:2], -1, hours).sum(axis=3)
             for grid in (self.active, self.watched)
         )
-        seen = (2 * watched > hours).tolist()
-        return [
-            [True if was else False if could else None for was, could in zip(*week, strict=True)]
-            for week in zip((active > 0).tolist(), seen, strict=True)
-        ]
+        return active > 0, (active > 0) | (2 * watched > hours)
+
+    def quiet(self, hours: int, least: int) -> Iterator[tuple[int, list[Week]]]:
+        """Return the hosts that were silent in `least` parts in which they usually are active.
+
+        They are few, and may have an unusual run of silence; with their weeks, this one first.
+        """
+        active, known = self.parts(hours)
+        usual = (active | ~known)[:, 1:].all(axis=1)
+        silent = (usual & known[:, 0] & ~active[:, 0]).sum(axis=1)
+        for place in np.flatnonzero(silent >= least).tolist():
+            yield place, np.where(known[place], active[place], None).tolist()
 
     def stopped(self, hours: int, least: int) -> Iterator[tuple[str, Run]]:
         """Return the hosts with an unusual run of silence, which their own gaps do not explain."""
-        for place, address in enumerate(self.addresses):
-            run = unusual_run(self.weeks(place, hours), least)
+        for place, weeks in self.quiet(hours, least):
+            run = unusual_run(weeks, least)
             if run is None:
                 continue
             end = HOURS if run.to_the_end else (run.last + 1) * hours
             silent = slice(run.first * hours, end)
             by_chance = chance_of_silence(self.active[place], self.watched[place], silent)
             if by_chance < BY_CHANCE:
-                yield address, run
+                yield self.addresses[place], run
 
 
 def _activity(facts: Facts, addresses: list[str], ways: Sequence[str]) -> Activity:
