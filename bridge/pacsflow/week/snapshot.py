@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from pacsflow.week.period import Week
 
-UNUSED = """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
-    resp_max_pdu, reject_result, abort_source, abort_reason, tunnel, proxied_for"""
-"""Columns of dicom.log that neither a finding nor a table of the page asks for."""
+UNUSED = {
+    "associations": """sop_classes, ctx_offered, ctx_accepted, orig_roles, resp_roles, orig_max_pdu,
+        resp_max_pdu, reject_result, abort_source, abort_reason, tunnel, proxied_for""",
+    "traffic": "sensor, file",
+}
+"""Columns that neither a finding nor a table of the page asks for, by table."""
 SEVERAL = {
     "times": ("all_times", TIMES_TWICE),
     "connections": ("all_connections", CONNECTIONS_TWICE),
@@ -55,7 +58,7 @@ def cut(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) -> None:
         "endpoints": ("TRUE", []),
     }  # fmt: skip
     for table, (where, values) in kept.items():
-        what = f"* EXCLUDE ({UNUSED})" if table == "associations" else "*"
+        what = f"* EXCLUDE ({UNUSED[table]})" if table in UNUSED else "*"
         whence, twice = SEVERAL.get(table, (table, ""))
         if twice and _is_selected(connection, table):
             whence, twice = table, ""
@@ -86,13 +89,12 @@ def sum_imaging(connection: duckdb.DuckDBPyConnection, origin: str, week: Week) 
         " sum(samples)::DOUBLE AS samples, sum(weight_squares) AS weight_squares"
     )
     sides = " UNION ALL ".join(
-        f"SELECT {side} AS host, '{way}' AS way, * FROM imaging"
+        f"SELECT {side} AS host, '{way}' AS way, hour, {sums} FROM imaging GROUP BY ALL"
         for way, side in (("in", "destination"), ("out", "source"))
     )
     connection.execute(
         f"""CREATE TEMP TABLE host_hours AS
-            WITH imaging AS (SELECT * FROM traffic WHERE origin = ? AND {IMAGING})
-            SELECT host, way, hour, {sums} FROM ({sides}) GROUP BY ALL""",
+            WITH imaging AS (SELECT * FROM traffic WHERE origin = ? AND {IMAGING}) {sides}""",
         [origin],
     )
     connection.execute(
