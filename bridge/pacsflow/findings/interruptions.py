@@ -104,7 +104,8 @@ class Activity(NamedTuple):
         usual = (active | ~known)[:, 1:].all(axis=1)
         silent = (usual & known[:, 0] & ~active[:, 0]).sum(axis=1)
         for place in np.flatnonzero(silent >= least).tolist():
-            yield place, np.where(known[place], active[place], None).tolist()
+            weeks: list[Week] = np.where(known[place], active[place], None).tolist()  # type: ignore[attr-defined]
+            yield place, weeks
 
     def stopped(self, hours: int, least: int) -> Iterator[tuple[str, Run]]:
         """Return the hosts with an unusual run of silence, which their own gaps do not explain."""
