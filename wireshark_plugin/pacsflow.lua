@@ -2963,7 +2963,7 @@ local GENERATION = 65536
 local MAX_PAIRS = 65536
 
 local function fresh()
-  return { directions = {}, what = {}, when = {} }
+  return { directions = {}, what = {}, when = {}, last = 0 }
 end
 
 -- moved: what legs.lua found, or nil.
@@ -2988,12 +2988,16 @@ end
 
 -- What is known of a direction of a TCP connection in this generation; its `before` is that of the
 -- one before. what, when: by sequence number the frame, plain as main.lua has it, and its time; by
--- -1 - number so of mere acknowledgments; by `sign` of others where they came from.
+-- -1 - number so of mere acknowledgments; by `sign` of others where they came from. names, heads,
+-- times: `last` of them that are not in these tables yet, for most are never looked up.
 local function direction(self, key)
   local d = self.young.directions[key]
   if not d then
     local before = self.old.directions[key]
-    d = { what = {}, when = {}, before = before, row = self.rows[key] }
+    d = {
+      what = {}, when = {}, names = {}, heads = {}, times = {}, last = 0, before = before,
+      row = self.rows[key],
+    }
     if before then
       d.next, d.ack, before.before = before.next, before.ack, nil
     end
@@ -3026,7 +3030,8 @@ local function passes(self, s, key, seq, length, flags, ts)
     end
     d.ack, name = ack, -1 - ack
   end
-  d.what[name], d.when[name] = #s > PLAIN and sub(s, 1, PLAIN) or s, ts
+  local last = d.last + 1
+  d.names[last], d.heads[last], d.times[last], d.last = name, #s > PLAIN and sub(s, 1, PLAIN) or s, ts, last
   if d.row then
     meet(d.row)
   end
@@ -3130,14 +3135,28 @@ local function plain_context(s)
   return sub(s, 1, 14) .. sub(s, 23, 23)
 end
 
+-- Puts what passed into the tables that it is looked up in.
+local function file(d)
+  if d.last == 0 then
+    return
+  end
+  local names, heads, times, what, when = d.names, d.heads, d.times, d.what, d.when
+  for i = 1, d.last do
+    what[names[i]], when[names[i]] = heads[i], times[i]
+  end
+  d.names, d.heads, d.times, d.last = {}, {}, {}, 0
+end
+
 -- What stands under a name in this generation, or the one before.
 local function find(places, name)
+  file(places)
   local when = places.when[name]
   if when then
     return when, places.what[name]
   end
   local before = places.before
   if before then
+    file(before)
     return before.when[name], before.what[name]
   end
   return nil
@@ -3487,7 +3506,8 @@ return fields
 end
 
 modules.fragments = function(...)
--- Remembers which ports the first fragment of a packet had, for those after it, which have none.
+-- Remembers what the first fragment of a packet told, for those after it: its ports, and, where it is a
+-- tunnel's, whose packet is inside.
 local fragments = {}
 
 local sub = string.sub
@@ -3495,21 +3515,39 @@ local MAX = 4096
 
 local known, size = {}, 0
 
--- Puts into out.key the ports of the packet that the fragment in `out` (see packet.parse) is of.
-function fragments.ports(out)
-  local hosts = out.hosts
-  if not out.key or not hosts then
-    return
+local function remember(name, what)
+  if size >= MAX then
+    known, size = {}, 0
+  end
+  known[name], size = what, size + 1
+end
+
+-- Puts into `out` (see packet.parse) what is known of the packet that its fragment is of. Returns the
+-- length that counts of a tunnel's fragment; nil of another: all of it does.
+function fragments.resolve(out)
+  local outer, hosts = out.carrier, out.hosts
+  if outer then
+    -- The first, with a packet inside: what stands before it is the tunnel's.
+    remember(outer, { key = out.key, proto = out.proto, tunnel = out.tunnel, vlan = out.vlan })
+    return out.wire
+  elseif not out.key or not hosts then
+    return nil
   end
   local name = hosts .. "|" .. out.proto .. "|" .. out.id
   if out.first_fragment then
-    if size >= MAX then
-      known, size = {}, 0
-    end
-    known[name], size = sub(out.key, #hosts + 1), size + 1
-  elseif known[name] then
-    out.key = hosts .. known[name]
+    remember(name, { ports = sub(out.key, #hosts + 1) })
+    return nil
   end
+  local of_first = known[name]
+  if not of_first then
+    return nil
+  elseif of_first.ports then
+    out.key = hosts .. of_first.ports
+    return nil
+  end
+  out.key, out.proto, out.tunnel, out.vlan = of_first.key, of_first.proto, of_first.tunnel, of_first.vlan
+  out.hw, out.wire = nil, out.stop - out.l4 + 1
+  return out.wire
 end
 
 return fragments
@@ -3838,6 +3876,7 @@ local abs, sub = math.abs, string.sub
 local MODULUS, HALF = 4294967296, 2147483648
 -- No window of a capture is so large that numbers go so far and come back.
 local FAR = 1048576
+legs.FAR = FAR
 -- So often numbers have to leave their place before what is sent is compared.
 local JUMPS = 2
 -- So many payloads have to come again at one distance.
@@ -4394,10 +4433,11 @@ local function network(s, at, kind, out, room, depth)
     return
   end
   local path, hosts, stop = out.path, out.hosts, out.stop
-  local name, inside, inner = nil, nil, nil
-  if not out.first_fragment then
-    name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
+  local first, carrier = out.first_fragment, nil
+  if first then
+    carrier = hosts .. "|" .. proto .. "|" .. out.id
   end
+  local name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
   if name and inside and inner and inner ~= 0 then
     if depth >= MAX_DEPTH then
       out.reason = "nested too deeply"
@@ -4418,23 +4458,33 @@ local function network(s, at, kind, out, room, depth)
       end
       if out.l3 then
         out.tunnel = out.tunnel and name .. "," .. out.tunnel or name
+        if first then
+          out.first_fragment, out.carrier = true, carrier
+        end
         return
       end
       -- Not a packet in there, or not enough of it: what carries it is all there is.
       out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
       out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
-      out.kind, out.fragment, out.first_fragment = kind, false, false
+      out.kind, out.fragment, out.first_fragment = kind, false, first
     end
   end
   out.path = path
   transport(s, next_at, total, proto, out)
 end
 
+-- Whether the frame s is of the form that most have by far: Ethernet without tags, IPv4 without options,
+-- TCP, and no fragment. No dissector has more to say of it.
+function packet.is_plain(s)
+  local t1, t2, v, _, _, _, _, _, f1, f2, _, p = byte(s, 13, 24)
+  return p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0
+end
+
 local function reset(out)
   out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
-  out.frame_stop = nil
+  out.frame_stop, out.carrier = nil, nil
 end
 packet.reset = reset
 
@@ -7146,7 +7196,8 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       sealed.ends(c)
     end
     d.fin = true
-    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
+    -- A reset without an acknowledgment says nothing of what came: what is there is all that there is.
+    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end or reset and p.next or nil
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
       self.closing[#self.closing + 1] = c
@@ -7572,6 +7623,7 @@ local lookahead = {}
 lookahead.CLOCKS = 631152000
 
 local byte, sub = string.byte, string.sub
+local ETHERNET = 1
 
 -- By connection, what a tracker found: a function (key, seconds) -> entry or nil. Of samples those
 -- that show nothing were not followed: they belong to the connection unless it began after them.
@@ -7628,6 +7680,26 @@ local function may_show(samples, s, at)
   return samples.kept[key] or samples.young[key] or samples.old[key]
 end
 
+-- Whether the frame s is all but nothing new: an acknowledgment or the inside of a data set of a
+-- connection that is followed, where its numbers do not leave their place (legs.lua).
+local function follow(t, s, wire, ts)
+  local d = packet.is_plain(s) and not t.paths.several and t.kept[sub(s, 27, 38)]
+  if not d or d.c.legs or not d.last_seq then
+    return false
+  end
+  local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
+  local l1, l2 = byte(s, 17, 18)
+  local length = w2 and w1 + w2 > 0 and l1 * 256 + l2 - 20 - (h - h % 16) / 4 or -1
+  local seq = length >= 0 and ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+  local ahead = seq and seq - d.last_seq
+  if not ahead or ahead >= legs.FAR or ahead <= -legs.FAR
+    or not tracker.inside(t, d, seq, flags, length, wire, ts) then
+    return false
+  end
+  d.last_seq, d.last_seen = seq, ts
+  return true
+end
+
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
@@ -7638,6 +7710,7 @@ end
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
+  frames.rate = not sampled and 1 or nil
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
   local two_sided, dropped = legs.new(), {}
@@ -7680,6 +7753,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
     end
     if seen > limit then
       return false
+    end
+    if kind == ETHERNET and follow(frames, s, wire, when) then
+      return true
     end
     packet.parse(s, wire, out, kind)
     if out.proto == 17 and out.length and not out.fragment then
@@ -7972,6 +8048,7 @@ local opener = {}
 
 -- Frames in which packets that only Wireshark's dissectors see through show themselves.
 local GLANCE = 5000
+local ETHERNET = 1
 
 -- The capture of tshark's command line, opened, where it is a file that can be read again, and what
 -- leaves it as it was. A pipe can be read once only, and a live one would have to be waited for.
@@ -8019,8 +8096,10 @@ function opener.asks_dissectors()
   local seen, asks, out, first = 0, false, {}, nil
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
     seen, first = seen + 1, first or kind
-    packet.parse(s, wire, out, kind)
-    asks = asks or first ~= kind or dissected.is_needed(out)
+    if first ~= kind or kind ~= ETHERNET or not packet.is_plain(s) then
+      packet.parse(s, wire, out, kind)
+      asks = asks or first ~= kind or dissected.is_needed(out)
+    end
     return seen < GLANCE and not asks
   end, function() end)
   leave()
@@ -9179,6 +9258,24 @@ local function kind_of_link()
   return nil
 end
 
+-- What Wireshark's dissectors know of the frame whose bytes begin with s, beyond what stands in `out`;
+-- share: see fragments.lua. Returns whether they know more.
+local function ask_dissectors(s, wire, kind, share)
+  if not dissected.ready() or not dissected.find(out, wire) then
+    return false
+  elseif share and (out.fragment or out.first_fragment) then
+    -- They wait for the rest.
+    packet.parse(s, wire, out, kind)
+    fragments.resolve(out)
+    return false
+  elseif out.fragment or out.first_fragment then
+    fragments.resolve(out)
+  end
+  -- Of a packet that they put together, what came before is counted already.
+  out.wire = share or out.wire
+  return true
+end
+
 -- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh)
@@ -9188,10 +9285,11 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
     s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
     packet.parse(s, wire, out, kind)
   end
+  local share = (out.fragment or out.first_fragment) and fragments.resolve(out)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
     local known = out.l3
-    if dissected.ready() and dissected.find(out, wire) then
+    if ask_dissectors(s, wire, kind, share) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
@@ -9306,9 +9404,6 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   end
   local wire, source, there, copy = pinfo.len, nil, nil, nil
   s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
-  if out.fragment or out.first_fragment then
-    fragments.ports(out)
-  end
   if copy and showing then
     remember_copy(frame, copy)
   elseif not fresh then

@@ -403,12 +403,33 @@ def test_a_retransmission_before_and_after_a_router(export: Export, apart: float
     assert (len(told.frames), told.count("copy, elsewhere")) == (len(sent), len(sent))
 
 
-def test_fragments_of_a_tunnel(export: Export) -> None:
+def fragments_of_a_tunnel() -> list[pieces.Frame]:
     frames = []
     for number, (ts, data, _) in enumerate(BASE):
         for k, piece in enumerate(pieces.fragments(wrapping.vxlan(data), number + 1)):
             frames.append((ts + k * 1e-6, piece, len(piece)))
-    assert export(frames).sums == (1, STORES, DATA)
+    return frames
+
+
+def test_fragments_of_a_tunnel(export: Export) -> None:
+    """Every piece counts as what it carries of the frame inside; together they are that frame."""
+    frames = fragments_of_a_tunnel()
+    told = export(frames)
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert {f["service"] for f in told.frames} == {"dicom"}
+    assert {f["id.orig_h"] for f in told.frames} == {"10.1.0.11", "10.1.0.5"}
+    assert told.count("through vxlan") == len(frames)
+
+
+def test_fragments_of_a_tunnel_without_their_first(export: Export) -> None:
+    """Nothing tells what these carry: they are the tunnel's."""
+    frames = [f for f in fragments_of_a_tunnel() if f[1][20:22] != b"\x20\0"]
+    others = [f for f in frames if f[1][20:22] != bytes(2)]
+    told = export(frames)
+    assert {f["service"] for f in told.frames} == {"-", "dicom"}
+    assert sum(int(f["length"]) for f in told.frames if f["proto"] == "udp") == sum(
+        wire for _, _, wire in others
+    )
 
 
 @pytest.mark.few(3)
@@ -500,6 +521,30 @@ def test_a_connection_that_ends_inside_a_pdu(export: Export, at: int, end: int) 
     )  # fmt: skip
     (said,) = [row for row in told.capture if row["what"] == "unfinished"]
     assert (said["frames"], said["bytes"]) == ("1", str(lacking))
+
+
+@pytest.mark.parametrize(("at", "by_client"), [(4, False), (150, False), (150, True)])
+def test_a_reset_without_an_acknowledgment(export: Export, at: int, *, by_client: bool) -> None:
+    """It ends the connection as one with an acknowledgment does."""
+    (ends,) = {
+        (row["end"], row["result"], row["flags"], row["missed_bytes"])
+        for flags in (4, 20)
+        for row in export(reset(at, flags, by_client=by_client)).dicom
+    }
+    assert ends[:2] == ("closed", "no_reply" if at == 4 else "accepted")
+
+
+def reset(at: int, flags: int, *, by_client: bool) -> list[pieces.Frame]:
+    """Return the first frames of the capture and a reset behind them."""
+    last = next(d for _, d, _ in reversed(BASE[:at]) if of_client(d) == by_client)
+    final = bytearray(last[:54])
+    final[16:18], final[46:48] = b"\0\x28", bytes((0x50, flags))
+    pieces.add(final, 38, 1 if last[47] & 2 else int.from_bytes(last[16:18], "big") - 40)
+    if flags == 4:
+        final[42:46] = bytes(4)
+    else:
+        final[42:46] = (1190).to_bytes(4, "big") if at == 4 else final[42:46]
+    return [*BASE[:at], (BASE[at][0], bytes(final), 54)]
 
 
 def test_what_was_not_captured_is_missed(export: Export) -> None:

@@ -35,7 +35,7 @@ local GENERATION = 65536
 local MAX_PAIRS = 65536
 
 local function fresh()
-  return { directions = {}, what = {}, when = {} }
+  return { directions = {}, what = {}, when = {}, last = 0 }
 end
 
 -- moved: what legs.lua found, or nil.
@@ -60,12 +60,16 @@ end
 
 -- What is known of a direction of a TCP connection in this generation; its `before` is that of the
 -- one before. what, when: by sequence number the frame, plain as main.lua has it, and its time; by
--- -1 - number so of mere acknowledgments; by `sign` of others where they came from.
+-- -1 - number so of mere acknowledgments; by `sign` of others where they came from. names, heads,
+-- times: `last` of them that are not in these tables yet, for most are never looked up.
 local function direction(self, key)
   local d = self.young.directions[key]
   if not d then
     local before = self.old.directions[key]
-    d = { what = {}, when = {}, before = before, row = self.rows[key] }
+    d = {
+      what = {}, when = {}, names = {}, heads = {}, times = {}, last = 0, before = before,
+      row = self.rows[key],
+    }
     if before then
       d.next, d.ack, before.before = before.next, before.ack, nil
     end
@@ -98,7 +102,8 @@ local function passes(self, s, key, seq, length, flags, ts)
     end
     d.ack, name = ack, -1 - ack
   end
-  d.what[name], d.when[name] = #s > PLAIN and sub(s, 1, PLAIN) or s, ts
+  local last = d.last + 1
+  d.names[last], d.heads[last], d.times[last], d.last = name, #s > PLAIN and sub(s, 1, PLAIN) or s, ts, last
   if d.row then
     meet(d.row)
   end
@@ -202,14 +207,28 @@ local function plain_context(s)
   return sub(s, 1, 14) .. sub(s, 23, 23)
 end
 
+-- Puts what passed into the tables that it is looked up in.
+local function file(d)
+  if d.last == 0 then
+    return
+  end
+  local names, heads, times, what, when = d.names, d.heads, d.times, d.what, d.when
+  for i = 1, d.last do
+    what[names[i]], when[names[i]] = heads[i], times[i]
+  end
+  d.names, d.heads, d.times, d.last = {}, {}, {}, 0
+end
+
 -- What stands under a name in this generation, or the one before.
 local function find(places, name)
+  file(places)
   local when = places.when[name]
   if when then
     return when, places.what[name]
   end
   local before = places.before
   if before then
+    file(before)
     return before.when[name], before.what[name]
   end
   return nil

@@ -9,6 +9,7 @@ local abs, sub = math.abs, string.sub
 local MODULUS, HALF = 4294967296, 2147483648
 -- No window of a capture is so large that numbers go so far and come back.
 local FAR = 1048576
+legs.FAR = FAR
 -- So often numbers have to leave their place before what is sent is compared.
 local JUMPS = 2
 -- So many payloads have to come again at one distance.

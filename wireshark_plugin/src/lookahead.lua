@@ -15,6 +15,7 @@ local lookahead = {}
 lookahead.CLOCKS = 631152000
 
 local byte, sub = string.byte, string.sub
+local ETHERNET = 1
 
 -- By connection, what a tracker found: a function (key, seconds) -> entry or nil. Of samples those
 -- that show nothing were not followed: they belong to the connection unless it began after them.
@@ -71,6 +72,26 @@ local function may_show(samples, s, at)
   return samples.kept[key] or samples.young[key] or samples.old[key]
 end
 
+-- Whether the frame s is all but nothing new: an acknowledgment or the inside of a data set of a
+-- connection that is followed, where its numbers do not leave their place (legs.lua).
+local function follow(t, s, wire, ts)
+  local d = packet.is_plain(s) and not t.paths.several and t.kept[sub(s, 27, 38)]
+  if not d or d.c.legs or not d.last_seq then
+    return false
+  end
+  local s1, s2, s3, s4, _, _, _, _, h, flags, w1, w2 = byte(s, 39, 50)
+  local l1, l2 = byte(s, 17, 18)
+  local length = w2 and w1 + w2 > 0 and l1 * 256 + l2 - 20 - (h - h % 16) / 4 or -1
+  local seq = length >= 0 and ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+  local ahead = seq and seq - d.last_seq
+  if not ahead or ahead >= legs.FAR or ahead <= -legs.FAR
+    or not tracker.inside(t, d, seq, flags, length, wire, ts) then
+    return false
+  end
+  d.last_seq, d.last_seen = seq, ts
+  return true
+end
+
 -- Reads up to `limit` frames, and of sFlow up to `datagrams` (nil: all). sampled: the frames are
 -- samples themselves. Returns hosts (what was learnt of them), find and find_sample (what is known
 -- of a connection of captured or sampled frames), link_type, false where frames differ in it, and
@@ -81,6 +102,7 @@ end
 function lookahead.scan(file, limit, sampled, datagrams)
   local frames, samples = tracker.new({ sampled = sampled }), tracker.new({ sampled = true })
   samples.endpoints = frames.endpoints
+  frames.rate = not sampled and 1 or nil
   local seen, told, out, info, link_type = 0, 0, {}, {}, nil
   local latest_unset, first_set
   local two_sided, dropped = legs.new(), {}
@@ -123,6 +145,9 @@ function lookahead.scan(file, limit, sampled, datagrams)
     end
     if seen > limit then
       return false
+    end
+    if kind == ETHERNET and follow(frames, s, wire, when) then
+      return true
     end
     packet.parse(s, wire, out, kind)
     if out.proto == 17 and out.length and not out.fragment then

@@ -206,6 +206,24 @@ local function kind_of_link()
   return nil
 end
 
+-- What Wireshark's dissectors know of the frame whose bytes begin with s, beyond what stands in `out`;
+-- share: see fragments.lua. Returns whether they know more.
+local function ask_dissectors(s, wire, kind, share)
+  if not dissected.ready() or not dissected.find(out, wire) then
+    return false
+  elseif share and (out.fragment or out.first_fragment) then
+    -- They wait for the rest.
+    packet.parse(s, wire, out, kind)
+    fragments.resolve(out)
+    return false
+  elseif out.fragment or out.first_fragment then
+    fragments.resolve(out)
+  end
+  -- Of a packet that they put together, what came before is counted already.
+  out.wire = share or out.wire
+  return true
+end
+
 -- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh)
@@ -215,10 +233,11 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
     s = tvb:raw(0, size < packet.HEADERS and size or packet.HEADERS)
     packet.parse(s, wire, out, kind)
   end
+  local share = (out.fragment or out.first_fragment) and fragments.resolve(out)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
     local known = out.l3
-    if dissected.ready() and dissected.find(out, wire) then
+    if ask_dissectors(s, wire, kind, share) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
@@ -333,9 +352,6 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   end
   local wire, source, there, copy = pinfo.len, nil, nil, nil
   s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
-  if out.fragment or out.first_fragment then
-    fragments.ports(out)
-  end
   if copy and showing then
     remember_copy(frame, copy)
   elseif not fresh then

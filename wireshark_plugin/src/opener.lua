@@ -9,6 +9,7 @@ local opener = {}
 
 -- Frames in which packets that only Wireshark's dissectors see through show themselves.
 local GLANCE = 5000
+local ETHERNET = 1
 
 -- The capture of tshark's command line, opened, where it is a file that can be read again, and what
 -- leaves it as it was. A pipe can be read once only, and a live one would have to be waited for.
@@ -56,8 +57,10 @@ function opener.asks_dissectors()
   local seen, asks, out, first = 0, false, {}, nil
   local fine, known = pcall(capturefile.read, file, function(_, s, wire, kind)
     seen, first = seen + 1, first or kind
-    packet.parse(s, wire, out, kind)
-    asks = asks or first ~= kind or dissected.is_needed(out)
+    if first ~= kind or kind ~= ETHERNET or not packet.is_plain(s) then
+      packet.parse(s, wire, out, kind)
+      asks = asks or first ~= kind or dissected.is_needed(out)
+    end
     return seen < GLANCE and not asks
   end, function() end)
   leave()

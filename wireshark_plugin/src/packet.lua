@@ -134,10 +134,11 @@ local function network(s, at, kind, out, room, depth)
     return
   end
   local path, hosts, stop = out.path, out.hosts, out.stop
-  local name, inside, inner = nil, nil, nil
-  if not out.first_fragment then
-    name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
+  local first, carrier = out.first_fragment, nil
+  if first then
+    carrier = hosts .. "|" .. proto .. "|" .. out.id
   end
+  local name, inside, inner = tunnel.inside(s, next_at, out, proto, room)
   if name and inside and inner and inner ~= 0 then
     if depth >= MAX_DEPTH then
       out.reason = "nested too deeply"
@@ -158,23 +159,33 @@ local function network(s, at, kind, out, room, depth)
       end
       if out.l3 then
         out.tunnel = out.tunnel and name .. "," .. out.tunnel or name
+        if first then
+          out.first_fragment, out.carrier = true, carrier
+        end
         return
       end
       -- Not a packet in there, or not enough of it: what carries it is all there is.
       out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
       out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
-      out.kind, out.fragment, out.first_fragment = kind, false, false
+      out.kind, out.fragment, out.first_fragment = kind, false, first
     end
   end
   out.path = path
   transport(s, next_at, total, proto, out)
 end
 
+-- Whether the frame s is of the form that most have by far: Ethernet without tags, IPv4 without options,
+-- TCP, and no fragment. No dissector has more to say of it.
+function packet.is_plain(s)
+  local t1, t2, v, _, _, _, _, _, f1, f2, _, p = byte(s, 13, 24)
+  return p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0
+end
+
 local function reset(out)
   out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
-  out.frame_stop = nil
+  out.frame_stop, out.carrier = nil, nil
 end
 packet.reset = reset
 

@@ -413,7 +413,8 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
       sealed.ends(c)
     end
     d.fin = true
-    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end
+    -- A reset without an acknowledgment says nothing of what came: what is there is all that there is.
+    d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end or reset and p.next or nil
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
       self.closing[#self.closing + 1] = c
