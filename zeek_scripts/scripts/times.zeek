@@ -53,9 +53,9 @@ event zeek_init() &priority=5
 
 event connection_first_ACK(c: connection)
 	{
-	# Sent again, either of them leaves open which one was answered.
+	# Sent again, either of them leaves open which one was answered. Data of the SYN (RFC 7413) is T there.
 	if ( c$orig?$num_pkts && c$orig$num_pkts == 1 && c$resp?$num_pkts && c$resp$num_pkts == 1 &&
-	     c$history[0:2] == "Sh" && c$duration >= 0sec && c$duration <= 1day )
+	     /^S[DT]?h/ in c$history && c$duration >= 0sec && c$duration <= 1day )
 		c$dicom_round_trip = c$duration;
 	}
 

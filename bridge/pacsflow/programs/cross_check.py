@@ -30,6 +30,8 @@ TOLERANCE = 0.001
 FINE = 0.000002
 """Seconds that what dicom_times.log measured may differ by."""
 TIMES = {"time", "interval"}
+ZERO_LENGTH = "ip_hdr_len_zero"
+"""What Zeek calls IPv4 packets with a total length of 0."""
 NOT_COMPARED = {"uid", "evidence_uid"}
 """Each tool makes connection identifiers of its own."""
 ZEEK_PORTS = {str(port) for port in DICOM_PORTS}
@@ -143,6 +145,13 @@ REASONS = (
         "Zeek's conn.log has no such connection: it came through a tunnel, a label or a link layer "
         "that Zeek does not look into, or on a port where it does not expect one. The plugin does.",
         lambda _log, field, row: field == "row" and row.get("unseen") == "T",
+    ),
+    Reason(
+        "no lengths",
+        "IPv4 packets say a total length of 0, which is what a network card finds that cuts them "
+        "up itself (Zeek's weird.log: ip_hdr_len_zero). The plugin takes the length of the frame; "
+        "Zeek counts what they carry as bytes that it missed (conn.log: missed_bytes).",
+        lambda _log, field, row: field == "row" and row.get("unmeasured") == "T",
     ),
     Reason(
         "translated",
@@ -362,11 +371,13 @@ Connection = frozenset[tuple[str, str]]
 class Connections:
     """What the tools say of connections, and of copies, beside the logs that are compared.
 
-    `seen` are those of Zeek's conn.log, None where there is none; `translated` those that the
-    plugin takes for others, seen before or after an address translation.
+    `seen` are those of Zeek's conn.log, None where there is none; `unmeasured` those of them that
+    may be of packets without a length; `translated` those that the plugin takes for others, seen
+    before or after an address translation.
     """
 
     seen: frozenset[Connection] | None
+    unmeasured: frozenset[Connection]
     translated: frozenset[Connection]
     copied: bool
 
@@ -374,10 +385,15 @@ class Connections:
     def of(cls, plugin: Path, zeek: Path) -> Connections:
         """Read them from the two folders."""
         conn = zeek / "conn.log"
+        connections = read_log(conn).rows if conn.exists() else None
+        weird = any(row["name"] == ZERO_LENGTH for row in read_log(zeek / "weird.log").rows)
         fates = read_log(plugin / "capture.log").rows
         twins = (row["detail"].split()[1:] for row in fates if row["what"] == "translated")
         return cls(
-            seen=frozenset(map(_connection, read_log(conn).rows)) if conn.exists() else None,
+            seen=None if connections is None else frozenset(map(_connection, connections)),
+            unmeasured=frozenset(
+                _connection(row) for row in connections or () if weird and _lost(row)
+            ),
             translated=frozenset(frozenset({(a, p), (b, q)}) for a, p, b, q, *_ in twins),
             copied=any(row["what"].startswith("copy, ") for row in fates),
         )
@@ -389,6 +405,7 @@ class Connections:
         marks = {
             "copied": self.copied,
             "twice": not ours and connection in known,
+            "unmeasured": not theirs and _has(self.unmeasured, connection, host),
             "translated": not ours and _has(self.translated, connection, host),
             "unseen": not theirs
             and self.seen is not None
