@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sampling import sflow_encoder
 from tests.wireshark import pieces, wrapping
 from tests.wireshark.capture import ACK, PSH_ACK, SYN, conversation, segment, write_pcap
 
@@ -162,6 +163,36 @@ def rules_of(capsys: pytest.CaptureFixture[str], path: Path) -> dict[str, dict[s
     assert main(["findings", str(path), "--no-forecast", "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     return {row["rule"]: row for row in rows if "rule" in row}
+
+
+@pytest.mark.parametrize("kept", [{0, 8, 40, 66}, {1, 8, 40, 66}, {8, 40, 66}])
+def test_few_samples_of_a_connection_hide_that_both_sides_spoke(
+    seen: type[Seen], tmp_path: Path, kept: set[int]
+) -> None:
+    """One of them may be the SYN or its answer; no answer with content need be among them."""
+    frames = [
+        data for n, (_, data, _) in enumerate(pieces.read(NETWORKS / "base.pcap")) if n in kept
+    ]
+    told = seen(sampled_by_an_agent(tmp_path / "s.pcap", frames))
+    assert (told.services, told.packets) == ({"dicom?"}, 1000 * len(kept))
+
+
+def test_samples_of_a_refusal_are_no_imaging(seen: type[Seen], tmp_path: Path) -> None:
+    syn = segment(CLIENT, 40000, PACS, 104, b"", seq=999, flags=SYN)
+    refusal = segment(PACS, 104, CLIENT, 40000, b"", seq=0, flags=RST_ACK)
+    told = seen(sampled_by_an_agent(tmp_path / "s.pcap", [syn, refusal]))
+    assert (told.services, told.roles) == ({"tcp/104"}, {})
+
+
+def sampled_by_an_agent(path: Path, frames: list[bytes]) -> Path:
+    """Write frames as the samples of one switch, one in 1,000."""
+    sent = []
+    for number, frame in enumerate(frames, 1):
+        header = sflow_encoder.raw_header(frame[:128], len(frame) + 4)
+        sample = sflow_encoder.flow_sample(number, 1, 1000, 1000 * number, [header])
+        datagram = sflow_encoder.datagram("10.9.0.1", number, 1000 * number, [sample])
+        sent.append((float(number), sflow_encoder.udp(datagram)))
+    return sflow_encoder.write_pcap(path, sent)
 
 
 def test_a_scan_is_a_finding(tshark: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,8 @@ _KEPT = f"""
 # association that ran on it, who is not on a DICOM port where the other side is; else who was seen
 # first. On a DICOM port it is DICOM (by its port) where both sides said something, or the one that
 # was captured did, or what was said in the beginning is not in the capture: neither a refusal nor a
-# look whether the port is open says anything.
+# look whether the port is open says anything. Of samples one side's is enough: the other's few were
+# hardly among them.
 _FLOWS = f"""
     CREATE OR REPLACE TEMP TABLE flows AS
     WITH callers AS (
@@ -74,7 +75,8 @@ _FLOWS = f"""
                CASE WHEN is_dicom THEN 'dicom' WHEN NOT is_other THEN said END AS service,
                NOT coalesce(is_other, FALSE)
                    AND CASE WHEN measured THEN talked = 2 OR talked = 1
-                                 AND (NOT two_sided OR called IS NULL AND answered IS NULL)
+                                 AND (NOT two_sided OR called IS NULL AND answered IS NULL
+                                      OR of_samples)
                             ELSE two_sided END AS spoke,
                CASE WHEN called IS NOT NULL OR answered IS NOT NULL
                          OR a_p IN ({_PORTS}) <> b_p IN ({_PORTS})
