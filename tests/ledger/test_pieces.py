@@ -128,6 +128,36 @@ def test_two_captures_of_one_traffic(
     assert any("counts once" in note for entry in added.added for note in entry.notes)
 
 
+def by_direction(folder: Path, frames: list[pieces.Frame] = BASE) -> list[Path]:
+    """Return two files as of a tap: what the client sent, and what the server sent."""
+    client = bytes((10, 1, 0, 11))
+    return [
+        pieces.write(folder / name, [f for f in frames if (f[1][26:30] == client) == mine])
+        for name, mine in (("tx.pcap", True), ("rx.pcap", False))
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_file_for_each_direction(ledger: Ledger, tmp_path: Path, *, together: bool) -> None:
+    tx, rx = by_direction(tmp_path)
+    for given in [[tx, rx]] if together else [[rx], [tx]]:
+        ledger.add(find(given).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
+def test_files_for_each_direction_that_begin_in_the_middle(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.add(find(by_direction(tmp_path, BASE[50:])).sources, workers=1)
+    ((_, stores, data, _, result, end, flags),), sums = told(ledger)
+    assert (stores, data, result, end, flags) == (2, 250_866, "unknown", "released", ["midstream"])
+    assert sums[1:] == (PACKETS - 50, sum(wire for _, _, wire in BASE[50:]))
+
+
+def test_a_file_for_each_direction_beside_one_of_both(ledger: Ledger, tmp_path: Path) -> None:
+    given = [*by_direction(tmp_path), pieces.write(tmp_path / "zz.pcap", BASE)]
+    ledger.add(find(given).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
 @pytest.mark.parametrize("seconds", [-7, 240])
 def test_two_captures_whose_clocks_are_apart(
     ledger: Ledger, tmp_path: Path, seconds: float

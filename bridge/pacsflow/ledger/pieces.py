@@ -2,6 +2,8 @@
 
 The plugin takes an association up where a file begins inside it, and tells all bytes whose headers
 are in that file. So sums over the rows are those of the whole; who called whom stands in the first.
+What a tap wrote into a file for each direction is joined in the same way: each tells what its side
+said.
 """
 
 from __future__ import annotations
@@ -77,6 +79,30 @@ def _of_whole(field: pa.Field) -> str:
     return f"{made} AS {name}"
 
 
+_SIDE = """
+    CASE WHEN NOT coalesce(list_contains(flags, 'one_sided'), FALSE) THEN NULL
+         WHEN ctx_offered IS NOT NULL OR orig_impl_uid IS NOT NULL OR orig_max_pdu IS NOT NULL
+              OR data_bytes_orig > 0 THEN 'orig'
+         WHEN ctx_accepted IS NOT NULL OR resp_impl_uid IS NOT NULL OR resp_max_pdu IS NOT NULL
+              OR result IN ('accepted', 'rejected') OR data_bytes_resp > 0 THEN 'resp'
+         WHEN echo_rq + store_rq + find_rq + get_rq + move_rq + n_rq
+              > rsp_success + rsp_warning + rsp_failure + rsp_pending + rsp_cancel THEN 'orig'
+         ELSE 'resp' END
+"""
+"""The side of which alone a row tells; NULL where it tells of both."""
+
+
+def _of_sides(field: pa.Field) -> str:
+    """Return what a column of an association is, from the rows of which each tells of one side."""
+    name = f'"{field.name}"'
+    if field.name == "end":
+        return f"coalesce(max({name}) FILTER ({name} <> 'incomplete'), 'incomplete') AS {name}"
+    if field.name == "flags":
+        kept = "f <> 'one_sided' AND (f <> 'midstream' OR unbegun)"
+        return f"nullif(list_distinct(flatten(list([f FOR f IN flags IF {kept}]))), []) AS {name}"
+    return _of_whole(field)
+
+
 def whole(table: str) -> str:
     """Return SQL for rows of dicom.log, those of pieces joined, what two captures tell told once.
 
@@ -87,6 +113,7 @@ def whole(table: str) -> str:
     """
     names = ", ".join(f'"{name}"' for name in TABLES["associations"].names)
     columns = ", ".join(map(_of_whole, TABLES["associations"]))
+    sides = ", ".join(map(_of_sides, TABLES["associations"]))
     return f"""
         WITH told AS (
             SELECT rows.*, vantage, file_first, file_last, holes
@@ -133,11 +160,22 @@ def whole(table: str) -> str:
             FROM near
         ), seen AS (
             SELECT *, sum(data_bytes_orig + data_bytes_resp)
-                OVER (PARTITION BY {FLOW}, run, vantage) AS most
+                OVER (PARTITION BY {FLOW}, run, vantage) AS most, {_SIDE} AS side
             FROM runs
+        ), compared AS (
+            SELECT *, count(DISTINCT side) OVER same = 2
+                    AND count(side) OVER same = count(*) OVER same AS of_sides,
+                bool_and(coalesce(list_contains(flags, 'midstream'), FALSE)) OVER same AS unbegun,
+                row_number() OVER (PARTITION BY {FLOW}, run, vantage ORDER BY began) AS nth
+            FROM seen WINDOW same AS (PARTITION BY {FLOW}, run)
+        ), sides AS (
+            FROM compared WHERE of_sides QUALIFY dense_rank() OVER (
+                PARTITION BY {FLOW}, run, side ORDER BY most DESC, vantage) = 1
         )
         SELECT {names} FROM {table} AS rows ANTI JOIN captured USING (file)
         UNION ALL
-        SELECT {names} FROM (FROM seen QUALIFY dense_rank() OVER (
-            PARTITION BY {FLOW}, run ORDER BY most DESC, vantage) = 1)
+        SELECT {names} FROM (FROM compared WHERE NOT of_sides QUALIFY dense_rank() OVER (
+            PARTITION BY {FLOW}, run ORDER BY most DESC, side IS NOT NULL, vantage) = 1)
+        UNION ALL
+        SELECT {names} FROM (SELECT {sides} FROM sides GROUP BY {FLOW}, run, nth)
     """
