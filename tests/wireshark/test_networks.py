@@ -598,6 +598,16 @@ def test_one_side_of_a_translation_is_seen_in_part(
     assert int(twin["frames"]) == len(seen)
 
 
+def test_the_other_side_of_a_translation_does_not_say_who_asked(export: Export) -> None:
+    """Of one side there is no beginning, of the other hardly more than beginning and end."""
+    request = bytearray(BASE[3][1][:94])
+    request[16:18] = b"\0\x50"
+    here = [*BASE[:3], (BASE[3][0], bytes(request), len(request)), *BASE[328:]]
+    there = [(ts - 5e-5, translated(data), wire) for ts, data, wire in BASE[5:]]
+    told = export(sorted([*here, *there]))
+    assert (told.sums, told.dicom[0]["id.orig_h"]) == ((1, STORES, DATA), "192.168.99.1")
+
+
 def test_before_and_after_address_translation(export: Export) -> None:
     frames = []
     for ts, data, wire in BASE:

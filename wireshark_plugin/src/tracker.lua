@@ -565,7 +565,7 @@ local function whole_of(self, a, orig, resp)
     for i = first, math.min(first + MAX_PENDING, #self.closing) do
       local one = self.closing[i] and self.closing[i].assoc
       local d = one and self.closing[i].a
-      if d and one ~= a and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
+      if d and one ~= a and one.orig and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
         whole = one
       end
     end
