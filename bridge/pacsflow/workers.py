@@ -97,13 +97,18 @@ def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
 
 
 def _begin() -> None:
-    """Let a signal clean up in a worker, as Ctrl-C does; programs that it runs end with it."""
+    """Let a signal clean up in a worker; programs that it runs end with it.
+
+    As an exit, not as Ctrl-C: a process that waits for work would tell of that with a traceback.
+    """
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, _exit)
     without_pandas()
-    signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _exit(number: int, _frame: types.FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _end(executor: ProcessPoolExecutor) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from conftest import CAPTURES, tsv, wait_for
+from pacsflow.workers import pool
 from wireshark import pieces
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
@@ -62,6 +63,17 @@ CASES = {
     "top": (["top", "conn.log"], reads),
     "watch": (["watch", "long.pcap", "--ledger", "book", "--once"], tshark_runs),
 }
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_worker_that_waits_ends_in_silence(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pool(1) as executor:
+        worker = psutil.Process(executor.submit(os.getpid).result())
+        worker.send_signal(number)
+        worker.wait(10)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.few(2)
