@@ -92,7 +92,8 @@ def remarks(
             pairs = _PAIRS.format(told=told)
             rows = duck.execute(pairs, {"files": files}).fetchall() if files else []
             for mark, other, *found in rows:
-                said.setdefault(mark, [_said(table, name(other), *found)])
+                if mark not in said:  # the other log that it is most like; to name one is a search
+                    said[mark] = [_said(table, name(other), *found)]
     finally:
         duck.unregister("added")
     return said

@@ -21,6 +21,7 @@ from pacsflow.readers.sum_rows import HOSTS, SumRows
 from pacsflow.readers.time_cells import TimeCells
 from pacsflow.readers.zeek_values import to_address
 from pacsflow.terms.log_fields import FRAMES
+from pacsflow.terms.ports import PORTS_BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -51,8 +52,6 @@ that is one address."""
 _LIKE_ADDRESS = re.compile(r"\d+(?:\s*\.\s*\d+){3,}(?:/\d+)?")
 """What is no name of a host: where it is no address either, it would be a host of its own."""
 _NUMBERED = re.compile(r".*\((\d+)\)")
-_PORT_NAMES = {"acr-nema": "104", "dicom": "11112", "dicom-iscl": "2761", "dicom-tls": "2762"}
-"""What services are called instead of their ports, as far as imaging uses them."""
 NEEDS = {
     "ts": ("ts", "date", "zone"),
     "protocol": ("protocol", "protocols"),
@@ -250,10 +249,10 @@ class Converter:
         def number(text: str) -> str | None:
             plain = text.strip().lower()
             found = _NUMBERED.fullmatch(plain)
-            known = found[1] if found else _PORT_NAMES.get(plain)
+            known = found[1] if found else PORTS_BY_NAME.get(plain)
             if known is None:
                 self.quality.note("ports that are names of services, not numbers, are left out")
-            return known
+            return known if known is None else str(known)
 
         return pc.if_else(named, _each(pc.if_else(named, ports, None), number), ports)
 
