@@ -108,6 +108,10 @@ def _begin() -> None:
 
 
 def _exit(number: int, _frame: types.FrameType | None) -> None:
+    """Unwind what is at work; whatever caught that (the pool does) does not go on for long."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+        signal.setitimer(signal.ITIMER_REAL, GRACE)
     raise SystemExit(128 + number)
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,15 @@ def test_a_worker_that_waits_ends_in_silence(
         worker.send_signal(number)
         worker.wait(10)
     assert capfd.readouterr().err == ""
+
+
+def test_a_worker_that_is_at_work_ends_as_well() -> None:
+    """The pool catches whatever its work raises, and asks for more work."""
+    with pool(1) as executor:
+        worker = psutil.Process(executor.submit(os.getpid).result())
+        told = executor.submit(signal.raise_signal, signal.SIGTERM)
+        assert isinstance(told.exception(), SystemExit | BrokenProcessPool)
+        worker.wait(10)
 
 
 @pytest.mark.few(2)
