@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.wireshark import pieces
 
-from conftest import json_log, tsv
+from conftest import CAPTURES, json_log, tsv
 from ledger.books import ONE, T0, killed, sums
 from pacsflow.cli import main
 from pacsflow.errors import LedgerError
@@ -199,3 +200,56 @@ def test_a_watch_knows_whose_logs_it_takes(tmp_path: Path, write: Write) -> None
     assert main([*asked, "--sensor", "east"]) == 0
     assert Ledger(tmp_path / "book").journal.sensors() == {"east"}
     assert main([*asked, "--sensor", "east", "--sensor-folders"]) == 2
+
+
+ALIKE = "of its imaging connections are like those of conn.log"
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "late", "said"),
+    [
+        (9, {"orig_ip_bytes": "400000"}, 0.5, "0.50 seconds later"),
+        (1, {"orig_ip_bytes": "400000"}, 3600.0, "3,600.00 seconds later"),
+        (3, {}, -2.0, "2.00 seconds earlier"),
+        (3, {}, 300.0, ""),
+        (1, {}, 0.5, ""),
+        (1, {"orig_ip_bytes": "400000"}, 86400.0, ""),
+    ],
+)
+@pytest.mark.parametrize("merged", [True, False])
+def test_the_same_traffic_by_two_clocks_is_said(
+    make: Callable[..., Ledger],
+    write: Write,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    change: dict[str, str],
+    late: float,
+    said: str,
+    merged: bool,
+) -> None:
+    """However few the connections are; what is asked again later is not the same traffic."""
+    first = rows(range(number), **change)
+    again = [{**r, "uid": f"S{r['uid']}", "ts": f"{float(r['ts']) + late:.6f}"} for r in first]
+    ours = make("ours", write("a/conn.log", tsv(first)))
+    other = write("b/conn.log", tsv(again))
+    if merged:
+        theirs = make("theirs", other)
+        assert main(["ledger", "merge", str(ours.folder), str(theirs.folder)]) == 0
+        assert (ALIKE in capsys.readouterr().out) is bool(said)
+    else:
+        ours.add(find([other]).sources)
+    assert sums(ours)[1] == 2 * number
+    notes = [note for entry in ours.entries() for note in entry.notes if ALIKE in note]
+    assert [said in note for note in notes] == [True] * bool(said)
+
+
+def test_captures_of_one_traffic_by_two_zones_are_said(
+    make: Callable[..., Ledger], tmp_path: Path, tshark: str
+) -> None:
+    assert tshark
+    base = pieces.read(CAPTURES / "networks" / "base.pcap")
+    ours = make("ours", pieces.write(tmp_path / "core.pcap", base))
+    late = [(ts + 7200, data, wire) for ts, data, wire in base]
+    merge(ours, make("theirs", pieces.write(tmp_path / "edge.pcap", late)))
+    notes = [note for entry in ours.entries() for note in entry.notes]
+    assert any("like those of core.pcap, 2 hours later" in note for note in notes)

@@ -209,6 +209,8 @@ def merge(
         for entry in done.lost:
             left += 1
             tell(f"{entry.path}: left out: rows of it are lost; repair {folder} first")
+        for path, text in done.said:
+            tell(f"{path}: {text}")
         if done.rolled:
             tell(
                 f"{ledger}: in {done.rolled} hours the Internet's hosts are one in one of the "

@@ -10,6 +10,7 @@ import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.errors import LedgerError, let_interrupts_pass
+from pacsflow.ledger import apart, shifted
+from pacsflow.ledger.capture_places import is_of_frames
 from pacsflow.ledger.compaction import Heap, compact, leave_out
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.parquet import Writers
@@ -57,6 +60,9 @@ class Merged:
     rolled
         Hours in which one ledger has the Internet's hosts as one, and the other tells of the same
         host of the site: what sensors of both saw of it cannot be told apart any more.
+    said
+        What is to be said of sources that came in, each by its path: that it tells what one of
+        this ledger tells by another clock.
     """
 
     added: list[Entry] = field(default_factory=list)
@@ -65,6 +71,7 @@ class Merged:
     torn: list[Entry] = field(default_factory=list)
     lost: list[Entry] = field(default_factory=list)
     rolled: int = 0
+    said: list[tuple[str, str]] = field(default_factory=list)
 
 
 def merge(ledger: Ledger, other: Ledger) -> Merged:
@@ -265,11 +272,34 @@ class _Merging:
             leave_out(duck, self.ledger.folder, folders[-1], kept, gone, change)
             change.forgotten = {entry.sha256 for entry in self.done.replaced}
         now = datetime.now(UTC)
+        alike = self._alike(duck, files, kept, new, wanted - nothing_new)
         for mark in sorted(wanted):
             told = new[mark].twins + len(drop.get(mark, ()))
-            change.sources.append(replace(new[mark], added=now, twins=told, stamp=""))
+            more = [text for text in alike.get(mark, ()) if text not in new[mark].notes]
+            self.done.said += [(new[mark].path, text) for text in more]
+            notes = (*new[mark].notes, *more)
+            change.sources.append(replace(new[mark], added=now, twins=told, stamp="", notes=notes))
         self.ledger.store.commit(change, folders)
         self.done.added += change.sources
+
+    def _alike(
+        self,
+        duck: duckdb.DuckDBPyConnection,
+        files: list[Kept],
+        kept: list[Kept],
+        new: Mapping[str, Entry],
+        wanted: set[str],
+    ) -> dict[str, list[str]]:
+        """Return what is to be said of sources that one of this ledger is like by another clock."""
+        both = (self.staging, files), (self.ledger.folder, kept)
+        entries = {entry.file: entry for entry in (*self.ledger.entries(), *new.values())}
+        names = {mark: PurePath(entry.path).name for mark, entry in entries.items()}
+        captured = [new[mark] for mark in wanted if is_of_frames(new[mark])]
+        logs = wanted - {entry.file for entry in captured}
+        said = shifted.remarks(duck, *both, logs, lambda mark: names.get(mark, mark))
+        times = {e.file: (names[e.file], e.first, e.last) for e in captured if e.first and e.last}
+        before = {mark: name for mark, name in names.items() if is_of_frames(entries[mark])}
+        return said | (apart.remarks(duck, *both, times, before) if times else {})
 
     def _taken_back(
         self,

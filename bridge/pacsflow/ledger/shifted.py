@@ -28,6 +28,14 @@ CLOSE = 0.01
 """Seconds within which what two logs tell is one connection, and counts once."""
 LEAST_SHARE = 0.5
 """Of what the smaller log tells of such connections, so many must be in the other one."""
+UNSET = 600
+"""Seconds by which a clock that nobody sets may differ."""
+ZONES, OFF = 900, 5
+"""Zones of the world are quarters of an hour apart, of a day at most; and clocks a little off."""
+MOST_OF_FEW = 1000
+"""Logs with more connections have images that are like no other."""
+LEAST_OF_SMALL = {"connections": 3, "associations": 2}
+"""So many must two logs share, in which there is no image: ports tell more than packets do."""
 _PAIRS = f"""
     WITH told AS ({{told}}
     ), whole AS (SELECT file, count(*) AS number FROM told GROUP BY file),
@@ -47,6 +55,48 @@ _PAIRS = f"""
        AND quantile_cont(apart, 0.75) - quantile_cont(apart, 0.25) <= {MOST_SPREAD}
     ORDER BY pairs.file, count(*) DESC, other
 """
+_FEW = f"""
+    WITH told AS ({{told}}
+    ), whole AS (
+        SELECT file, count(*) AS number, max(t) - min(t) AS lasts FROM told GROUP BY file
+        HAVING count(*) <= {MOST_OF_FEW}
+    ), counted AS (
+        SELECT *, row_number() OVER (PARTITION BY file, same ORDER BY t) AS nth
+        FROM told SEMI JOIN whole USING (file)
+    ), pairs AS (
+        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
+        FROM counted AS new JOIN counted AS old USING (same, nth)
+        WHERE new.file IN (SELECT file FROM added) AND new.file <> old.file
+          AND new.sensor IS NOT DISTINCT FROM old.sensor
+          AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
+    ), alike AS (
+        SELECT file, other, count(*) AS number, coalesce(sum(bytes), 0)::BIGINT AS octets,
+               median(apart) AS usual, max(bytes) AS most
+        FROM pairs GROUP BY file, other HAVING max(apart) - min(apart) <= {MOST_SPREAD}
+    )
+    SELECT file, other, alike.number, octets, usual
+    FROM alike JOIN whole AS a USING (file) JOIN whole AS b ON b.file = other
+    WHERE alike.number = least(a.number, b.number) AND abs(usual) > {CLOSE}
+      AND (abs(usual) <= {UNSET} OR abs(usual) < 86400 - {UNSET}
+           AND abs(abs(usual) - {ZONES} * round(abs(usual) / {ZONES})) <= {OFF})
+      AND (most >= {LEAST_BYTES} OR alike.number >= {{least}}
+           AND abs(usual) < least(a.lasts, b.lasts) / 2)
+    ORDER BY file, alike.number DESC, other
+"""
+"""Logs with few images, or images that are all alike: all that one tells is in the other, in its
+order, by one difference. What is asked by the hour is told apart by the logs' times."""
+ALL_TOLD = {
+    "connections": """
+        SELECT file, sensor, epoch_us(ts) / 1e6 AS t, bytes,
+               hash(source, destination, source_packets, destination_packets, bytes) AS same
+        FROM read_parquet($files, hive_partitioning = FALSE)
+    """,
+    "associations": f"""
+        SELECT file, sensor, epoch_us(ts) / 1e6 AS t, data_bytes_orig + data_bytes_resp AS bytes,
+               hash({FLOW}) AS same
+        FROM read_parquet($files, hive_partitioning = FALSE)
+    """,
+}
 TOLD = {
     "connections": f"""
         SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t, any_value(bytes) AS bytes,
@@ -89,11 +139,11 @@ def remarks(
     try:
         for table, told in TOLD.items():
             files = _files(staging, ledger, table, alone=len(added) < 2)
-            pairs = _PAIRS.format(told=told)
-            rows = duck.execute(pairs, {"files": files}).fetchall() if files else []
-            for mark, other, *found in rows:
-                if mark not in said:  # the other log that it is most like; to name one is a search
-                    said[mark] = [_said(table, name(other), *found)]
+            few = _FEW.format(told=ALL_TOLD[table], least=LEAST_OF_SMALL[table])
+            for asked in (_PAIRS.format(told=told), few) if files else ():
+                for mark, other, *found in duck.execute(asked, {"files": files}).fetchall():
+                    if mark not in said:  # the other log that it is most like; a name is a search
+                        said[mark] = [_said(table, name(other), *found)]
     finally:
         duck.unregister("added")
     return said
