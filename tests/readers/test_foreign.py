@@ -147,3 +147,56 @@ def test_a_row_of_more_bytes_than_a_frame_has(write: Write) -> None:
     batches = [b for _, b in read(recognise(write("a.csv", text)), quality)]
     assert (sum(b.num_rows for b in batches), quality.unreadable) == (1, 1)
     assert "expected the bytes of one frame" in quality.examples[0]
+
+
+RENAMED = {
+    "Start,Src_IP,Src_Port,Dst_IP,Dst_Port,Protocol,Bytes_In,Bytes_Out\n": (
+        "a table of flows",
+        "id.orig_h for Src_IP, id.orig_p for Src_Port, id.resp_h for Dst_IP, id.resp_p for "
+        "Dst_Port, proto for Protocol and add duration, orig_ip_bytes, resp_ip_bytes",
+    ),
+    "source;destination address;bytes_in;bytes_out\n": (
+        "a table of flows", "add ts, id.orig_p, id.resp_p, proto, duration, orig_ip_bytes",
+    ),
+    "when,from,destination address,size\n": (
+        "a table without a column Time or Source or Length .it has when, from, destination",
+        "name its columns Time, Source, Destination, Length",
+    ),
+    "Quando;De;Destino;Volume\n": ("a table without a column Time or Source or Length", "name its"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", RENAMED)
+def test_columns_by_other_names_are_named(write: Write, text: str) -> None:
+    problem, hint = RENAMED[text]
+    with pytest.raises(InputError, match=problem) as refused:
+        recognise(write("a.csv", text))
+    assert hint in str(refused.value)
+
+
+def test_a_table_of_flows_that_was_renamed_as_told_is_read(write: Write) -> None:
+    text = "ts,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,duration,orig_ip_bytes,resp_ip_bytes\n"
+    row = "1772438400.5,10.0.0.1,40000,10.0.0.2,104,tcp,1.5,1400,420\n"
+    ((log, batch),) = read(recognise(write("a.csv", text + row)), Quality())
+    assert (log, batch.num_rows) == ("conn", 1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["frame_time_epoch,ip_src,ip_dst,frame_len", "ts,src_ip,dst_ip,bytes",
+     "time_stamp,Src Host,Dst Host,packet_length"],
+)  # fmt: skip
+def test_names_whose_dots_are_gone(write: Write, names: str) -> None:
+    text = f"{names}\n1772438400.5,10.0.0.1,10.0.0.2,60\n"
+    ((_, batch),) = read(recognise(write("a.csv", text)), Quality())
+    (row,) = batch.to_pylist()
+    assert (row["ts"].timestamp(), row["id.orig_h"], row["length"]) == (
+        1772438400.5, "10.0.0.1", 60,
+    )  # fmt: skip
+
+
+def test_columns_that_are_not_known_are_named(write: Write) -> None:
+    quality = Quality()
+    path = write("a.csv", "moment,src_ip,dst_ip,bytes,x\n1772438400.5,10.0.0.1,10.0.0.2,60,1\n")
+    list(read(recognise(path), quality))
+    assert "columns that are not known: moment, x" in quality.notes[0]

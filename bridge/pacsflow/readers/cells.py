@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
-from pacsflow.readers.columns import other_unit
+from pacsflow.readers.columns import is_of_tshark, other_unit, unknown
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sum_rows import COLUMNS as OF_SUMS
@@ -139,16 +139,19 @@ class Converter:
         self.times = TimeCells(told, self.header, whole, self.start, self.date_order)
         names, places = self.header.names, self.header.places
         self._of_tshark = tuple(
-            name for name in SEVERAL if any("." in names[place] for place in places.get(name, ()))
+            name
+            for name in SEVERAL
+            if any(is_of_tshark(names[place]) for place in places.get(name, ()))
         )
         if "length" not in self.header.places:
             other = other_unit(self.header)[:40]
             why = f"column {other} is not in bytes" if other else "there is no column Length"
-            self.quality.note(f"{why}: bytes are not known and shown as 0")
+            self.quality.note(f"{why}: bytes are not known and shown as 0{unknown(self.header)}")
         for name in self.header.twice:
             self.quality.note(f"there are several columns {name[:40]}: the first was read")
         if not self.header.has_time:
-            self.quality.note("there is no column Time: frames cannot be put into hours")
+            why = f"frames cannot be put into hours{unknown(self.header)}"
+            self.quality.note(f"there is no column Time: {why}")
 
     @property
     def _timed(self) -> bool:

@@ -16,7 +16,8 @@ NAMES = {
     "ts": "frame.time_epoch, epoch time, frame.time_utc, utc date and time, utc time, "
     "_ws.col.utc_ymd_time, _ws.col.utc_time, utc date as yyyy-mm-dd and time, frame.time, "
     "arrival time, absolute time, "
-    "absolute date and time, date and time, _ws.col.abs_ymd_time, _ws.col.abs_time, timestamp, "
+    "absolute date and time, date and time, ts, time stamp, _ws.col.abs_ymd_time, "
+    "_ws.col.abs_time, timestamp, "
     "datetime, data e hora, data/hora, data hora, fecha y hora, fecha/hora, datum und uhrzeit, "
     "date/time, datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, "
     "time (utc), _ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, "
@@ -27,11 +28,14 @@ NAMES = {
     "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
     "protocols": "frame.protocols, protocols in frame",
     "id.orig_h": "ip.src, ipv6.src, source, source address, src, source ip, src ip, "
-    "source ip address, _ws.col.source, _ws.col.def_src, _ws.col.unres_src, _ws.col.res_src, "
+    "source ip address, srcip, src addr, source addr, src host, source host, "
+    "_ws.col.source, _ws.col.def_src, _ws.col.unres_src, _ws.col.res_src, "
     "_ws.col.def_net_src, origem, endereco de origem, ip de origem, ip origem, fonte, origen, "
     "direccion de origen, ip de origen, quelle, quelladresse, quell ip, arp.src.proto_ipv4",
     "id.resp_h": "ip.dst, ipv6.dst, destination, destination address, dst, dest, destination ip, "
-    "dst ip, destination ip address, _ws.col.destination, _ws.col.def_dst, _ws.col.unres_dst, "
+    "dst ip, destination ip address, dstip, destip, dst addr, dst address, destination addr, "
+    "dst host, dest host, destination host, _ws.col.destination, _ws.col.def_dst, "
+    "_ws.col.unres_dst, "
     "_ws.col.res_dst, _ws.col.def_net_dst, dest ip, dest addr, dest address, destino, "
     "endereco de destino, ip de destino, "
     "ip destino, direccion de destino, ziel, zieladresse, ziel ip, arp.dst.proto_ipv4",
@@ -90,7 +94,7 @@ FLOWS = {
     "bytes/s", "bits/s", "bps", "packets/s",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
-_SUMMED = re.compile(
+SUMMED = re.compile(
     r"(?:sum|count|avg|average|min|max|soma|contagem|media|summe|anzahl|mittelwert|suma|cuenta|"
     r"recuento|promedio)(?: ?\(| of | de | von )"
 )
@@ -113,6 +117,24 @@ PLACES = {
     column: {normalise(name.strip()): rank for rank, name in enumerate(names.split(","))}
     for column, names in NAMES.items()
 }
+
+
+_DOTTED = {
+    normalise(re.sub(r"[._]", " ", name.strip())): name.strip()
+    for names in NAMES.values()
+    for name in names.split(",")
+    if "." in name.strip().rstrip(".")
+}
+"""tshark's fields by what is left of their names where dots cannot stand: ``frame_time_epoch``."""
+
+
+def is_of_tshark(name: str) -> bool:
+    """Say whether a column is called like one of tshark's fields.
+
+    >>> is_of_tshark("ip.src"), is_of_tshark("ip_src"), is_of_tshark("Source")
+    (True, True, False)
+    """
+    return "." in name or normalise(name) in _DOTTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +190,7 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
             places[column] = tuple(place for _, place in found)
             twice += [names[b] for (r, _), (s, b) in itertools.pairwise(found) if r == s]
     own = [column for column in places if column not in BARE]
-    if len(own) < 2 or not FLOWS.isdisjoint(plain) or any(map(_SUMMED.match, plain)):
+    if len(own) < 2 or not FLOWS.isdisjoint(plain) or any(map(SUMMED.match, plain)):
         return None
     foreign = not _COMMA.isdisjoint(plain)
     first = plain[places["ts"][0]] if "ts" in places else ""
@@ -190,7 +212,8 @@ def _bare(names: list[str]) -> tuple[list[str], str]:
         elif found and bare in PLACES["length"] and normalise(found[2]) in _IN_BYTES:
             made.append(bare)
         else:
-            made.append(normalise(name))
+            plain = normalise(name)
+            made.append(_DOTTED.get(plain, plain))
     return made, zone
 
 
@@ -201,3 +224,11 @@ def other_unit(header: Header) -> str:
         if found and normalise(found[1]) in PLACES["length"]:
             return name
     return ""
+
+
+def unknown(header: Header) -> str:
+    """Return, in brackets, the columns of a table that say nothing here; empty where all do."""
+    known = {place for places in header.places.values() for place in places}
+    others = [name[:40] for place, name in enumerate(header.names) if name and place not in known]
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    return f" (columns that are not known: {', '.join(others[:5])}{more})" if others else ""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from pacsflow.readers.columns import FLOWS, normalise
+from pacsflow.readers.columns import FLOWS, PLACES, SUMMED, normalise, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FRAMES = (
     "export the frames: tshark -T json, or tshark -T fields -E header=y -e frame.time_epoch ..."
@@ -43,6 +47,20 @@ _OF_FLOWS = FLOWS | {
     "network.bytes", "network.packets", "source.bytes", "source.packets", "destination.bytes",
     "sent", "received", "flow id",
 }  # fmt: skip
+_IN_CONN = {
+    "ts": {"ts", *PLACES["ts"], "start", "start time", "first seen"},
+    "id.orig_h": {"id.orig_h", *PLACES["id.orig_h"], "client", "client ip", "orig h"},
+    "id.orig_p": {"id.orig_p", *PLACES["id.orig_p"], "sport", "srcport", "client port", "orig p"},
+    "id.resp_h": {"id.resp_h", *PLACES["id.resp_h"], "server", "server ip", "resp h"},
+    "id.resp_p": {"id.resp_p", *PLACES["id.resp_p"], "dport", "dstport", "server port", "resp p"},
+    "proto": {"proto", "protocol", "transport", "ip protocol"},
+    "duration": {"duration", "elapsed time (sec)"},
+    "orig_ip_bytes": {"orig_ip_bytes", "orig ip bytes", "orig bytes"},
+    "resp_ip_bytes": {"resp_ip_bytes", "resp ip bytes", "resp bytes"},
+}
+"""Columns without which a row of conn.log says too little, and what others call them."""
+_SHOWN = {"ts": "Time", "id.orig_h": "Source", "id.resp_h": "Destination", "length": "Length"}
+_LONGEST = 40
 _WITHIN = 50
 """The header stands in one of the first so many lines."""
 _NO_HEADER = re.compile(
@@ -66,15 +84,58 @@ def named(text: bytes) -> tuple[str, str] | None:
         return told
     if _NO_HEADER.match(text):
         return "a table without a header", "name its columns in the first line (tshark -E header=y)"
-    return None
+    return _unnamed(text)
+
+
+def _headers(text: bytes) -> Iterator[dict[str, str]]:
+    """Yield the names of lines that may be a header, as they are compared and as written."""
+    for line in text.decode("utf-8", "replace").splitlines()[:_WITHIN]:
+        names = [name.strip().strip("\"'")[:_LONGEST] for name in re.split(r"[,;\t|]", line)]
+        if len(names) > 2:
+            yield {normalise(name): name for name in reversed(names) if name}
 
 
 def _table(text: bytes) -> tuple[str, str] | None:
     """Return what a table is whose header says that its rows are no frames."""
-    for line in text.decode("utf-8", "replace").splitlines()[:_WITHIN]:
-        names = {normalise(name) for name in re.split(r"[,;\t|]", line)}
-        if len(names) < 3:
-            continue
-        if found := sorted(_OF_FLOWS & names):
-            return f"a table of flows or sums (it has a column {found[0]})", _FLOWS
+    for names in _headers(text):
+        if found := sorted(_OF_FLOWS & names.keys()):
+            problem = f"a table of flows or sums (it has a column {names[found[0]]})"
+            return problem, _renamed(names) or _FLOWS
+    return None
+
+
+def _renamed(names: dict[str, str]) -> str:
+    """Return how the columns of a table of flows are called in conn.log; empty where it has none.
+
+    What it does not have is named, too: which side's bytes they are, a name seldom tells.
+    """
+    found = {
+        zeek: next(names[plain] for plain in names if plain in known)
+        for zeek, known in _IN_CONN.items()
+        if not known.isdisjoint(names)
+    }
+    if not {"id.orig_h", "id.resp_h"} <= found.keys():
+        return ""
+    called = [f"{zeek} for {name}" for zeek, name in found.items() if zeek != name]
+    lacking = [zeek for zeek in _IN_CONN if zeek not in found]
+    what = [f"name its columns as in conn.log: {', '.join(called)}"] if called else []
+    what += [f"add {', '.join(lacking)} (what each side sent)"] if lacking else []
+    return f"where a row is a connection, {' and '.join(what)}" if what else ""
+
+
+def _unnamed(text: bytes) -> tuple[str, str] | None:
+    """Return which columns of frames a table lacks, of which a name or two are known."""
+    for names in _headers(text):
+        lacking = [
+            shown
+            for column, shown in _SHOWN.items()
+            if PLACES[column].keys().isdisjoint(names)
+            and (column != "ts" or PLACES["date"].keys().isdisjoint(names))
+        ]
+        if any(map(SUMMED.match, names)):
+            return None
+        if len(lacking) < len(_SHOWN) and read_header([*names.values()]) is None:
+            there = ", ".join([*names.values()][::-1][:8])
+            problem = f"a table without a column {' or '.join(lacking)} (it has {there})"
+            return problem, "name its columns Time, Source, Destination, Length, as Wireshark does"
     return None
