@@ -1259,6 +1259,9 @@ local times = require("times")
 
 local rows = {}
 
+local format = string.format
+local MODULUS = 4294967296
+
 rows.DICOM = {
   { "ts", "time" }, { "uid", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
   { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "community_id", "string" },
@@ -1386,6 +1389,20 @@ function rows.dicom(a)
     flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
     proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
+end
+
+-- Where the capture begins and ends inside an association, so that another file of it can tell what
+-- lies between: its uid, and the sequence numbers of both sides at either end. nil: it does neither.
+function rows.edge(a)
+  if a.rq and rows.ending(a) ~= "incomplete" or a.flags.sampled then
+    return nil
+  end
+  local out = { rows.identify(a) }
+  for _, d in ipairs({ a.orig, a.orig.peer }) do
+    out[#out + 1] = d.first and format("%d", (d.first - (d.early or 0)) % MODULUS) or "-"
+    out[#out + 1] = (d.next or d.first) and format("%d", d.next or d.first) or "-"
+  end
+  return table.concat(out, " ")
 end
 
 local function seconds(us)
@@ -2669,8 +2686,13 @@ function export:association(a, hosts)
   if a.unfinished then
     self.tally:add("unfinished", a.ts, a.unfinished)
   end
-  local row = rows.dicom(a)
+  local row, edge = rows.dicom(a), rows.edge(a)
   self.dicom:write(row)
+  if edge then
+    self.edges = self.edges or {}
+    self.edges[#self.edges + 1] = { ts = a.ts, last = a.last_ts, what = "open", detail = edge,
+      frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
+  end
   for _, of_operation in ipairs(rows.times(a)) do
     self.times:write(of_operation)
   end
@@ -2785,8 +2807,10 @@ function export:close(hosts)
   for _, row in ipairs(self.tally.list) do
     capture:write(row)
   end
-  for _, row in ipairs(self.twins or {}) do
-    capture:write(row)
+  for _, list in ipairs({ self.twins or {}, self.edges or {} }) do
+    for _, row in ipairs(list) do
+      capture:write(row)
+    end
   end
   if self.lost and self.lost.frames > 0 then
     capture:write(self.lost)
@@ -6741,6 +6765,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   end
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
+    local before = d.first and (d.first - seq + HALF) % MODULUS - HALF or 0
+    if before > 0 then
+      -- Of before what was seen first: it came late.
+      d.early = (d.early or 0) + (before < length and before or length)
+    end
     local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
       -- Nothing of it is new.
@@ -7076,6 +7105,7 @@ function tracker:inside(d, seq, flags, length, wire, now)
       return false
     end
     d.acked = now
+    d.first = d.first or seq
   end
   d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire
   return true
@@ -7122,6 +7152,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if rate > 1 then
     d.samples = d.samples + 1
   end
+  d.first = d.first or seq
   if syn then
     c.syn = true
     d.isn = seq

@@ -64,7 +64,8 @@ def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int
     [
         ("ring_{:05}_20251229092000.pcapng", ["pieces"]),
         ("r.pcap{}", ["pieces"]),
-        ("20251229_0{}05.pcap", []),
+        ("20251229_0{}05.pcap", ["pieces"]),
+        ("part of {}.pcap", ["pieces"]),
     ],
 )
 def test_a_number_that_is_missing_is_told(
@@ -74,6 +75,61 @@ def test_a_number_that_is_missing_is_told(
     ledger.add(find([files[0], files[1], files[3]]).sources, workers=1)
     ((_, _, data, *_, told_flags),) = told(ledger)[0]
     assert (data < DATA, told_flags) == (True, flags)
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("wrap", [0, 2**32 - 150_000])
+@pytest.mark.parametrize("names", ["before behind", "behind before"])
+@pytest.mark.parametrize("gone", [(100, 150), (67, 134), (101, 102), (326, 327), (150, 150)])
+def test_what_no_file_has_is_missed(
+    ledger: Ledger, tmp_path: Path, gone: tuple[int, int], names: str, wrap: int
+) -> None:
+    """However soon the next file begins, and whatever both are called."""
+    frames = [numbered(frame, wrap) for frame in BASE]
+    parts = frames[: gone[0]], frames[gone[1] :]
+    files = [
+        pieces.write(tmp_path / f"{name}.pcap", part)
+        for name, part in zip(names.split(), parts, strict=True)
+    ]
+    ledger.add(find(files).sources, workers=1)
+    ((*_, flags),), _ = told(ledger)
+    with ledger.connect() as connection:
+        (missed,) = connection.sql("SELECT missed_bytes FROM associations").fetchall()
+    lost = sum(payload(data) for _, data, _ in frames[slice(*gone)])
+    assert (missed, flags) == ((lost,), ["pieces"] * bool(lost))
+
+
+def numbered(frame: pieces.Frame, step: int) -> pieces.Frame:
+    """Return a frame with the client's sequence numbers so much higher."""
+    ts, data, wire = frame
+    out = bytearray(data)
+    pieces.add(out, 38 if data[26:30] == bytes((10, 1, 0, 11)) else 42, step)
+    return ts, bytes(out), wire
+
+
+def payload(data: bytes) -> int:
+    return int.from_bytes(data[16:18], "big") - 20 - (data[46] >> 4) * 4
+
+
+def test_a_pause_between_files_is_no_loss(ledger: Ledger, tmp_path: Path) -> None:
+    """The sequence numbers tell that nothing is missing, however late the next file begins."""
+    files = [
+        pieces.write(tmp_path / "one.pcap", BASE[:150]),
+        later(tmp_path / "two.pcap", 20, BASE[150:]),
+    ]
+    ledger.add(find(files).sources, workers=1)
+    assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
+
+
+def test_ports_used_again_in_a_piece_that_is_missing(ledger: Ledger, tmp_path: Path) -> None:
+    """What goes on elsewhere in its numbers is another association."""
+    files = [
+        pieces.write(tmp_path / "one.pcap", BASE[:150]),
+        pieces.write(tmp_path / "two.pcap", [numbered(f, 3_000_000_000) for f in BASE[200:]]),
+    ]
+    ledger.add(find(files).sources, workers=1)
+    rows, _ = told(ledger)
+    assert [row[0] for row in rows] == [2, 2]
 
 
 @pytest.mark.few(2)

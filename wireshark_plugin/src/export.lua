@@ -213,8 +213,13 @@ function export:association(a, hosts)
   if a.unfinished then
     self.tally:add("unfinished", a.ts, a.unfinished)
   end
-  local row = rows.dicom(a)
+  local row, edge = rows.dicom(a), rows.edge(a)
   self.dicom:write(row)
+  if edge then
+    self.edges = self.edges or {}
+    self.edges[#self.edges + 1] = { ts = a.ts, last = a.last_ts, what = "open", detail = edge,
+      frames = a.c.a.packets + a.c.b.packets, bytes = a.c.a.wire_bytes + a.c.b.wire_bytes }
+  end
   for _, of_operation in ipairs(rows.times(a)) do
     self.times:write(of_operation)
   end
@@ -329,8 +334,10 @@ function export:close(hosts)
   for _, row in ipairs(self.tally.list) do
     capture:write(row)
   end
-  for _, row in ipairs(self.twins or {}) do
-    capture:write(row)
+  for _, list in ipairs({ self.twins or {}, self.edges or {} }) do
+    for _, row in ipairs(list) do
+      capture:write(row)
+    end
   end
   if self.lost and self.lost.frames > 0 then
     capture:write(self.lost)

@@ -6,6 +6,9 @@ local times = require("times")
 
 local rows = {}
 
+local format = string.format
+local MODULUS = 4294967296
+
 rows.DICOM = {
   { "ts", "time" }, { "uid", "string" }, { "id.orig_h", "addr" }, { "id.orig_p", "port" },
   { "id.resp_h", "addr" }, { "id.resp_p", "port" }, { "community_id", "string" },
@@ -133,6 +136,20 @@ function rows.dicom(a)
     flags = flags, vlan = a.c.vlan, tunnel = split(a.c.tunnel),
     proxied_for = a.c.proxied_for and bytes.address(a.c.proxied_for),
   }
+end
+
+-- Where the capture begins and ends inside an association, so that another file of it can tell what
+-- lies between: its uid, and the sequence numbers of both sides at either end. nil: it does neither.
+function rows.edge(a)
+  if a.rq and rows.ending(a) ~= "incomplete" or a.flags.sampled then
+    return nil
+  end
+  local out = { rows.identify(a) }
+  for _, d in ipairs({ a.orig, a.orig.peer }) do
+    out[#out + 1] = d.first and format("%d", (d.first - (d.early or 0)) % MODULUS) or "-"
+    out[#out + 1] = (d.next or d.first) and format("%d", d.next or d.first) or "-"
+  end
+  return table.concat(out, " ")
 end
 
 local function seconds(us)

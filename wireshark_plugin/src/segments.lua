@@ -219,6 +219,11 @@ function segments.arrive(t, c, d, seq, length, captured, source, offset)
   end
   local ahead = (seq - expected + HALF) % MODULUS - HALF
   if ahead < 0 then
+    local before = d.first and (d.first - seq + HALF) % MODULUS - HALF or 0
+    if before > 0 then
+      -- Of before what was seen first: it came late.
+      d.early = (d.early or 0) + (before < length and before or length)
+    end
     local filled = d.holes and fill(t, d, seq, length)
     if -ahead >= length then
       -- Nothing of it is new.

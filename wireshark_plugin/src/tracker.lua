@@ -293,6 +293,7 @@ function tracker:inside(d, seq, flags, length, wire, now)
       return false
     end
     d.acked = now
+    d.first = d.first or seq
   end
   d.packets, d.wire_bytes = d.packets + 1, d.wire_bytes + wire
   return true
@@ -339,6 +340,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
   if rate > 1 then
     d.samples = d.samples + 1
   end
+  d.first = d.first or seq
   if syn then
     c.syn = true
     d.isn = seq

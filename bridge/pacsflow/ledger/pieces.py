@@ -18,7 +18,12 @@ PAUSE = 3600
 UNSEEN = 1
 """Seconds between them from which a piece may be missing: the row has the flag ``pieces`` then.
 
-It has it, too, where the files are numbered and a number is missing."""
+It has it, too, where the files are numbered and a number is missing. Both hold where the sequence
+numbers of TCP do not tell; where they do, they alone say what is missing."""
+FASTEST = 1.25e9
+"""Bytes a second that a connection may carry between two files (10 Gbit/s)."""
+AGAIN = 16_777_216
+"""Bytes by which a file may begin before the end of the one before it: segments sent again."""
 CLOCKS = 1_000_000
 """Microseconds by which clocks of two places of capture may differ from what is known of them."""
 APART = 600_000_000
@@ -40,7 +45,7 @@ CROSSES = f"""
 _TOTALS = (
     "echo_rq", "store_rq", "find_rq", "get_rq", "move_rq", "cancel_rq", "n_rq", "rsp_success",
     "rsp_warning", "rsp_failure", "rsp_pending", "rsp_cancel", "data_pdus", "data_bytes_orig",
-    "data_bytes_resp", "missed_bytes",
+    "data_bytes_resp",
 )  # fmt: skip
 CARRIED = (
     "concat_ws('|', coalesce(calling_ae, ''), coalesce(called_ae, ''), store_rq, echo_rq, find_rq,"
@@ -70,6 +75,8 @@ def _of_whole(field: pa.Field) -> str:
             " IF f <> 'midstream' OR NOT goes_on]))"
             " || CASE WHEN bool_or(unseen) THEN ['pieces'] ELSE [] END), [])"
         )
+    elif field.name == "missed_bytes":
+        made = f"(sum({name}) + coalesce(sum(between) FILTER (goes_on), 0))::BIGINT"
     elif field.name in _TOTALS:
         made = f"sum({name})::BIGINT"
     elif pa.types.is_list(field.type):
@@ -77,6 +84,18 @@ def _of_whole(field: pa.Field) -> str:
     else:
         made = first
     return f"{made} AS {name}"
+
+
+def _between(side: str) -> str:
+    """Return SQL for the bytes of a side between two files; NULL where it is not told."""
+    step = f"({side}_first - lag({side}_next) OVER before + 6442450944) % 4294967296 - 2147483648"
+    return f"{step} AS {side}_between"
+
+
+def _is_near(side: str) -> str:
+    """Return SQL that says whether what a side says in a file may follow what it said before."""
+    most = f"{FASTEST} * (greatest(pause, 0) + 1)"
+    return f"coalesce({side}_between BETWEEN -{AGAIN} AND {most}, TRUE)"
 
 
 _SIDE = """
@@ -97,38 +116,53 @@ def _of_sides(field: pa.Field) -> str:
     name = f'"{field.name}"'
     if field.name == "end":
         return f"coalesce(max({name}) FILTER ({name} <> 'incomplete'), 'incomplete') AS {name}"
+    if field.name == "missed_bytes":
+        return f"sum({name})::BIGINT AS {name}"
     if field.name == "flags":
         kept = "f <> 'one_sided' AND (f <> 'midstream' OR unbegun)"
         return f"nullif(list_distinct(flatten(list([f FOR f IN flags IF {kept}]))), []) AS {name}"
     return _of_whole(field)
 
 
-def whole(table: str) -> str:
+def whole(table: str, edges: str) -> str:
     """Return SQL for rows of dicom.log, those of pieces joined, what two captures tell told once.
 
     Parameters
     ----------
     table
         The rows; beside it there is ``captured`` (`capture_places.tell`).
+    edges
+        Where captures begin and end inside of them.
     """
     names = ", ".join(f'"{name}"' for name in TABLES["associations"].names)
     columns = ", ".join(map(_of_whole, TABLES["associations"]))
     sides = ", ".join(map(_of_sides, TABLES["associations"]))
     return f"""
         WITH told AS (
-            SELECT rows.*, vantage, file_first, file_last, holes
-            FROM {table} AS rows JOIN captured USING (file)
+            SELECT rows.*, vantage, file_first, file_last, holes,
+                   orig_first, orig_next, resp_first, resp_next
+            FROM {table} AS rows JOIN captured USING (file) LEFT JOIN (
+                SELECT DISTINCT ON (uid, file) uid, file, orig_first, orig_next, resp_first,
+                    resp_next FROM {edges}
+            ) USING (uid, file)
         ), placed AS (
             SELECT *, epoch(file_first) - epoch(lag(file_last) OVER before) AS pause,
-                   holes > lag(holes) OVER before AS skips,
+                   holes > lag(holes) OVER before AS skips, {_between("orig")}, {_between("resp")},
                    ctx_offered IS NULL AND lag(file) OVER before <> file
                        AND lag("end") OVER before = 'incomplete' AS may_go_on
             FROM told WINDOW before AS (PARTITION BY vantage, {FLOW} ORDER BY ts, file)
         ), linked AS (
-            SELECT *, coalesce(may_go_on AND pause < {PAUSE}, FALSE) AS goes_on,
-                   coalesce(may_go_on AND pause < {PAUSE} AND (pause >= {UNSEEN} OR skips), FALSE)
-                       AS unseen
-            FROM placed
+            SELECT * EXCLUDE (may_go_on), may_go_on AS goes_on, coalesce(may_go_on AND CASE
+                       WHEN between > 0 THEN TRUE WHEN is_known THEN FALSE
+                       ELSE pause >= {UNSEEN} OR skips END, FALSE) AS unseen
+            FROM (
+                SELECT * EXCLUDE (may_go_on), greatest(coalesce(orig_between, 0), 0)
+                       + greatest(coalesce(resp_between, 0), 0) AS between,
+                    orig_between IS NOT NULL AND resp_between IS NOT NULL AS is_known,
+                    coalesce(may_go_on AND pause < {PAUSE} AND {_is_near("orig")}
+                        AND {_is_near("resp")}, FALSE) AS may_go_on
+                FROM placed
+            )
         ), counted AS (
             SELECT *, sum((NOT goes_on)::INTEGER) OVER (
                 PARTITION BY vantage, {FLOW} ORDER BY ts, file ROWS UNBOUNDED PRECEDING) AS number

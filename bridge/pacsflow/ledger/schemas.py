@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from pacsflow.terms import log_fields
+
 DICOM = "dicom"
 DICOM_BY_PORT = "dicom?"
 """Proven DICOM, and TCP or TLS connections on a DICOM port that nobody has looked into."""
@@ -104,6 +106,9 @@ CROSSING = pa.schema(
 """Conversations of captures that may have begun before the file (`head`: no SYN, or none that could
 be seen, and in its first minute) or go on after it (`tail`). `key` follows from both ends and the
 protocol. With them a conversation over several files of one capture counts once."""
+
+EDGES = pa.schema([*log_fields.EDGES, *ORIGINS])
+"""Where captures begin and end inside associations: what lies between two files of one capture."""
 
 REMARKS = pa.schema(
     [

@@ -8,6 +8,7 @@ from pacsflow.ledger.schemas import (
     CONNECTIONS,
     COVERAGE,
     CROSSING,
+    EDGES,
     KEYS,
     LASTING,
     ORIGINS,
@@ -38,10 +39,12 @@ TABLES: dict[str, pa.Schema] = {
     "lasting": LASTING,
     "tunnels": TUNNELS,
     "crossing": CROSSING,
+    "edges": EDGES,
     "remarks": REMARKS,
 }
-"""``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting``, ``tunnels``, ``crossing``
-are what it needs to count a connection once; the others keep what the week's page needs."""
+"""``traffic`` is the ledger proper (contract 3); ``keys``, ``lasting``, ``tunnels``, ``crossing``,
+``edges`` are what it needs to count a connection once; the others keep what the week's page
+needs."""
 
 NUMBERED = pa.dictionary(pa.int32(), pa.string())
 """Texts as numbers that stand for them, beside the texts: few that come often."""
@@ -58,6 +61,7 @@ OF_LOG = {
     "notice": "notices",
     "ssl": "tls",
     "sflow": "sampling",
+    "edges": "edges",
 }
 """Logs whose rows are kept as they are. conn and frames become ``traffic`` and ``coverage``, and
 of conn the imaging ``connections`` are kept."""

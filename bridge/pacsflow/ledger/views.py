@@ -157,7 +157,9 @@ def _show(
             found = on_one_clock(found, table)
         rows = connection.sql(found)
         if table == "associations":
-            rows = _associations(connection, rows, captures)
+            edges = [kept for kept in files if kept.table == "edges"]
+            sql = select(connection, folder, "edges", edges) if edges else empty(TABLES["edges"])
+            rows = _associations(connection, rows, captures, sql)
         elif table == "traffic":
             if captures > 1:
                 rows = _uncut(connection, folder, files, rows)
@@ -171,12 +173,16 @@ def _show(
 
 
 def _associations(
-    connection: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, captures: int
+    connection: duckdb.DuckDBPyConnection,
+    rows: duckdb.DuckDBPyRelation,
+    captures: int,
+    edges: str,
 ) -> duckdb.DuckDBPyRelation:
     """Return associations, each once; those of several captures are put together before."""
     if captures > 1:
         rows.create_view("every_piece")
-        rows = connection.sql(whole("every_piece"))
+        connection.sql(edges).create_view("every_edge")
+        rows = connection.sql(whole("every_piece", "every_edge"))
     rows.create_view("every")
     return connection.sql(ONCE_EACH.format(what="*", table="every"))
 
@@ -227,6 +233,8 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[str], table: str) -
     return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {options})"
 
 
-FIXED = {"traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing", "remarks"}
+FIXED = {
+    "traffic", "coverage", "keys", "lasting", "tunnels", "times", "crossing", "edges", "remarks",
+}  # fmt: skip
 """Tables whose columns are the ledger's own: all files of a format have the same."""
 MARK_OF_FORMAT_1 = r"([0-9a-f]{16})[0-9a-f]{16}\.parquet$"

@@ -68,6 +68,7 @@ def read(
             yield "frames", _without_time(kept) if timeless else _since_clocks(kept)
         if timeless:
             return
+        yield "edges", told.edges()
         tagged = ("dicom", logs.dicom), ("known_dicom", logs.known_dicom)
         for log, part in (*tagged, ("dicom_times", logs.dicom_times)):
             of_log = Quality()

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from pacsflow.terms.log_fields import EDGES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -59,6 +63,16 @@ class Told:
     def translated(self) -> tuple[str, ...]:
         """Return the conversations that are others before or after an address translation."""
         return tuple(count.detail for count in self.counts if count.what == "translated")
+
+    def edges(self) -> pa.RecordBatch:
+        """Return where associations go on beyond the file, in the columns of `EDGES`."""
+        rows = []
+        for count in self.counts:
+            if count.what == "open":
+                uid, *numbers = count.detail.split(" ")
+                told = dict(zip(EDGES.names[2:], map(_number, numbers), strict=True))
+                rows.append({"ts": int(count.ts * 1_000_000), "uid": uid, **told})
+        return pa.RecordBatch.from_pylist(rows, EDGES)
 
     def out_of_order(self, before: Told) -> Told:
         """Return this with the frames that stood out of order before the capture was sorted."""
@@ -193,6 +207,10 @@ class Told:
                 )
             elif count.what == "out of order":
                 yield f"{count.frames:,} frames stand out of the order of their times"
+
+
+def _number(text: str) -> int | None:
+    return None if text == "-" else int(text)
 
 
 def read(path: Path) -> Told:

@@ -213,6 +213,19 @@ SFLOW = pa.schema(
 growth of its sequence numbers, sample pool, drops and interface counters meanwhile: docs/sflow.md
 has every column."""
 
+EDGES = pa.schema(
+    [
+        ("ts", TIME),
+        ("uid", pa.string()),
+        ("orig_first", pa.int64()),
+        ("orig_next", pa.int64()),
+        ("resp_first", pa.int64()),
+        ("resp_next", pa.int64()),
+    ]
+)
+"""Associations inside which a capture begins or ends, by their uid: the sequence number of the
+first byte that it has of either side, and of the one behind the last."""
+
 ZEEK_LOGS = {
     "conn": CONN,
     "dicom": DICOM,
