@@ -1551,9 +1551,9 @@ sflowlog.FIELDS = {
   { "out_squares", "double" }, { "out_samples", "count" },
 }
 
--- write(row) takes a row.
-function sflowlog.new(write)
-  return setmetatable({ write = write, agents = {}, all = {}, ts = 0, wire = 0 }, sflowlog)
+-- write(row) takes a row; others(what, ts) samples that are not followed.
+function sflowlog.new(write, others)
+  return setmetatable({ write = write, others = others or function() end, agents = {}, all = {}, ts = 0, wire = 0 }, sflowlog)
 end
 
 -- Something that has rows: an agent or a source. `row` is nil until there is anything to tell.
@@ -1753,6 +1753,11 @@ function sflowlog:header(rate, length)
     p.n_out, p.sum_out = p.n_out + 1, p.sum_out + weight
     p.squares_out = p.squares_out + weight * weight
   end
+end
+
+-- A sample that is none of a packet that passed.
+function sflowlog:other(what)
+  self.others(what, self.ts)
 end
 
 -- A flow sample of which nothing could be used.
@@ -2586,6 +2591,8 @@ function export:sampling(ts, wire)
     self.sflow = sflowlog.new(function(row)
       row.agent = address(row.agent)
       log:write(row)
+    end, function(what, when)
+      self.tally:add("sample, " .. what, when, 0)
     end)
   end
   self.sflow:frame(ts, wire)
@@ -4614,7 +4621,7 @@ local u32 = bytes.u32
 
 local MAX_SAMPLES, MAX_RECORDS = 256, 64
 -- An sflow_data type of enterprise 0 is its last byte; those above 1 byte are not read.
-local FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS = 1, 2, 3, 4
+local FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS, DISCARDED = 1, 2, 3, 4, 5
 
 -- Whether a UDP payload begins as an sFlow v5 datagram does.
 function sflow.begins(s)
@@ -4803,6 +4810,8 @@ function sflow.read(s, take, log, room, may_show)
       end
     elseif log and (kind == COUNTERS or kind == EXPANDED_COUNTERS) then
       fine = counters(s, at + 8, stop, kind == EXPANDED_COUNTERS, log)
+    elseif log then
+      log:other(kind == DISCARDED and "of a discarded packet" or "of another kind")
     end
     if fine then
       complete = complete + 1

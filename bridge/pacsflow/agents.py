@@ -266,7 +266,11 @@ def remarks(rows: pa.Table) -> list[str]:
     rows
         In the columns of ``readers.schemas.SFLOW``.
     """
-    return list(_remarks({name: sum(filter(None, rows[name].to_pylist())) for name in REMARKS}))
+    said = list(_remarks({name: sum(filter(None, rows[name].to_pylist())) for name in REMARKS}))
+    told = zip(rows["source"].to_pylist(), rows["received"].to_pylist(), strict=True)
+    if rows.num_rows and not any(number for source, number in told if source is not None):
+        said.append("its sFlow has no samples of packets: there is no traffic to count in it")
+    return said
 
 
 def _remarks(counts: dict[str, int]) -> Iterator[str]:

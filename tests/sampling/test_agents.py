@@ -425,3 +425,29 @@ def test_the_page_says_what_its_estimates_rest_on(
         "sent": 308,
     }
     assert told["several-agents"] == {"agents": 2}
+
+
+NO_PACKETS = "its sFlow has no samples of packets"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said_of_it"),
+    [(5, "12 samples are of packets that an agent discarded"), (4413 << 12 | 1, ""), (2, "")],
+)  # fmt: skip
+@pytest.mark.parametrize("alone", [True, False])
+def test_samples_of_no_packet_that_passed_are_said(
+    tmp_path: Path, kind: int, said_of_it: str, *, alone: bool
+) -> None:
+    """Discarded packets (sFlow's kind 5), a vendor's own samples, and counters."""
+    frames = []
+    for number in range(1, 13):
+        body = struct.pack(">IIIIIII", number, 0, 3, 0, 3, 0, 256) + b"\0\0\0\1" + record()
+        sample = struct.pack(">II", kind, len(body)) + body
+        if kind == 2:
+            sample = sflow.counter_sample(number, 3, [sflow.interface_counters(3, number, 1)])
+        told = sflow.datagram("10.9.0.1", number, number * 1000, [sample])
+        frames.append((float(number), sflow.udp(told)))
+    found = read(tmp_path, frames if alone else [*stream(3, agent="10.9.0.9"), *frames])
+    assert sum(row[1] for row in found.rows) == (0 if alone else 15)
+    assert any(said_of_it in note for note in found.notes) or not said_of_it
+    assert any(NO_PACKETS in note for note in found.notes) is alone

@@ -113,6 +113,8 @@ function export:sampling(ts, wire)
     self.sflow = sflowlog.new(function(row)
       row.agent = address(row.agent)
       log:write(row)
+    end, function(what, when)
+      self.tally:add("sample, " .. what, when, 0)
     end)
   end
   self.sflow:frame(ts, wire)

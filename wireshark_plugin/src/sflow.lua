@@ -8,7 +8,7 @@ local u32 = bytes.u32
 
 local MAX_SAMPLES, MAX_RECORDS = 256, 64
 -- An sflow_data type of enterprise 0 is its last byte; those above 1 byte are not read.
-local FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS = 1, 2, 3, 4
+local FLOW, COUNTERS, EXPANDED_FLOW, EXPANDED_COUNTERS, DISCARDED = 1, 2, 3, 4, 5
 
 -- Whether a UDP payload begins as an sFlow v5 datagram does.
 function sflow.begins(s)
@@ -197,6 +197,8 @@ function sflow.read(s, take, log, room, may_show)
       end
     elseif log and (kind == COUNTERS or kind == EXPANDED_COUNTERS) then
       fine = counters(s, at + 8, stop, kind == EXPANDED_COUNTERS, log)
+    elseif log then
+      log:other(kind == DISCARDED and "of a discarded packet" or "of another kind")
     end
     if fine then
       complete = complete + 1

@@ -41,9 +41,9 @@ sflowlog.FIELDS = {
   { "out_squares", "double" }, { "out_samples", "count" },
 }
 
--- write(row) takes a row.
-function sflowlog.new(write)
-  return setmetatable({ write = write, agents = {}, all = {}, ts = 0, wire = 0 }, sflowlog)
+-- write(row) takes a row; others(what, ts) samples that are not followed.
+function sflowlog.new(write, others)
+  return setmetatable({ write = write, others = others or function() end, agents = {}, all = {}, ts = 0, wire = 0 }, sflowlog)
 end
 
 -- Something that has rows: an agent or a source. `row` is nil until there is anything to tell.
@@ -243,6 +243,11 @@ function sflowlog:header(rate, length)
     p.n_out, p.sum_out = p.n_out + 1, p.sum_out + weight
     p.squares_out = p.squares_out + weight * weight
   end
+end
+
+-- A sample that is none of a packet that passed.
+function sflowlog:other(what)
+  self.others(what, self.ts)
 end
 
 -- A flow sample of which nothing could be used.

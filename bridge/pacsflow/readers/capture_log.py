@@ -123,6 +123,11 @@ class Told:
                 yield (
                     f"{count.frames:,} samples were sent to a second collector, too: counted once"
                 )
+            elif count.what == "sample, of a discarded packet":
+                yield (
+                    f"{count.frames:,} samples are of packets that an agent discarded: they went "
+                    "nowhere, and are in no total"
+                )
             elif count.what == "length contradicted":
                 yield (
                     f"{count.frames:,} samples tell a length of the frame that its packet "
