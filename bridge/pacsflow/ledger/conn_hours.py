@@ -54,7 +54,14 @@ SERVICE = f"""
 
 TLS on a port of DICOM that no association can be in has the port's name, as in captures."""
 
-_NAMED = f"SELECT {SERVICE} AS named FROM combinations ORDER BY place"
+_NAMED = f"""
+    SELECT {SERVICE} AS named FROM (
+        SELECT * REPLACE (
+            nullif(ltrim(regexp_replace(service, '(^|,)-[^,]*', '', 'g'), ','), '') AS service)
+        FROM combinations)
+    ORDER BY place
+"""
+# Zeek writes an analyzer that it gave up as -NAME: that is no service.
 # A connection of duration d that begins at t spreads over hours by the share of d in each. The
 # shares are taken as differences of rounded running totals, so that they sum to the whole.
 _COUNTS = ("out_packets", "in_packets", "out_bytes", "in_bytes", "missed")
