@@ -55,6 +55,7 @@ OTHERS = {
         '"Interval start","All packets"\n0,12',
     ],
     "flows of nfdump": [
+        '[{"type":"FLOW","first":"2026","src4_addr":"10.0.0.1","in_packets":3,"in_bytes":400}]',
         "ts,te,td,sa,da,sp,dp,pr,ipkt,ibyt\n2026-03-02 08:00:00,x,1,10.0.0.1,10.0.0.2,1,2,TCP,3,4",
         "firstSeen,duration,proto,srcAddr,dstAddr,packets,bytes\n2026-03-02,1,TCP,a,b,3,4",
         "Date first seen          Duration Proto      Src IP Addr:Port   Packets    Bytes Flows",
@@ -64,6 +65,17 @@ OTHERS = {
         "StartTime,Proto,SrcAddr,DstAddr,SrcBytes,DstBytes,SrcPkts,DstPkts,Dur\n",
     ],
     "events of Suricata": ['{"timestamp":"2026-03-02T08:00:00Z","event_type":"flow","flow":{}}'],
+    "flows of pmacct": ['{"event_type":"purge","ip_src":"10.0.0.1","packets":3,"bytes":400}'],
+    "samples as sflowtool": [
+        '{"datagramSourceIP":"10.9.0.250","agent":"10.9.0.1","samples":[{"srcIP":"10.0.0.1"}]}',
+        '{\n "datagramSourceIP":"10.9.0.250",\n "samples":[\n',
+        "startDatagram =====\nagent 10.9.0.1",
+    ],
+    "what capinfos says": [
+        "File name:           a.pcap\nFile type:           pcap\n",
+        "File name\tFile type\tNumber of packets\tStart time\na.pcap\tpcap\t332\tx\n",
+    ],
+    "flow logs of a cloud": ["version account-id interface-id srcaddr dstaddr srcport bytes\n2 1"],
     "samples as sflowtool -l": ["FLOW,10.9.0.1,1,2,001122334455,665544332211,0x0800,0,0,10.0.0.1"],
     "text of tcpdump": ["08:00:00.000000 IP 10.0.0.1.50000 > 10.0.0.2.104: Flags [P.], length 99"],
     "rows of a Zeek log without its header": [
@@ -96,6 +108,10 @@ OTHERS = {
         '"@timestamp","source.ip","destination.ip","network.bytes"\n',
         "Receive Time,Source address,Destination address,Bytes,Bytes Sent,Bytes Received\n",
         "Date/Time,Source,Destination,Service,Sent / Received\n",
+        "TIMESTAMP_START,SRC_IP,DST_IP,BYTES\n2026-03-02 08:00:00.5,10.0.0.1,10.0.0.2,400\n",
+        "IPV4_SRC_ADDR|IPV4_DST_ADDR|IN_PKTS|IN_BYTES|FIRST_SWITCHED\n10.0.0.1|10.0.0.2|3|400|1\n",
+        "Timestamp,Source,Destination,Total Bytes\n2026-03-02 08:00,10.0.0.1,10.0.0.2,1500\n",
+        "sIP|dIP|bytes|sTime\n10.0.0.1|10.0.0.2|400|2026/03/02T08:00:00.000\n",
     ],
     "not a Zeek log, a capture": [
         "Source,Destination,Sum of Length\n10.0.0.1,10.0.0.2,5\n",
@@ -200,3 +216,10 @@ def test_columns_that_are_not_known_are_named(write: Write) -> None:
     path = write("a.csv", "moment,src_ip,dst_ip,bytes,x\n1772438400.5,10.0.0.1,10.0.0.2,60,1\n")
     list(read(recognise(path), quality))
     assert "columns that are not known: moment, x" in quality.notes[0]
+
+
+def test_columns_that_a_user_has_added_make_no_flows(write: Write) -> None:
+    text = "Time,Source,Destination,Length,Total Length,Hour\n"
+    path = write("a.csv", text + "1772438400.5,10.0.0.1,10.0.0.2,60,46,8\n")
+    ((_, batch),) = read(recognise(path), Quality())
+    assert batch["length"].to_pylist() == [60]

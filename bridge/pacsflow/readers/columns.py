@@ -91,7 +91,10 @@ FLOWS = {
     "last seen", "bytes in", "bytes out", "bytes sent", "bytes received", "sent bytes",
     "received bytes", "bytes enviados", "bytes recebidos", "bytes recibidos", "orig bytes",
     "resp bytes", "conn state", "sourcetype", "sent / received", "elapsed time (sec)", "flows",
-    "bytes/s", "bits/s", "bps", "packets/s",
+    "bytes/s", "bits/s", "bps", "packets/s", "in bytes", "in pkts", "in packets", "out bytes",
+    "out pkts", "out packets", "first switched", "last switched", "timestamp start",
+    "timestamp end", "stime", "etime", "total bytes", "total packets",
+    "bytes total",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
 SUMMED = re.compile(

@@ -38,7 +38,13 @@ FOREIGN = (
     (rb'"?(?:StartTime|SrcAddr)\b.{0,300}(?:TotBytes|SrcBytes|DstAddr)', "flows of argus", _FLOWS),
     (rb"(?:FLOW|CNTR),[0-9a-fA-F.:]+,", "samples as sflowtool -l writes them", _SAMPLES),
     (rb'(?s)\{.{0,300}?"hits"\s*:\s*\{', "an answer of Elasticsearch or OpenSearch", _HITS),
+    (rb'(?s)\[?\s*\{[^{}]{0,400}"event_type"\s*:\s*"purge"', "flows of pmacct", _FLOWS),
     (rb'\{[^{}]{0,400}"event_type"\s*:\s*"\w+"', "events of Suricata (eve.json)", _FLOWS),
+    (rb'(?s)\[?\s*\{[^{}]{0,400}"src[46]_addr"', "flows of nfdump", _FLOWS),
+    (rb'(?s)\s*\{[^{}]{0,200}"datagramSourceIP"', "samples as sflowtool -j writes them", _SAMPLES),
+    (rb"startDatagram =", "samples as sflowtool writes them", _SAMPLES),
+    (rb"File name:\s|File name[\t,]File type", "what capinfos says of captures", _SPOKEN),
+    (rb"version account-id interface-id ", "flow logs of a cloud", _FLOWS),
 )
 """How each begins, what it is, and what to give instead."""
 _KNOWN = tuple((re.compile(begin), what, hint) for begin, what, hint in FOREIGN)
@@ -49,15 +55,21 @@ _OF_FLOWS = FLOWS | {
 }  # fmt: skip
 _IN_CONN = {
     "ts": {"ts", *PLACES["ts"], "start", "start time", "first seen"},
-    "id.orig_h": {"id.orig_h", *PLACES["id.orig_h"], "client", "client ip", "orig h"},
-    "id.orig_p": {"id.orig_p", *PLACES["id.orig_p"], "sport", "srcport", "client port", "orig p"},
-    "id.resp_h": {"id.resp_h", *PLACES["id.resp_h"], "server", "server ip", "resp h"},
-    "id.resp_p": {"id.resp_p", *PLACES["id.resp_p"], "dport", "dstport", "server port", "resp p"},
+    "id.orig_h": {
+        "id.orig_h", *PLACES["id.orig_h"], "client", "client ip", "cli ip", "orig h", "srcaddr",
+        "sip", "sa", "ipv4 src addr", "ipv6 src addr",
+    },
+    "id.orig_p": {"id.orig_p", *PLACES["id.orig_p"], "sport", "srcport", "l4 src port", "orig p"},
+    "id.resp_h": {
+        "id.resp_h", *PLACES["id.resp_h"], "server", "server ip", "srv ip", "resp h", "dstaddr",
+        "dip", "da", "ipv4 dst addr", "ipv6 dst addr",
+    },
+    "id.resp_p": {"id.resp_p", *PLACES["id.resp_p"], "dport", "dstport", "l4 dst port", "resp p"},
     "proto": {"proto", "protocol", "transport", "ip protocol"},
     "duration": {"duration", "elapsed time (sec)"},
     "orig_ip_bytes": {"orig_ip_bytes", "orig ip bytes", "orig bytes"},
     "resp_ip_bytes": {"resp_ip_bytes", "resp ip bytes", "resp bytes"},
-}
+}  # fmt: skip
 """Columns without which a row of conn.log says too little, and what others call them."""
 _SHOWN = {"ts": "Time", "id.orig_h": "Source", "id.resp_h": "Destination", "length": "Length"}
 _LONGEST = 40
