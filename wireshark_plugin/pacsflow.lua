@@ -4874,6 +4874,7 @@ local function context(out, kind, body, first, last)
   if kind == 0x21 then
     c.result = byte(body, first + 2)
   end
+  out.number = out.number + 1
   if #out.contexts < MAX_CONTEXTS then
     out.contexts[#out.contexts + 1] = c
   end
@@ -4927,7 +4928,7 @@ local function user_information(out, body, first, last)
 end
 
 local function associate(body, cut)
-  local out = { contexts = {}, roles = {}, offered = {}, whole = not cut }
+  local out = { contexts = {}, number = 0, roles = {}, offered = {}, whole = not cut }
   if #body < pdu.FIXED and not cut then
     out.malformed = true
   end
@@ -5165,7 +5166,7 @@ function association.request(a, d, body, cut)
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut
   if not cut and not rq.malformed then
-    a.ctx_offered = #rq.contexts
+    a.ctx_offered = rq.number
   end
   a.offered = rq.offered
   a.calling_ae, a.called_ae = rq.calling_ae, rq.called_ae

@@ -457,6 +457,26 @@ def test_what_is_cut_too_short_speaks_no_other_protocol(export: Export) -> None:
     assert (told.sums, {f["service"] for f in told.frames}) == ((0, 0, 0), {"-"})
 
 
+@pytest.mark.parametrize("number", [128, 200])
+def test_more_contexts_than_the_standard_allows(export: Export, number: int) -> None:
+    """All that are offered count, though no more than 128 are kept."""
+    request = bytearray(BASE[3][1])
+    at = request.index(b"\x20\0", 128)
+    context = request[at : at + 4 + int.from_bytes(request[at + 2 : at + 4], "big")]
+    before = request[54:].count(bytes(context[8:]))
+    more = bytes(context) * (number - before)
+    request[at:at] = more
+    request[16:18] = (int.from_bytes(request[16:18], "big") + len(more)).to_bytes(2, "big")
+    pieces.add(request, 56, len(more))
+    frames = [*BASE[:3], (BASE[3][0], bytes(request), len(request))]
+    for ts, data, wire in BASE[4:]:
+        out = bytearray(data)
+        pieces.add(out, 38 if of_client(data) else 42, len(more))
+        frames.append((ts, bytes(out), wire))
+    told = export(frames)
+    assert (told.sums, told.dicom[0]["ctx_offered"]) == ((1, STORES, DATA), str(number))
+
+
 @pytest.mark.parametrize("there", [68, 64, 60])
 def test_a_request_of_which_the_header_was_captured(export: Export, there: int) -> None:
     told = export([(ts, data[:there], wire) for ts, data, wire in BASE])

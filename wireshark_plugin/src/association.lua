@@ -140,7 +140,7 @@ function association.request(a, d, body, cut)
   a.flags.reserved_nonzero = a.flags.reserved_nonzero or rq.reserved or nil
   a.rq_whole = not cut
   if not cut and not rq.malformed then
-    a.ctx_offered = #rq.contexts
+    a.ctx_offered = rq.number
   end
   a.offered = rq.offered
   a.calling_ae, a.called_ae = rq.calling_ae, rq.called_ae

@@ -41,6 +41,7 @@ local function context(out, kind, body, first, last)
   if kind == 0x21 then
     c.result = byte(body, first + 2)
   end
+  out.number = out.number + 1
   if #out.contexts < MAX_CONTEXTS then
     out.contexts[#out.contexts + 1] = c
   end
@@ -94,7 +95,7 @@ local function user_information(out, body, first, last)
 end
 
 local function associate(body, cut)
-  local out = { contexts = {}, roles = {}, offered = {}, whole = not cut }
+  local out = { contexts = {}, number = 0, roles = {}, offered = {}, whole = not cut }
   if #body < pdu.FIXED and not cut then
     out.malformed = true
   end
