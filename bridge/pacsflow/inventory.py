@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
-from pacsflow.readers.blocks import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +100,8 @@ def read_inventory(path: str | Path) -> Inventory:
     Raises `InputError` where the file cannot be opened or has no usable header.
     """
     path = Path(path)
+    from pacsflow.readers.blocks import opened  # noqa: PLC0415 - many commands read none
+
     with opened(path) as file:
         lines = _decoded(file.read(64 << 20)).splitlines()
     fields, separator, first = _header(lines, path)

@@ -15,7 +15,6 @@ from pacsflow.lean import without_pandas
 from pacsflow.ledger import Ledger
 from pacsflow.library.questions import Question, ask
 from pacsflow.readers import Format as Kind
-from pacsflow.readers import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,6 +66,8 @@ def sources(request: Request, store: Store | None = None) -> Inputs:
     without_pandas()
     if request.keylog is not None and not request.keylog.is_file():
         raise InputError(request.keylog, "there is no such key log")
+    from pacsflow.readers import find
+
     found = find(request.inputs, request.capture(), store=store)
     if not found.sources:
         name_unread(found.problems[1:])

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,4 +55,4 @@ def sensor_column(rows: pa.RecordBatch, known: str) -> pa.Array:
     words = rows["sensor"].dictionary_encode()
     names = [sensor_name(word) or None for word in words.dictionary.to_pylist()]
     named = pa.DictionaryArray.from_arrays(words.indices, pa.array(names, pa.string()))
-    return pc.cast(named, pa.string())
+    return named.cast(pa.string())

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.inventory import MAC, Inventory, Item
@@ -208,7 +207,7 @@ class Pseudonyms:
             return pa.ListArray.from_arrays(array.offsets, parts, mask=array.is_null())
         if kind is Kind.DROP:
             return pa.nulls(len(array), array.type)
-        words = flat(pc.dictionary_encode(array))
+        words = flat(array.dictionary_encode())
         made = [self.value(kind, word) for word in words.dictionary.to_pylist()]
         return pa.DictionaryArray.from_arrays(
             words.indices, pa.array(made, pa.string())

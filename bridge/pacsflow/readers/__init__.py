@@ -7,18 +7,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
-from pacsflow.readers.discovery import Inputs, find, without_copies
 from pacsflow.readers.quality import Quality
-from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
-from pacsflow.readers.untold import Untold
+from pacsflow.readers.source import CaptureOptions, Format, Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import pyarrow as pa
+
+    from pacsflow.readers.discovery import Inputs, find, without_copies
+    from pacsflow.readers.sniff import recognise
 
 __all__ = [
     "CaptureOptions",
@@ -31,6 +33,21 @@ __all__ = [
     "recognise",
     "without_copies",
 ]
+_LATE = {
+    "Inputs": "discovery",
+    "find": "discovery",
+    "recognise": "sniff",
+    "without_copies": "discovery",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: a ledger is asked without any reader."""
+    if name in _LATE:
+        found: object = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def read(
@@ -42,6 +59,8 @@ def read(
     Rows that cannot be read are counted in `quality`; a source that cannot be used at all raises
     `InputError`, whatever is wrong with it.
     """
+    from pacsflow.readers.untold import Untold  # noqa: PLC0415 - it needs Arrow's functions
+
     quality.path = str(source.path)
     untold = Untold(columns)
     try:
@@ -61,7 +80,7 @@ def _read(
     source: Source, quality: Quality, columns: Collection[str] | None
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     if source.format is Format.ZEEK_TSV:
-        from pacsflow.readers import zeek_tsv  # noqa: PLC0415 - a ledger is asked without any
+        from pacsflow.readers import zeek_tsv  # noqa: PLC0415 - none needs all of them
 
         yield from zeek_tsv.read_logs(source, quality, columns)
     elif source.format is Format.ZEEK_JSON:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pacsflow.programs.tools import Tool
     from pacsflow.readers.capture_log import Told
-    from pacsflow.readers.sniff import CaptureOptions
+    from pacsflow.readers.source import CaptureOptions
 
 NOT_BRIEF = frozenset({"hw_source", "hw_destination", "vlan", "info"})
 NO_CLOCK = (

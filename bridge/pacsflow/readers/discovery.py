@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from pacsflow.errors import InputError, UsageError
 from pacsflow.readers.blocks import head, opened
 from pacsflow.readers.remote import RemotePath, as_path, is_address
-from pacsflow.readers.sniff import CaptureOptions, Format, Source, recognise
+from pacsflow.readers.sniff import recognise
+from pacsflow.readers.source import CaptureOptions, Format, Source
 from pacsflow.readers.spooled import STANDARD_INPUT, spool
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pacsflow.errors import InputError
-    from pacsflow.readers.sniff import Source
+    from pacsflow.readers.source import Source
 
 
 def is_address(given: str | Path) -> bool:

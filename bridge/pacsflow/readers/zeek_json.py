@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from pacsflow.readers.quality import Quality
-    from pacsflow.readers.sniff import Source
+    from pacsflow.readers.source import Source
 
 _NAME = re.compile(rb'"\s*:')
 """Where a name ends; in texts, too, where it then only seems that one stands twice."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pacsflow.readers.cells import Cells
     from pacsflow.readers.quality import Quality
-    from pacsflow.readers.sniff import Source
+    from pacsflow.readers.source import Source
 
 SIGNS = {
     "id.orig_h", "id_orig_h", "zeek.session_id", "zeek.uid", "conn_state", "orig_bytes",

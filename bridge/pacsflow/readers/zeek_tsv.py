@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pacsflow.readers.quality import Quality
-    from pacsflow.readers.sniff import Source
+    from pacsflow.readers.source import Source
 
 ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _KEY = re.compile(
