@@ -13,6 +13,7 @@ MOST = 20_000
 """Characters that a cell may print."""
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     book = nbformat.read(path, as_version=4)

@@ -63,6 +63,7 @@ def logs(write: Write, tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -321,6 +322,7 @@ print(*({heavy!r} & {{*sys.modules}}), file=sys.stderr)
 """
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_starts_without_what_only_work_needs(command: str | None) -> None:
     arguments = [command, "--help"] if command else ["--help"]
@@ -420,6 +422,7 @@ def idle(folder: Path) -> dict[str, list[object]]:
     }
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("option", idle(Path()))
 def test_an_option_without_effect_is_an_error(
     capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path, option: str

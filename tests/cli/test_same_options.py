@@ -104,6 +104,7 @@ def test_an_option_that_two_commands_have_means_the_same() -> None:
     assert {option: len(said) for option, said in texts.items() if len(said) > 1} == {}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["report", "findings", "digest"])
 def test_a_week_of_one_host_counts_it_alone_and_says_so(
     capsys: pytest.CaptureFixture[str], write: Write, command: str

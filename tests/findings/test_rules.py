@@ -555,7 +555,7 @@ def spoken(rule: str) -> tuple[Facts, dict[str, Finding]]:
     return facts, {finding.rule: finding for found in said.values() for finding in found}
 
 
-@pytest.mark.few(15)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_speaks_from_its_threshold_on(rule: str) -> None:
     _, found = spoken(rule)
@@ -579,6 +579,7 @@ def alone(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pacsflow.findings.rules.RULES", speaking(rule))
 
 
+@pytest.mark.few(10)
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("rule", CASES)
 def test_a_threshold_of_zero_switches_its_rule_off(rule: str) -> None:
@@ -599,6 +600,7 @@ def test_every_rule_of_the_registry_has_a_case_at_its_threshold() -> None:
     assert ids - {"rule-failed"} == set(CASES) - {"outside", "malformed", "queueing"}
 
 
+@pytest.mark.few(12)
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_is_silent_just_below(rule: str) -> None:

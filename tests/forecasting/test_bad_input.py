@@ -106,6 +106,7 @@ def test_another_unit_since_yesterday_leaves_too_little_and_says_so() -> None:
     assert "unidade" in message_said(found.reason, Language("pt-BR"))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("days", [3, 6, 13, 27])
 @pytest.mark.parametrize(("times", "more"), [(2.0, 0.0), (0.4, 0.0), (1.0, 60.0)])
 def test_a_level_that_doubles_on_a_tuesday_is_told_and_followed(
@@ -256,6 +257,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("days", [7, 15])
 @pytest.mark.parametrize("since", [1, 30, 7 * 24])
 @pytest.mark.parametrize(

@@ -52,13 +52,14 @@ def ledger(tshark: str, tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger", create=True)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [67, 111])
 def test_pieces_of_one_capture_are_one(ledger: Ledger, tmp_path: Path, size: int) -> None:
     ledger.add(find(ring(tmp_path, size)).sources, workers=1)
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
@@ -132,7 +133,7 @@ def test_ports_used_again_in_a_piece_that_is_missing(ledger: Ledger, tmp_path: P
     assert [row[0] for row in rows] == [2, 2]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7, 150, 323, 328, 330, 331])
 def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None:
     """Inside the handshake, the negotiation, a data set, and behind the last PDU, too."""
@@ -144,7 +145,7 @@ def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
 def test_pieces_that_come_in_any_order(
     ledger: Ledger, tmp_path: Path, order: tuple[int, ...]
@@ -167,7 +168,7 @@ def test_a_piece_is_missing(ledger: Ledger, tmp_path: Path) -> None:
     assert sums == (1, 332 - 67, sum(w for _, _, w in frames[:67] + frames[134:]))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.4, -0.4])
 @pytest.mark.parametrize("together", [True, False])
 def test_two_captures_of_one_traffic(
@@ -193,6 +194,7 @@ def by_direction(folder: Path, frames: list[pieces.Frame] = BASE) -> list[Path]:
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [True, False])
 def test_a_file_for_each_direction(ledger: Ledger, tmp_path: Path, *, together: bool) -> None:
     tx, rx = by_direction(tmp_path)
@@ -214,6 +216,7 @@ def test_a_file_for_each_direction_beside_one_of_both(ledger: Ledger, tmp_path: 
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seconds", [-7, 240])
 def test_two_captures_whose_clocks_are_apart(
     ledger: Ledger, tmp_path: Path, seconds: float
@@ -240,7 +243,7 @@ def remarks(ledger: Ledger) -> list[str]:
     return [n for entry in ledger.entries() for n in entry.notes if "another time zone" in n]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(
     ("seconds", "apart"),
@@ -272,7 +275,7 @@ def lasting(port: int, stretch: float) -> list[pieces.Frame]:
     return frames
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("frames", "seconds"),
     [(lasting(40002, 1), 3600), (lasting(40001, 9), 3600), (BASE[:40], 3600), (BASE, 27 * 3600)],
@@ -332,6 +335,7 @@ def test_captures_of_one_time_and_other_hosts_add_up(ledger: Ledger, tmp_path: P
     assert (len(rows), sums) == (2, (2, 2 * PACKETS, 2 * BYTES))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rate", [None, 10])
 def test_what_is_said_of_samples_of_one_time(
     ledger: Ledger, tmp_path: Path, rate: int | None

@@ -33,15 +33,31 @@ def damage(ledger: Ledger, table: str) -> str:
     return kept.name
 
 
-@pytest.fixture
-def ledger(tmp_path: Path, write: Write) -> Ledger:
-    """Three logs of days 0, 1 and 90, the first two in one file a table."""
-    made = Ledger(tmp_path / "ledger", create=True)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of `ledger`, which lies beside it as it was made."""
+    folder = tmp_path_factory.mktemp("repair") / "now"
+    (folder / "logs").mkdir(parents=True)
+
+    def write(name: str, content: str | bytes) -> Path:
+        (folder / name).write_text(str(content))
+        return folder / name
+
+    made = Ledger(folder / "ledger", create=True)
     paths = [log(write, day, 2) for day in (0, 1, 90)]
     made.add(find(paths).sources, sensor="north")
     made.compact()
     assert sums(made) == (6 * ONE, 6)
-    return made
+    folder.rename(folder.with_name("whole"))
+    return folder
+
+
+@pytest.fixture
+def ledger(place: Path) -> Ledger:
+    """Three logs of days 0, 1 and 90, the first two in one file a table."""
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(place.with_name("whole"), place)
+    return Ledger(place / "ledger")
 
 
 @pytest.mark.few(2)
@@ -65,9 +81,9 @@ def test_what_was_damaged_is_taken_in_again(ledger: Ledger, table: str, how: str
     assert len(again.add(find([logs]).sources).known) == 3
 
 
-def test_what_is_lost_is_named_until_its_log_is_back(ledger: Ledger, tmp_path: Path) -> None:
+def test_what_is_lost_is_named_until_its_log_is_back(ledger: Ledger, place: Path) -> None:
     damage(ledger, "traffic")
-    (tmp_path / "logs" / "conn.000.log").rename(tmp_path / "elsewhere.log")
+    (place / "logs" / "conn.000.log").rename(place / "elsewhere.log")
     (lost,) = repair(ledger.folder).lost
     assert Path(lost.path).name == "conn.000.log"
     again = Ledger(ledger.folder)
@@ -75,14 +91,14 @@ def test_what_is_lost_is_named_until_its_log_is_back(ledger: Ledger, tmp_path: P
     assert "rows of it (2026-03 to 2026-03) were in 1 damaged files" in lost.notes[-1]
     (fault,) = verify(again)
     assert fault.sources == (lost.path,)
-    assert not repair(ledger.folder, [tmp_path / "elsewhere.log"]).lost
+    assert not repair(ledger.folder, [place / "elsewhere.log"]).lost
     assert sums(Ledger(ledger.folder)) == (6 * ONE, 6)
     assert not verify(Ledger(ledger.folder))
 
 
-def test_adding_a_log_again_mends_what_was_lost_of_it(ledger: Ledger, tmp_path: Path) -> None:
+def test_adding_a_log_again_mends_what_was_lost_of_it(ledger: Ledger, place: Path) -> None:
     damage(ledger, "traffic")
-    moved = (tmp_path / "logs" / "conn.000.log").rename(tmp_path / "elsewhere.log")
+    moved = (place / "logs" / "conn.000.log").rename(place / "elsewhere.log")
     repair(ledger.folder)
     again = Ledger(ledger.folder)
     assert len(again.add(find([moved]).sources, sensor="north").added) == 1

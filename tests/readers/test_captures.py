@@ -130,7 +130,7 @@ def packed(how: str, data: bytes) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst", "lz4"])
 def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> None:
     """Whole, put together of two packed parts, and cut, which is named."""

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import random
 
 
-def test_mutants_are_read_or_refused() -> None:
-    assert fuzz.run(200) == []
+@pytest.mark.few(1)
+@pytest.mark.parametrize("many", [60, 200])
+def test_mutants_are_read_or_refused(many: int) -> None:
+    assert fuzz.run(many) == []
 
 
 KINDS = fuzz.sources()

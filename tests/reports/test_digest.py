@@ -103,6 +103,7 @@ def test_markdown_keeps_hostile_names_from_becoming_markup() -> None:
             assert line.count("|") - line.count("\\|") == 5
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("kind", [kind for kind in factory.ALL if kind != "huge"])
 @pytest.mark.parametrize("markdown", [False, True])
 def test_every_week_has_a_digest_in_both_languages(kind: str, markdown: bool) -> None:

@@ -357,6 +357,7 @@ def test_the_command_tells_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert told["estimates_low_by"] == pytest.approx(5 / 149)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["sflow_hospital", "goflow2_sflow_test", "gopacket_sflow_test"])
 def test_real_captures_give_what_tshark_counts(tshark: str, shared_data: Path, name: str) -> None:
     """Flow samples with a header and their rate x length, once for each datagram."""

@@ -61,6 +61,7 @@ def drawn(
                 yield pair, int(packet) * flows // packets, agent, rate
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("agents", "packets", "flows"),
     [

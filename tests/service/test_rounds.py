@@ -135,7 +135,7 @@ def test_old_days_go_where_the_settings_say_so(service: Service) -> None:
     assert any("days before 2026-03-10 are gone" in line for line in service.said)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"done": 3}', '{"done": {"page": "noon"}}'])
 def test_a_state_that_cannot_be_read_is_none(service: Service, content: str) -> None:
     folder = service.settings.ledger.folder

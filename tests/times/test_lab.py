@@ -128,6 +128,7 @@ def test_transfer_rates(name: str, measured: Callable[..., dict[str, OperationTi
         assert found.rate == pytest.approx(size / seconds, rel=0.03)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_where_the_time_went(name: str, measured: Callable[..., dict[str, OperationTimes]]) -> None:
     truth, found = truth_of(name), where(measured(name)["all"])

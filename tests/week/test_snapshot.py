@@ -61,7 +61,7 @@ def week(ledger: Ledger) -> Week:
     return found
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "chosen",
     [Selection(), Selection(sensor="east"), Selection(service="dicom"), Selection(host=PACS)],

@@ -116,7 +116,7 @@ def test_tags_of_a_store(run: Run) -> None:
     assert "0x0000" in {r[5] for r in rows}
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", OWN)
 def test_two_passes_and_filters_give_the_same_tags(run: Run, name: str) -> None:
     fields = every_field()
