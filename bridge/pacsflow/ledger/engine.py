@@ -49,12 +49,20 @@ def engine(memory: str = "2GB", threads: int | None = None) -> Iterator[duckdb.D
 def _again(memory: str, spill: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield an empty database, in an instance that was used before where one is idle."""
     idle = _idle.setdefault(os.getpid(), [])
-    instance = idle.pop() if idle else duckdb.connect(":memory:")
+    try:
+        instance = idle.pop()
+    except IndexError:
+        instance = duckdb.connect(":memory:")
+    name = f"database_{next(_number)}"
     is_as_new = False
     try:
-        with _database(instance, memory, spill) as connection:
+        with closing(instance.cursor()) as connection:
+            _set(connection, memory, spill)
+            connection.execute(f"ATTACH ':memory:' AS {name}")
+            connection.execute(f"USE {name}")
             yield connection
-        with suppress(duckdb.NotImplementedException):  # it has spilled
+        with suppress(duckdb.Error):  # somebody still asks it, or it has spilled
+            instance.execute(f"DETACH {name}")
             instance.execute("SET temp_directory = ''")
             is_as_new = not idle
     finally:
@@ -62,19 +70,6 @@ def _again(memory: str, spill: str) -> Iterator[duckdb.DuckDBPyConnection]:
             idle.append(instance)
         else:
             instance.close()
-
-
-@contextmanager
-def _database(
-    instance: duckdb.DuckDBPyConnection, memory: str, spill: str
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    name = f"database_{next(_number)}"
-    with closing(instance.cursor()) as connection:
-        _set(connection, memory, spill)
-        connection.execute(f"ATTACH ':memory:' AS {name}")
-        connection.execute(f"USE {name}")
-        yield connection
-    instance.execute(f"DETACH {name}")
 
 
 @atexit.register
