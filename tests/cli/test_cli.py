@@ -23,6 +23,7 @@ import pytest
 
 from conftest import CAPTURES, json_log, tsv
 from pacsflow.cli import COMMANDS, main
+from wireshark import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -626,6 +627,17 @@ def test_endpoints_of_samples_have_intervals(
         for side in ("in", "out"):
             low, value, high = (row[f"{end}bytes_{side}"] for end in ("lower_", "", "upper_"))
             assert (low is None and not value) or 0 < low < value < high
+
+
+def test_show_of_a_capture_that_ends_within_an_association(
+    capsys: pytest.CaptureFixture[str], tshark: str, tmp_path: Path
+) -> None:
+    """What a ledger alone needs of it, to put pieces together, is no log."""
+    assert tshark
+    frames = pieces.read(CAPTURES / "networks" / "base.pcap")
+    pieces.write(tmp_path / "begin.pcap", frames[:100])
+    code, out, _ = run(capsys, "show", "10.1.0.11", tmp_path / "begin.pcap", "-f", "json")
+    assert (code, bool(json.loads(out))) == (0, True)
 
 
 def test_show_asks_a_ledger_too(

@@ -256,12 +256,15 @@ def _kept(request: Request, wanted: str, number: int, *, dicom: bool) -> dict[st
     import pyarrow as pa
 
     from pacsflow.cli.inputs import sources
+    from pacsflow.terms.log_fields import ZEEK_LOGS
 
     request.refuse_idle_zone()
     period, found = request.period(), sources(request)
     name_unread(found.problems)
     kept: dict[str, list[pa.Table]] = {}
     for log, batch in _batches(list(found.sources)):
+        if log not in ZEEK_LOGS:
+            continue  # for ledgers alone: where a capture begins and ends inside associations
         rows = pa.Table.from_batches([batch.filter(_matches(log, batch, wanted, dicom, period))])
         have = sum(t.num_rows for t in kept.get(log, ()))
         if rows.num_rows and have < number:
