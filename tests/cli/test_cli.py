@@ -636,8 +636,8 @@ def test_show_of_a_capture_that_ends_within_an_association(
     assert tshark
     frames = pieces.read(CAPTURES / "networks" / "base.pcap")
     pieces.write(tmp_path / "begin.pcap", frames[:100])
-    code, out, _ = run(capsys, "show", "10.1.0.11", tmp_path / "begin.pcap", "-f", "json")
-    assert (code, bool(json.loads(out))) == (0, True)
+    code, out, _ = run(capsys, "show", "10.1.0.11", tmp_path / "begin.pcap")
+    assert (code, out.count("Response times of 10.1.0.11")) == (0, 1)
 
 
 def test_show_asks_a_ledger_too(
