@@ -36,12 +36,16 @@ MOST_OF_FEW = 1000
 """Logs with more connections have images that are like no other."""
 LEAST_OF_SMALL = {"connections": 3, "associations": 2}
 """So many must two logs share, in which there is no image: ports tell more than packets do."""
+LEAST_OF_IMAGE = {"connections": LEAST_BYTES, "associations": 0}
+"""What the first comparison takes of a table: titles and counts tell associations apart."""
 _PAIRS = f"""
-    WITH told AS ({{told}}
-    ), whole AS (SELECT file, count(*) AS number FROM told GROUP BY file),
+    WITH single AS (
+        SELECT file, sensor, min(t) AS t, any_value(bytes) AS bytes, same FROM compared
+        WHERE coalesce(bytes, 0) >= {{image}} GROUP BY file, sensor, same HAVING count(*) = 1
+    ), whole AS (SELECT file, count(*) AS number FROM single GROUP BY file),
     pairs AS (
         SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
-        FROM told AS new JOIN told AS old USING (same)
+        FROM single AS new JOIN single AS old USING (same)
         WHERE new.file IN (SELECT file FROM added) AND new.file <> old.file
           AND new.sensor IS NOT DISTINCT FROM old.sensor
           AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
@@ -56,13 +60,12 @@ _PAIRS = f"""
     ORDER BY pairs.file, count(*) DESC, other
 """
 _FEW = f"""
-    WITH told AS ({{told}}
-    ), whole AS (
-        SELECT file, count(*) AS number, max(t) - min(t) AS lasts FROM told GROUP BY file
+    WITH whole AS (
+        SELECT file, count(*) AS number, max(t) - min(t) AS lasts FROM compared GROUP BY file
         HAVING count(*) <= {MOST_OF_FEW}
     ), counted AS (
         SELECT *, row_number() OVER (PARTITION BY file, same ORDER BY t) AS nth
-        FROM told SEMI JOIN whole USING (file)
+        FROM compared SEMI JOIN whole USING (file)
     ), pairs AS (
         SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
         FROM counted AS new JOIN counted AS old USING (same, nth)
@@ -85,7 +88,7 @@ _FEW = f"""
 """
 """Logs with few images, or images that are all alike: all that one tells is in the other, in its
 order, by one difference. What is asked by the hour is told apart by the logs' times."""
-ALL_TOLD = {
+TOLD = {
     "connections": """
         SELECT file, sensor, epoch_us(ts) / 1e6 AS t, bytes,
                hash(source, destination, source_packets, destination_packets, bytes) AS same
@@ -95,21 +98,6 @@ ALL_TOLD = {
         SELECT file, sensor, epoch_us(ts) / 1e6 AS t, data_bytes_orig + data_bytes_resp AS bytes,
                hash({FLOW}) AS same
         FROM read_parquet($files, hive_partitioning = FALSE)
-    """,
-}
-TOLD = {
-    "connections": f"""
-        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t, any_value(bytes) AS bytes,
-               hash(source, destination, source_packets, destination_packets, bytes) AS same
-        FROM read_parquet($files, hive_partitioning = FALSE) WHERE bytes >= {LEAST_BYTES}
-        GROUP BY file, sensor, source, destination, source_packets, destination_packets, bytes
-        HAVING count(*) = 1
-    """,
-    "associations": f"""
-        SELECT file, sensor, epoch_us(min(ts)) / 1e6 AS t,
-               any_value(data_bytes_orig + data_bytes_resp) AS bytes, hash({FLOW}) AS same
-        FROM read_parquet($files, hive_partitioning = FALSE)
-        GROUP BY file, sensor, {FLOW} HAVING count(*) = 1
     """,
 }
 """What is the same at two sensors, by table."""
@@ -139,13 +127,17 @@ def remarks(
     try:
         for table, told in TOLD.items():
             files = _files(staging, ledger, table, alone=len(added) < 2)
-            few = _FEW.format(told=ALL_TOLD[table], least=LEAST_OF_SMALL[table])
-            for asked in (_PAIRS.format(told=told), few) if files else ():
-                for mark, other, *found in duck.execute(asked, {"files": files}).fetchall():
+            if not files:
+                continue
+            duck.execute(f"CREATE OR REPLACE TEMP TABLE compared AS {told}", {"files": files})
+            pairs = _PAIRS.format(image=LEAST_OF_IMAGE[table])
+            for asked in (pairs, _FEW.format(least=LEAST_OF_SMALL[table])):
+                for mark, other, *found in duck.execute(asked).fetchall():
                     if mark not in said:  # the other log that it is most like; a name is a search
                         said[mark] = [_said(table, name(other), *found)]
     finally:
         duck.unregister("added")
+        duck.execute("DROP TABLE IF EXISTS compared")
     return said
 
 
