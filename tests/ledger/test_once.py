@@ -12,6 +12,7 @@ from ledger.books import ONE, T0, sums
 from pacsflow.ledger import Ledger, staging
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import find
+from pacsflow.terms.log_fields import VLANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,41 @@ def test_one_row_told_by_ten_workers_counts_once_and_is_said(ledger: Ledger, wri
     (entry,) = ledger.entries()
     assert "9 rows tell connections that other rows tell" in entry.notes[0]
     assert "1 connections have rows of several uids" in entry.notes[1]
+
+
+IN_VLANS = {**CONN_FIELDS, **dict.fromkeys(VLANS, "int")}
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.few(2)
+@pytest.mark.parametrize("column", VLANS)
+def test_one_address_pair_in_two_vlans_is_two_connections(
+    ledger: Ledger, write: Write, column: str, together: bool
+) -> None:
+    """As Zeek has them whose key of a connection knows of VLANs; also in two files."""
+    told = [{"uid": f"V{n}", "vlan": "-", column: str(n)} for n in (10, 20)]
+    if together:
+        add(ledger, write("conn.log", tsv(told, fields=IN_VLANS)))
+        (entry,) = ledger.entries()
+        (note,) = entry.notes
+        assert "2 connections carry the same between the same addresses" in note
+    else:
+        for row in told:
+            add(ledger, write(f"{row['uid']}/conn.log", tsv([row], fields=IN_VLANS)))
+    assert sums(ledger) == (2 * ONE, 2)
+
+
+def test_rows_of_one_vlan_are_one_connection_and_tags_of_priority_are_none(
+    ledger: Ledger, write: Write
+) -> None:
+    told = [
+        *({"uid": f"W{n}", "vlan": "7"} for n in range(3)),
+        {"uid": "A", "id.orig_p": "50000"},
+        {"uid": "B", "id.orig_p": "50000", "vlan": "0"},
+    ]
+    add(ledger, write("conn.log", tsv(told, fields=IN_VLANS)))
+    add(ledger, write("again/conn.log", tsv(told[:2], fields=IN_VLANS)))
+    assert sums(ledger) == (2 * ONE, 2)
 
 
 def test_workers_that_saw_one_connection_begin_a_moment_apart(ledger: Ledger, write: Write) -> None:

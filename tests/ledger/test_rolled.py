@@ -11,7 +11,7 @@ import pytest
 from pacsflow.ledger.keys import STEP_US, connection_keys
 from pacsflow.ledger.rolled import Rolled
 from pacsflow.readers.arrays import repeated
-from pacsflow.terms.log_fields import ZEEK_LOGS
+from pacsflow.terms.log_fields import VLANS, ZEEK_LOGS
 
 START = 1772438400_000_000
 
@@ -21,7 +21,7 @@ def rows(*steps: float, **more: Any) -> pa.RecordBatch:
     row = {"id.orig_h": "10.0.0.1", "id.orig_p": 4000, "id.resp_h": "9.9.9.9", "id.resp_p": 443,
            "proto": "tcp"} | more  # fmt: skip
     made = [row | {"ts": START + round(step * STEP_US)} for step in steps]
-    schema = pa.schema([f for f in ZEEK_LOGS["conn"] if f.name in {*row, "ts"}])
+    schema = pa.schema([f for f in ZEEK_LOGS["conn"] if f.name in {*row, "ts", *VLANS}])
     return pa.RecordBatch.from_pylist(made, schema)
 
 

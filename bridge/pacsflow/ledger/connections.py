@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pacsflow.ledger.conn_hours import ConnHours
-from pacsflow.ledger.keys import STEP_US, connection_keys, flow_steps
+from pacsflow.ledger.keys import STEP_US, alike_keys, connection_keys, flow_steps, networks
 from pacsflow.ledger.schemas import KEYS, TUNNELS
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ class Connections:
         self.sensors: set[str] = set()
         """The names of the sensors whose rows these are."""
         self.steps: list[NDArray[np.uint64]] = []
+        self.alike: list[NDArray[np.uint64]] = []
+        """Flows and steps of rows in VLANs, whichever VLAN it is."""
         self.found: list[pa.Table] = []
         self.looked: list[pa.Table] = []
 
@@ -163,6 +165,7 @@ class Connections:
         if not keep.all():
             table = table.filter(pa.array(keep))
         self._note_steps(table)
+        self._note_networks(batch.filter(pa.array(keep)), sensor.filter(pa.array(keep)))
         self.pending.append(table)
         self.rows += table.num_rows
         if self.rows >= PIECE:
@@ -172,6 +175,19 @@ class Connections:
         if self.learnt.reading is _Pass.FIRST:
             moments = rows["ts"].cast(pa.int64()).to_numpy()
             self.steps.append(np.sort(flow_steps(rows["key"].to_numpy(), moments)[0]))
+
+    def _note_networks(self, rows: pa.RecordBatch, sensor: pa.Array) -> None:
+        """Note what is alike in several VLANs: the mirror may give both sides of a router."""
+        carried = pc.add(
+            pc.fill_null(rows["orig_bytes"], 0), pc.fill_null(rows["resp_bytes"], 0)
+        ).to_numpy(zero_copy_only=False)
+        told = (networks(rows) != 0) & (carried > 0)
+        if not told.any():
+            return
+        chosen = rows.filter(pa.array(told))
+        keys = connection_keys(chosen, sensor.filter(pa.array(told)), anywhere=True)
+        moments = chosen["ts"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+        self.alike.append(np.sort(flow_steps(alike_keys(keys, carried[told]), moments)[0]))
 
     def _keys(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Yield the keys of rows in the columns of ``keys``, the sensors and days one by one."""
@@ -265,6 +281,13 @@ class Connections:
             yield (
                 f"{self.learnt.split:,} connections have rows of several uids: the sensor's "
                 "cluster spreads a connection over its workers, and its totals may be too low"
+            )
+        if self.alike and (found := _repeated(self.alike)).size:
+            number = sum(int(np.isin(part, found).sum()) for part in self.alike)
+            yield (
+                f"{number:,} connections carry the same between the same addresses and ports, at "
+                "one time, in several VLANs: each counts; where the mirror gives both sides of a "
+                "router, totals are too high"
             )
         if self.elsewhere:
             yield (

@@ -1,7 +1,7 @@
 """Gives every connection a number by which it is known again, whichever log or tool tells it.
 
-The number follows from sensor, addresses, ports, protocol and start alone: a connection has no
-`uid` in some logs and another one at every sensor. Starts are taken in steps of 10 ms, so that a
+The number follows from sensor, VLAN, addresses, ports, protocol and start alone: a connection has
+no `uid` in some logs and another one at every sensor. Starts are taken in steps of 10 ms, so that a
 log that rounds its times is met in the same step or the one beside it.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,26 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def connection_keys(rows: pa.RecordBatch, sensor: pa.Array) -> NDArray[np.int64]:
+def networks(rows: pa.RecordBatch) -> NDArray[np.uint64]:
+    """Return a number for the VLANs of each row of conn.log, 0 for none (or a priority alone)."""
+    outer, inner = (
+        _whole(pc.coalesce(rows[name], rows[f"id.ctx.{name}"])) for name in ("vlan", "inner_vlan")
+    )
+    found: NDArray[np.uint64] = (outer << np.uint64(16)) | inner
+    return found
+
+
+def _in_networks(key: NDArray[np.uint64], rows: pa.RecordBatch) -> NDArray[np.uint64]:
+    """Tell connections of different VLANs apart; without a VLAN a key stays what it is."""
+    network = networks(rows)
+    if not network.any():
+        return key
+    return np.where(network != 0, _mixed(key * _GOLDEN + network), key)
+
+
+def connection_keys(
+    rows: pa.RecordBatch, sensor: pa.Array, *, anywhere: bool = False
+) -> NDArray[np.int64]:
     """Return the key of each row of conn.log, shape (rows,).
 
     Parameters
@@ -62,15 +82,26 @@ def connection_keys(rows: pa.RecordBatch, sensor: pa.Array) -> NDArray[np.int64]
         In the columns of conn.log.
     sensor
         Which sensor saw each row, shape (rows,): connections of two sensors are two.
+    anywhere
+        Do not ask in which VLAN: the same addresses and ports in two are one connection.
     """
     key = _numbers(sensor)
     for name in ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"):
         column = rows.column(name)
         part = _numbers(column) if pa.types.is_string(column.type) else _whole(column)
         key = _mixed(key * _GOLDEN + part)
+    if not anywhere:
+        key = _in_networks(key, rows)
     steps = rows.column("ts").cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     step = (steps // STEP_US).astype(np.uint64)
     found: NDArray[np.int64] = (key + step * _GOLDEN).view(np.int64)
+    return found
+
+
+def alike_keys(keys: NDArray[np.int64], carried: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return keys that are the same only where connections carry as many bytes, too."""
+    salt = _mixed(carried.astype(np.uint64) * _GOLDEN + np.uint64(1))
+    found: NDArray[np.int64] = (keys.view(np.uint64) + salt).view(np.int64)
     return found
 
 

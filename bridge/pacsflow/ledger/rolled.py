@@ -8,6 +8,7 @@ other sensor would have it is looked for, a quarter of a second around its start
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,12 +61,16 @@ class Rolled:
         some, sensor = rows.take(places), pc.fill_null(sensor.take(places), "")
         for name, known in self.keys.items():
             other = pc.not_equal(sensor, name).to_numpy(zero_copy_only=False)
-            keys = connection_keys(some, repeated(name, len(places)))
+            # Sensors on two sides of a router see one connection in two VLANs, or in none.
+            sought = [
+                connection_keys(some, repeated(name, len(places)), anywhere=anywhere)
+                for anywhere in (False, True)
+            ]
             for own in pc.unique(sensor).to_pylist():
                 apart = self.ahead.get(name, 0.0) - self.ahead.get(own, 0.0)
                 middle = round(apart * 1e6 / STEP_US)
                 mine = np.flatnonzero(other & pc.equal(sensor, own).to_numpy(zero_copy_only=False))
-                for steps in range(middle - STEPS, middle + STEPS + 1):
+                for steps, keys in product(range(middle - STEPS, middle + STEPS + 1), sought):
                     found[places[mine[_among(later(keys[mine], steps), known)]]] = True
         return found
 

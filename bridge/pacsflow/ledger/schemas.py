@@ -129,7 +129,7 @@ OF_CONN = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service",
     "duration", "orig_bytes", "resp_bytes", "missed_bytes", "history", "orig_pkts",
     "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents", "local_orig", "local_resp",
-    "sensor",
+    *log_fields.VLANS, "sensor",
 )  # fmt: skip
 """The columns of conn.log that a ledger asks for."""
 

@@ -36,6 +36,9 @@ _CONNECTION = [
 CONNECTION = frozenset(name for name, _ in _CONNECTION if name.startswith("id."))
 """Fields of a connection's addresses and ports."""
 
+VLANS = ("vlan", "inner_vlan", "id.ctx.vlan", "id.ctx.inner_vlan")
+"""What conn.log says of VLANs: of vlan-logging, and of the VLAN-aware key of connections."""
+
 CONN = pa.schema(
     [
         *_CONNECTION,
@@ -55,6 +58,7 @@ CONN = pa.schema(
         ("resp_ip_bytes", pa.int64()),
         ("community_id", pa.string()),
         ("tunnel_parents", TEXTS),
+        *((name, pa.int64()) for name in VLANS),
         SENSOR,
     ]
 )
