@@ -123,7 +123,7 @@ def here(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("line", to_run())
 def test_a_command_of_the_documents_runs(
     here: Path, line: str, monkeypatch: pytest.MonkeyPatch

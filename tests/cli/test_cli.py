@@ -64,7 +64,7 @@ def logs(write: Write, tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(7)
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -169,6 +169,7 @@ def test_top_ranks_with_percentages(capsys: pytest.CaptureFixture[str], logs: Pa
     assert rows[1]["percent_of_bytes"] == pytest.approx(100 * 30 * 1400 / (120 * 1820))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["top", "map"])
 def test_bytes_without_a_communication_are_explained(
     capsys: pytest.CaptureFixture[str], logs: Path, command: str
@@ -323,7 +324,7 @@ print(*({heavy!r} & {{*sys.modules}}), file=sys.stderr)
 """
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_starts_without_what_only_work_needs(command: str | None) -> None:
     arguments = [command, "--help"] if command else ["--help"]
@@ -344,6 +345,7 @@ app()
 """
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -423,7 +425,7 @@ def idle(folder: Path) -> dict[str, list[object]]:
     }
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("option", idle(Path()))
 def test_an_option_without_effect_is_an_error(
     capsys: pytest.CaptureFixture[str], logs: Path, tmp_path: Path, option: str
@@ -438,7 +440,7 @@ def test_an_option_without_effect_is_an_error(
     assert {*tmp_path.rglob("*")} == there
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("asked", "rows"),
     [
@@ -477,7 +479,7 @@ def test_the_same_questions_everywhere(
     assert count("map", "-l", ledger, "--all") == rows
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

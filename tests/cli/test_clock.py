@@ -37,7 +37,7 @@ def nights(write: Write) -> Path:
     ).parent
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("machine", "config", "option", "first", "late"),
     [
@@ -63,7 +63,7 @@ def test_the_clock_is_named_first_and_unsaid_it_tells_nothing_of_nights(
     assert ("prefetch-into-morning" in {row["rule"] for row in json.loads(told)}) is late
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["report", "digest", "forecast", "top", "associations"])
 def test_every_command_that_judges_hours_names_the_clock(
     capsys: Capsys, nights: Path, command: str

@@ -86,7 +86,7 @@ def test_a_worker_that_is_at_work_ends_as_well() -> None:
         worker.wait(10)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "number"),
     [

@@ -31,7 +31,7 @@ def sentences(command: Command) -> list[str]:
     return [*re.split(r"\n\s*\n", command.help or ""), *told]
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", EVERY)
 def test_every_sentence_and_option_is_whole(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

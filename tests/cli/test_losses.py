@@ -35,7 +35,7 @@ def remarks(made: Any) -> list[dict[str, Any]]:
     return told
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_rows_that_were_not_read(capsys: Capture, tmp_path: Path, command: list[str]) -> None:
     path = tmp_path / "conn.log"
@@ -102,6 +102,7 @@ def test_a_log_that_a_spreadsheet_has_written(capsys: Capture, tmp_path: Path) -
     assert json.loads(capsys.readouterr().out)[0]["communications"] == 20
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", [["top"], ["series"], ["map"]], ids=" ".join)
 def test_associations_alone_are_no_traffic(
     capsys: Capture, tmp_path: Path, command: list[str]

@@ -218,6 +218,7 @@ def test_no_payload_is_an_element_of_the_page() -> None:
         assert unseen(page) == set(), payload
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("markdown", [False, True])
 def test_no_payload_makes_lines_or_marks_in_the_digest(markdown: bool) -> None:
     lines = render_digest(named("xyz"), markdown=True).count("\n")
@@ -229,6 +230,7 @@ def test_no_payload_makes_lines_or_marks_in_the_digest(markdown: bool) -> None:
             assert not re.search(r"(?<!\\)(<script|<img|<b>|\]\(http|`x`)", text), payload
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("form", ["ecs", "ocsf"])
 def test_a_finding_is_one_line_for_a_siem(form: str) -> None:
     for payload in SOME:

@@ -175,7 +175,7 @@ def shown(line: Sequence[object], monkeypatch: pytest.MonkeyPatch) -> list[Shown
     return found
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", cases(Path()))
 def test_each_value_is_whole_or_its_column_is_named(
     there: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -191,6 +191,7 @@ def test_each_value_is_whole_or_its_column_is_named(
         check(text, table, width)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("more", [[], ["--anomalies"], ["--backtest"]])
 def test_what_is_asked_in_a_language_is_answered_in_it(
     there: Path, more: list[str], monkeypatch: pytest.MonkeyPatch

@@ -62,7 +62,7 @@ def check(capture: Path, modules: Path) -> checking.Comparison:
     return found
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "capture", sorted(CAPTURES.rglob("*.pcap*")), ids=lambda p: f"{p.parent.name}-{p.name}"
 )
@@ -70,7 +70,7 @@ def test_both_say_the_same_of_our_captures(capture: Path, modules: Path) -> None
     check(capture, modules)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("packed", SPEEDS, ids=lambda p: p.name)
 def test_both_measure_the_same(packed: Path, modules: Path, tmp_path: Path) -> None:
     capture = tmp_path / packed.stem
@@ -78,6 +78,7 @@ def test_both_measure_the_same(packed: Path, modules: Path, tmp_path: Path) -> N
     assert check(capture, modules).associations > 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["hospital_mix.pcapng", "profuzzbench_echo.pcap",
                                   "profuzzbench_find.pcap"])  # fmt: skip
 def test_both_say_the_same_of_other_captures(name: str, modules: Path, shared_data: Path) -> None:

@@ -18,7 +18,7 @@ ETHERNET = 14
 """Bytes of a frame that conn.log's IP bytes do not have."""
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["store", "move", "get", "parallel", "slow", "dies"])
 def test_bytes_of_conn_log_and_of_frames_agree(
     name: str, tmp_path: Path, tshark: str, zeek_modules: Path
@@ -40,7 +40,7 @@ def test_bytes_of_conn_log_and_of_frames_agree(
         assert found["capture"][pair] == (packets, octets + ETHERNET * packets), pair
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["store", "rejects", "parallel", "aborts"])
 def test_what_both_tools_saw_is_one_association(
     name: str, tmp_path: Path, tshark: str, zeek_modules: Path

@@ -50,7 +50,7 @@ def modules(tshark: str, zeek_modules: Path) -> Path:
     return zeek_modules
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_tell_the_same(name: str, modules: Path, tmp_path: Path) -> None:
     capture = pieces.write(tmp_path / "capture.pcap", NETWORKS[name]())

@@ -43,6 +43,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("by", FIRST)
 def test_top_by_each_of_the_nine_columns(
     table: Path, capsys: pytest.CaptureFixture[str], by: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pacsflow.inventory import read_inventory
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.thorough
 def test_a_normal_week_is_quiet_and_the_story_is_found(hospital_logs: Path) -> None:
     inventory = read_inventory(hospital_logs / "inventory.tsv")
     # what the rules find themselves, not what the sensor's notices say of the same

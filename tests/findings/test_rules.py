@@ -555,7 +555,7 @@ def spoken(rule: str) -> tuple[Facts, dict[str, Finding]]:
     return facts, {finding.rule: finding for found in said.values() for finding in found}
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_speaks_from_its_threshold_on(rule: str) -> None:
     _, found = spoken(rule)
@@ -600,7 +600,7 @@ def test_every_rule_of_the_registry_has_a_case_at_its_threshold() -> None:
     assert ids - {"rule-failed"} == set(CASES) - {"outside", "malformed", "queueing"}
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(4)
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_is_silent_just_below(rule: str) -> None:
@@ -626,7 +626,7 @@ NOTICED = {
 }  # fmt: skip
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rule", NOTICED)
 def test_what_a_notice_says_is_not_said_twice(rule: str) -> None:
     case = CASES[rule][0]

@@ -82,6 +82,7 @@ def test_a_device_three_days_old_has_no_forecast_but_a_reason() -> None:
     assert "168" in told
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("factor", [1000.0, 0.001])
 @pytest.mark.parametrize("since", [4 * WEEK + 24 + 10, 4 * WEEK + 3 * 24, 3 * WEEK])
 def test_another_unit_is_told_and_what_came_before_forgotten(factor: float, since: int) -> None:
@@ -106,7 +107,7 @@ def test_another_unit_since_yesterday_leaves_too_little_and_says_so() -> None:
     assert "unidade" in message_said(found.reason, Language("pt-BR"))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("days", [3, 6, 13, 27])
 @pytest.mark.parametrize(("times", "more"), [(2.0, 0.0), (0.4, 0.0), (1.0, 60.0)])
 def test_a_level_that_doubles_on_a_tuesday_is_told_and_followed(
@@ -152,6 +153,7 @@ def test_a_clock_that_drifts_is_told_and_summer_time_is_no_drift() -> None:
     assert clock_drift(np.r_[steady[: 3 * WEEK], np.roll(steady[3 * WEEK :], 3)]) == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("rate", [0.3, 4.0, 60.0])
 def test_counts_are_forecast_as_whole_numbers_and_their_sum_stays(rate: float) -> None:
     shape = truth(6) / truth().mean() * rate
@@ -204,7 +206,7 @@ def test_what_keeps_to_its_hours_is_not_rare() -> None:
     assert rare_use(working_week(8), 0) is None
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("wrong", [-5.0, -1e300, 1e300, 1e31])
 def test_values_that_no_traffic_can_have_count_as_missing_and_are_told(wrong: float) -> None:
     values = working_week(6)
@@ -257,7 +259,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("days", [7, 15])
 @pytest.mark.parametrize("since", [1, 30, 7 * 24])
 @pytest.mark.parametrize(
@@ -340,6 +342,7 @@ def test_weekends_that_were_never_seen_are_told() -> None:
     assert "of the week the history" not in said(made(values))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", range(4))
 def test_seldom_events_that_do_not_come_at_the_hour_are_no_incident(seed: int) -> None:
     rng = np.random.default_rng(seed)

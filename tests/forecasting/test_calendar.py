@@ -118,6 +118,7 @@ def test_bridges_are_forecast_as_the_history_shows_them_and_by_state() -> None:
     assert "do not show" in said(without)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("calendar", ["BR-SP", "DE"])
 def test_what_the_days_after_christmas_show_holds_until_the_year_ends(calendar: str) -> None:
     quiet = {date(2025, 12, 24): 0.3, date(2025, 12, 25): 0.0, date(2025, 12, 26): 0.3}

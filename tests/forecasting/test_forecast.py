@@ -48,6 +48,7 @@ def check(found: Forecast, horizon: int = WEEK) -> None:
     assert "NaN" not in to_json(found)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("hours", [168, 169, 191, 192, 215, 216, 336, 504])
 def test_every_length_from_one_week_on_gives_a_whole_forecast(hours: int) -> None:
     found = made(working_week(8)[:hours])

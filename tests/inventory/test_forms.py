@@ -44,7 +44,7 @@ def test_each_form_gives_the_same(tmp_path: Path, form: str) -> None:
     assert found.problems == ()
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["tabs", "UTF-16", "no signs", "semicolons", "commas", "short"])
 def test_the_plugin_reads_each_form(tshark: str, tmp_path: Path, form: str) -> None:
     assert tshark

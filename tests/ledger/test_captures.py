@@ -71,7 +71,7 @@ def test_a_refused_port_is_no_pacs(seen: type[Seen]) -> None:
     assert told.began["10.9.9.9"] == 40
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("port", [104, 11112, 2762])
 @pytest.mark.parametrize("end", [FIN_ACK, RST_ACK])
 def test_a_port_that_only_accepts_is_no_pacs(
@@ -84,6 +84,7 @@ def test_a_port_that_only_accepts_is_no_pacs(
     assert (told.roles, told.services & {"dicom", "dicom?"}) == ({}, set())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("first", [TPKT, HTTP])
 def test_another_protocol_on_its_port_is_none(
     seen: type[Seen], tmp_path: Path, first: bytes
@@ -100,7 +101,7 @@ FINISHED = b"\x14\3\3\0\1\1" + b"\x17\3\3\0\x45" + bytes(69)
 REQUEST = b"\x17\3\3\0\xe0" + bytes(224)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("answer", "then", "services"),
     [
@@ -125,7 +126,7 @@ def test_a_tls_handshake_alone_is_no_pacs(
     assert seen(write_pcap(tmp_path / "looked.pcap", frames)).services == services
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("syn", [True, False])
 @pytest.mark.parametrize("pacs_first", [True, False])
 def test_who_listens_on_the_port_answers(
@@ -165,6 +166,7 @@ def rules_of(capsys: pytest.CaptureFixture[str], path: Path) -> dict[str, dict[s
     return {row["rule"]: row for row in rows if "rule" in row}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kept", [{0, 8, 40, 66}, {1, 8, 40, 66}, {8, 40, 66}])
 def test_few_samples_of_a_connection_hide_that_both_sides_spoke(
     seen: type[Seen], tmp_path: Path, kept: set[int]

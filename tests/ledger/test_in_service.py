@@ -36,6 +36,7 @@ def rows(count: int, day: float = 0, **more: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.thorough
 def test_two_compactions_at_once_and_a_reader(tmp_path: Path, write: Write) -> None:
     ledger = Ledger(tmp_path / "ledger", create=True)
     ledger.lasts = False
@@ -124,6 +125,7 @@ def shifted(row: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {**row, "uid": f"S{row['uid']}", "ts": f"{float(row['ts']) + seconds:.6f}"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("apart", [3600, -7200 + 3])
 def test_what_two_sensors_saw_counts_once_though_their_clocks_are_hours_apart(
     tmp_path: Path, write: Write, apart: int

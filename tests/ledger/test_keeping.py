@@ -186,6 +186,7 @@ def test_a_log_that_shrank_is_told(ledger: Ledger, write: Write) -> None:
     assert sums(ledger) == (5 * 1820, 5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["moved", "cut", "grown"])
 def test_a_log_that_changes_while_it_is_read_loses_and_doubles_nothing(
     ledger: Ledger, write: Write, how: str, monkeypatch: pytest.MonkeyPatch

@@ -91,6 +91,7 @@ def test_a_pacs_that_was_seen_first_did_not_begin(
     assert seen == ([("10.0.0.2", "dADaT")] if turned else [])
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("state", "history", "sent", "answered", "ip", "service"),
     [
@@ -115,6 +116,7 @@ def test_a_port_that_says_nothing_is_no_imaging(
     assert {row["service"] for row in traffic(ledger)} == {service}
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("sent", "history", "service", "zeeks"),
     [
@@ -182,7 +184,7 @@ def test_a_log_that_grew_replaces_its_earlier_self(ledger: Ledger, write: Write)
     assert total(ledger, "communications") == 3, "a rotated log is another log"
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
@@ -203,6 +205,7 @@ def test_a_log_added_while_it_grew_is_known_when_it_is_rotated(
     assert total(ledger, "communications") == 3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("made", [tsv, json_log])
 def test_what_a_cluster_hands_on_counts_once_at_every_step(
     ledger: Ledger, write: Write, made: Callable[..., str]

@@ -85,6 +85,7 @@ def test_a_log_that_has_grown_there_takes_the_place_of_its_earlier_self(
     assert len(ours.entries()) == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("there", [True, False])
 def test_logs_that_overlap_are_read_again_or_named(
     make: Callable[..., Ledger], write: Write, there: bool
@@ -102,6 +103,7 @@ def test_logs_that_overlap_are_read_again_or_named(
     assert sums(ours) == ((30 * ONE, 30) if there else (20 * ONE, 20))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("longer", ["ours", "theirs"])
 def test_of_a_connection_that_both_tell_the_longer_counts(
     make: Callable[..., Ledger], write: Write, longer: str
@@ -131,13 +133,13 @@ def test_sensors_keep_their_names_and_what_both_saw_counts_once(
 
 def test_years_of_compacted_months_come_in(make: Callable[..., Ledger], write: Write) -> None:
     logs = [
-        write(f"b/conn.{n:03d}.log", tsv(rows(range(1440 * n, 1440 * n + 3)))) for n in range(90)
+        write(f"b/conn.{n:03d}.log", tsv(rows(range(1440 * n, 1440 * n + 3)))) for n in range(40)
     ]
     theirs = make("theirs", *logs)
     theirs.compact()
     ours = make("ours", logs[4], write("a/conn.log", tsv(rows(range(9 * 1440, 9 * 1440 + 3)))))
     merge(ours, theirs)
-    assert sums(ours) == (90 * 3 * ONE, 270)
+    assert sums(ours) == (40 * 3 * ONE, 120)
     assert not verify(ours)
 
 
@@ -205,6 +207,7 @@ def test_a_watch_knows_whose_logs_it_takes(tmp_path: Path, write: Write) -> None
 ALIKE = "of its imaging connections are like those of conn.log"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("number", "change", "late", "said"),
     [

@@ -42,7 +42,7 @@ def rows(count: int, **change: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("first", ["conn", "conn_long"])
 def test_the_end_counts_however_short_it_was(
@@ -66,6 +66,7 @@ def test_the_end_counts_however_short_it_was(
     assert sums(ledger) == (3 * ONE, 3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [True, False])
 def test_a_twin_in_json_and_a_half_copy_add_nothing(
     ledger: Ledger, write: Write, together: bool
@@ -105,7 +106,7 @@ def test_the_last_word_on_a_long_connection_counts(ledger: Ledger, write: Write)
     assert sums(ledger) == (9001, 1)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("json", [True, False])
 def test_what_only_a_twin_tells_counts_once(
@@ -205,7 +206,7 @@ OUTER = {
 INNER = {"uid": "IN", "tunnel_parents": "OUT"}
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("order", [(OUTER, INNER), (INNER, OUTER)])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_a_tunnel_is_no_traffic_of_its_own(
@@ -227,7 +228,7 @@ def test_two_sensors_without_names_are_met_by_start(ledger: Ledger, write: Write
     assert sums(ledger) == (ONE, 1)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("seconds", [0.5, -300, 3900])
 def test_two_sensors_without_names_and_with_other_clocks_are_said(

@@ -78,7 +78,7 @@ def test_a_number_that_is_missing_is_told(
     assert (data < DATA, told_flags) == (True, flags)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("wrap", [0, 2**32 - 150_000])
 @pytest.mark.parametrize("names", ["before behind", "behind before"])
 @pytest.mark.parametrize("gone", [(100, 150), (67, 134), (101, 102), (326, 327), (150, 150)])
@@ -210,6 +210,7 @@ def test_files_for_each_direction_that_begin_in_the_middle(ledger: Ledger, tmp_p
     assert sums[1:] == (PACKETS - 50, sum(wire for _, _, wire in BASE[50:]))
 
 
+@pytest.mark.thorough
 def test_a_file_for_each_direction_beside_one_of_both(ledger: Ledger, tmp_path: Path) -> None:
     given = [*by_direction(tmp_path), pieces.write(tmp_path / "zz.pcap", BASE)]
     ledger.add(find(given).sources, workers=1)
@@ -302,6 +303,7 @@ def test_a_capture_that_is_still_written(ledger: Ledger, tmp_path: Path) -> None
     assert len(ledger.entries()) == 2
 
 
+@pytest.mark.thorough
 def test_two_rings_of_one_traffic(ledger: Ledger, tmp_path: Path) -> None:
     files = ring(tmp_path, 67, "core_{}.pcap")
     other = [(ts + 0.002, data, wire) for ts, data, wire in BASE]
@@ -312,6 +314,7 @@ def test_two_rings_of_one_traffic(ledger: Ledger, tmp_path: Path) -> None:
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
+@pytest.mark.thorough
 def test_captures_of_several_days_add_up(ledger: Ledger, tmp_path: Path) -> None:
     """The same frames on another day are other traffic."""
     files = [later(tmp_path / f"day_{n}.pcap", n * 86400) for n in range(3)]

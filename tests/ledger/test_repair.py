@@ -60,7 +60,7 @@ def ledger(place: Path) -> Ledger:
     return Ledger(place / "ledger")
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("table", ["traffic", "coverage", "connections", "keys", "lasting"])
 @pytest.mark.parametrize("how", ["damaged", "missing"])
 def test_what_was_damaged_is_taken_in_again(ledger: Ledger, table: str, how: str) -> None:
@@ -127,6 +127,7 @@ def test_what_the_journal_does_not_name_is_set_aside(ledger: Ledger) -> None:
     assert sums(Ledger(ledger.folder)) == (6 * ONE, 6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["lost", "damaged", "cut"])
 def test_without_a_journal_the_logs_are_taken_in_anew(ledger: Ledger, how: str) -> None:
     journal, logs = ledger.folder / "journal.sqlite", ledger.folder.parent / "logs"

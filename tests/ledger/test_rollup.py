@@ -114,7 +114,7 @@ def test_what_has_grown_or_comes_late_counts_once(ledger: Ledger, write: Write) 
     assert count(ledger) < 150
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("apart", [0.0, 0.1, -0.2])
 def test_what_another_sensor_tells_late_counts_once(
     tmp_path: Path, write: Write, apart: float
@@ -175,7 +175,7 @@ def test_what_sensors_both_saw_still_counts_once(tmp_path: Path, write: Write) -
     assert sums == [(sum(told[-1] for told in before[0]), True)]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("here", [True, False])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_merge_says_what_it_cannot_tell_apart(

@@ -195,6 +195,7 @@ TLS = {
 }  # fmt: skip
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("alone", [False, True])
 def test_encrypted_connections_are_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], alone: bool

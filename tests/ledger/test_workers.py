@@ -23,6 +23,7 @@ with pool(2, {preload}) as executor:
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("preload", [[], ["json"]])
 def test_a_script_without_a_guard_runs_once(tmp_path: Path, preload: list[str]) -> None:
     script = tmp_path / "script.py"

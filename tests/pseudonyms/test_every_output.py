@@ -33,7 +33,7 @@ def test_every_command_that_takes_a_key_is_tried() -> None:
     assert taking_a_key() == set(originals.COMMANDS)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", sorted(set(originals.COMMANDS) - {"explore"}))
 def test_no_original_gets_out(
     tshark: str, place: originals.Site, command: str, monkeypatch: pytest.MonkeyPatch

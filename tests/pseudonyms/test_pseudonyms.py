@@ -204,6 +204,7 @@ def kept_by_chance(secret: set[str]) -> set[str]:
 KIND = Pseudonyms(SECRET)
 
 
+@pytest.mark.thorough
 def test_the_page_says_so_and_counts_the_same(
     hospital: tuple[Path, Path, set[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,6 +232,7 @@ def test_the_page_says_so_and_counts_the_same(
     assert hidden["provenance"]["pseudonymised"]
 
 
+@pytest.mark.thorough
 def test_one_host_is_asked_for_by_its_own_name(
     hospital: tuple[Path, Path, set[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

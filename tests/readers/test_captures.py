@@ -31,7 +31,7 @@ def rows_of(path: Path) -> tuple[dict[str, list[dict[str, Any]]], Quality]:
     return rows, quality
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_frame_is_there_once(tshark: str, name: str) -> None:
     rows, quality = rows_of(CAPTURES / name)
@@ -72,6 +72,7 @@ def test_the_plain_way_sees_the_same_frames(tshark: str) -> None:
         assert [r[column] for r in plain] == [r[column] for r in tagged], column
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "content",
     [b"\xd4\xc3\xb2\xa1", b"\x0a\x0d\x0d\x0a" + b"\xff" * 60, b"\xa1\xb2\xc3\xd4" + b"\0" * 40],
@@ -153,6 +154,7 @@ def test_packed_captures_in_a_folder(tshark: str, tmp_path: Path, how: str) -> N
     assert frames < 332
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("late", [0.01, 0.1, 0.5])
 def test_frames_of_a_queue_that_comes_late(tmp_path: Path, late: float) -> None:
     """What one host sends stands so much later in the file than its time says."""
@@ -166,7 +168,7 @@ def test_frames_of_a_queue_that_comes_late(tmp_path: Path, late: float) -> None:
     assert any("out of the order of their times" in note for note in quality.notes)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "form", ["snoop", "netmon1", "netmon2", "ngsniffer", "ngwsniffer_2_0", "5views"]
 )

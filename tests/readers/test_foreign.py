@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CAPTURE = CAPTURES / "echo_ok.pcapng"
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["ek", "pdml", "psml", "ps", "text", "tabs", "text -V"])
 def test_other_forms_of_tshark(tshark: str, write: Write, form: str) -> None:
     command = [tshark, "-n", "-r", str(CAPTURE), "-T", *form.split()]
@@ -29,7 +29,7 @@ def test_other_forms_of_tshark(tshark: str, write: Write, form: str) -> None:
         recognise(write("frames.out", done.stdout))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("what", ["conv,ip", "endpoints,tcp", "io,stat,1", "io,phs"])
 def test_statistics_of_tshark(tshark: str, write: Write, what: str) -> None:
     command = [tshark, "-n", "-r", str(CAPTURE), "-q", "-z", what]

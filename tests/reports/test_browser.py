@@ -67,7 +67,7 @@ def too_wide(page: Any) -> list[str]:
     }""")
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(9)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_quiet_alone_and_never_wider_than_the_window(
@@ -275,6 +275,7 @@ def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
     assert set(heads) <= {"table-header-group"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("fonts", FONTS)
 def test_the_archive_index_is_quiet_accessible_and_fits(
     opened: Callable[..., Opened], tmp_path: Path
@@ -417,6 +418,7 @@ TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
 """Rows that are tall for what a column out of sight holds."""
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize(
     ("kind", "lang"), [("ward", "en"), ("ward", "pt-BR"), ("one_hour", "pt-BR")]

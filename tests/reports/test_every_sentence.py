@@ -307,7 +307,7 @@ def told(heard: Heard, report: WeeklyReport) -> set[Key]:
     return set(heard.keys)
 
 
-@pytest.mark.few(15)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("sentence", {**SAYS, **NOTED}, ids=lambda key: str(key)[:60])
 def test_a_sentence_is_said_where_it_is_true_and_only_there(heard: Heard, sentence: Key) -> None:
     loud, quiet = {**SAYS, **NOTED}[sentence]

@@ -392,7 +392,7 @@ def figures(r: dict[str, Any], write: Writes) -> list[str]:
     return made
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("tag", ["en", "pt-BR"])
 @pytest.mark.parametrize("kind", ["hospital", "small", "sampled", "no_dicom", "one_row"])
 def test_a_made_up_weeks_numbers(kind: str, tag: str) -> None:
@@ -425,7 +425,7 @@ WRONG: list[Callable[[Any], object]] = [
 ]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("spoil", WRONG)
 def test_a_wrong_number_is_found(spoil: Callable[[Any], object]) -> None:
     report = factory.hospital(pacs=4, hosts=60)
@@ -437,6 +437,7 @@ def test_a_wrong_number_is_found(spoil: Callable[[Any], object]) -> None:
         check(told, page, "en")
 
 
+@pytest.mark.thorough
 def test_the_demos_numbers(
     hospital_logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

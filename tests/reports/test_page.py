@@ -80,6 +80,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.few(3)
 def test_every_report_gives_a_whole_page(kind: str) -> None:
     html = page_of(kind)
     page = Page(html)
@@ -92,6 +93,7 @@ def test_every_report_gives_a_whole_page(kind: str) -> None:
     html.encode("utf-8")
 
 
+@pytest.mark.few(4)
 def test_every_reference_inside_the_page_leads_somewhere(kind: str) -> None:
     page = Page(page_of(kind))
     ids = set(page.ids())
@@ -104,6 +106,7 @@ def test_every_reference_inside_the_page_leads_somewhere(kind: str) -> None:
             assert href[1:] in ids, href
 
 
+@pytest.mark.few(4)
 def test_nothing_is_loaded_and_nothing_may_be(kind: str) -> None:
     page = Page(page_of(kind))
     for tag, attrs in page.tags:
@@ -115,6 +118,7 @@ def test_nothing_is_loaded_and_nothing_may_be(kind: str) -> None:
             assert value is None or value.startswith("#"), f"<{tag} {name}={value!r}>"
 
 
+@pytest.mark.few(4)
 def test_the_policy_names_exactly_the_style_and_the_script(kind: str) -> None:
     page = Page(page_of(kind))
     policy = next(a["content"] or "" for _t, a in page.tags if "http-equiv" in a)

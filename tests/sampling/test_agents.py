@@ -127,6 +127,7 @@ def of_one_counter(datagrams: int, *, pools: bool) -> Iterator[tuple[float, byte
         yield sequence, sflow.udp(told)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("pools", [True, False])
 def test_one_sequence_for_two_sources_is_no_loss(tmp_path: Path, *, pools: bool) -> None:
     found = read(tmp_path, of_one_counter(60, pools=pools))
@@ -169,6 +170,7 @@ def test_overtaken_and_doubled_datagrams_are_neither_lost_nor_counted_twice(tmp_
     assert found.notes == ["40 sFlow datagrams that were captured twice, and counted once"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("step", [50, 200, 100_000])
 def test_a_rate_other_than_declared_shows_in_the_pool(tmp_path: Path, step: int) -> None:
     # The pool runs over its 32 bits on the way.
@@ -253,7 +255,7 @@ def counters(seconds: float, number: int, octets: tuple[int, int]) -> tuple[floa
     return seconds, sflow.udp(sflow.datagram("10.9.0.1", number, int(seconds * 1000), [sample]))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("grown", "state"), [(1.0, "agrees"), (1.05, "agrees"), (3.0, "outside"), (0.0, "still")]
 )
@@ -431,6 +433,7 @@ def test_the_page_says_what_its_estimates_rest_on(
 NO_PACKETS = "its sFlow has no samples of packets"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("kind", "said_of_it"),
     [(5, "12 samples are of packets that an agent discarded"), (4413 << 12 | 1, ""), (2, "")],

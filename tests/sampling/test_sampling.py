@@ -29,6 +29,7 @@ def traffic(rng: np.random.Generator, n: int) -> np.ndarray:
     )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("rate", "expected"), [(100, 12), (256, 40), (1000, 100), (512, 1000)])
 @pytest.mark.parametrize("what", ["packets", "bytes"])
 def test_95_percent_intervals_cover_93_to_97_percent(rate: int, expected: int, what: str) -> None:

@@ -36,6 +36,7 @@ def datagrams(samples: Iterator[bytes], *, port: int = 6343, first: int = 1) -> 
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("expanded", [False, True])
 def test_on_the_way_in_and_out_of_one_agent(tmp_path: Path, *, expanded: bool) -> None:
     found = read(tmp_path, list(enumerate(datagrams(through(40, (3, 4), expanded=expanded)))))
@@ -62,6 +63,7 @@ def test_one_stream_to_two_collectors(tmp_path: Path) -> None:
     assert found.rows == [("sflow", 40, 40 * RATE, 40 * RATE * 1518)]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("version", [4, 6])
 def test_fields_instead_of_a_header(tmp_path: Path, version: int) -> None:
     ends = (CT, PACS) if version == 4 else ("2001:db8::1", "2001:db8::2")

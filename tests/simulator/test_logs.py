@@ -381,6 +381,7 @@ def test_it_says_that_it_is_simulated(written: Written) -> None:
     assert marker["by"].startswith("pacsflow ")
 
 
+@pytest.mark.thorough
 def test_same_seed_same_logs(tmp_path: Path) -> None:
     small = hospital(9, scale=0.1)
     for name in ("a", "b"):

@@ -279,6 +279,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_table(tmp_path / "no" / "a.xlsx", "a", ("a",), [["b"]])
 
 
+@pytest.mark.thorough
 def test_an_export_says_what_it_is_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], week: tuple[Path, Path]
 ) -> None:
@@ -324,6 +325,7 @@ DICOM: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_tables_say_beside_what_their_rows_are_of_and_the_rows_stay_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

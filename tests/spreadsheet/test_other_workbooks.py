@@ -111,6 +111,7 @@ def test_all_sheets_are_read(workbook: Path) -> None:
     assert any("Monday, Tuesday" in note for note in quality.notes)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("workbook", ["xls", "xlsb", "ods"], indirect=True)
 def test_in_a_ledger_they_are_one_traffic(workbook: Path) -> None:
     with Ledger.temporary() as ledger:

@@ -62,6 +62,7 @@ def test_the_total_is_the_only_one_that_the_percentages_allow() -> None:
     assert (least, most) == (COMMUNICATIONS, COMMUNICATIONS)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("by", "counts"), [("source", SENDERS), ("destination", RECEIVERS)])
 def test_table_1(
     study: Path, capsys: pytest.CaptureFixture[str], by: str, counts: tuple[int, ...]
@@ -108,6 +109,7 @@ def test_nobody_talks_to_himself() -> None:
     assert Counter(made.source.tolist()).most_common(5)[0][1] == SENDERS[0]
 
 
+@pytest.mark.thorough
 def test_the_generator_is_a_command_and_deterministic(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

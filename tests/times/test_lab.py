@@ -75,7 +75,7 @@ def responses(name: str) -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_response_times(name: str, measured: Callable[..., dict[str, OperationTimes]]) -> None:
     for kind, times in responses(name).items():
@@ -94,7 +94,7 @@ def test_response_times(name: str, measured: Callable[..., dict[str, OperationTi
             assert high.lower - 0.002 <= exact <= high.upper + 0.002
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_response(name: str, run: Callable[..., str], tmp_path: Path) -> None:
     """Each one by itself, on its frame."""
@@ -128,7 +128,7 @@ def test_transfer_rates(name: str, measured: Callable[..., dict[str, OperationTi
         assert found.rate == pytest.approx(size / seconds, rel=0.03)
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_where_the_time_went(name: str, measured: Callable[..., dict[str, OperationTimes]]) -> None:
     truth, found = truth_of(name), where(measured(name)["all"])

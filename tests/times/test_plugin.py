@@ -65,7 +65,7 @@ def test_times_on_frames(run: Callable[..., str], tmp_path: Path) -> None:
     assert table[8:] == ["100.000", "39.000", "1.04"]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_times_of_a_conversation(name: str, tmp_path: Path, tshark: str) -> None:
     capture = tmp_path / "capture.pcap"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_times_of_a_conversation(name: str, tmp_path: Path, zeek_modules: Path) -> None:
     capture = tmp_path / "capture.pcap"

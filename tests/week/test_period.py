@@ -62,6 +62,7 @@ def test_a_whole_hour_is_this_one_or_the_next() -> None:
     assert whole_hour(START + timedelta(seconds=1)) == START + timedelta(hours=1)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "period", [["--week", "2026-W10"], ["--from", "2026-03-02", "--to", "2026-03-08"]]
 )

@@ -319,6 +319,7 @@ def test_of_very_many_hosts_the_map_draws_the_largest_connections(write: Write) 
     assert drawn.omitted_nodes == 540
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("broken", "missing", "reason"),
     [("", range(0), "nothing-unusual"), ("{broken\n", range(0), "rows-unreadable"),

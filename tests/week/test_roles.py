@@ -111,6 +111,7 @@ def test_an_echo_shows_nothing() -> None:
     assert {*roles.from_traffic(connection).values()} == {None}
 
 
+@pytest.mark.few(13)
 @pytest.mark.parametrize(
     ("flows", "host", "why"),
     [

@@ -96,6 +96,7 @@ def test_what_only_a_dead_sensor_sees_is_unseen_and_not_silent(
     assert "O sensor south não viu nada por" in render_html(made, lang="pt-BR")
 
 
+@pytest.mark.thorough
 def test_equipment_of_a_sensor_that_was_dead_all_week_is_unseen(
     ledger: Ledger, write: Write
 ) -> None:
@@ -142,7 +143,7 @@ def test_what_each_saw_alone_and_lacks(ledger: Ledger, write: Write) -> None:
     assert whole == sum(v.alone for v in found.values()) + most
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("apart", [0.0, 0.4, -7.25, 3600.0, -3600.0])
 def test_clocks_are_compared_by_what_both_saw(ledger: Ledger, write: Write, apart: float) -> None:
     from datetime import UTC, datetime

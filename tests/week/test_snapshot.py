@@ -61,7 +61,7 @@ def week(ledger: Ledger) -> Week:
     return found
 
 
-@pytest.mark.few(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "chosen",
     [Selection(), Selection(sensor="east"), Selection(service="dicom"), Selection(host=PACS)],
@@ -81,6 +81,7 @@ def test_what_is_cut_is_what_the_ledger_shows(several: Ledger, chosen: Selection
         assert shown() == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("many", [False, True])
 def test_sources_are_chosen_as_all_of_them_would_be(tmp_path: Path, many: bool) -> None:
     for number in range(30):

@@ -14,7 +14,7 @@ RECORDED = {n: c for n, c in CAPTURES.items() if c.with_suffix(".json").is_file(
 COUNTERS = ("echo", "store", "find", "get", "move", "cancel", "n")
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CAPTURES)
 def test_nothing_is_told_otherwise(tshark: str, name: str) -> None:
     """After a change that is meant: `python tests/wireshark/golden.py --write`, and look."""

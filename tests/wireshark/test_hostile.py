@@ -107,9 +107,9 @@ def test_every_prefix_in_plain_lua(lua: str, tmp_path: Path) -> None:
 def test_files_that_were_cut(tshark: str, tmp_path: Path, name: str) -> None:
     """A file that ends anywhere: what tshark reads of it is read, with nothing said of Lua."""
     whole = (CAPTURES / name).read_bytes()
-    some = random.Random(3).sample(range(len(whole)), 4)
+    some = random.Random(3).sample(range(len(whole)), 2)
     cut = tmp_path / "cut"
-    for size in range(len(whole)) if EVERY else [0, 3, 24, 25, *some]:
+    for size in range(len(whole)) if EVERY else [0, 25, *some]:
         cut.write_bytes(whole[:size])
         told = []
         for plugin in (False, True):

@@ -46,6 +46,7 @@ CARRIED = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CARRIED)
 def test_nothing_carried_is_told_but_when_asked_for(tshark: str, tmp_path: Path, name: str) -> None:
     port, first = CARRIED[name]

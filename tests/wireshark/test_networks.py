@@ -67,7 +67,7 @@ def wrapped(wrap: Callable[[bytes], bytes]) -> list[pieces.Frame]:
     return [(ts, wrap(data), len(wrap(data))) for ts, data, _ in BASE]
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", wrapping.TUNNELS)
 def test_through_a_tunnel(export: Export, name: str) -> None:
     tunnel, wrap = wrapping.TUNNELS[name]
@@ -83,7 +83,7 @@ def test_through_a_tunnel(export: Export, name: str) -> None:
     assert told.count(f"through {tunnel}") == FRAMES
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", wrapping.LAYERS)
 def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
     link, wrap = wrapping.LAYERS[name]
@@ -96,6 +96,7 @@ def test_behind_labels_tags_and_other_links(export: Export, name: str) -> None:
         assert told.bytes == BYTES
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["Linux cooked", "raw IP", "802.11 with radiotap"])
 def test_sections_of_other_links(run: Callable[..., str], tmp_path: Path, name: str) -> None:
     """The second section of the file was made by another machine, at an interface of its own."""
@@ -171,7 +172,7 @@ def test_tunnels_in_tunnels_without_end(export: Export) -> None:
     assert deep.count("nested too deeply") == FRAMES
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("later", [0.000002, 0.0004, 0.003, 0.05, 0.3, 0.9])
 def test_each_packet_twice(export: Export, later: float) -> None:
     told = export(pieces.copied(BASE, later))
@@ -180,6 +181,7 @@ def test_each_packet_twice(export: Export, later: float) -> None:
     assert told.count("copy, same") == FRAMES
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("later", [0.00001, 0.7])
 def test_before_and_after_a_router(export: Export, later: float) -> None:
     told = export(pieces.copied(BASE, later, routed=True))
@@ -199,6 +201,7 @@ WAYS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_copies_without_identification(export: Export, way: str) -> None:
     """Packets whose IP header has no number."""
@@ -228,6 +231,7 @@ def test_acknowledgments_after_a_segment_that_came_again_are_new(export: Export)
     assert told.count("brought again") == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("second", [(192, 168, 99, 1), (10, 1, 0, 11)])
 def test_before_and_behind_a_load_balancer(export: Export, second: tuple[int, ...]) -> None:
     """It begins a connection of its own, to a server that the client does not know."""
@@ -275,7 +279,7 @@ def behind_a_firewall(data: bytes, client: int, server: int) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("later", [0.0004, 0.1])
 @pytest.mark.parametrize("steps", [(123_456_789, 0), (0, 123_456_789), (7_000_000, 3_987_654_321)])
 def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], later: float) -> None:
@@ -285,6 +289,7 @@ def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], la
     assert told.count("copy, elsewhere") == FRAMES
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("place", "steps", "later"),
     [
@@ -323,6 +328,7 @@ def test_copies_of_copies(export: Export) -> None:
     assert told.count("copy, same") == 3 * FRAMES
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("ident", [0, 1])
 def test_a_retransmission_is_no_copy(export: Export, ident: int) -> None:
     """Every tenth segment is sent again a quarter of a second later."""
@@ -365,6 +371,7 @@ def test_each_direction_in_a_network_of_its_own(export: Export) -> None:
     assert export(frames).sums == (1, STORES, DATA)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [600, 1400])
 def test_fragments(export: Export, size: int) -> None:
     frames = []
@@ -377,6 +384,7 @@ def test_fragments(export: Export, size: int) -> None:
     assert {f["service"] for f in told.frames} == {"dicom"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [600, 1400])
 def test_fragments_of_ipv6(export: Export, size: int) -> None:
     frames = []
@@ -390,6 +398,7 @@ def test_fragments_of_ipv6(export: Export, size: int) -> None:
     assert {f["id.orig_h"] for f in told.frames} == {"2001:db8::b", "2001:db8::5"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("apart", [0.00002, 0.02])
 def test_a_retransmission_before_and_after_a_router(export: Export, apart: float) -> None:
     """Every packet is seen twice; so is every tenth segment, which is sent again."""
@@ -432,7 +441,7 @@ def test_fragments_of_a_tunnel_without_their_first(export: Export) -> None:
     )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("every", [2, 3, 5, 7])
 def test_segments_out_of_order(export: Export, every: int) -> None:
     """Each so many frames one stands behind the next, acknowledgments too."""
@@ -444,7 +453,7 @@ def test_segments_out_of_order(export: Export, every: int) -> None:
     assert told.dicom[0]["missed_bytes"] == "0"
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [67, 50, 19, 111])
 def test_pieces_of_a_capture(export: Export, size: int) -> None:
     """Whatever begins in the middle tells all bytes whose PDUs begin in it."""
@@ -459,6 +468,7 @@ def test_what_is_cut_too_short_speaks_no_other_protocol(export: Export) -> None:
     assert (told.sums, {f["service"] for f in told.frames}) == ((0, 0, 0), {"-"})
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [128, 200])
 def test_more_contexts_than_the_standard_allows(export: Export, number: int) -> None:
     """All that are offered count, though no more than 128 are kept."""
@@ -479,6 +489,7 @@ def test_more_contexts_than_the_standard_allows(export: Export, number: int) -> 
     assert (told.sums, told.dicom[0]["ctx_offered"]) == ((1, STORES, DATA), str(number))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("there", [68, 64, 60])
 def test_a_request_of_which_the_header_was_captured(export: Export, there: int) -> None:
     told = export([(ts, data[:there], wire) for ts, data, wire in BASE])
@@ -526,7 +537,7 @@ def data_in(stream: bytes) -> tuple[int, int]:
     return data, at - len(stream)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("at", [60, 100, 205])
 @pytest.mark.parametrize("end", [4, 20, 17])
 def test_a_connection_that_ends_inside_a_pdu(export: Export, at: int, end: int) -> None:
@@ -546,6 +557,7 @@ def test_a_connection_that_ends_inside_a_pdu(export: Export, at: int, end: int) 
     assert (said["frames"], said["bytes"]) == ("1", str(lacking))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("at", "by_client"), [(4, False), (150, False), (150, True)])
 def test_a_reset_without_an_acknowledgment(export: Export, at: int, *, by_client: bool) -> None:
     """It ends the connection as one with an acknowledgment does."""
@@ -588,6 +600,7 @@ def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
     assert min(float(f["ts"]) for f in told.frames) > BASE[0][0] - 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("step", [400 * 86400, -7200])
 def test_a_clock_that_jumps(export: Export, step: int) -> None:
     frames = [(ts + (step if n >= 200 else 0), d, w) for n, (ts, d, w) in enumerate(BASE)]
@@ -605,7 +618,7 @@ def translated(data: bytes) -> bytes:
     return bytes(other)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seen", [range(FRAMES), range(40, FRAMES), range(5, FRAMES), range(200)])
 @pytest.mark.parametrize("late", [0.00005, -0.00005])
 def test_one_side_of_a_translation_is_seen_in_part(
@@ -649,7 +662,7 @@ V2 = (
 )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("header", [V1, V2, V2[:15] + b"\x0f" + V2[16:] + b"\4\0\0", LOCAL])
 @pytest.mark.parametrize("own_segment", [True, False])
 def test_behind_a_load_balancer(export: Export, header: bytes, *, own_segment: bool) -> None:
@@ -704,7 +717,7 @@ SOCKS5 = [
 ]  # fmt: skip
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("talk", [CONNECT, SOCKS4, SOCKS5, [(True, V2), (True, V1)]])
 @pytest.mark.parametrize("by_bytes", [False, True])
 def test_through_a_proxy(export: Export, talk: list[tuple[bool, bytes]], *, by_bytes: bool) -> None:
@@ -734,6 +747,7 @@ def test_ports_that_are_used_again(export: Export) -> None:
     assert len({f["flow"] for f in told.frames}) == 3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["the same numbers", "no beginning"])
 def test_ports_that_are_used_again_alike(export: Export, how: str) -> None:
     frames = []
@@ -749,7 +763,7 @@ def test_ports_that_are_used_again_alike(export: Export, how: str) -> None:
     assert told.count("alike, at another time") == (2 if how == "the same numbers" else 0)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", [0x888E, 0x8892, 0x1234, 0x88CC])
 def test_no_host_is_made_up(export: Export, kind: int) -> None:
     """An IP header behind an ethertype that is none of IP's is no IP header."""

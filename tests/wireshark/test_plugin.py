@@ -53,7 +53,7 @@ def every_field() -> list[str]:
     return show("frame.time_epoch", *field_names())
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
 @pytest.mark.parametrize("name", ["parser_test.lua", "limits_test.lua"])
 def test_parser_in_plain_lua(lua: str, name: str) -> None:
@@ -85,7 +85,7 @@ def test_sources_keep_to_what_both_luas_know() -> None:
         )
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", [n for n in OWN if not n.startswith("tls")])
 def test_every_frame_of_an_association_is_tagged(run: Run, name: str) -> None:
     """Each of these captures holds associations alone, handshakes and farewells included."""
@@ -200,6 +200,7 @@ def test_ports_of_other_protocols(run: Run, tmp_path: Path) -> None:
         assert len(run(path, "-Y", "pacsflow").splitlines()) == len(everything)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kept", ["tcp.srcport == 4242", "tcp.dstport == 4242", "tcp"])
 def test_half_a_connection_says_so(run: Run, tmp_path: Path, kept: str) -> None:
     half = tmp_path / "half.pcap"
@@ -211,6 +212,7 @@ def test_half_a_connection_says_so(run: Run, tmp_path: Path, kept: str) -> None:
     assert flags == ({"-"} if kept == "tcp" else {"one_sided"})
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("port", ["2762", "11113"])
 def test_inside_tls_with_a_key_log(run: Run, port: str) -> None:
     name = f"tls_store_{port}"
@@ -321,7 +323,7 @@ def test_inventory_by_mac(run: Run, tmp_path: Path) -> None:
     assert {row[1] for row in unknown} == {"CT1", "PACS1"}
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", ["associations", "endpoints", "io", "talkers", "operations", "times"]
 )
@@ -330,7 +332,7 @@ def test_tables(run: Run, name: str) -> None:
     assert len(table.splitlines()) > 3
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["associations", "endpoints", "io", "talkers"])
 def test_tables_say_what_is_estimated(run: Run, name: str) -> None:
     rate = ("-o", "pacsflow.sampling_rate:10", "-q", "-z", f"pacsflow,{name}")

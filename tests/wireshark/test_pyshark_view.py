@@ -43,7 +43,7 @@ def test_frames_of_one_association() -> None:
     assert numbers == sorted(numbers)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", golden.captures())
 def test_frames_are_those_of_the_fields(name: str, tshark: str) -> None:
     """Whatever form a tshark gives times and booleans in, `show` tells what `-T fields` tells."""
@@ -127,6 +127,7 @@ def _echo(port: int) -> None:
     association.release()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["table", "json"])
 def test_command_shows_an_interface(how: str) -> None:
     """A real echo over loopback, told step by step; Ctrl-C ends it without a trace."""
@@ -215,6 +216,7 @@ dumpcap: The capture session could not be initiated because
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("text", "interface", "told"),
     [

@@ -51,17 +51,10 @@ def account_for(program: Path) -> Account | None:
     try:
         entry = pwd.getpwnam(NAME)
         found = Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-        subprocess.run(
-            [program, "--version"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=30,
-            check=False,
-            **_becoming(found),
-        )
-    except (KeyError, OSError, subprocess.SubprocessError):
+        may_start = start([program, "--version"], found, folder=Path("/"))
+        may_start.kill()  # that it starts is what was asked
+        may_start.wait()
+    except (KeyError, ToolError, subprocess.SubprocessError):
         return None
     return found if found.uid else None
 
