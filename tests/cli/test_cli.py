@@ -294,9 +294,9 @@ def test_report_from_json_is_valid_and_findings_can_fail(
 
 def test_show_finds_rows_everywhere(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
     _, out, _ = run(capsys, "show", "CT1", logs, "-f", "json")
-    assert json.loads(out)[0]["called_ae"] == "PACS1"
+    assert json.loads(out)["associations"][0]["called_ae"] == "PACS1"
     _, out, _ = run(capsys, "show", "C5_1", logs, "-f", "json")
-    assert json.loads(out)[0]["id.orig_h"] == "10.0.0.4"
+    assert json.loads(out)["connections"][0]["id.orig_h"] == "10.0.0.4"
     assert run(capsys, "show", "10.99.0.1", logs)[0] == 2
 
 
@@ -648,7 +648,7 @@ def test_show_asks_a_ledger_too(
     ledger = tmp_path / "book"
     run(capsys, "ingest", logs, "--ledger", ledger)
     code, out, _ = run(capsys, "show", "=EVIL()", "--ledger", ledger, "-f", "json")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["associations"]
     assert (code, row["calling_ae"], row["result"]) == (0, "=EVIL()", "rejected")
     code, out, _ = run(capsys, "show", row["uid"], "--ledger", ledger)
     assert "Associations of" in out

@@ -5,6 +5,7 @@ Looked at from outside: what is printed is measured by wcwidth and held against 
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import math
@@ -138,6 +139,7 @@ def cases(folder: Path) -> dict[str, list[object]]:
         "series sflow": ["series", folder / "sflow.pcap"],
         "map": ["map", *asked],
         "show": ["show", HOSTS[1], logs],
+        "show ledger": ["show", HOSTS[1], "-l", ledger],
         "show frames": ["show", "127.0.0.1", frames, "-n", 5],
         "show association": ["show", "association:1", frames],
         "findings": ["findings", *asked, "--no-forecast"],
@@ -210,6 +212,38 @@ def test_what_is_asked_in_a_language_is_answered_in_it(
         heads = [name.replace("_", " ") for name in other.columns]
         same = {head for head in heads if say(head) == head}
         assert same <= {"MASE", "sMAPE", "95 %"}
+
+
+SEVERAL = ("show", "sampling", "show ledger")
+"""What answers with several tables."""
+
+
+def programs() -> list[str]:
+    """Return the cases that programs may ask for, first those of several tables."""
+    told = [name for name in cases(Path()) if "pt-BR" not in name]
+    return sorted(told, key=lambda name: name not in SEVERAL)
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("name", programs())
+def test_what_a_program_gets_is_one_document(
+    there: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One JSON text, one table of CSV; of several tables as many rows in either."""
+    line = [str(word) for word in cases(there)[name]]
+    main([*line, "-f", "json"])
+    made = json.loads(capsys.readouterr().out)
+    main([*line, "-f", "csv"])
+    head, *rows = csv.reader(capsys.readouterr().out.splitlines(keepends=True))
+    assert head
+    assert {len(row) for row in rows} <= {len(head)}
+    assert len({*head}) == len(head)
+    if name in SEVERAL:
+        told = [one for one, listed in made.items() for _ in listed] if "agents" not in made else [
+            one for one in ("agents", "sources", "interfaces") for _ in made[one]
+        ]  # fmt: skip
+        assert [row[0] for row in rows] == told
+        assert len({*told}) > 1
 
 
 def test_no_command_has_a_table_that_is_not_here() -> None:

@@ -97,7 +97,7 @@ def test_command_shows_an_association() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {row["association"] for row in json.loads(done.stdout)} == {"2"}
+    assert {row["association"] for row in json.loads(done.stdout)["frames"]} == {"2"}
 
 
 def test_news_are_the_steps_of_an_association() -> None:

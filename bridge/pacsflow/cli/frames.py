@@ -20,11 +20,11 @@ from pacsflow.cli.options import (
     Request,
     reading,
 )
-from pacsflow.cli.tables import OutputFormat, emit
+from pacsflow.cli.tables import Listing, OutputFormat, emit, emit_several
 from pacsflow.errors import InputError, PacsflowError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -58,19 +58,13 @@ SHOWN = {
     "notice": ("ts", "uid", "note", "msg", "src", "dst"),
     "ssl": ("ts", "uid", "id.orig_h", "id.resp_h", "id.resp_p", "version", "cipher", "server_name"),
 }  # fmt: skip
-TITLES = {
-    "frames": "Frames",
-    "conn": "Connections",
-    "dicom": "Associations",
-    "known_dicom": "Endpoints",
-    "dicom_times": "Response times",
-    "notice": "Notices",
-    "ssl": "TLS connections",
-}
-
-
-KEPT = {"tls": "TLS connections"}
-"""What a ledger's tables are called where it is not their name."""
+TABLES = {
+    "frames": "frames", "conn": "connections", "dicom": "associations", "known_dicom": "endpoints",
+    "dicom_times": "times", "notice": "notices", "ssl": "tls",
+}  # fmt: skip
+"""What a ledger calls what is in a log: `show` has the same words for both."""
+TITLES = {"times": "Response times", "tls": "TLS connections"}
+"""Of those tables that are not called by their name."""
 
 
 def tell_notes(source: Source, quality: Quality) -> None:
@@ -196,7 +190,8 @@ def show(
     """Show the rows that concern one host, AE title or connection, from every input or a ledger.
 
     Captures give frames, Zeek logs give connections, associations and notices. WHAT may also be
-    `association:N`, the N-th association of one capture, frame by frame.
+    `association:N`, the N-th association of one capture, frame by frame. JSON has a list for each
+    kind of row by its name; CSV is one table, whose first column says the kind.
 
     Example: `pacsflow show 10.65.143.6 monday.pcap --dicom`
     """
@@ -218,7 +213,9 @@ def show(
     kept = _kept(request, _canonical(what), number, dicom=dicom)
     if not kept:
         raise UsageError(f"{what}: no row of these inputs has it")
-    for log in (name for name in TITLES if name in kept):
+    it = "it" if key else what
+    listings = []
+    for log in (name for name in TABLES if name in kept):
         table = kept[log].select(list(SHOWN[log]))
         table = key.table(table) if key else table
         listed = table.to_pylist()
@@ -226,8 +223,13 @@ def show(
             # What was seen whole has no rate to tell.
             if row["agent"] is None and row["sampling_rate"] == 1:
                 row["sampling_rate"] = None
-        rows_out = [[_cell(value) for value in row.values()] for row in listed]
-        emit(f"{TITLES[log]} of {'it' if key else what}", list(SHOWN[log]), rows_out, how)
+        listings.append(_listing(TABLES[log], it, SHOWN[log], [row.values() for row in listed]))
+    emit_several(listings, how)
+
+
+def _listing(name: str, it: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> Listing:
+    title = f"{TITLES.get(name, name.capitalize())} of {it}"
+    return Listing(name, title, columns, [[_cell(cell) for cell in row] for row in rows])
 
 
 def _show_kept(request: Request, what: str, number: int, how: OutputFormat, *, dicom: bool) -> None:
@@ -246,9 +248,7 @@ def _show_kept(request: Request, what: str, number: int, how: OutputFormat, *, d
     if not found:
         raise UsageError(f"{what}: no row of this ledger has it")
     it = "it" if request.pseudonymise else what
-    for table, kept in found.items():
-        rows = [[_cell(cell) for cell in row] for row in kept.rows]
-        emit(f"{KEPT.get(table, table.capitalize())} of {it}", list(kept.columns), rows, how)
+    emit_several([_listing(name, it, t.columns, t.rows) for name, t in found.items()], how)
 
 
 def _kept(request: Request, wanted: str, number: int, *, dicom: bool) -> dict[str, pa.Table]:

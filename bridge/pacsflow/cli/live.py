@@ -12,7 +12,7 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import tell, warn
 from pacsflow.cli.options import FormatOption
-from pacsflow.cli.tables import OutputFormat, cell_width, emit
+from pacsflow.cli.tables import Listing, OutputFormat, cell_width, emit_several
 from pacsflow.errors import UsageError
 from pacsflow.export.rows import to_line
 from pacsflow.printable import escape_controls
@@ -121,4 +121,5 @@ def show_association(capture: Path, association: int, number: int, how: OutputFo
             break
     if not rows:
         raise UsageError(f"{capture}: no association {association} in it")
-    emit(f"Association {association} of {capture}", list(COLUMNS), rows, how)
+    title = f"Association {association} of {capture}"
+    emit_several([Listing("frames", title, COLUMNS, rows)], how)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.cli import app
-from pacsflow.cli.console import remarks, tell, warn
+from pacsflow.cli.console import warn
 from pacsflow.cli.options import PERIOD, FormatOption, Request, reading
-from pacsflow.cli.tables import OutputFormat, emit
+from pacsflow.cli.tables import Listing, OutputFormat, emit_several
 from pacsflow.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pacsflow.agents import Agent, Interface, Sampling, Source
+    from pacsflow.agents import Agent, Interface, Source
 
 AGENTS = (
     "agent", "sub_agent", "datagrams", "lost", "restarts", "duplicates", "malformed", "cut",
@@ -60,42 +57,24 @@ def sampling(
     if not told.agents:
         where = str(request.ledger or (request.inputs or ["inputs"])[0])
         raise InputError(where, "no sFlow datagram in it", hint="a capture of sFlow was expected")
-    tables: list[tuple[str, Sequence[str], list[list[Any]]]] = [
-        ("Agents", AGENTS, [_agent(a) for a in told.agents]),
-        ("Sources", SOURCES, [_source(s) for s in told.sources]),
-        ("Interfaces", INTERFACES, [_interface(i) for i in told.interfaces]),
-    ]
-    if how is OutputFormat.JSON:
-        sys.stdout.write(_json(told, tables))
-        return
-    for title, columns, rows in tables:
-        if how is OutputFormat.CSV:
-            tell(f"# {title.lower()}")
-        if rows:
-            emit(title, columns, rows, how)
     from pacsflow.words.language import english
     from pacsflow.words.saying import message_said
-
-    for note in told.notes():
-        warn(f"sampled: {message_said(note, english())}")
-
-
-def _json(told: Sampling, tables: list[tuple[str, Sequence[str], list[list[Any]]]]) -> str:
-    from pacsflow.export.rows import to_json
 
     lost, sent = told.lost
-    made: dict[str, Any] = {
-        title.lower(): [dict(zip(columns, row, strict=True)) for row in rows]
-        for title, columns, rows in tables
-    }
-    made |= {"samples_lost": lost, "samples_sent": sent, "estimates_low_by": told.low}
-    from pacsflow.words.language import english
-    from pacsflow.words.saying import message_said
-
-    made |= {"notes": [message_said(note, english()) for note in told.notes()]}
-    if said := remarks():
-        made["remarks"] = said
-    return to_json(made)
+    notes = [message_said(note, english()) for note in told.notes()]
+    emit_several(
+        [
+            Listing("agents", "Agents", AGENTS, [_agent(a) for a in told.agents]),
+            Listing("sources", "Sources", SOURCES, [_source(s) for s in told.sources]),
+            Listing(
+                "interfaces", "Interfaces", INTERFACES, [_interface(i) for i in told.interfaces]
+            ),
+        ],
+        how,
+        {"samples_lost": lost, "samples_sent": sent, "estimates_low_by": told.low, "notes": notes},
+    )
+    for note in notes if how is not OutputFormat.JSON else ():
+        warn(f"sampled: {note}")
 
 
 def _agent(agent: Agent) -> list[Any]:

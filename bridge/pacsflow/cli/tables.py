@@ -16,7 +16,7 @@ from pacsflow.words.marks import BYTE_UNITS
 from pacsflow.words.tables import LEFT_OUT, NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pacsflow.words.language import Language
 
@@ -83,6 +83,49 @@ def emit(
     sys.stdout.write(
         to_objects(columns, rows, told) if how is OutputFormat.JSON else to_csv(columns, rows)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One of several tables that answer a question together."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def emit_several(
+    listings: Sequence[Listing], how: OutputFormat, more: Mapping[str, Any] | None = None
+) -> None:
+    """Write tables to standard output, for programs as the one document that these can read.
+
+    JSON is an object with a list for each table by its name, what `more` is told of them all, and
+    `remarks` where anything was warned of. CSV is one table: its first column says which one a row
+    is of, and a cell of a column that this one does not have is empty.
+    """
+    if how is OutputFormat.TABLE:
+        for one in listings:
+            if one.rows:
+                emit(one.title, one.columns, one.rows, how)
+        return
+    from pacsflow.export.rows import to_csv, to_json
+
+    told = remarks()
+    if how is OutputFormat.JSON:
+        made: dict[str, Any] = {
+            one.name: [dict(zip(one.columns, row, strict=True)) for row in one.rows]
+            for one in listings
+        }
+        sys.stdout.write(to_json(made | dict(more or {}) | ({"remarks": told} if told else {})))
+        return
+    columns = list(dict.fromkeys(name for one in listings for name in one.columns))
+    rows = [
+        [one.name, *map(dict(zip(one.columns, row, strict=True)).get, columns)]
+        for one in listings
+        for row in one.rows
+    ]
+    sys.stdout.write(to_csv(["table", *columns], rows))
 
 
 @dataclass(slots=True)
