@@ -324,20 +324,6 @@ def test_a_copy_of_a_sheet_counts_once(tmp_path: Path) -> None:
     assert "sheet CT (2) is a copy of CT: left out" in quality.notes
 
 
-@pytest.mark.parametrize("above", [[], [["#path", "conn"]]])
-def test_rows_of_a_log_in_a_workbook_are_named(tmp_path: Path, above: list[list[str]]) -> None:
-    path = tmp_path / "conn.xlsx"
-    book = xlsxwriter.Workbook(path)
-    sheet = book.add_worksheet("Week")
-    rows = [*above, [*(["#fields"] if above else []), *CONN_ROW], [*CONN_ROW.values()]]
-    for number, row in enumerate(rows):
-        sheet.write_row(number, 0, row)
-    book.close()
-    with pytest.raises(InputError, match="Week holds rows of Zeek's logs") as told:
-        read_all(path)
-    assert "CSV" in told.value.hint
-
-
 def test_tables_below_each_other_in_one_sheet(tmp_path: Path) -> None:
     """Each row goes by the header above it, as in a csv."""
     turned = ["No.", "Destination", "Source", "Time", "Length"]

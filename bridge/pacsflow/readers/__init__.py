@@ -88,9 +88,10 @@ def _read(
 
         yield from zeek_json.read(source, quality, columns)
     elif source.format is Format.ZEEK_TABLE:
-        from pacsflow.readers import zeek_table  # noqa: PLC0415 - likewise
+        from pacsflow.readers import zeek_sheets, zeek_table  # noqa: PLC0415 - likewise
 
-        yield from zeek_table.read(source, quality, columns)
+        reader = zeek_sheets if zeek_sheets.is_workbook(source.path) else zeek_table
+        yield from reader.read(source, quality, columns)
     elif source.format is Format.WIRESHARK_JSON:
         from pacsflow.readers import wireshark_json  # noqa: PLC0415 - likewise
 

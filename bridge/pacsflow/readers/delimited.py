@@ -69,6 +69,8 @@ class Part(NamedTuple):
     cells: Cells
     number: int = 0
     """So many headers stand above that one."""
+    log: str = ""
+    """The log of Zeek's whose rows these are, where the table itself says it."""
 
 
 def find_header(text: bytes, read: Reads = read_header) -> Layout | None:

@@ -56,7 +56,7 @@ def recognise(path: Path) -> Source:
     if start[:4] in CAPTURE_MAGIC or start.startswith(FOREIGN_CAPTURES):
         return Source(path, Format.CAPTURE, "frames")
     if start.startswith(OLE) or (start.startswith(ZIP) and _is_workbook(start + _tail(path))):
-        return Source(path, Format.TABLE, "frames")
+        return _workbook(path)
     if is_utf_16(start):
         hint = "save it as UTF-8"
         raise InputError(path, "the text is UTF-16, UTF-8 was expected", hint=hint)
@@ -84,6 +84,17 @@ def _unknown(path: Path, start: bytes) -> InputError:
         "not a Zeek log, a capture, a Wireshark export or a table of frames",
         hint="pacsflow reads Zeek TSV and JSON logs, pcap, pcapng, csv, xlsx and tshark -T json",
     )
+
+
+def _workbook(path: Path) -> Source:
+    """Return what the sheets of a workbook are; they are read where names of Zeek's are in it."""
+    from pacsflow.readers import workbook, zeek_sheets, zeek_table  # noqa: PLC0415 - as below
+
+    rows = None
+    if workbook.may_name(path, zeek_table.SIGNS):
+        rows = zeek_sheets.first_rows(path, MORE_ROWS)
+    found = rows and _of_rows(path, Format.ZEEK_TABLE, rows)
+    return found or Source(path, Format.TABLE, "frames")
 
 
 def _is_workbook(ends: bytes) -> bool:

@@ -73,6 +73,8 @@ class Source:
     @property
     def kind(self) -> str:
         """Return the source's kind as people call it."""
+        if self.several and self.format is Format.ZEEK_TABLE:
+            return "table of rows of Zeek's logs"
         if self.several:
             return f"{self.format.value}s"
         if self.format is Format.ZEEK_TABLE:

@@ -132,7 +132,7 @@ class _Spans:
 def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
     converters: dict[tuple[str, ...], Converter] = {}
     spans, again = _Spans(), Again()
-    for header, cells, number in delimited.read(path, told.quality, told.columns):
+    for header, cells, number, _ in delimited.read(path, told.quality, told.columns):
         if header.names not in converters:
             converters[header.names] = told.converter(
                 header, lambda name: delimited.preview(path, name)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 
     from pacsflow.readers.quality import Quality
 
+    Read = Callable[[list[str]], Header | None]
+
 BOOK = "xl/workbook.xml"
+_PART = re.compile(r"haredStrings\.|worksheets/|content\.xml")
+SEARCHED = 1 << 25
+"""So many bytes of a workbook's parts are searched for the names of columns."""
 _OF_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true|on)")
 HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
@@ -118,23 +124,7 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         If the workbook is damaged or encrypted, asks for more than the limits, or has no such
         sheet.
     """
-    target = folder / "cells"
-    _write_cells(path, target)
-    found: list[Sheet] = []
-    others: list[str] = []
-    logs: list[str] = []
-    since_1904 = _counts_from_1904(path)
-    for told in _without_copies(_beginnings(path, target), quality):
-        tables = _tables(told, target)
-        if since_1904:
-            tables = [replace(t, header=replace(t.header, since_1904=True)) for t in tables]
-        found += tables
-        if told.columns and not tables:
-            others.append(told.name)
-            logs += [told.name] if _is_log(told.columns) else []
-    if not found and logs:
-        problem = f"its sheet {_shown(logs[0])} holds rows of Zeek's logs"
-        raise InputError(path, problem, hint="give the log itself, or save the sheet as CSV")
+    found, others = tables(path, quality, write_cells(path, folder))
     if not found:
         shown = ", ".join(_shown(name) for name in others)[:80]
         raise InputError(
@@ -150,11 +140,59 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
     if others:
         shown = ", ".join(_shown(name) for name in others[:10])
         quality.note(f"sheets without columns of frames were left out: {shown}")
-    names = list(dict.fromkeys(sheet.name for sheet in found))
+    tell_several(found, quality)
+    return found
+
+
+def tables(
+    path: Path, quality: Quality, cells: Path, read: Read = read_header
+) -> tuple[list[Sheet], list[str]]:
+    """Return the tables of a workbook whose headers `read` knows, and the sheets without any."""
+    found: list[Sheet] = []
+    others: list[str] = []
+    since_1904 = _counts_from_1904(path)
+    for told in _without_copies(_beginnings(path, cells, read), quality):
+        there = _tables(told, cells, read)
+        if since_1904:
+            there = [replace(t, header=replace(t.header, since_1904=True)) for t in there]
+        found += there
+        if told.columns and not there:
+            others.append(told.name)
+    return found, others
+
+
+def tell_several(tables: Iterable[Sheet], quality: Quality) -> None:
+    """Say which sheets were read, where it is more than one."""
+    names = list(dict.fromkeys(sheet.name for sheet in tables))
     if len(names) > 1:
         several = ", ".join(map(_shown, names[:20]))
         quality.note(f"{len(names)} sheets were read: {several}")
-    return found
+
+
+def may_name(path: Path, names: Collection[str]) -> bool:
+    """Say whether one of these names may stand in a cell: its parts are searched, not read."""
+    signs = [name.encode(coding) for name in names for coding in ("utf-8", "utf-16-le")]
+    return any(sign in data for data in _beginnings_of_parts(path) for sign in signs)
+
+
+def _beginnings_of_parts(path: Path) -> Iterator[bytes]:
+    """Yield what stands first in a workbook, where the texts and first rows of sheets are."""
+    left = SEARCHED
+    try:
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                yield file.read(left)
+            return
+        with zipfile.ZipFile(path) as archive:
+            for member in filter(_PART.search, archive.namelist()):
+                with archive.open(member) as file:
+                    data = file.read(min(left, SEARCHED if "haredStrings" in member else 1 << 20))
+                left -= len(data)
+                yield data
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+        return  # what is wrong with it is said when it is read
+    except zlib.error:
+        return
 
 
 def _place(sheet: Sheet, sheets: list[Sheet]) -> str:
@@ -167,8 +205,9 @@ def _shown(name: str) -> str:
     return escape_controls(name)[:40]
 
 
-def _write_cells(path: Path, target: Path) -> None:
-    """Let the other process write the workbook's cells."""
+def write_cells(path: Path, folder: Path) -> Path:
+    """Let the other process write the workbook's cells to a file in `folder`; return the file."""
+    target = folder / "cells"
     size = _checked_size(path)
     megabytes = size >> 20
     allowed = limits()
@@ -201,6 +240,7 @@ def _write_cells(path: Path, target: Path) -> None:
     if done.returncode:
         limit = ENDED_BY.get(done.returncode, "unpacked" if "too large" in told else "memory")
         raise exceeded(path, limit, "to read it takes more than a table of frames does")
+    return target
 
 
 def _checked_size(path: Path) -> int:
@@ -233,7 +273,7 @@ class _Beginning(NamedTuple):
     """The rows that are headers, without those of the beginning that have a digit in them."""
 
 
-def _beginnings(path: Path, cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
+def _beginnings(path: Path, cells: Path, read: Read) -> Iterator[tuple[_Beginning, bytes]]:
     """Yield each sheet's beginning, and the hash of all that stands in it."""
     with cells.open("rb") as file:
         told, whole = _Beginning("", [], 0, {}), hashlib.sha256()
@@ -246,7 +286,7 @@ def _beginnings(path: Path, cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
                 continue
             whole.update(line)
             number, columns = orjson.loads(line)
-            told.headers.update(_headers(number, columns))
+            told.headers.update(_headers(number, columns, read))
             if len(told.headers) > limits().headers:
                 raise exceeded(path, "headers", "it has too many headers", number)
             if not told.columns:
@@ -255,11 +295,11 @@ def _beginnings(path: Path, cells: Path) -> Iterator[tuple[_Beginning, bytes]]:
             yield told, whole.digest()
 
 
-def _headers(number: int, columns: list[list[Any]]) -> Iterator[tuple[int, Header]]:
+def _headers(number: int, columns: list[list[Any]], read: Read) -> Iterator[tuple[int, Header]]:
     """Yield the rows of a piece that name three columns of frames, and have no digit in them."""
     for row, values in enumerate(zip(*columns, strict=True), number):
         if all(value is None or _is_word(value) for value in values) and any(values):
-            header = read_header([value or "" for value in values])
+            header = read([value or "" for value in values])
             if header is not None and len(header.places) >= MOST_LIKELY:
                 yield row, header
 
@@ -292,9 +332,9 @@ def _counts_from_1904(path: Path) -> bool:
             return _OF_1904.search(book.read(1 << 20)) is not None
 
 
-def _tables(told: _Beginning, cells: Path) -> list[Sheet]:
+def _tables(told: _Beginning, cells: Path, read: Read) -> list[Sheet]:
     """Return the tables of a sheet: below its first header, and below each that follows."""
-    first = _first_header(told.columns)
+    first = _first_header(told.columns, read)
     if first is None:
         return []
     row, header = first
@@ -306,20 +346,12 @@ def _tables(told: _Beginning, cells: Path) -> list[Sheet]:
     ]
 
 
-def _first_header(columns: list[list[Any]]) -> tuple[int, Header] | None:
+def _first_header(columns: list[list[Any]], read: Read) -> tuple[int, Header] | None:
     for row, values in enumerate(zip(*columns, strict=True), 1):
-        header = read_header([_text(value) or "" for value in values])
+        header = read([_text(value) or "" for value in values])
         if header is not None:
             return row, header
     return None
-
-
-def _is_log(columns: list[list[Any]]) -> bool:
-    """Say whether one of a sheet's first rows names columns of Zeek's logs."""
-    from pacsflow.readers import zeek_table  # noqa: PLC0415 - seldom
-
-    rows = ([_text(value) or "" for value in values] for values in zip(*columns, strict=True))
-    return any(zeek_table.header(row) is not None for row in rows)
 
 
 def _without_empty(cells: Cells, columns: list[list[Any]], skip: int) -> Cells:

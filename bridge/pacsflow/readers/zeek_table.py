@@ -20,7 +20,7 @@ from pacsflow.readers.zeek_json import Judge, rows_for
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pacsflow.readers.cells import Cells
     from pacsflow.readers.quality import Quality
@@ -77,8 +77,7 @@ def missing(found: Header, name: str) -> str:
         return ""  # whose rows tell more than its columns
     if {"ts", "@timestamp", "_time"}.isdisjoint(found.places):
         return "ts"
-    log = log_of_name(name) or log_of_fields(there)
-    log = log or ("" if OF_CONN.isdisjoint(there) else "conn")
+    log = log_of_name(name) or log_of(there)
     if log not in ZEEK_LOGS:
         return "" if declared or log or "sourcetype" in there else "what tells the log"
     wanted = [column for column in REQUIRED[log] if column not in there]
@@ -89,6 +88,11 @@ def missing(found: Header, name: str) -> str:
     if log in {"conn", "dicom"} and not {"uid", "proto"} & set(there):
         wanted.append("uid")
     return ", ".join(wanted)
+
+
+def log_of(names: Collection[str]) -> str:
+    """Return the log that has such columns; empty where it is none of ours."""
+    return log_of_fields(names) or ("" if OF_CONN.isdisjoint(names) else "conn")
 
 
 find_header = partial(delimited.find_header, read=header)
@@ -104,7 +108,7 @@ def first_rows(text: bytes, most: int) -> Iterator[dict[str, Any]]:
     for raw in text.split(b"\n")[layout.line + 1 :][:most]:
         cells = delimited.split(raw, layout)
         if len(cells) == len(layout.header.names):
-            yield _row(layout.header, {name: cells[at[0]] or None for name, at in places.items()})
+            yield row_of(layout.header, {name: cells[at[0]] or None for name, at in places.items()})
 
 
 def read(
@@ -118,9 +122,17 @@ def read(
         If no row can be read, or its writer has rounded what is summed.
     """
     del columns
+    parts = delimited.read(source.path, quality, None, find=find_header)
+    yield from rows_of(source, parts, quality)
+
+
+def rows_of(
+    source: Source, parts: Iterable[delimited.Part], quality: Quality
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield ``(log, rows)`` of the parts of a table, as `read` does."""
     quality.dear = True
     judge, logs = Judge(source), {source.log: Rows(source.log)}
-    for part in delimited.read(source.path, quality, None, find=find_header):
+    for part in parts:
         bad: dict[int, str] = {}
         for name in part.header.twice:
             quality.note(f"there are several columns {name[:40]}: the first with a value was read")
@@ -151,8 +163,8 @@ def _sort(
     quality: Quality,
 ) -> None:
     """Add the rows of a part to their logs; lines of those that cannot be read go to `bad`."""
-    for line, cells in _rows(part.cells):
-        row, declared = plain_row(_row(part.header, cells))
+    for line, cells in rows_in(part.cells):
+        row, declared = plain_row(row_of(part.header, cells, part.log))
         rows = rows_for(judge, declared, row, logs, quality)
         if rows is None:
             continue
@@ -164,16 +176,20 @@ def _sort(
             rows.add(line, row)
 
 
-def _rows(cells: Cells) -> Iterator[tuple[int, dict[str, Any]]]:
+def rows_in(cells: Cells) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each row's number and its cells by the names of their columns."""
     names = list(cells.columns)
     values = zip(*(cells.columns[name].to_pylist() for name in names), strict=True)
     for line, row in zip(cells.lines.tolist(), values, strict=True):
         yield line, dict(zip(names, row, strict=True))
 
 
-def _row(found: Header, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its log, where its columns tell one, and nanoseconds as a number."""
-    if not row.get("_path") and (log := _told_log(found, row)):
+def row_of(found: Header, row: dict[str, Any], log: str = "") -> dict[str, Any]:
+    """Return a row with its log, where its columns tell one, and nanoseconds as a number.
+
+    Where they do not, it is `log`.
+    """
+    if not row.get("_path") and (log := _told_log(found, row) or log):
         row["_path"] = log
     lasted = row.get("event.duration")
     if lasted and row.get("connection.state") is None:
