@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
 def told(tmp_path: Path, numbers: dict[str, float]) -> str:
     path = tmp_path / "pacsflow.prom"
     ledger = Ledger(tmp_path / "ledger", create=True)
-    write_metrics(path, ledger, State(week=numbers), NOW, NOW)
+    write_metrics(path, ledger, State(week=numbers), (NOW, NOW), kept=True)
     return path.read_text("utf-8")
 
 

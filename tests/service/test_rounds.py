@@ -16,7 +16,7 @@ import pytest
 from tests.service.conftest import MONDAY, Service, later
 
 from pacsflow.cli import main
-from pacsflow.errors import ToolError
+from pacsflow.errors import ToolError, UsageError
 from pacsflow.service import mail, rounds
 from pacsflow.service.schedule import is_due, latest
 from pacsflow.service.state import alone, read_state
@@ -90,6 +90,46 @@ def test_a_full_disk_on_monday_costs_a_line_and_the_next_round_makes_good(
     assert service.run(later(0.1))
     assert any("2026-W11.html" in line for line in service.said)
     assert metrics(service)['pacsflow_failures_in_a_row{job="page"}'] == 0
+
+
+def test_a_full_disk_of_the_ledger_is_counted_on_another_disk(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.run()
+
+    def full(*_: object, **__: object) -> None:
+        raise UsageError("service.json: cannot be written: No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "save_state", full)
+        patched.setattr(rounds, "write_archive", full)
+        assert not service.run(later(7 * 24))
+    told = metrics(service)
+    assert told["pacsflow_state_saved"] == 0
+    assert told['pacsflow_failures_in_a_row{job="page"}'] == 1
+    assert service.run(later(7 * 24 + 0.1))
+    assert any("2026-W12.html" in line for line in service.said)
+    assert metrics(service)["pacsflow_state_saved"] == 1
+
+
+def test_a_folder_that_is_missing_fails_until_it_is_there_and_the_others_are_read(
+    service: Service, tmp_path: Path
+) -> None:
+    paths = service.settings.inputs.paths
+    service.set("inputs", paths=(*paths, tmp_path / "north"))
+    for count in (1, 2):
+        assert not service.run()
+        assert service.warned == [
+            f"add: {tmp_path / 'north'}: there is no such file or folder (check the path); "
+            "the next round tries again"
+        ]
+        assert metrics(service)['pacsflow_failures_in_a_row{job="add"}'] == count
+        assert metrics(service)["pacsflow_inputs_not_read"] == 1
+    assert metrics(service)['pacsflow_ledger_rows{table="connections"}'] == 335
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north" / "conn.log").write_bytes((paths[0] / "conn.log").read_bytes())
+    assert service.run()
+    assert metrics(service)['pacsflow_failures_in_a_row{job="add"}'] == 0
 
 
 def test_a_fault_in_one_job_costs_no_other(

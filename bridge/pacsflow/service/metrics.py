@@ -56,10 +56,28 @@ def _key(operation: str, quantile: str) -> str:
     return f"response_{operation}_{quantile}"
 
 
-def write_metrics(path: Path, ledger: Ledger, state: State, began: datetime, now: datetime) -> None:
-    """Write the file whole, or leave the one that is there."""
-    write_text(path, "".join(_text(ledger, state, began, now)))
+def write_metrics(
+    path: Path, ledger: Ledger, state: State, times: tuple[datetime, datetime], *, kept: bool
+) -> None:
+    """Write the file whole, or leave the one that is there.
+
+    Parameters
+    ----------
+    times
+        When the round began, and ended.
+    kept
+        Whether the state could be written down.
+    """
+    began, now = times
+    text = [*_text(ledger, state, began, now), *_of_inputs(state, kept=kept), *_of_week(state)]
+    write_text(path, "".join(text))
     path.chmod(READABLE)
+
+
+def _of_inputs(state: State, *, kept: bool) -> Iterator[str]:
+    told = "Inputs that the last round could not read, or not all of."
+    yield from _metric("inputs_not_read", told, len(state.problems))
+    yield from _metric("state_saved", "Whether the last round could note what it did.", kept)
 
 
 def _text(ledger: Ledger, state: State, began: datetime, now: datetime) -> Iterator[str]:
@@ -79,6 +97,9 @@ def _text(ledger: Ledger, state: State, began: datetime, now: datetime) -> Itera
         ],
     )
     yield from _of_ledger(ledger)
+
+
+def _of_week(state: State) -> Iterator[str]:
     if not state.week:
         return
     for name, told in (

@@ -158,13 +158,20 @@ def _done(round_: Round, job: Job) -> bool:
 
 
 def _counted(round_: Round) -> bool:
-    """Write down what was done, and the metrics."""
-    path = round_.settings.metrics.textfile
+    """Write down what was done, and the metrics, each whether or not the other one can be."""
+    kept = _tried(round_, lambda: save_state(round_.folder, round_.state))
+
+    def count() -> None:
+        if path := round_.settings.metrics.textfile:
+            times = (round_.now, datetime.now(UTC))
+            metrics.write_metrics(path, Ledger(round_.folder), round_.state, times, kept=kept)
+
+    return _tried(round_, count) and kept
+
+
+def _tried(round_: Round, write: Callable[[], None]) -> bool:
     try:
-        save_state(round_.folder, round_.state)
-        if path:
-            ledger, ended = Ledger(round_.folder), datetime.now(UTC)
-            metrics.write_metrics(path, ledger, round_.state, round_.now, ended)
+        write()
     except (PacsflowError, OSError) as error:
         round_.warn(str(error))
         return False
@@ -178,11 +185,14 @@ def _add(round_: Round) -> None:
     if added.added:
         rows = sum(entry.rows for entry in added.added)
         round_.say(f"{round_.folder}: {len(added.added)} files added ({rows:,} rows)")
-    told = [f"not read: {problem}" for problem in added.problems]
+    missing = [told for told in added.problems if told.path in paths]
+    told = [f"not read: {problem}" for problem in added.problems if problem not in missing]
     for line in told:
         if line not in round_.state.problems:
             round_.warn(line)
-    round_.state.problems = told[:MOST_PROBLEMS]
+    round_.state.problems = [*(f"not read: {p}" for p in missing), *told][:MOST_PROBLEMS]
+    if missing:  # what was named itself: a disk that is not mounted, rights that are not given
+        raise PacsflowError("; ".join(map(str, missing)))
 
 
 def _look(round_: Round) -> None:
