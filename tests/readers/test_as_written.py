@@ -118,6 +118,24 @@ def test_a_date_of_words_in_a_column_of_its_own(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "day"),
+    [
+        ("N°;Date et heure;Source;Destination;Protocole;Longueur;Info", "2 mars 2026 08:05:00"),
+        ("N.;Data e ora;Origine;Destinazione;Protocollo;Lunghezza;Info", "02/03/2026 08:05:00"),
+    ],
+)
+def test_headers_and_sums_in_french_and_italian(write: Write, names: str, day: str) -> None:
+    rows = [f"{n};{day};10.0.0.1;10.0.0.2;TCP;1.00{n};x" for n in range(3)]
+    rows += [f"Totaux;{day};;;;3003;", f"Somma;{day};;;;3003;"]
+    quality = Quality()
+    path = write("a.csv", "\n".join([names, *rows, ""]))
+    found = [r for _, b in read(recognise(path), quality) for r in b.to_pylist()]
+    assert [row["length"] for row in found] == [1000, 1001, 1002]
+    assert {row["ts"].isoformat() for row in found} == {"2026-03-02T08:05:00+00:00"}
+    assert quality.unreadable == 2
+
+
+@pytest.mark.parametrize(
     "column", ["Duration", "Count", "bytes_in", "sourcetype", "Duração", "Start"]
 )
 def test_rows_that_are_flows_or_sums_are_no_frames(write: Write, column: str) -> None:

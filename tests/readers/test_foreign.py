@@ -48,6 +48,48 @@ def test_other_options_of_tshark(tshark: str, write: Write) -> None:
 
 
 OTHERS = {
+    "frames as text": [
+        "No.     Time           Source       Destination  Protocol Length Info\n 1 0.0 10.0.0.1\n",
+    ],
+    "frames as C arrays": [
+        "/* Frame (78 bytes) */\nstatic const unsigned char pkt1[78] = {\n0x00, 0x01\n};\n",
+    ],
+    "frames as K12 text": ["+---------+---------------+----------+\n08:00:00,123,456   ETHER\n"],
+    "frames as hexadecimal digits": ["0000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c  ...\n"],
+    "one of Wireshark's statistics, without": [
+        "---\n- Address A: 10.0.0.1\n  Address B: 10.0.0.2\n  Bytes: 1234\n",
+        "- Address: 10.0.0.1\n  Packets: 10\n", '[{"Address A":"10.0.0.1","Bytes":1234}]',
+    ],
+    "sums of trace-summary": [">== Total === 2026-03-02-08-00-00 - 2026-03-02-09-00-00\n"],
+    "a Parquet file, .* duckdb": ["PAR1\x15\x04"],
+    "a table of Arrow": ["ARROW1\0\0", "FEA1\0"],
+    "a table of a program": ["ORC\x0a", "Obj\x01\x04\x14avro.codec"],
+    "a database": ["SQLite format 3\0", "12345678DUCK\0"],
+    "a page of HTML": ["<html><table><tr><th>Time</th></tr></table></html>", "<!DOCTYPE html>"],
+    "a workbook as XML": ['<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n'],
+    "a PDF": ["%PDF-1.7\n"],
+    r"as zq writes them .zson., .* zq -f json": [
+        '{_path:"conn",ts:2026-03-02T08:00:00Z,id:{orig_h:10.0.0.1,orig_p:1(port=uint16)}}\n',
+    ],
+    "as zq writes them .zjson": ['{"type":{"kind":"record","id":30,"fields":[]},"value":[]}\n'],
+    "an answer of Loki, .* jq": [
+        '{"streams":[{"stream":{"job":"zeek"},"values":[["1","{}"]]}]}',
+        '{"status":"success","data":{"resultType":"streams","result":[{"stream":{"a":"b"},"values"'
+        ':[["1","{}"]]}]}}',
+    ],
+    "sessions of Arkime": ['{"firstPacket":1772438400000,"lastPacket":1772438401500}\n'],
+    "samples as sflowtool -L": [
+        "unixSecondsUTC,srcIP,dstIP,sampledPacketSize,meanSkipCount\n1772438400,a,b,1000,512\n",
+    ],
+    "stand without names in its 'values' .*columns as": [
+        '{"columns":[{"name":"ts","type":"date"}],"values":[[1772438400.5]]}',
+    ],
+    "stand without names in its 'datarows' .*schema as": [
+        '{"schema":[{"name":"ts","type":"date"}],"datarows":[[1772438400.5]],"total":1}',
+    ],
+    "a table without a column Destination or Length": [
+        "timestamp,source,message\n2026-03-02T08:00:00.123Z,sensor1,of it\n",
+    ],
     "one of Wireshark's statistics": [
         '"Address A","Port A","Address B","Port B","Packets","Bytes"\n"10.0.0.1",1',
         '"Address","Packets","Bytes","Tx Packets"\n"10.0.0.1","1,234","12 MB","600"',
@@ -103,8 +145,10 @@ OTHERS = {
         '"_time",host,source,sourcetype,"id.orig_h","id.resp_h","orig_bytes"\n',
         '"@timestamp","source.ip","destination.ip","zeek.connection.state"\n',
         "ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,orig_bytes\n",
+        "_raw,_time,sourcetype\n1772438400.5\tC1\t10.0.0.1,2026-03-02T08:00:00Z,bro_conn\n",
     ],
     "a table of flows or sums": [
+        "time,srcaddr,dstaddr,bytes\n1772438400,10.0.0.1,10.0.0.2,1400\n",
         '"@timestamp","source.ip","destination.ip","network.bytes"\n',
         "Receive Time,Source address,Destination address,Bytes,Bytes Sent,Bytes Received\n",
         "Date/Time,Source,Destination,Service,Sent / Received\n",

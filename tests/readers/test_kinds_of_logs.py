@@ -181,6 +181,14 @@ DIALECTS = {
     "kept raw": {"result": {"_raw": json.dumps(ROW), "sourcetype": "zeek_conn"}, "lastrow": True},
     "its fields": {"result": {**ROW, "ts": 1772438400, "_time": "2026-03-02T08:00:00+00:00"}},
     "its time": {"result": {**TIMELESS, "_time": "2026-03-02T08:00:00+00:00"}},
+    "kept by LogScale": {"@timestamp": 1772438409000, "@rawstring": json.dumps(ROW), "@id": "1"},
+    "sent by NXLog": {"EventReceivedTime": "x", "Message": json.dumps(ROW)},
+    "written by zq": {
+        "_path": "conn",
+        **nested(ROW),
+        "ts": "2026-03-02T08:00:00Z",
+        "duration": "1.5s",
+    },
     "a body": {"timestamp": "x", "body": json.dumps(ROW)},
     "lists of one": {name: [value] for name, value in ROW.items()},
     "search engine": {"_index": "so-zeek", "_source": nested(ONION)},
@@ -350,6 +358,17 @@ def test_what_stands_before_the_first_line(write: Write, before: str) -> None:
 def test_utf_16_is_refused_by_name(write: Write, code: str) -> None:
     with pytest.raises(InputError, match="UTF-16"):
         recognise(write("conn.log", tsv([{}]).encode(code)))
+
+
+def test_a_last_line_without_an_end_is_said(write: Write) -> None:
+    """Zeek ends each: of a log that was cut in its last number a wrong one would count unsaid."""
+    whole = tsv([{}, {"uid": "C2"}])
+    cut = whole[: whole.index("#close") if "#close" in whole else None].rstrip("\n")[:-1]
+    rows, quality = rows_of(write("conn.log", cut))
+    assert [row["resp_ip_bytes"] for row in rows["conn"]] == [420, 42]
+    assert quality.notes == ["its last line has no end: what stands last in it may be cut"]
+    _, quality = rows_of(write("conn.log", whole))
+    assert quality.notes == []
 
 
 def test_durations_below_zero(write: Write) -> None:

@@ -61,6 +61,22 @@ FORMS = {
     "kibana with keywords": {
         {"source.ip": "source.ip.keyword"}.get(name, name): value for name, value in KIBANA.items()
     },
+    "kibana without a state": {
+        name: value for name, value in KIBANA.items() if not name.startswith("zeek.")
+    },
+    "LogScale": {
+        "@timestamp": f"{T0}123", "@timezone": "Z",
+        "@rawstring": json.dumps({**PLAIN, "ts": T0 + 0.123}),
+    },
+    "Graylog": {
+        "timestamp": "2026-03-02T08:00:09.000Z", "source": "sensor1",
+        "message": json.dumps({**PLAIN, "ts": T0 + 0.123}),
+    },
+    "Grafana": {
+        "Time": f"{T0}000", "Line": json.dumps({**PLAIN, "ts": T0 + 0.123}),
+        "tsNs": f"{T0}123000000",
+    },
+    "the raw rows alone": {"_raw": json.dumps({**PLAIN, "ts": T0 + 0.123})},
     "kibana in ISO": {**KIBANA, "@timestamp": "2026-03-02T08:00:00.123Z"},
     "kibana in milliseconds": {**KIBANA, "@timestamp": f"{T0}123"},
     "splunk": SPLUNK,

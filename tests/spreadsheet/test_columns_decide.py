@@ -129,6 +129,8 @@ def test_the_whole_column_decides_on_day_and_month(tmp_path: Path, rows: int) ->
         ("Data;Hora;Origem;Tamanho", "02/03/2026"),
         ("Fecha;Hora;Origen;Longitud", "02/03/2026"),
         ("Datum;Uhrzeit;Quelle;Länge", "02.03.2026"),
+        ("Date;Heure;Adresse source;Longueur", "02/03/2026"),
+        ("Data;Ora;Sorgente;Lunghezza", "02/03/2026"),
         ("Date;Time;Source;Length", "2026-03-02"),
     ],
 )

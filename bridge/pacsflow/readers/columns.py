@@ -1,6 +1,7 @@
 """Matches column names of spreadsheets and exports to the columns of frames.
 
-English, Portuguese, Spanish and German names, those that Wireshark shows, and tshark's own fields.
+English, Portuguese, Spanish, German, French and Italian names, those that Wireshark shows, and
+tshark's own fields.
 """
 
 from __future__ import annotations
@@ -18,27 +19,34 @@ NAMES = {
     "arrival time, absolute time, "
     "absolute date and time, date and time, ts, time stamp, _ws.col.abs_ymd_time, "
     "_ws.col.abs_time, timestamp, "
-    "datetime, data e hora, data/hora, data hora, fecha y hora, fecha/hora, datum und uhrzeit, "
+    "datetime, date et heure, horodatage, data e ora, data e hora, data/hora, data hora, "
+    "fecha y hora, fecha/hora, datum und uhrzeit, "
     "date/time, datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, "
     "time (utc), _ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, "
+    "temps, heure, ora, "
     "time of day, _ws.col.rel_time, frame.time_relative, relative time, "
     "time since reference or first frame",
-    "date": "date, data, datum, fecha, day, dia, tag",
-    "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, zeitzone",
-    "protocol": "protocol, protocolo, protokoll, _ws.col.protocol",
+    "date": "date, data, datum, fecha, day, dia, tag, jour, giorno",
+    "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, "
+    "zeitzone, fuseau horaire, fuso orario",
+    "protocol": "protocol, protocolo, protokoll, protocole, protocollo, _ws.col.protocol",
     "protocols": "frame.protocols, protocols in frame",
     "id.orig_h": "ip.src, ipv6.src, source, source address, src, source ip, src ip, "
     "source ip address, srcip, src addr, source addr, src host, source host, "
     "_ws.col.source, _ws.col.def_src, _ws.col.unres_src, _ws.col.res_src, "
     "_ws.col.def_net_src, origem, endereco de origem, ip de origem, ip origem, fonte, origen, "
-    "direccion de origen, ip de origen, quelle, quelladresse, quell ip, arp.src.proto_ipv4",
+    "direccion de origen, ip de origen, adresse source, ip source, origine, sorgente, "
+    "indirizzo di origine, indirizzo sorgente, ip di origine, ip sorgente, quelle, quelladresse, "
+    "quell ip, arp.src.proto_ipv4",
     "id.resp_h": "ip.dst, ipv6.dst, destination, destination address, dst, dest, destination ip, "
     "dst ip, destination ip address, dstip, destip, dst addr, dst address, destination addr, "
     "dst host, dest host, destination host, _ws.col.destination, _ws.col.def_dst, "
     "_ws.col.unres_dst, "
     "_ws.col.res_dst, _ws.col.def_net_dst, dest ip, dest addr, dest address, destino, "
     "endereco de destino, ip de destino, "
-    "ip destino, direccion de destino, ziel, zieladresse, ziel ip, arp.dst.proto_ipv4",
+    "ip destino, direccion de destino, adresse de destination, adresse destination, "
+    "ip de destination, destinazione, indirizzo di destinazione, ip di destinazione, ziel, "
+    "zieladresse, ziel ip, arp.dst.proto_ipv4",
     "ipv6_source": "ipv6.src",
     "ipv6_destination": "ipv6.dst",
     "hw_source": "eth.src, hardware source, hw source, hw src, source mac, src mac, hw src addr, "
@@ -51,8 +59,9 @@ NAMES = {
     "vlan": "vlan.id, vlan, vlan id, 802.1q vlan id, _ws.col.8021q_vlan_id",
     "length": "frame.len, length, packet length, frame length, packet length (bytes), "
     "length (bytes), len, bytes, _ws.col.length, _ws.col.packet_length, tamanho, comprimento, "
-    "tamanho (bytes), tamano, longitud, lange, paketlange",
-    "info": "info, information, informacao, informacoes, informacion, informationen, _ws.col.info",
+    "tamanho (bytes), tamano, longitud, lange, paketlange, longueur, taille, lunghezza, dimensione",
+    "info": "info, information, informations, informazioni, informacao, informacoes, informacion, "
+    "informationen, _ws.col.info",
     "id.orig_p": "tcp.srcport, udp.srcport, source port, src port, _ws.col.def_src_port, "
     "_ws.col.unres_src_port, porta de origem, porta origem, puerto de origen, quellport",
     "id.resp_p": "tcp.dstport, udp.dstport, destination port, dest port, dst port, "
@@ -78,15 +87,20 @@ _COMMA = {
     "origem", "destino", "tamanho", "comprimento", "informacao", "informacoes", "fecha", "tiempo",
     "fecha y hora", "fecha/hora", "origen", "longitud", "tamano", "informacion", "datum", "zeit",
     "uhrzeit", "zeitstempel", "quelle", "ziel", "protokoll", "lange", "quelladresse",
-    "zieladresse",
+    "zieladresse", "temps", "heure", "date et heure", "horodatage", "protocole", "longueur",
+    "taille",
+    "adresse source", "ora", "data e ora", "protocollo", "lunghezza", "origine", "destinazione",
+    "sorgente", "dimensione",
 }  # fmt: skip
 """Names in languages that write the day before the month, and 1.234,5 for our 1,234.5."""
 
 
 FLOWS = {
     "packets", "pkts", "frames", "packet count", "frame count", "pacotes", "quadros", "paquetes",
-    "tramas", "pakete", "orig pkts", "resp pkts", "count", "contagem", "quantidade", "cantidad",
-    "anzahl", "duration", "duracao", "duracion", "dauer", "start", "start time", "first seen",
+    "tramas", "pakete", "paquets", "trames", "pacchetti", "orig pkts", "resp pkts", "count",
+    "contagem", "quantidade", "cantidad",
+    "anzahl", "duration", "duracao", "duracion", "dauer", "duree", "durata", "start",
+    "start time", "first seen",
     "stop time", "end time", "last packet",
     "last seen", "bytes in", "bytes out", "bytes sent", "bytes received", "sent bytes",
     "received bytes", "bytes enviados", "bytes recebidos", "bytes recibidos", "orig bytes",
@@ -94,7 +108,7 @@ FLOWS = {
     "bytes/s", "bits/s", "bps", "packets/s", "in bytes", "in pkts", "in packets", "out bytes",
     "out pkts", "out packets", "first switched", "last switched", "timestamp start",
     "timestamp end", "stime", "etime", "total bytes", "total packets",
-    "bytes total",
+    "bytes total", "srcaddr", "dstaddr", "meanskipcount", "sampledpacketsize",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
 SUMMED = re.compile(
@@ -182,7 +196,8 @@ class Header:
 def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
     """Return the header that these names are; None where fewer than two columns are named.
 
-    Nor is a table one of frames whose rows say how many packets they are.
+    Nor is a table one of frames whose rows say how many packets they are, or only when and who
+    spoke, as lines of any log do.
     """
     plain, zone = _bare(names)
     places: dict[str, tuple[int, ...]] = {}
@@ -193,7 +208,12 @@ def read_header(names: list[str], *, delimiter: str = "") -> Header | None:
             places[column] = tuple(place for _, place in found)
             twice += [names[b] for (r, _), (s, b) in itertools.pairwise(found) if r == s]
     own = [column for column in places if column not in BARE]
-    if len(own) < 2 or not FLOWS.isdisjoint(plain) or any(map(SUMMED.match, plain)):
+    if (
+        len(own) < 2
+        or set(own) == {"ts", "id.orig_h"}
+        or not FLOWS.isdisjoint(plain)
+        or any(map(SUMMED.match, plain))
+    ):
         return None
     foreign = not _COMMA.isdisjoint(plain)
     first = plain[places["ts"][0]] if "ts" in places else ""

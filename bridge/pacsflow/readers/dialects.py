@@ -52,7 +52,7 @@ DATASETS = {
 WRAPPERS = (
     "zeek", "json", "_source", "data", "message", "event.original", "result", "_raw", "log",
     "body", "line", "MESSAGE", "payload", "record", "event", "short_message", "full_message",
-    "fields",
+    "fields", "@rawstring", "Line", "Message", "raw",
 )  # fmt: skip
 """Where shippers keep Zeek's own row, as an object or as text."""
 SOURCETYPE = re.compile(r"(?:bro|zeek|corelight)[_:]([a-z0-9_]+?)(?:[:_]json)?")

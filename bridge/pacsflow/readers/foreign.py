@@ -16,6 +16,12 @@ _FRAMES = (
 _SPOKEN = "give the capture itself, or tshark -T json of it"
 _FLOWS = "give the capture, Zeek's conn.log, or a table with a row a frame"
 _SAMPLES = "give the capture of the sFlow datagrams, or what sflowtool -t writes"
+_DUCKDB = "make a table of it: duckdb -c \"COPY (FROM 'FILE') TO 'conn.csv'\""
+_ARROW = "write it as CSV, or as JSON with a row a line"
+_TABLE = "save it as .xlsx or .csv"
+_ZQ = "let zq write it: zq -f json"
+_LOKI = "give the rows as they came: jq -r '.. | .values? // empty | .[][1]'"
+_NAMES = "name its columns in the first line (tshark -E header=y); of sFlow give sflowtool -t"
 _HEADER = "keep the lines above them that begin with #"
 _HITS = "give its rows one a line: jq -c '.hits.hits[]'"
 _STATISTICS = "statistics of tshark (-z)"
@@ -24,6 +30,10 @@ FOREIGN = (
     (rb'\{"index":\{"_index":"packets-', "frames as tshark -T ek writes them", _FRAMES),
     (rb"(?s)(?:<\?xml|<!--).{0,1000}<pdml|<pdml", "frames as PDML (tshark -T pdml)", _FRAMES),
     (rb"(?s)(?:<\?xml|<!--).{0,1000}<psml|<psml", "frames as PSML (tshark -T psml)", _FRAMES),
+    (rb"No\. +Time +Source", "frames as text (File > Export Packet Dissections)", _FRAMES),
+    (rb"/\* (?:Frame|Packet)|(?:static )?const unsigned char pkt", "frames as C arrays", _FRAMES),
+    (rb"\+-{9}\+-{15}\+", "frames as K12 text", _SPOKEN),
+    (rb"0000?0?0?0?  ?(?:[0-9a-f]{2} ){8}", "frames as hexadecimal digits", _SPOKEN),
     (rb"%!", "frames as PostScript (tshark -T ps)", _FRAMES),
     (rb"Frame \d+: \d+ bytes on wire", "frames as text (tshark -V)", _FRAMES),
     (rb" *\d+\s+\S.{0,40}?\s(?:\xe2\x86\x92|->)\s", "frames as text (tshark -T text)", _FRAMES),
@@ -31,6 +41,40 @@ FOREIGN = (
     (rb"=+\r?\n.{1,30} (?:Conversations|Endpoints)", _STATISTICS, _SPOKEN),
     (rb"=+\r?\n(?:\| IO Statistics|Protocol Hierarchy)", _STATISTICS, _SPOKEN),
     (rb'"?Address A"?[,;\t]', _WINDOW, _SPOKEN),
+    (rb'(?s)[\s\[{-]{1,20}"?Address(?: A)?"?\s*:', _WINDOW, _SPOKEN),
+    (rb">==+ \w+ =+ ", "sums of trace-summary", "give the conn.log that it sums up"),
+    (rb"PAR1", "a Parquet file", _DUCKDB),
+    (rb"ARROW1|FEA1|\xff\xff\xff\xff", "a table of Arrow (Feather)", _ARROW),
+    (
+        rb"ORC|Obj\x01|\x89HDF|\x80[\x02-\x05]",
+        "a table of a program (ORC, Avro, HDF5, pickle)",
+        _ARROW,
+    ),
+    (
+        rb"(?s)SQLite format 3|.{8}DUCK",
+        "a database",
+        "let it write the rows as CSV, with their names",
+    ),
+    (rb"(?i)\s*<(?:!doctype )?html|\s*<table", "a page of HTML", _TABLE),
+    (
+        rb"(?s)<\?xml.{0,200}(?:mso-application|schemas-microsoft-com:office)",
+        "a workbook as XML",
+        _TABLE,
+    ),
+    (rb"%PDF-", "a PDF", "give the table or the log that it was printed from"),
+    (rb"(?s)\{.{0,400}?[{,]id:\{orig_h:", "rows of Zeek as zq writes them (zson)", _ZQ),
+    (rb'(?s)\{"type":\{"kind":', "rows of Zeek as zq writes them (zjson)", _ZQ),
+    (
+        rb'(?s)\{.{0,300}?"stream(?:s"\s*:\s*\[|"\s*:\s*\{.{0,2000}?"values")',
+        "an answer of Loki",
+        _LOKI,
+    ),
+    (rb'(?s)\[?\s*\{[^{}]{0,400}"(?:firstPacket|lastPacket)"', "sessions of Arkime", _FLOWS),
+    (
+        rb"[^\n]*(?:meanSkipCount|sampledPacketSize)",
+        "samples as sflowtool -L writes them",
+        _SAMPLES,
+    ),
     (rb'"?Address"?[,;\t]"?(?:Port"?[,;\t]"?)?Packets"?[,;\t]', _WINDOW, _SPOKEN),
     (rb'"?Interval start"?[,;\t]|"?Protocol"?[,;\t]"?Percent Packets', _WINDOW, _SPOKEN),
     (rb"\d{9,10}\.\d+\t[CS]\w{10,20}\t", "rows of a Zeek log without its header", _HEADER),
@@ -95,7 +139,7 @@ def named(text: bytes) -> tuple[str, str] | None:
     if told := known(text) or _table(text):
         return told
     if _NO_HEADER.match(text):
-        return "a table without a header", "name its columns in the first line (tshark -E header=y)"
+        return "a table without a header", _NAMES
     return _unnamed(text)
 
 

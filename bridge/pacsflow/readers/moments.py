@@ -14,12 +14,17 @@ MONTHS = {
     name: month
     for month, names in enumerate(
         (
-            "jan january janeiro januar janner enero ene", ("feb february fevereiro fev februar "
-            "febrero"), "mar march marco marz mrz marzo", "apr april abril abr",
-            "may maio mai mayo", "jun june junho juni junio", "jul july julho juli julio",
-            "aug august agosto ago", "sep sept september setembro set septiembre",
-            "oct october outubro out oktober okt octubre", "nov november novembro noviembre",
-            "dec december dezembro dez dezember diciembre dic",
+            "jan january janeiro januar janner enero ene janvier janv gennaio gen",
+            ("feb february fevereiro fev februar "
+            "febrero fevrier fevr febbraio"), "mar march marco marz mrz marzo mars",
+            "apr april abril abr avril avr aprile",
+            "may maio mai mayo maggio mag", "jun june junho juni junio juin giugno giu",
+            "jul july julho juli julio juillet juil luglio lug",
+            "aug august agosto ago aout",
+            "sep sept september setembro set septiembre septembre settembre",
+            "oct october outubro out oktober okt octubre octobre ottobre ott",
+            "nov november novembro noviembre novembre",
+            "dec december dezembro dez dezember diciembre dic decembre dicembre",
         ),
         1,
     )

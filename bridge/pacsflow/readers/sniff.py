@@ -41,7 +41,8 @@ _WITHIN = re.compile(
 )
 """An object that holds a list of others, as search engines and interfaces of programs answer."""
 _NAMELESS = re.compile(
-    rb'(?s)\{.{0,4000}?"fields"\s*:\s*\[.{0,8000}?"(rows|columns|values)"\s*:\s*\[\s*\['
+    rb'(?s)\{.{0,4000}?"(fields|columns|schema)"\s*:\s*\[.{0,8000}?'
+    rb'"(rows|columns|values|datarows)"\s*:\s*\[\s*\['
 )
 """An object that holds lists of values, and their names once: Splunk's ``json_rows``."""
 MORE_ROWS = 50
@@ -178,10 +179,10 @@ def _zeek_json(path: Path, text: bytes) -> Source:
         hint = f"give them one a line: jq -c '.{name}[]'"
         raise InputError(path, f"an answer whose rows stand in its {name!r}", hint=hint)
     if found is None and (nameless := _NAMELESS.match(text)):
-        name = nameless[1].decode("ascii")
+        names, name = (told.decode("ascii") for told in nameless.groups())
         rows = ".columns | transpose[]" if name == "columns" else f".{name}[]"
         hint = (
-            "give them one a line, with their names: jq -c '.fields as $f | "
+            f"give them one a line, with their names: jq -c '.{names} as $f | "
             f"{rows} | [$f, .] | transpose | map({{(.[0].name? // .[0]): .[1]}}) | add'"
         )
         problem = f"an answer whose rows stand without names in its {name!r}"
@@ -224,7 +225,7 @@ def _table(path: Path, text: bytes) -> Source | None:
             problem = "a Zeek log with quotes around its fields"
             hint = "a spreadsheet or an editor has changed it: give the log as Zeek wrote it"
             raise InputError(path, problem, hint=hint, line=layout.line + 1)
-        if lacking := zeek_table.missing(layout.header, path.name):
+        if lacking := zeek_table.missing(layout.header, path.name, text):
             problem = f"rows of Zeek's logs in a table, without {lacking}"
             hint = "export these columns, too, or give the log itself"
             raise InputError(path, problem, hint=hint, line=layout.line + 1)

@@ -22,10 +22,14 @@ LABELLED = ("number", *HOSTS, "protocol")
 COLUMNS = (*LABELLED, "info", "length")
 """What has to be read of a table to know its sums, whatever is asked for."""
 _SUM = (
-    r"(?:grand |sub ?|zwischen|gesamt)?(?:totale?s?|summe|soma|suma|sum)|gesamt|subtotais|"
+    r"(?:grand |sub ?|zwischen|gesamt)?(?:totale?s?|totaux|totali|"
+    r"somme|somma|summe|soma|suma|sum)|gesamt|subtotais|"
     r"(?:gesamt|teil)?ergebnis"
 )
-_OTHER = r"average|avg|mean|media|promedio|mittelwert|durchschnitt|count|contagem|recuento|anzahl"
+_OTHER = (
+    r"average|avg|mean|media|moyenne|"
+    r"promedio|mittelwert|durchschnitt|count|contagem|recuento|anzahl"
+)
 _LABEL = re.compile(rf"(?:.* )?(?:{_SUM})|(?:{_SUM})(?: .*)?|{_OTHER}|[Σ∑]")
 """What spreadsheets write beside a sum, a count or a mean: alone, or with the group it is of."""
 MOST = 10_000

@@ -17,6 +17,7 @@ from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.zeek_json import Judge, rows_for
+from pacsflow.readers.zeek_values import spoken_seconds
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ SIGNS = {
     "orig_ip_bytes", "zeek.connection.state", "sourcetype",
 }  # fmt: skip
 """Columns by which a table is known for one of Zeek's rows."""
+HOLDS_JSON = re.compile(rb'[{,]\s*"{1,2}id[._](?:orig_h"|"{0,2}:\s*\{)')
+"""A row of Zeek's as JSON in a cell, with its quotes doubled or not."""
+OF_DATASET = b"zeek."
+"""What the data sets of a search engine are called that Zeek's rows are in."""
 OF_CONN = {
     "orig_bytes", "resp_bytes", "orig_ip_bytes", "resp_ip_bytes", "orig_pkts", "resp_pkts",
 }  # fmt: skip
@@ -50,17 +55,16 @@ _FRACTION = re.compile(r"\d{9,},\d+")
 _ROUNDED = re.compile(r"\d[\d.,]* ?[kKMGTP]i?B")
 _EITHER = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d")
 _ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$|^[\d.]+$")
-_OF_GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?")
-_SMALL = re.compile(r"(\d+(?:\.\d+)?)(ms|us|\u00b5s|ns)")
-_SMALLER = {"ms": 1e3, "us": 1e6, "\u00b5s": 1e6, "ns": 1e9}
 _CLOCK = re.compile(r"(?:(\d+) days? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)")
 
 
-def header(names: list[str], *, delimiter: str = "") -> Header | None:
+def header(
+    names: list[str], *, delimiter: str = "", signs: Collection[str] = SIGNS
+) -> Header | None:
     """Return the header that these names are; None where they are none of Zeek's."""
     plain = [_BEHIND.sub("", name.strip().strip("'\"")) for name in names]
     plain = [re.sub(r"^id_(?=(?:orig|resp)_[hp]$)", "id.", name) for name in plain]
-    if len(plain) < 3 or SIGNS.isdisjoint(plain):
+    if (len(plain) < 3 and signs is SIGNS) or not any(name in signs for name in plain):
         return None
     places: dict[str, tuple[int, ...]] = {}
     for place, name in enumerate(plain):
@@ -70,11 +74,14 @@ def header(names: list[str], *, delimiter: str = "") -> Header | None:
     return Header(tuple(plain), places, comma=delimiter == ";", twice=twice)
 
 
-def missing(found: Header, name: str) -> str:
-    """Return which columns a table lacks to be rows of the log that it is; empty where none."""
+def missing(found: Header, name: str, text: bytes = b"") -> str:
+    """Return which columns a table lacks to be rows of the log that it is; empty where none.
+
+    Where JSON stands in its `text`, its rows tell more than its columns.
+    """
     there, declared = plain_row(dict.fromkeys(found.places, "1"))
-    if any(wrapper in found.places for wrapper in WRAPPERS if wrapper != "log"):
-        return ""  # whose rows tell more than its columns
+    if HOLDS_JSON.search(text) and not found.places.keys().isdisjoint(WRAPPERS):
+        return ""
     if {"ts", "@timestamp", "_time"}.isdisjoint(found.places):
         return "ts"
     log = log_of_name(name) or log_of(there)
@@ -95,8 +102,17 @@ def log_of(names: Collection[str]) -> str:
     return log_of_fields(names) or ("" if OF_CONN.isdisjoint(names) else "conn")
 
 
-find_header = partial(delimited.find_header, read=header)
-"""Returns the layout of a table of Zeek's rows by a text's first lines; None where it is none."""
+def find_header(text: bytes) -> delimited.Layout | None:
+    """Return the layout of a table of Zeek's rows by a text's first lines; None where it is none.
+
+    What stands below may tell that its columns, which others have as well, are Zeek's.
+    """
+    signs = SIGNS
+    if HOLDS_JSON.search(text):
+        signs = signs.union(WRAPPERS)
+    if OF_DATASET in text:
+        signs = signs | {"event.dataset"}
+    return delimited.find_header(text, read=partial(header, signs=signs))
 
 
 def first_rows(text: bytes, most: int) -> Iterator[dict[str, Any]]:
@@ -283,11 +299,8 @@ def _seconds(text: str, *, comma: bool) -> str | float:
     if found := _CLOCK.fullmatch(text):
         days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    if found := _SMALL.fullmatch(text):
-        return float(found[1]) / _SMALLER[found[2]]
-    if (found := _OF_GO.fullmatch(text)) and any(found.groups()):
-        hours, minutes, seconds = (float(part or 0) for part in found.groups())
-        return (hours * 60 + minutes) * 60 + seconds
+    if (spoken := spoken_seconds(text)) is not None:
+        return spoken
     if comma:
         return text.replace(",", ".") if re.fullmatch(r"\d+,\d+", text) else text
     return text.replace(",", "") if re.fullmatch(r"\d{1,3}(?:,\d{3})+\.\d+", text) else text

@@ -398,6 +398,8 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
         except ValueError as error:
             quality.bad_row(block.line + offset, str(error))
             continue
+        if offset == len(lines) - 1 and not block.complete:
+            quality.note("its last line has no end: what stands last in it may be cut")
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     arrays = [pa.array(c, kind) for c, kind in zip(columns, schema.types, strict=True)]

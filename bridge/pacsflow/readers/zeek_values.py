@@ -32,6 +32,9 @@ RELEASED = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
 AHEAD = 366 * 86400
 """Seconds that a row may lie ahead of this machine's clock, or of this release where that clock
 is not set: what lies further is no traffic, and would move the week and the forecasts."""
+_OF_GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?")
+_SMALL = re.compile(r"(\d+(?:\.\d+)?)(ms|us|\u00b5s|ns)")
+_SMALLER = {"ms": 1e3, "us": 1e6, "\u00b5s": 1e6, "ns": 1e9}
 _OF_THREE = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}")
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
@@ -110,8 +113,24 @@ def _of_date(text: str) -> Decimal:
     return Decimal((moment - _EPOCH) // _MICROSECOND) / 1_000_000
 
 
+def spoken_seconds(text: str) -> float | None:
+    """Return seconds from ``1h2m3.5s`` or ``12ms``, as programs in Go write durations, else None.
+
+    >>> spoken_seconds("1m2.5s"), spoken_seconds("12ms"), spoken_seconds("1.5")
+    (62.5, 0.012, None)
+    """
+    if found := _SMALL.fullmatch(text):
+        return float(found[1]) / _SMALLER[found[2]]
+    if (found := _OF_GO.fullmatch(text)) and any(found.groups()):
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return (hours * 60 + minutes) * 60 + seconds
+    return None
+
+
 def to_interval(value: str | float) -> float:
-    """Return seconds, from 0 to a year."""
+    """Return seconds, from 0 to a year; zq writes those of JSON as ``1.5s``."""
+    if isinstance(value, str) and value[-1:] in {"s", "m", "h"}:
+        value = value if (spoken := spoken_seconds(value)) is None else spoken
     seconds = to_float(value)
     if -ROUNDING <= seconds < 0:
         return 0.0
