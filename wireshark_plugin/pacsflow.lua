@@ -2605,9 +2605,9 @@ local function nameless(out)
     or format("ethertype 0x%04x", out.kind or 0))
 end
 
--- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
--- an sFlow datagram brought, if it is one; unset: the clock was not set yet; size: what was captured.
-function export:arrived(ts, wire, out, copy, samples, unset, size)
+-- A frame of the capture; size: what was captured of it; samples: how many an sFlow datagram brought,
+-- if it is one; unset: the clock was not set yet.
+function export:seen(ts, wire, size, samples, unset)
   local counts = self.tally
   counts:time(ts, wire)
   if size < wire and not samples then
@@ -2616,6 +2616,11 @@ function export:arrived(ts, wire, out, copy, samples, unset, size)
   if unset then
     counts:add("clock not set", ts, wire)
   end
+end
+
+-- What packet.parse found in a frame; copy: how it repeats another; samples: as above.
+function export:arrived(ts, wire, out, copy, samples)
+  local counts = self.tally
   if copy then
     counts:add("copy, " .. copy, ts, wire)
   elseif samples then
@@ -2627,6 +2632,9 @@ function export:arrived(ts, wire, out, copy, samples, unset, size)
   end
   if out.reason and out.key then
     counts:add(out.reason, ts, wire)
+  end
+  if out.opaque and not copy then
+    counts:add("closed, " .. out.opaque, ts, wire)
   end
   if out.tunnel and not copy then
     counts:add("through " .. out.tunnel, ts, wire)
@@ -4000,7 +4008,7 @@ local link = require("link")
 
 local tunnel = {}
 
-local byte = string.byte
+local byte, find = string.byte, string.find
 local u16, u32 = bytes.u16, bytes.u32
 local note = link.note
 
@@ -4061,6 +4069,11 @@ local function gre(s, at, out, room)
     return nil
   end
   local protocol = p1 * 256 + p2
+  if p1 == 0x82 or p1 == 0x83 or p1 == 0x90 or p1 == 0x91 then
+    -- Access points of Aruba send 802.11 frames under numbers of their own.
+    out.elsewhere, out.opaque = true, "gre"
+    return nil
+  end
   if f1 == 0x20 and f2 == 1 and protocol == 0x6400 then
     -- RouterOS's Ethernet over IP: length, and the tunnel's number with its low byte first.
     local low, high = byte(s, at + 6, at + 7)
@@ -4196,6 +4209,10 @@ local function lisp(s, at, out, room)
   if id and flags % 16 >= 8 then
     note(out, "lisp " .. id)
   end
+  if id and flags % 8 >= 4 then
+    -- Any protocol (RFC 9305).
+    return "lisp", at + 8, GPE[byte(s, at + 3)] or 0
+  end
   return "lisp", at + 8, link.is_ip(s, at + 8, room) or 0
 end
 
@@ -4297,6 +4314,35 @@ local IP = {
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
+
+-- What encrypts or compresses what it carries, by protocol of IP and port of UDP.
+local CLOSED = { [50] = "ESP", [55] = "minimal encapsulation", [108] = "IPComp" }
+local WIREGUARD, OPENVPN, ESP_PORT = 51820, 1194, 4500
+
+-- WireGuard's messages: a type and three zeros; those with data have a counter whose high bytes are 0.
+local function is_wireguard(s, at, size)
+  return find(s, "^\1\0\0\0", at) and size == 148 or find(s, "^\2\0\0\0", at) and size == 92
+    or find(s, "^\4\0\0\0.........\0\0\0", at) and size % 16 == 0
+end
+
+-- The name of a tunnel into which nobody can look without keys, or nil. As tunnel.inside; size: of
+-- what IP carries.
+function tunnel.closed(s, at, proto, size)
+  if proto ~= 17 or not size or size <= 8 then
+    return CLOSED[proto]
+  end
+  local from, to = u16(s, at), u16(s, at + 2)
+  if to == OPENVPN or from == OPENVPN then
+    return "OpenVPN"
+  elseif (to == ESP_PORT or from == ESP_PORT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
+    -- Key exchange begins with zeros (RFC 3948), and what keeps a translation alive is one byte.
+    return "ESP"
+  elseif (to == WIREGUARD or from == WIREGUARD) and find(s, "^[\1-\4]\0\0\0", at + 8)
+    or is_wireguard(s, at + 8, size - 8) then
+    return "WireGuard"
+  end
+  return nil
+end
 
 -- proto: of an IP header; at: where its payload begins. For UDP, ports: those of its header.
 -- Returns as each of the above.
@@ -4403,7 +4449,20 @@ end
 local EXTENSION = {
   [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [AUTHENTICATION] = 4,
 }
-local MAX_EXTENSIONS = 16
+local MAX_EXTENSIONS, ROUTING = 16, 43
+-- Source routes (RFC 2460, 4.4), home addresses (RFC 6275, 6.4) and segments (RFC 8754).
+local ROUTE, HOME, SEGMENTS = 0, 2, 4
+
+-- The host that a routing header at `at` leads to, as long as the packet has not arrived there; nil where
+-- the IPv6 header names it.
+local function destination(s, at)
+  local _, size, kind, left = byte(s, at, at + 3)
+  if not left or left == 0 or size < 2 then
+    return nil
+  end
+  local address = kind == ROUTE and at + size * 8 - 8 or (kind == HOME or kind == SEGMENTS) and at + 8
+  return address and #s >= address + 15 and sub(s, address, address + 15) or nil
+end
 
 local function ipv6(s, at, out, room)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
@@ -4423,6 +4482,8 @@ local function ipv6(s, at, out, room)
       if not size then
         break
       end
+      local led = p == ROUTING and destination(s, at)
+      out.hosts = led and sub(out.hosts, 1, 16) .. led or out.hosts
       p, at, total = n, at + size * unit + 8, total - size * unit - 8
     elseif p == 44 then
       local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
@@ -4495,12 +4556,16 @@ local function network(s, at, kind, out, room, depth)
         return
       end
       -- Not a packet in there, or not enough of it: what carries it is all there is.
+      out.opaque = out.kind ~= 0 and not link.WITHOUT_HOST[out.kind] and not out.reason and name or nil
       out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
       out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
       out.kind, out.fragment, out.first_fragment = kind, false, first
     end
+  elseif name then
+    out.opaque = name
   end
   out.path = path
+  out.opaque = out.opaque or not out.elsewhere and tunnel.closed(s, next_at, proto, total)
   transport(s, next_at, total, proto, out)
 end
 
@@ -4515,7 +4580,8 @@ local function reset(out)
   out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
-  out.frame_stop, out.carrier = nil, nil
+  out.opaque = nil
+  out.frame_stop, out.carrier, out.packets = nil, nil, nil
 end
 packet.reset = reset
 
@@ -4523,8 +4589,8 @@ packet.reset = reset
 -- link type (nil: Ethernet). out.proto: 6, 17, another IP protocol, or nil; out.key: addresses and
 -- ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the payload.
 -- out.tunnel: names of the tunnels around it, the outermost first; out.path: what tells networks
--- apart (tags and numbers of tunnels); out.wire: the frame's length without what it was tunnelled
--- through. out.reason: why there are no addresses, where there should be. Returns out.
+-- apart (tags and numbers of tunnels); out.opaque: the name of a tunnel that could not be looked into;
+-- out.wire: the frame's length without what it was tunnelled through. out.reason: why there are no addresses, where there should be. Returns out.
 function packet.parse(s, room, out, kind)
   reset(out)
   out.wire = room
@@ -7870,27 +7936,41 @@ end
 local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
 local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
 
--- Network and transport of the innermost packet, each as protocol and which of its kind it is, and
--- the names of tunnels.
+-- The packet side by side with others that `name` belongs to: 802.11 puts several into a frame
+-- (A-MSDU, IEEE 802.11, 9.3.2.2), each behind an LLC header of its own.
+local function beside(found, now, name)
+  if name == "llc" and now.wlan and now.llc then
+    now = { tunnels = {}, wlan = true }
+    found[#found + 1] = now
+  end
+  now.wlan = name == "wlan" or now.wlan and name ~= "eth"
+  now.llc = name == "llc" or now.llc and name ~= "wlan"
+  return now
+end
+
+-- Of each packet in a frame network and transport of the innermost, each as protocol and which of its
+-- kind it is, and the names of tunnels.
 local function innermost(protocols)
-  local seen, network, transport, tunnels, eth = {}, nil, nil, {}, nil
+  local seen, now = {}, { tunnels = {} }
+  local found = { now }
   for name in protocols:gmatch("[^:]+") do
-    if QUOTING[name] then
-      break
-    end
+    now = beside(found, now, name)
+    now.quotes = now.quotes or QUOTING[name]
     seen[name] = (seen[name] or 0) + 1
-    if name == "ip" or name == "ipv6" then
-      network, transport = { name, seen[name] }, nil
-    elseif (name == "tcp" or name == "udp") and network then
-      transport = { name, seen[name] }
+    if now.quotes then
+      name = "quoted"
+    elseif name == "ip" or name == "ipv6" then
+      now.network, now.transport = { name, seen[name] }, nil
+    elseif (name == "tcp" or name == "udp") and now.network then
+      now.transport = { name, seen[name] }
     elseif name == "eth" then
-      eth = seen[name]
+      now.eth = seen[name]
     end
     if TUNNELS[name] then
-      tunnels[#tunnels + 1] = name
+      now.tunnels[#now.tunnels + 1] = name
     end
   end
-  return network, transport, tunnels, eth
+  return found
 end
 
 local function nth(layer)
@@ -7907,14 +7987,18 @@ local function bytes_of(info)
   return size > 0 and source:raw(info.offset, math.min(size, packet.HEADERS)) or nil, size
 end
 
--- Fills `out` as packet.parse does; returns whether more was found than stands in it.
--- out.source: where the payload's bytes are, if not in the frame.
-function dissected.find(out, room)
+-- Fills `out` as packet.parse does, with the packet `which` of the frame (from 1); returns whether more
+-- was found than stands in it. out.source: where the payload's bytes are, if not in the frame;
+-- out.packets: how many packets the frame has.
+function dissected.find(out, room, which)
   local protocols = extract.protocols()
   if not protocols then
     return false
   end
-  local network, transport, tunnels, eth = innermost(tostring(protocols.value))
+  local all = innermost(tostring(protocols.value))
+  local mine = all[which]
+  out.packets = #all
+  local network, transport, tunnels, eth = mine.network, mine.transport, mine.tunnels, mine.eth
   local info = nth(network)
   local s, size = bytes_of(info)
   if not s then
@@ -7923,7 +8007,7 @@ function dissected.find(out, room)
   local kind = network[1] == "ip" and 0x0800 or 0x86dd
   local before = { wire = out.wire, tunnel = out.tunnel }
   packet.reset(out)
-  out.wire = before.wire
+  out.wire, out.packets = before.wire, #all
   packet.ip(s, 1, kind, out, size)
   if not out.l3 then
     return false
@@ -9300,9 +9384,9 @@ local function kind_of_link()
 end
 
 -- What Wireshark's dissectors know of the frame whose bytes begin with s, beyond what stands in `out`;
--- share: see fragments.lua. Returns whether they know more.
-local function ask_dissectors(s, wire, kind, share)
-  if not dissected.ready() or not dissected.find(out, wire) then
+-- share: see fragments.lua; which of its packets. Returns whether they know more.
+local function ask_dissectors(s, wire, kind, share, which)
+  if not dissected.ready() or not dissected.find(out, wire, which) then
     return false
   elseif share and (out.fragment or out.first_fragment) then
     -- They wait for the rest.
@@ -9317,9 +9401,9 @@ local function ask_dissectors(s, wire, kind, share)
   return true
 end
 
--- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
+-- Parses a frame, for packet `which` of it. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
-local function parse(tvb, pinfo, s, size, wire, fresh)
+local function parse(tvb, pinfo, s, size, wire, fresh, which)
   local kind = kind_of_link()
   packet.parse(s, wire, out, kind)
   if (out.inner or out.reason or not out.l3) and size > #s then
@@ -9330,7 +9414,7 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
     local known = out.l3
-    if ask_dissectors(s, wire, kind, share) then
+    if ask_dissectors(s, wire, kind, share, which) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
@@ -9423,8 +9507,8 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
 end
 
 local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
-  local ts, unset = time_of(pinfo)
-  log:arrived(ts, wire, out, copy, told, unset, size)
+  local ts = time_of(pinfo)
+  log:arrived(ts, wire, out, copy, told)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
     local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
@@ -9437,14 +9521,10 @@ local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   end
 end
 
--- A frame that is not the inside of a data set.
-local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
-  tune_collector()
-  if size > HEAD then
-    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
-  end
+-- Packet `which` of a frame (from 1). Returns how many packets it has.
+local function dissect_one(tvb, pinfo, tree, s, size, frame, fresh, which)
   local wire, source, there, copy = pinfo.len, nil, nil, nil
-  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
+  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh, which)
   if copy and showing then
     remember_copy(frame, copy)
   elseif not fresh then
@@ -9471,7 +9551,23 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = nil
   end
   if log and fresh then
+    if which == 1 then
+      local ts, unset = time_of(pinfo)
+      log:seen(ts, wire, size, told, unset)
+    end
     record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
+  end
+  return out.packets or 1
+end
+
+-- A frame that is not the inside of a data set.
+local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
+  tune_collector()
+  if size > HEAD then
+    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
+  end
+  for which = 2, dissect_one(tvb, pinfo, tree, s, size, frame, fresh, 1) do
+    dissect_one(tvb, pinfo, tree, s, size, frame, fresh, which)
   end
 end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.wireshark import pieces
+from tests.wireshark import pieces, wrapping
 from tests.wireshark import test_networks as networks
 
 from pacsflow.programs import cross_check as checking
@@ -66,3 +66,70 @@ def test_lengths_of_zero_have_a_reason_of_their_own(modules: Path, tmp_path: Pat
     ]
     found = checking.cross_check(pieces.write(tmp_path / "c.pcap", frames), modules=modules)
     assert {d.reason for d in found.differences} == {"no lengths"}
+
+
+def stray_reset() -> list[pieces.Frame]:
+    """Somebody else sends a reset whose number is far from what comes next."""
+    ts, data, _ = BASE[150]
+    reset = bytearray(data[:54])
+    reset[16:18], reset[47] = (40).to_bytes(2, "big"), 4
+    reset[46] = 0x50
+    pieces.add(reset, 38, 500_000_000)
+    return [*BASE[:150], (ts, bytes(reset), 54), *BASE[150:]]
+
+
+def without_end() -> list[pieces.Frame]:
+    """A PDU announces all that can be announced, and its second fragment is broken."""
+    changes = {33_087 + 2: b"\xff\xff\xff\xff", 49_477: b"\0\0\0\1"}
+    frames, start = [], int.from_bytes(BASE[0][1][38:42], "big") + 1
+    for ts, data, wire in BASE:
+        changed, head = bytearray(data), 34 + data[46] // 16 * 4
+        if data[26:30] == networks.CLIENT:
+            first = int.from_bytes(data[38:42], "big") - start
+            for place, octets in changes.items():
+                for at, octet in enumerate(octets, place - first + head):
+                    if head <= at < len(data):
+                        changed[at] = octet
+        frames.append((ts, bytes(changed), wire))
+    return frames
+
+
+def simultaneous() -> list[pieces.Frame]:
+    """Both sides begin (RFC 9293, 3.5): a SYN of each, then the answer of each."""
+    (ts, syn, wire), (_, answer, size) = BASE[:2]
+    other, mine = bytearray(answer), bytearray(syn)
+    other[42:46], other[47], mine[47] = bytes(4), 2, 0x12
+    mine[18:20], mine[42:46] = b"\x12\x34", answer[38:42]
+    pieces.add(mine, 42, 1)
+    return [
+        BASE[0], (ts + 0.00001, bytes(other), size), (ts + 0.0003, bytes(mine), wire), *BASE[1:2],
+        *BASE[3:],
+    ]  # fmt: skip
+
+
+REASONS: dict[str, tuple[str, int, Callable[[], list[pieces.Frame]]]] = {
+    "several packets in a frame": (
+        "several in one frame", wrapping.WLAN, lambda: networks.together(BASE),
+    ),
+    "an authentication header": (
+        "not looked into", 1, lambda: networks.wrapped(wrapping.authenticated),
+    ),
+    "a reset from elsewhere": ("a reset that was ignored", 1, stray_reset),
+    "a PDU without end": ("a PDU without end", 1, without_end),
+    "both sides begin": ("both began", 1, simultaneous),
+    "6in4 in GRE": (
+        "tunnel in tunnel", 1,
+        lambda: networks.wrapped(
+            lambda f: wrapping.gre(0, 0x0800, wrapping.ipv4(41, pieces.ipv6(f)[14:]))
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", REASONS)
+def test_what_zeek_does_not_tell_has_a_reason(name: str, modules: Path, tmp_path: Path) -> None:
+    reason, link, frames = REASONS[name]
+    capture = pieces.write(tmp_path / "capture.pcap", frames(), link)
+    found = checking.cross_check(capture, modules=modules)
+    assert {d.reason for d in found.differences} == {reason}

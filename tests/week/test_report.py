@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.wireshark import pieces
 
-from conftest import json_log, tsv
+from conftest import CAPTURES, json_log, tsv
 from pacsflow.errors import UsageError
 from pacsflow.ledger import Ledger
 from pacsflow.readers import find
@@ -196,6 +197,17 @@ def test_missed_bytes_show_next_to_the_totals(write: Write) -> None:
     made = report_of(write("conn.log", json_log([{"ts": float(T0), "missed_bytes": 5000}])))
     assert made.coverage.missed_bytes == 5000
     assert "loss-high" in {f.rule for f in made.findings}
+
+
+@pytest.mark.usefixtures("tshark")
+def test_what_captures_miss_shows_next_to_the_totals(tmp_path: Path) -> None:
+    """Frames that are not there say nothing of themselves, the associations do."""
+    frames = pieces.read(CAPTURES / "networks" / "base.pcap")
+    made = report_of(pieces.write(tmp_path / "capture.pcap", [*frames[:120], *frames[160:]]))
+    assert made.associations is not None
+    assert made.coverage.missed_bytes > 30_000
+    (loss,) = (f for f in made.findings if f.rule == "loss-high")
+    assert loss.rows
 
 
 def test_too_short_a_history_says_what_is_there_and_what_is_needed(write: Write) -> None:

@@ -159,6 +159,62 @@ def test_a_packet_longer_than_its_length_can_say(export: Export, *, option: bool
     assert export(frames).sums == (1, STORES, DATA)
 
 
+def together(frames: list[pieces.Frame], most: int = 3) -> list[pieces.Frame]:
+    """Send up to so many packets of one side, one after the other, in one frame of 802.11."""
+    out: list[pieces.Frame] = []
+    run: list[bytes] = []
+    for number, (_, data, _) in enumerate(frames):
+        run.append(data)
+        last = number + 1 == len(frames) or frames[number + 1][1][26:30] != data[26:30]
+        if last or len(run) == most:
+            whole = wrapping.aggregated(run)
+            out.append((frames[number][0], whole, len(whole)))
+            run = []
+    return out
+
+
+def test_several_packets_in_one_frame(export: Export) -> None:
+    frames = together(BASE)
+    assert len(frames) < FRAMES
+    told = export(frames, wrapping.WLAN)
+    assert (told.sums, len(told.frames), told.bytes) == ((1, STORES, DATA), FRAMES, BYTES)
+    assert told.count("seen") == len(frames)
+
+
+def test_what_access_points_put_into_gre(export: Export) -> None:
+    """Those of Aruba: 802.11 under a number of their own."""
+    told = export(wrapped(lambda f: wrapping.gre(0, 0x8200, wrapping.wlan(f))))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert (told.dicom[0]["tunnel"], told.count("closed, gre")) == ("gre", 0)
+
+
+@pytest.mark.parametrize("name", ["WireGuard", "ESP"])
+def test_what_is_encrypted_is_said_to_be(export: Export, name: str) -> None:
+    wrap = {"WireGuard": wrapping.wireguard, "ESP": wrapping.encrypted}[name]
+    told = export(wrapped(wrap))
+    assert (told.sums, len(told.frames)) == ((0, 0, 0), FRAMES)
+    assert told.count(f"closed, {name}") == FRAMES
+
+
+def routed(data: bytes, kind: int) -> bytes:
+    """Return a frame on its way to a host on the path, as a routing header of IPv6 says."""
+    frame = pieces.ipv6(data)
+    on_the_path, receiver = pieces.ENDS6[bytes((10, 1, 0, 77))], frame[38:54]
+    more = on_the_path if kind == 4 else b""
+    header = bytes([2 + len(more) // 8, kind, 1, 0, 0, 0, 0]) + receiver + more
+    frame = pieces.extended(frame, 43, header)
+    return frame[:38] + on_the_path + frame[54:]
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("kind", [0, 2, 4])
+def test_on_the_way_to_the_next_of_a_route(export: Export, kind: int) -> None:
+    frames = [(ts, data, len(data)) for ts, data in ((t, routed(d, kind)) for t, d, _ in BASE)]
+    told = export(frames)
+    assert told.sums == (1, STORES, DATA)
+    assert told.dicom[0]["id.resp_h"] == "2001:db8::5"
+
+
 def test_tunnels_in_tunnels_without_end(export: Export) -> None:
     def nest(frame: bytes, times: int) -> bytes:
         packet = wrapping.inner(frame)

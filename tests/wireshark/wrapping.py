@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import TYPE_CHECKING
 
@@ -55,17 +56,19 @@ def vlan(frame: bytes, *tags: int) -> bytes:
     return frame[:12] + head + frame[12:]
 
 
-def _gre(flags: int, proto: int, payload: bytes) -> bytes:
+def gre(flags: int, proto: int, payload: bytes) -> bytes:
+    """Return GRE (RFC 2784) between the tunnel's ends."""
     return ethernet(0x0800, ipv4(47, struct.pack(">HH", flags, proto) + payload))
 
 
-def _wlan(frame: bytes) -> bytes:
+def wlan(frame: bytes) -> bytes:
+    """Return the packet of a frame in one of 802.11."""
     head = b"\x08\x01\0\0" + b"\x02\0\0\0\2\0" + frame[6:12] + frame[:6] + b"\0\0"
     return head + b"\xaa\xaa\3\0\0\0" + frame[12:14] + inner(frame)
 
 
 def _erspan3(tail: bytes, frame: bytes) -> bytes:
-    return _gre(0x1000, 0x22EB, bytes(4) + b"\x20\0\0\1" + bytes(7) + tail + frame)
+    return gre(0x1000, 0x22EB, bytes(4) + b"\x20\0\0\1" + bytes(7) + tail + frame)
 
 
 def _gtp(flags: int, options: bytes, frame: bytes) -> bytes:
@@ -81,6 +84,41 @@ def _snap(frame: bytes) -> bytes:
 
 def _mpls(label: int, payload: bytes, *, bottom: bool) -> bytes:
     return struct.pack(">I", label << 12 | bottom << 8 | 64) + payload
+
+
+def _keyed(size: int, seed: bytes) -> bytes:
+    """Return bytes as of a cipher."""
+    parts = (hashlib.sha256(seed + bytes([n])).digest() for n in range(1 + size // 32))
+    return b"".join(parts)[:size]
+
+
+def wireguard(frame: bytes) -> bytes:
+    """Return what WireGuard makes of the packet of a frame (its white paper, 5.4.6)."""
+    size = -(-len(inner(frame)) // 16) * 16 + 16
+    return ethernet(0x0800, udp(51820, b"\4\0\0\0\1\2\3\4" + bytes(8) + _keyed(size, frame)))
+
+
+def encrypted(frame: bytes) -> bytes:
+    """Return the packet of a frame as an encrypted payload of IP (RFC 4303)."""
+    return ethernet(0x0800, ipv4(50, b"\0\0\1\0\0\0\0\1" + _keyed(len(frame), frame)))
+
+
+def aggregated(frames: list[bytes]) -> bytes:
+    """Return a frame of 802.11 with the packets of several (IEEE 802.11, 9.3.2.2)."""
+    head = b"\x88\1\0\0" + b"\2\0\0\0\2\0" + frames[0][6:12] + frames[0][:6] + b"\0\0\x80\0"
+    parts = []
+    for frame in frames:
+        body = b"\xaa\xaa\3\0\0\0" + frame[12:14] + inner(frame)
+        parts.append(frame[:12] + struct.pack(">H", len(body)) + body)
+    return head + b"".join(part + bytes(-len(part) % 4) for part in parts[:-1]) + parts[-1]
+
+
+def authenticated(frame: bytes) -> bytes:
+    """Return the frame with an authentication header between its hosts (RFC 4302)."""
+    packet = inner(frame)
+    header = struct.pack(">BBHII", packet[9], 4, 0, 9, 1) + bytes(12)
+    head = packet[:2] + struct.pack(">H", len(packet) + 24) + packet[4:9] + b"\x33" + packet[10:20]
+    return frame[:14] + head + header + packet[20:]
 
 
 def _esp(frame: bytes) -> bytes:
@@ -100,29 +138,29 @@ def _isl(frame: bytes) -> bytes:
 
 
 TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "ERSPAN I": ("gre", lambda f: _gre(0, 0x88BE, f)),
-    "ERSPAN II": ("gre", lambda f: _gre(0x1000, 0x88BE, bytes(4) + b"\x10\0\0\1" + bytes(4) + f)),
+    "ERSPAN I": ("gre", lambda f: gre(0, 0x88BE, f)),
+    "ERSPAN II": ("gre", lambda f: gre(0x1000, 0x88BE, bytes(4) + b"\x10\0\0\1" + bytes(4) + f)),
     "ERSPAN III": ("gre", lambda f: _erspan3(b"\0", f)),
     "ERSPAN III with its own tail": ("gre", lambda f: _erspan3(b"\1" + bytes(8), f)),
-    "GRE": ("gre", lambda f: _gre(0, 0x0800, inner(f))),
-    "GRE with key": ("gre", lambda f: _gre(0x2000, 0x0800, b"\0\0\0\5" + inner(f))),
+    "GRE": ("gre", lambda f: gre(0, 0x0800, inner(f))),
+    "GRE with key": ("gre", lambda f: gre(0x2000, 0x0800, b"\0\0\0\5" + inner(f))),
     "GRE with checksum, key and sequence": (
-        "gre", lambda f: _gre(0xB000, 0x0800, bytes(4) + b"\0\0\0\5" + bytes(4) + inner(f)),
+        "gre", lambda f: gre(0xB000, 0x0800, bytes(4) + b"\0\0\0\5" + bytes(4) + inner(f)),
     ),
     "GRE with source routes": (
         "gre",
-        lambda f: _gre(
+        lambda f: gre(
             0x4000, 0x0800, bytes(4) + b"\0\2\0\4\xc0\0\2\x09" + bytes(4) + inner(f)
         ),
     ),
-    "GRE, transparent bridging": ("gre", lambda f: _gre(0, 0x6558, f)),
+    "GRE, transparent bridging": ("gre", lambda f: gre(0, 0x6558, f)),
     "Ethernet over IP, of RouterOS": (
         "gre",
         lambda f: ethernet(
             0x0800, ipv4(47, b"\x20\1\x64\0" + struct.pack(">H", len(f)) + b"\7\0" + f)
         ),
     ),
-    "NVGRE": ("gre", lambda f: _gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
+    "NVGRE": ("gre", lambda f: gre(0x2000, 0x6558, b"\0\1\0\0" + f)),
     "VXLAN": ("vxlan", vxlan),
     "VXLAN as of Cisco's fabrics": (
         "vxlan", lambda f: ethernet(0x0800, udp(48879, b"\xc8\x80\x0a\x0b\0\1\2\0" + f)),
@@ -150,7 +188,7 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "GRE in IPv6": (
         "gre", lambda f: ethernet(0x86DD, ipv6(47, b"\0\0\x08\0" + inner(f))),
     ),
-    "IP in IP in GRE": ("gre,ip", lambda f: _gre(0, 0x0800, ipv4(4, inner(f)))),
+    "IP in IP in GRE": ("gre,ip", lambda f: gre(0, 0x0800, ipv4(4, inner(f)))),
     "L2TP 3 in IP": ("l2tp", lambda f: ethernet(0x0800, ipv4(115, b"\0\0\0\5" + f))),
     "L2TP 3 with a cookie and a sublayer": (
         "l2tp", lambda f: ethernet(0x0800, ipv4(115, b"\0\0\0\5" + b"\xc5" * 8 + bytes(4) + f)),
@@ -160,6 +198,9 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     ),
     "LISP": (
         "lisp", lambda f: ethernet(0x0800, udp(4341, b"\x88\0\0\1\0\0\5\1" + inner(f))),
+    ),
+    "LISP, any protocol": (
+        "lisp", lambda f: ethernet(0x0800, udp(4341, b"\x8c\0\0\3\0\0\5\1" + f)),
     ),
     "GUE": ("gue", lambda f: ethernet(0x0800, udp(6080, b"\1\4\0\0" + bytes(4) + inner(f)))),
     "GUE, IP alone": ("gue", lambda f: ethernet(0x0800, udp(6080, inner(f)))),
@@ -214,8 +255,8 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
         NFLOG,
         lambda f: b"\2\0\0\0" + struct.pack("<HH", 4 + len(inner(f)), 9) + inner(f),
     ),
-    "802.11": (WLAN, _wlan),
-    "802.11 with radiotap": (RADIOTAP, lambda f: b"\0\0\x08\0\0\0\0\0" + _wlan(f)),
+    "802.11": (WLAN, wlan),
+    "802.11 with radiotap": (RADIOTAP, lambda f: b"\0\0\x08\0\0\0\0\0" + wlan(f)),
 }  # fmt: skip
 """By name: the capture's link type, and what wraps a frame. None of these is a tunnel."""
 WHOLE = ("EoMPLS", "PBB", "Cisco's", "pktap", "PPI", "nflog")

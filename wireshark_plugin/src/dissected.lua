@@ -38,27 +38,41 @@ end
 local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
 local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
 
--- Network and transport of the innermost packet, each as protocol and which of its kind it is, and
--- the names of tunnels.
+-- The packet side by side with others that `name` belongs to: 802.11 puts several into a frame
+-- (A-MSDU, IEEE 802.11, 9.3.2.2), each behind an LLC header of its own.
+local function beside(found, now, name)
+  if name == "llc" and now.wlan and now.llc then
+    now = { tunnels = {}, wlan = true }
+    found[#found + 1] = now
+  end
+  now.wlan = name == "wlan" or now.wlan and name ~= "eth"
+  now.llc = name == "llc" or now.llc and name ~= "wlan"
+  return now
+end
+
+-- Of each packet in a frame network and transport of the innermost, each as protocol and which of its
+-- kind it is, and the names of tunnels.
 local function innermost(protocols)
-  local seen, network, transport, tunnels, eth = {}, nil, nil, {}, nil
+  local seen, now = {}, { tunnels = {} }
+  local found = { now }
   for name in protocols:gmatch("[^:]+") do
-    if QUOTING[name] then
-      break
-    end
+    now = beside(found, now, name)
+    now.quotes = now.quotes or QUOTING[name]
     seen[name] = (seen[name] or 0) + 1
-    if name == "ip" or name == "ipv6" then
-      network, transport = { name, seen[name] }, nil
-    elseif (name == "tcp" or name == "udp") and network then
-      transport = { name, seen[name] }
+    if now.quotes then
+      name = "quoted"
+    elseif name == "ip" or name == "ipv6" then
+      now.network, now.transport = { name, seen[name] }, nil
+    elseif (name == "tcp" or name == "udp") and now.network then
+      now.transport = { name, seen[name] }
     elseif name == "eth" then
-      eth = seen[name]
+      now.eth = seen[name]
     end
     if TUNNELS[name] then
-      tunnels[#tunnels + 1] = name
+      now.tunnels[#now.tunnels + 1] = name
     end
   end
-  return network, transport, tunnels, eth
+  return found
 end
 
 local function nth(layer)
@@ -75,14 +89,18 @@ local function bytes_of(info)
   return size > 0 and source:raw(info.offset, math.min(size, packet.HEADERS)) or nil, size
 end
 
--- Fills `out` as packet.parse does; returns whether more was found than stands in it.
--- out.source: where the payload's bytes are, if not in the frame.
-function dissected.find(out, room)
+-- Fills `out` as packet.parse does, with the packet `which` of the frame (from 1); returns whether more
+-- was found than stands in it. out.source: where the payload's bytes are, if not in the frame;
+-- out.packets: how many packets the frame has.
+function dissected.find(out, room, which)
   local protocols = extract.protocols()
   if not protocols then
     return false
   end
-  local network, transport, tunnels, eth = innermost(tostring(protocols.value))
+  local all = innermost(tostring(protocols.value))
+  local mine = all[which]
+  out.packets = #all
+  local network, transport, tunnels, eth = mine.network, mine.transport, mine.tunnels, mine.eth
   local info = nth(network)
   local s, size = bytes_of(info)
   if not s then
@@ -91,7 +109,7 @@ function dissected.find(out, room)
   local kind = network[1] == "ip" and 0x0800 or 0x86dd
   local before = { wire = out.wire, tunnel = out.tunnel }
   packet.reset(out)
-  out.wire = before.wire
+  out.wire, out.packets = before.wire, #all
   packet.ip(s, 1, kind, out, size)
   if not out.l3 then
     return false

@@ -127,9 +127,9 @@ local function nameless(out)
     or format("ethertype 0x%04x", out.kind or 0))
 end
 
--- A frame of the capture, as packet.parse found it; copy: how it repeats another; samples: how many
--- an sFlow datagram brought, if it is one; unset: the clock was not set yet; size: what was captured.
-function export:arrived(ts, wire, out, copy, samples, unset, size)
+-- A frame of the capture; size: what was captured of it; samples: how many an sFlow datagram brought,
+-- if it is one; unset: the clock was not set yet.
+function export:seen(ts, wire, size, samples, unset)
   local counts = self.tally
   counts:time(ts, wire)
   if size < wire and not samples then
@@ -138,6 +138,11 @@ function export:arrived(ts, wire, out, copy, samples, unset, size)
   if unset then
     counts:add("clock not set", ts, wire)
   end
+end
+
+-- What packet.parse found in a frame; copy: how it repeats another; samples: as above.
+function export:arrived(ts, wire, out, copy, samples)
+  local counts = self.tally
   if copy then
     counts:add("copy, " .. copy, ts, wire)
   elseif samples then
@@ -149,6 +154,9 @@ function export:arrived(ts, wire, out, copy, samples, unset, size)
   end
   if out.reason and out.key then
     counts:add(out.reason, ts, wire)
+  end
+  if out.opaque and not copy then
+    counts:add("closed, " .. out.opaque, ts, wire)
   end
   if out.tunnel and not copy then
     counts:add("through " .. out.tunnel, ts, wire)

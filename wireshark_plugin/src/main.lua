@@ -207,9 +207,9 @@ local function kind_of_link()
 end
 
 -- What Wireshark's dissectors know of the frame whose bytes begin with s, beyond what stands in `out`;
--- share: see fragments.lua. Returns whether they know more.
-local function ask_dissectors(s, wire, kind, share)
-  if not dissected.ready() or not dissected.find(out, wire) then
+-- share: see fragments.lua; which of its packets. Returns whether they know more.
+local function ask_dissectors(s, wire, kind, share, which)
+  if not dissected.ready() or not dissected.find(out, wire, which) then
     return false
   elseif share and (out.fragment or out.first_fragment) then
     -- They wait for the rest.
@@ -224,9 +224,9 @@ local function ask_dissectors(s, wire, kind, share)
   return true
 end
 
--- Parses a frame. Returns its first bytes, where its payload's bytes are, how many are there, and
+-- Parses a frame, for packet `which` of it. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
-local function parse(tvb, pinfo, s, size, wire, fresh)
+local function parse(tvb, pinfo, s, size, wire, fresh, which)
   local kind = kind_of_link()
   packet.parse(s, wire, out, kind)
   if (out.inner or out.reason or not out.l3) and size > #s then
@@ -237,7 +237,7 @@ local function parse(tvb, pinfo, s, size, wire, fresh)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
     local known = out.l3
-    if ask_dissectors(s, wire, kind, share) then
+    if ask_dissectors(s, wire, kind, share, which) then
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
@@ -330,8 +330,8 @@ local function samples_in(pinfo, tree, source, there, frame, fresh, wire)
 end
 
 local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
-  local ts, unset = time_of(pinfo)
-  log:arrived(ts, wire, out, copy, told, unset, size)
+  local ts = time_of(pinfo)
+  log:arrived(ts, wire, out, copy, told)
   -- A datagram of samples is told by its samples; it would be counted on top of them.
   if not told and not copy then
     local e = snap and not log.brief and tagging.ends_of(state, a, snap, d, frame, true)
@@ -344,14 +344,10 @@ local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   end
 end
 
--- A frame that is not the inside of a data set.
-local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
-  tune_collector()
-  if size > HEAD then
-    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
-  end
+-- Packet `which` of a frame (from 1). Returns how many packets it has.
+local function dissect_one(tvb, pinfo, tree, s, size, frame, fresh, which)
   local wire, source, there, copy = pinfo.len, nil, nil, nil
-  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh)
+  s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh, which)
   if copy and showing then
     remember_copy(frame, copy)
   elseif not fresh then
@@ -378,7 +374,23 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
     copy = nil
   end
   if log and fresh then
+    if which == 1 then
+      local ts, unset = time_of(pinfo)
+      log:seen(ts, wire, size, told, unset)
+    end
     record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
+  end
+  return out.packets or 1
+end
+
+-- A frame that is not the inside of a data set.
+local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
+  tune_collector()
+  if size > HEAD then
+    s = tvb:raw(0, size < LONG_HEAD and size or LONG_HEAD)
+  end
+  for which = 2, dissect_one(tvb, pinfo, tree, s, size, frame, fresh, 1) do
+    dissect_one(tvb, pinfo, tree, s, size, frame, fresh, which)
   end
 end
 

@@ -73,7 +73,20 @@ end
 local EXTENSION = {
   [0] = 8, [43] = 8, [60] = 8, [135] = 8, [139] = 8, [140] = 8, [AUTHENTICATION] = 4,
 }
-local MAX_EXTENSIONS = 16
+local MAX_EXTENSIONS, ROUTING = 16, 43
+-- Source routes (RFC 2460, 4.4), home addresses (RFC 6275, 6.4) and segments (RFC 8754).
+local ROUTE, HOME, SEGMENTS = 0, 2, 4
+
+-- The host that a routing header at `at` leads to, as long as the packet has not arrived there; nil where
+-- the IPv6 header names it.
+local function destination(s, at)
+  local _, size, kind, left = byte(s, at, at + 3)
+  if not left or left == 0 or size < 2 then
+    return nil
+  end
+  local address = kind == ROUTE and at + size * 8 - 8 or (kind == HOME or kind == SEGMENTS) and at + 8
+  return address and #s >= address + 15 and sub(s, address, address + 15) or nil
+end
 
 local function ipv6(s, at, out, room)
   local p1, p2, p, ttl = byte(s, at + 4, at + 7)
@@ -93,6 +106,8 @@ local function ipv6(s, at, out, room)
       if not size then
         break
       end
+      local led = p == ROUTING and destination(s, at)
+      out.hosts = led and sub(out.hosts, 1, 16) .. led or out.hosts
       p, at, total = n, at + size * unit + 8, total - size * unit - 8
     elseif p == 44 then
       local n, _, o1, o2, i1, i2, i3, i4 = byte(s, at, at + 7)
@@ -165,12 +180,16 @@ local function network(s, at, kind, out, room, depth)
         return
       end
       -- Not a packet in there, or not enough of it: what carries it is all there is.
+      out.opaque = out.kind ~= 0 and not link.WITHOUT_HOST[out.kind] and not out.reason and name or nil
       out.vlan, out.hw, out.ttl, out.id, out.inner = vlan, hw, ttl, id, nil
       out.hosts, out.stop, out.l3, out.l4, out.proto = hosts, stop, at, next_at, proto
       out.kind, out.fragment, out.first_fragment = kind, false, first
     end
+  elseif name then
+    out.opaque = name
   end
   out.path = path
+  out.opaque = out.opaque or not out.elsewhere and tunnel.closed(s, next_at, proto, total)
   transport(s, next_at, total, proto, out)
 end
 
@@ -185,7 +204,8 @@ local function reset(out)
   out.vlan, out.proto, out.key, out.hw, out.path, out.tunnel = nil, nil, nil, nil, "", nil
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
-  out.frame_stop, out.carrier = nil, nil
+  out.opaque = nil
+  out.frame_stop, out.carrier, out.packets = nil, nil, nil
 end
 packet.reset = reset
 
@@ -193,8 +213,8 @@ packet.reset = reset
 -- link type (nil: Ethernet). out.proto: 6, 17, another IP protocol, or nil; out.key: addresses and
 -- ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the payload.
 -- out.tunnel: names of the tunnels around it, the outermost first; out.path: what tells networks
--- apart (tags and numbers of tunnels); out.wire: the frame's length without what it was tunnelled
--- through. out.reason: why there are no addresses, where there should be. Returns out.
+-- apart (tags and numbers of tunnels); out.opaque: the name of a tunnel that could not be looked into;
+-- out.wire: the frame's length without what it was tunnelled through. out.reason: why there are no addresses, where there should be. Returns out.
 function packet.parse(s, room, out, kind)
   reset(out)
   out.wire = room

@@ -5,7 +5,7 @@ local link = require("link")
 
 local tunnel = {}
 
-local byte = string.byte
+local byte, find = string.byte, string.find
 local u16, u32 = bytes.u16, bytes.u32
 local note = link.note
 
@@ -66,6 +66,11 @@ local function gre(s, at, out, room)
     return nil
   end
   local protocol = p1 * 256 + p2
+  if p1 == 0x82 or p1 == 0x83 or p1 == 0x90 or p1 == 0x91 then
+    -- Access points of Aruba send 802.11 frames under numbers of their own.
+    out.elsewhere, out.opaque = true, "gre"
+    return nil
+  end
   if f1 == 0x20 and f2 == 1 and protocol == 0x6400 then
     -- RouterOS's Ethernet over IP: length, and the tunnel's number with its low byte first.
     local low, high = byte(s, at + 6, at + 7)
@@ -201,6 +206,10 @@ local function lisp(s, at, out, room)
   if id and flags % 16 >= 8 then
     note(out, "lisp " .. id)
   end
+  if id and flags % 8 >= 4 then
+    -- Any protocol (RFC 9305).
+    return "lisp", at + 8, GPE[byte(s, at + 3)] or 0
+  end
   return "lisp", at + 8, link.is_ip(s, at + 8, room) or 0
 end
 
@@ -302,6 +311,35 @@ local IP = {
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
+
+-- What encrypts or compresses what it carries, by protocol of IP and port of UDP.
+local CLOSED = { [50] = "ESP", [55] = "minimal encapsulation", [108] = "IPComp" }
+local WIREGUARD, OPENVPN, ESP_PORT = 51820, 1194, 4500
+
+-- WireGuard's messages: a type and three zeros; those with data have a counter whose high bytes are 0.
+local function is_wireguard(s, at, size)
+  return find(s, "^\1\0\0\0", at) and size == 148 or find(s, "^\2\0\0\0", at) and size == 92
+    or find(s, "^\4\0\0\0.........\0\0\0", at) and size % 16 == 0
+end
+
+-- The name of a tunnel into which nobody can look without keys, or nil. As tunnel.inside; size: of
+-- what IP carries.
+function tunnel.closed(s, at, proto, size)
+  if proto ~= 17 or not size or size <= 8 then
+    return CLOSED[proto]
+  end
+  local from, to = u16(s, at), u16(s, at + 2)
+  if to == OPENVPN or from == OPENVPN then
+    return "OpenVPN"
+  elseif (to == ESP_PORT or from == ESP_PORT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
+    -- Key exchange begins with zeros (RFC 3948), and what keeps a translation alive is one byte.
+    return "ESP"
+  elseif (to == WIREGUARD or from == WIREGUARD) and find(s, "^[\1-\4]\0\0\0", at + 8)
+    or is_wireguard(s, at + 8, size - 8) then
+    return "WireGuard"
+  end
+  return nil
+end
 
 -- proto: of an IP header; at: where its payload begins. For UDP, ports: those of its header.
 -- Returns as each of the above.

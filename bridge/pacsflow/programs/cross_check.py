@@ -32,6 +32,12 @@ FINE = 0.000002
 TIMES = {"time", "interval"}
 ZERO_LENGTH = "ip_hdr_len_zero"
 """What Zeek calls IPv4 packets with a total length of 0."""
+BUNDLED = "invalid_802_11_amsdu_inner_packet"
+"""What Zeek calls frames of 802.11 with several packets of which it does not find the next."""
+AFTER_RESET, CROSSED = "data_after_reset", "SYN_seq_jump"
+"""What Zeek calls data that follow a reset, and a SYN of either side."""
+HUGE = 1 << 30
+"""Bytes that no PDU has."""
 NOT_COMPARED = {"uid", "evidence_uid"}
 """Each tool makes connection identifiers of its own."""
 ZEEK_PORTS = {str(port) for port in DICOM_PORTS}
@@ -152,6 +158,46 @@ REASONS = (
         "up itself (Zeek's weird.log: ip_hdr_len_zero). The plugin takes the length of the frame; "
         "Zeek counts what they carry as bytes that it missed (conn.log: missed_bytes).",
         lambda _log, field, row: field == "row" and row.get("unmeasured") == "T",
+    ),
+    Reason(
+        "several in one frame",
+        "Frames of 802.11 bring several packets each (A-MSDU). The plugin reads all of them; Zeek "
+        "loses its way in some (weird.log: invalid_802_11_amsdu_inner_packet), and misses what "
+        "those behind carry (conn.log: missed_bytes).",
+        lambda _log, field, row: field == "row" and row.get("bundled") == "T",
+    ),
+    Reason(
+        "tunnel in tunnel",
+        "The connection came through IP in IP inside another tunnel. The plugin names both, Zeek "
+        "the outer one alone.",
+        lambda _log, field, row: field == "tunnel" and row.get("nested") == "T",
+    ),
+    Reason(
+        "a reset that was ignored",
+        "A reset whose number is not the next one ends nothing (RFC 5961): data go on after it. "
+        "The plugin reads them; Zeek takes the connection for ended (weird.log: data_after_reset).",
+        lambda log, field, row: (
+            row.get("reset") == "T"
+            and (
+                log == "dicom_times" or field in {"end", "flags", "duration"} or _is_content(field)
+            )
+        ),
+    ),
+    Reason(
+        "both began",
+        "Both sides sent a SYN, and neither waited for the other's (RFC 9293, 3.5). The plugin "
+        "tells no round trip of it; Zeek measures one (weird.log: SYN_seq_jump).",
+        lambda _log, field, row: field == "round_trip" and row.get("crossed") == "T",
+    ),
+    Reason(
+        "a PDU without end",
+        "A PDU announces a gigabyte or more that never came. To the plugin all that follows is of "
+        "this PDU; Zeek takes it so, or looks for the next, and takes what was announced off what "
+        "it counted.",
+        lambda log, field, row: (
+            row.get("endless") == "T"
+            and (log == "dicom_times" or field == "flags" or _is_content(field))
+        ),
     ),
     Reason(
         "translated",
@@ -372,12 +418,18 @@ class Connections:
     """What the tools say of connections, and of copies, beside the logs that are compared.
 
     `seen` are those of Zeek's conn.log, None where there is none; `unmeasured` those of them that
-    may be of packets without a length; `translated` those that the plugin takes for others, seen
-    before or after an address translation.
+    may be of packets without a length, `bundled` those of packets side by side in a frame, and
+    `ended_by_reset` and `crossed` those of which Zeek remarks so; `endless` is whether a PDU
+    announced a gigabyte that never came. `translated` are those that the plugin takes for others,
+    seen before or after an address translation.
     """
 
     seen: frozenset[Connection] | None
     unmeasured: frozenset[Connection]
+    bundled: frozenset[Connection]
+    ended_by_reset: frozenset[Connection]
+    crossed: frozenset[Connection]
+    endless: bool
     translated: frozenset[Connection]
     copied: bool
 
@@ -386,14 +438,23 @@ class Connections:
         """Read them from the two folders."""
         conn = zeek / "conn.log"
         connections = read_log(conn).rows if conn.exists() else None
-        weird = any(row["name"] == ZERO_LENGTH for row in read_log(zeek / "weird.log").rows)
+        odd = read_log(zeek / "weird.log").rows
+        weird = {row["name"] for row in odd}
+        named = {
+            name: frozenset(_connection(row) for row in odd if row["name"] == name)
+            for name in (AFTER_RESET, CROSSED)
+        }
+        lossy = frozenset(_connection(row) for row in connections or () if _lost(row))
+        none = frozenset[Connection]()
         fates = read_log(plugin / "capture.log").rows
         twins = (row["detail"].split()[1:] for row in fates if row["what"] == "translated")
         return cls(
             seen=None if connections is None else frozenset(map(_connection, connections)),
-            unmeasured=frozenset(
-                _connection(row) for row in connections or () if weird and _lost(row)
-            ),
+            unmeasured=lossy if ZERO_LENGTH in weird else none,
+            bundled=lossy if BUNDLED in weird else none,
+            ended_by_reset=named[AFTER_RESET],
+            crossed=named[CROSSED],
+            endless=any(row["what"] == "unfinished" and int(row["bytes"]) >= HUGE for row in fates),
             translated=frozenset(frozenset({(a, p), (b, q)}) for a, p, b, q, *_ in twins),
             copied=any(row["what"].startswith("copy, ") for row in fates),
         )
@@ -407,11 +468,26 @@ class Connections:
             "twice": not ours and connection in known,
             "unmeasured": not theirs and _has(self.unmeasured, connection, host),
             "translated": not ours and _has(self.translated, connection, host),
-            "unseen": not theirs
-            and self.seen is not None
-            and not _has(self.seen, connection, host),
+            "bundled": not theirs and _has(self.bundled, connection, host),
+            "reset": connection in self.ended_by_reset,
+            "crossed": connection in self.crossed,
+            "endless": self.endless and "unfinished" in _set((ours or {}).get("flags", "")),
+            "nested": ours is not None and theirs is not None and _is_told_less(ours, theirs),
+            "unseen": not theirs and self._is_unseen(connection, host, known),
         }
         return {name: "T" for name, holds in marks.items() if holds}
+
+    def _is_unseen(
+        self, connection: Connection, host: str | None, known: frozenset[Connection]
+    ) -> bool:
+        """Return whether Zeek has not seen a connection, or where a host is given, none of its own.
+
+        Of a host those count that are associations: Zeek may know of others.
+        """
+        if self.seen is None or host is None:
+            return self.seen is not None and connection not in self.seen
+        mine = frozenset(c for c in known if _has(frozenset({c}), connection, host))
+        return mine.isdisjoint(self.seen) if mine else not _has(self.seen, connection, host)
 
 
 def _connection(row: Row) -> Connection:
@@ -425,6 +501,12 @@ def _has(connections: frozenset[Connection], connection: Connection, host: str |
     if host is None:
         return connection in connections
     return any(address == host for ends in connections for address, _ in ends)
+
+
+def _is_told_less(ours: Row, theirs: Row) -> bool:
+    """Return whether the plugin names IP in IP, and whatever else Zeek names as well."""
+    one, other = (_set(row.get("tunnel", "")) for row in (ours, theirs))
+    return bool(other) and one - other == {"ip"} and other < one
 
 
 def _flagged(flag: str, both: Iterable[tuple[Row, Row]]) -> frozenset[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RARELY = 10
 """One frame in so many is sent again where something is very wrong, and hardly more."""
-COPY, NO_ADDRESS, THROUGH = "copy, ", "no address, ", "through "
+COPY, NO_ADDRESS, THROUGH, CLOSED = "copy, ", "no address, ", "through ", "closed, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,19 @@ class Told:
                 f"{frames:,} frames came through {tunnel}: hosts, ports and bytes are those of the "
                 "packets inside"
             )
+        yield from self._closed()
         yield from self._sampled()
         yield from self._clock()
+
+    def _closed(self) -> Iterator[str]:
+        rows = [count for count in self.counts if count.what.startswith(CLOSED)]
+        if rows:
+            kinds = ", ".join(f"{r.frames:,} {r.what.removeprefix(CLOSED)}" for r in rows[:5])
+            yield (
+                f"{sum(r.frames for r in rows):,} of {self.frames('seen'):,} frames are of tunnels "
+                f"that cannot be looked into, as if encrypted: {kinds}. They count between the "
+                "tunnels' ends; imaging inside them is not seen"
+            )
 
     def _sampled(self) -> Iterator[str]:
         for count in self.counts:

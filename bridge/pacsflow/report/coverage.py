@@ -62,7 +62,7 @@ def coverage_of(
         gaps=tuple(_gaps(hours, covered)),
         rows=sum(e.rows for e in entries),
         unreadable_rows=sum(e.unreadable for e in entries),
-        missed_bytes=missed,
+        missed_bytes=missed or _missed_by_captures(scope),
         origins=tuple(there),
         sampled=scope.origin == "sflow",
         samples=samples,
@@ -70,6 +70,20 @@ def coverage_of(
         files=tuple(files[:FILES_NAMED]),
         notes=tuple(_notes(scope, there, inventory, len(files), by_port, imaging)),
     )
+
+
+def _missed_by_captures(scope: Scope) -> int:
+    """Return the bytes that are missing of associations in captures, also between two files.
+
+    Frames that are not there say nothing of themselves: of captures, associations alone know.
+    """
+    if scope.origin != "capture":
+        return 0
+    found = scope.connection.execute(
+        "SELECT coalesce(sum(missed_bytes), 0)::BIGINT FROM associations WHERE ts >= ? AND ts < ?",
+        [scope.week.start, scope.week.end],
+    ).fetchall()
+    return int(found[0][0])
 
 
 def _read(entry: Entry) -> SourceFile:
