@@ -60,6 +60,12 @@ def test_every_document_is_in_the_site() -> None:
     assert not [p.name for p in (ROOT / "docs").glob("*.md") if p.name not in site]
 
 
+def test_the_site_needs_no_network() -> None:
+    fetched = re.compile(r"^```mermaid|!\[[^]]*\]\(https?:|<(?:img|script|iframe)\b", re.MULTILINE)
+    for document in DOCUMENTS:  # the theme fetches Mermaid from elsewhere
+        assert not fetched.search(document.read_text("utf-8")), document.name
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
