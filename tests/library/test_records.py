@@ -153,6 +153,9 @@ def test_what_is_wrong_is_an_error_of_its_tree(records: pf.Records, tmp_path: Pa
         lambda: records.traffic(start="noon"),
         lambda: records.traffic(week="2026-W10", end="2026-03-05"),
         lambda: records.hourly("octets"),
+        lambda: records.sql("SELECT nobody FROM traffic"),
+        lambda: records.sql("SELECT 1 / 'a'"),
+        lambda: records.arrow.sql(""),
         lambda: pf.Records(records.ledger, origin="sflow").traffic(),
     ):
         with pytest.raises(pf.PacsflowError) as told:

@@ -40,7 +40,7 @@ def test_a_service_that_sends_nothing_has_no_network(config: Path) -> None:
     text = unit(config)
     for line in ("DynamicUser=yes", "ProtectSystem=strict", "PrivateNetwork=yes",
                  "SupplementaryGroups=zeek", "StateDirectory=pacsflow",
-                 "RestrictAddressFamilies=AF_UNIX"):  # fmt: skip
+                 "RestrictAddressFamilies=AF_UNIX", "UMask=0077"):  # fmt: skip
         assert f"\n{line}\n" in text
     assert "\nProtectHome=" in text
     assert f"run --once --config {config}\n" in text
@@ -61,6 +61,7 @@ def test_folders_elsewhere_need_a_user(config: Path, capsys: pytest.CaptureFixtu
     assert installed(config, "--run-as", "pacsflow") == 0
     assert "User=pacsflow\n" in unit(config)
     assert 'ReadWritePaths="/srv/pacs flow"\n' in unit(config)
+    assert "UMask=0027\n" in unit(config)
 
 
 def test_a_dry_run_writes_nothing_and_shows_all(

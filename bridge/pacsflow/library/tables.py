@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
+from pacsflow.errors import UsageError
 from pacsflow.ledger.series import IMAGING
 from pacsflow.library import dicom
 
@@ -22,9 +23,24 @@ class Tables:
     records: Records
 
     def sql(self, query: str, **chosen: Unpack[Chosen]) -> pa.Table:
-        """Return what an SQL query says of the ledger's tables."""
+        """Return what an SQL query says of the ledger's tables.
+
+        Raises
+        ------
+        UsageError
+            The query cannot be asked, or asks for no rows.
+        """
+        import duckdb  # noqa: PLC0415 - heavy, and here for its errors alone
+
         with self.records.ask(**chosen) as question:
-            return _said(question, query)
+            try:
+                said = question.connection.sql(query)
+                if said is not None:
+                    return said.to_arrow_table()
+            except duckdb.Error as error:
+                told = " ".join(str(error).split())
+                raise UsageError(f"the query cannot be asked: {told[:300]}") from None
+        raise UsageError("the query asks for no rows; SELECT does")
 
     def traffic(self, *, imaging: bool = False, **chosen: Unpack[Chosen]) -> pa.Table:
         """Return a row an hour, source, destination, service and sensor, as the ledger has them."""

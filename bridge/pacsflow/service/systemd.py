@@ -154,7 +154,8 @@ class Plan:
                 continue
             if self.settings.mail.program and name == "NoNewPrivileges":
                 continue  # a mailer hands over by its own group
-            yield f"{line}\n"
+            # the pages' folder may belong to a web server's group
+            yield "UMask=0027\n" if name == "UMask" and self.user else f"{line}\n"
 
     def _timer(self) -> str:
         return (
