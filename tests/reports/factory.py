@@ -947,7 +947,7 @@ def odd() -> WeeklyReport:
         if isinstance(part, Party):
             place = int(part.address.rpartition(".")[2]) % 12
             title = ODD_TITLES[place % 4]
-            name = ("", LONGEST_NAME, title)[place % 3]
+            name = ("", LONGEST_NAME, title * 8)[place % 3]
             return replace(part, name=name, ae_titles=(title,), site=LONGEST_NAME)
         if isinstance(part, AePair | AssociationRow):
             titles = (ODD_TITLES[next(turn) % 4] for _ in range(2))

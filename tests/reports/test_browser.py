@@ -421,7 +421,7 @@ TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
 @pytest.mark.few(4)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize(
-    ("kind", "lang"), [("ward", "en"), ("ward", "pt-BR"), ("one_hour", "pt-BR")]
+    ("kind", "lang"), [("ward", "en"), ("odd", "pt-BR"), ("ward", "pt-BR"), ("one_hour", "pt-BR")]
 )
 def test_no_row_is_tall_and_empty(opened: Callable[..., Opened], kind: str, lang: str) -> None:
     page = opened(kind, lang).page
