@@ -119,6 +119,15 @@ def nice_ceiling(value: float, ticks: int) -> tuple[float, float]:
     return math.ceil(value / step * 0.999) * step, step
 
 
+def whole_ceiling(value: float, ticks: int) -> tuple[float, float]:
+    """Return the top of an axis of what is counted, and its step: no half a communication."""
+    ceiling, step = nice_ceiling(value, ticks)
+    if step.is_integer():
+        return ceiling, step
+    step = 5.0 if step > 1 else 1.0
+    return math.ceil(value / step) * step, step
+
+
 def runs(flags: Iterable[bool]) -> list[tuple[int, int]]:
     """Return the (first, end) of every run of true values."""
     found: list[tuple[int, int]] = []
@@ -276,7 +285,7 @@ def curve_chart(
     coming, expected = curve.forecast, curve.expected if shape.past else None
     if coming is not None and coming.mean:
         end = max(end, coming.start + len(coming.mean) * HOUR)
-    ceiling, step = nice_ceiling(max(axis_top(curve), top_value), shape.ticks)
+    ceiling, step = whole_ceiling(max(axis_top(curve), top_value), shape.ticks)
     grid = _Grid(shape, start, max(1, (end - start) // HOUR), ceiling)
     observed = grid.points(seen, 0)
     holes = ((start + a * HOUR, start + b * HOUR) for a, b in runs(v is None for v in seen))

@@ -33,6 +33,15 @@ def test_an_axis_of_nothing_is_still_an_axis(value: float) -> None:
     assert charts.nice_ceiling(value, 4) == (1.0, 1.0)
 
 
+@given(st.integers(min_value=1, max_value=10**15), st.integers(min_value=1, max_value=8))
+def test_an_axis_of_what_is_counted_has_whole_steps(value: int, ticks: int) -> None:
+    """A quarter of a communication would be said as 0.2."""
+    top, step = charts.whole_ceiling(float(value), ticks)
+    assert step == round(step) >= 1
+    assert value * 0.998 <= top <= value * 4 + step
+    assert round(top / step) <= ticks + 1
+
+
 def walked(path: str) -> list[list[tuple[int, int]]]:
     """The points of a path as a browser would reach them, one list a stroke."""
     strokes: list[list[tuple[int, int]]] = []

@@ -1016,6 +1016,8 @@ test("a window's columns come in groups that fit, each with the first column", f
   equal(#stats.groups(tab, 1000), 1)
   -- A column that fits nowhere has a group of its own.
   equal(#stats.groups(tab, 10), 4)
+  tab.sort = 5
+  equal(table.concat(stats.groups(tab, 80)[1], " "), "1 5 2")
 end)
 
 kit.done()

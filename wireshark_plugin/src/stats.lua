@@ -312,11 +312,15 @@ end
 local NUMBER = 7
 
 -- The columns in groups that are no wider than `width` characters, each beginning with the first
--- one; one column beside it there is always.
+-- one; one column beside it there is always. The one that the rows are in order by as a window
+-- opens comes next: an order that nothing on the screen shows looks wrong.
 function stats.groups(tab, width)
-  local widths, groups = widths_of(tab), {}
-  local used = 0
+  local widths, groups, order = widths_of(tab), {}, {}
   for i = 2, #tab.columns do
+    table.insert(order, i == tab.sort and 1 or #order + 1, i)
+  end
+  local used = 0
+  for _, i in ipairs(order) do
     local group = groups[#groups]
     if not group or used + 2 + widths[i] > width then
       group, used = { 1 }, NUMBER + widths[1]
