@@ -270,6 +270,7 @@ def test_a_path_that_is_none_says_nothing(write: Write, path: object) -> None:
 LAYOUTS = {
     "an array": json.dumps([ROW, {**ROW, "uid": "C2"}]),
     "an array of lines": f"[\n{json.dumps(ROW)},\n{json.dumps(ROW)}\n]\n",
+    "lines of an array": f"{json.dumps(ROW)},\n{json.dumps(ROW)},\r\n",
     "a printed array": json.dumps([ROW, ROW], indent=2),
     "printed objects": json.dumps(ROW, indent=2) + "\n" + json.dumps(ROW, indent=2) + "\n",
     "hits": json.dumps([{"_index": "a", "_source": ROW}] * 2, indent=4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,16 @@ FORMS: dict[str, list[list[Cell]]] = {
     "the log pasted": [
         *(line.split("\t") for line in tsv([]).splitlines() if not line.startswith("#close")),
         [*(CONN_ROW | {"ts": f"{T0}.123"}).values()], ["#close", "2026-03-02-09-00-00"],
+    ],
+    "Kibana's without a state": [
+        ["@timestamp", "event.dataset", "source.ip", "source.port", "destination.ip",
+         "destination.port", "network.transport", "source.bytes", "destination.bytes",
+         "event.duration"],
+        ["Mar 2, 2026 @ 08:00:00.123", "zeek.connection", "10.0.0.1", "40,000", "10.0.0.2", 104.0,
+         "tcp", "1,400", "420", "1500000000"],
+    ],
+    "Splunk's raw rows": [
+        ["_time", "_raw", "linecount"], ["x", json.dumps(CONN_ROW | {"ts": T0 + 0.123}), 1.0],
     ],
     "Splunk's": [
         ["_time", "sourcetype", *list(ROW)[1:]],

@@ -217,6 +217,11 @@ def _skip_line(file: Bytes, size: int) -> bytes:
     return b""
 
 
+def without_comma(line: bytes) -> bytes:
+    """Return a line of JSON without the comma behind it, where it was one of a list."""
+    return line[: line.rfind(b"}") + 1] if line.endswith((b",", b",\r", b", ")) else line
+
+
 def head(path: Path, size: int = 65536) -> bytes:
     """Return the first `size` bytes of a plain or packed file."""
     data = b""

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
 from pacsflow.readers import foreign, json_packets
-from pacsflow.readers.blocks import BOM, has_old_ends, head, is_utf_16, opened, packing
+from pacsflow.readers.blocks import (
+    BOM,
+    has_old_ends,
+    head,
+    is_utf_16,
+    opened,
+    packing,
+    without_comma,
+)
 from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.source import Format, Source
@@ -89,11 +97,11 @@ def _unknown(path: Path, start: bytes) -> InputError:
 
 def _workbook(path: Path) -> Source:
     """Return what the sheets of a workbook are; they are read where names of Zeek's are in it."""
-    from pacsflow.readers import workbook, zeek_sheets, zeek_table  # noqa: PLC0415 - as below
+    from pacsflow.readers import zeek_sheets  # noqa: PLC0415 - as below
 
     rows = None
-    if workbook.may_name(path, zeek_table.SIGNS):
-        rows = zeek_sheets.first_rows(path, MORE_ROWS)
+    if known := zeek_sheets.signs(path):
+        rows = zeek_sheets.first_rows(path, MORE_ROWS, known)
     found = rows and _of_rows(path, Format.ZEEK_TABLE, rows)
     return found or Source(path, Format.TABLE, "frames")
 
@@ -169,7 +177,9 @@ def _first_rows(path: Path, text: bytes) -> Iterator[object]:
     tail = _tail(path)
     if len(tail) == 65536:
         lines += tail.splitlines()[1:][-MORE_ROWS:]
-    yield from (json_packets.loaded(line[max(0, line.find(b"{")) :]) for line in lines)
+    yield from (
+        json_packets.loaded(without_comma(line[max(0, line.find(b"{")) :])) for line in lines
+    )
 
 
 def _zeek_json(path: Path, text: bytes) -> Source:

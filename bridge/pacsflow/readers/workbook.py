@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 BOOK = "xl/workbook.xml"
 _PART = re.compile(r"haredStrings\.|worksheets/|content\.xml")
-SEARCHED = 1 << 25
+SEARCHED = 1 << 22
 """So many bytes of a workbook's parts are searched for the names of columns."""
 _OF_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true|on)")
 HEADER_WITHIN = 50
@@ -169,10 +169,11 @@ def tell_several(tables: Iterable[Sheet], quality: Quality) -> None:
         quality.note(f"{len(names)} sheets were read: {several}")
 
 
-def may_name(path: Path, names: Collection[str]) -> bool:
-    """Say whether one of these names may stand in a cell: its parts are searched, not read."""
-    signs = [name.encode(coding) for name in names for coding in ("utf-8", "utf-16-le")]
-    return any(sign in data for data in _beginnings_of_parts(path) for sign in signs)
+def may_name(path: Path, names: Collection[str]) -> set[str]:
+    """Return which of these texts may stand in cells: its parts are searched, not read."""
+    parts = list(_beginnings_of_parts(path))
+    codings = ("utf-8", "utf-16-le")
+    return {n for n in names if any(n.encode(c) in data for data in parts for c in codings)}
 
 
 def _beginnings_of_parts(path: Path) -> Iterator[bytes]:
@@ -186,7 +187,7 @@ def _beginnings_of_parts(path: Path) -> Iterator[bytes]:
         with zipfile.ZipFile(path) as archive:
             for member in filter(_PART.search, archive.namelist()):
                 with archive.open(member) as file:
-                    data = file.read(min(left, SEARCHED if "haredStrings" in member else 1 << 20))
+                    data = file.read(min(left, SEARCHED if "haredStrings" in member else 1 << 18))
                 left -= len(data)
                 yield data
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pacsflow.errors import InputError
 from pacsflow.readers import json_packets
-from pacsflow.readers.blocks import Block, blocks, head, pieces
+from pacsflow.readers.blocks import Block, blocks, head, pieces, without_comma
 from pacsflow.readers.dialects import plain_row
 from pacsflow.readers.json_columns import columns_of
 from pacsflow.readers.json_rows import Rows
@@ -199,7 +199,7 @@ def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    raw = raw[max(0, raw.find(b"{")) :]  # a time and a tag may stand before it
+    raw = without_comma(raw[max(0, raw.find(b"{")) :])  # a time and a tag may stand before it
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pacsflow.readers.arrays import booleans
 from pacsflow.readers.blocks import head
 from pacsflow.readers.cells import Cells
 from pacsflow.readers.delimited import Part
+from pacsflow.readers.dialects import WRAPPERS
 from pacsflow.readers.log_kinds import log_of_name
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sniff import OLE, ZIP
@@ -29,19 +31,39 @@ if TYPE_CHECKING:
     from pacsflow.readers.workbook import Sheet
 
 
+HELD = tuple(f"id{dot}orig_h{end}:" for dot in "._" for end in ('"', "&quot;"))
+"""Where JSON stands in cells."""
+_JSON = b'{"id.orig_h":'
+
+
 def is_workbook(path: Path) -> bool:
     """Say whether a table is a workbook, not text."""
     return head(path, 8).startswith((ZIP, OLE))
 
 
-def header(names: list[str]) -> Header | None:
+def signs(path: Path) -> Collection[str]:
+    """Return the columns by which a sheet is known for one of Zeek's rows; none where none is.
+
+    What else stands in the workbook may tell it of columns that others have as well.
+    """
+    dataset = zeek_table.OF_DATASET.decode()
+    there = workbook.may_name(path, {*zeek_table.SIGNS, *HELD, dataset})
+    found = there & zeek_table.SIGNS
+    if dataset in there:
+        found.add("event.dataset")
+    if not there.isdisjoint(HELD):
+        found.update(WRAPPERS)
+    return found
+
+
+def header(names: list[str], known: Collection[str] = zeek_table.SIGNS) -> Header | None:
     """Return the header that a sheet's row is: that of a log as it is written has a sign first."""
     if names[:1] == ["#fields"]:
         names = [*names[1:], ""]
-    return zeek_table.header(names)
+    return zeek_table.header(names, signs=known)
 
 
-def first_rows(path: Path, most: int) -> list[dict[str, Any]] | None:
+def first_rows(path: Path, most: int, known: Collection[str]) -> list[dict[str, Any]] | None:
     """Return some rows of each sheet that holds rows of a log of Zeek's; None where none does.
 
     Nor where other sheets are frames: they may tell the same traffic once more.
@@ -54,7 +76,7 @@ def first_rows(path: Path, most: int) -> list[dict[str, Any]] | None:
     with scratch_folder() as folder:
         cells = workbook.write_cells(path, Path(folder))
         frames, _ = workbook.tables(path, Quality(), cells)
-        there, _ = workbook.tables(path, Quality(), cells, header)
+        there, _ = workbook.tables(path, Quality(), cells, partial(header, known=known))
         places = {sheet.place for sheet in there}
         if not there or any(s.header.has_time and s.place not in places for s in frames):
             return None
@@ -82,7 +104,8 @@ def read(
     del columns
     with scratch_folder() as folder:
         cells = workbook.write_cells(source.path, Path(folder))
-        there, others = workbook.tables(source.path, quality, cells, header)
+        known = partial(header, known=signs(source.path))
+        there, others = workbook.tables(source.path, quality, cells, known)
         good = _whole(source.path, there, quality)
         if others:
             shown = ", ".join(escape_controls(name)[:40] for name in others[:10])
@@ -103,7 +126,8 @@ def _whole(path: Path, sheets: list[Sheet], quality: Quality) -> list[Sheet]:
     lacking: list[str] = []
     for sheet in sheets:
         called = f"{log}.xlsx" if (log := _log(sheet)) else path.name
-        if missed := zeek_table.missing(sheet.header, called):
+        text = _JSON if "_raw" in sheet.header.places or not log else b""
+        if missed := zeek_table.missing(sheet.header, called, text):
             lacking.append(f"{escape_controls(sheet.name)[:40]}, without {missed}")
         else:
             good.append(sheet)
