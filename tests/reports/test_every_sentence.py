@@ -201,7 +201,23 @@ SILENT = (
     "sensor %(SENSOR)s saw nothing in %(count)s hour, and what it alone sees is missing",
     "sensor %(SENSOR)s saw nothing in %(count)s hours, and what it alone sees is missing",
 )
+
+
+def a_file(kind: str) -> Change:
+    """A file of which something is told: that it was not read, or of what was read of it."""
+
+    def change(r: WeeklyReport) -> WeeklyReport:
+        file = replace(r.coverage.files[0], kind=kind, problem="said")
+        return replace(r, coverage=replace(r.coverage, files=(file,)))
+
+    return change
+
+
 SAYS: dict[Key, tuple[Change, Change]] = {
+    ("%(count)s file not read", "%(count)s files not read"):
+        (a_file("not read"), a_file("capture")),
+    ("%(count)s file with remarks", "%(count)s files with remarks"):
+        (a_file("capture"), a_file("not read")),
     "no traffic was recorded": (totals(bytes=0, communications=0), totals(bytes=1)),
     "the network moved an estimated %(VOLUME)s, judged from samples": (sampled(0), sampled(1)),
     "imaging moved an estimated %(VOLUME)s, judged from samples": (sampled(1), sampled(0)),
