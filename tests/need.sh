@@ -26,8 +26,8 @@ there() {
 }
 if [ "${1:-}" = --python ]; then
   python=$2
-  if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
-    echo "pacsflow needs Python 3.11 to 3.13 (its locked packages are tried on no later one); $python is $("$python" --version 2>&1 | tail -n 1). Name another: make PYTHON=python3.12 report" >&2
+  if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+    echo "pacsflow needs Python 3.11 to 3.14 (its locked packages are tried on no later one); $python is $("$python" --version 2>&1 | tail -n 1). Name another: make PYTHON=python3.12 report" >&2
     exit 2
   fi
   if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then

@@ -58,7 +58,7 @@ def test_with_rights_and_without_a_network_nobody_need_be_asked(newcomer: Path) 
     ]
 
 
-@pytest.mark.parametrize("version", ["3.10.1", "3.14.0"])
+@pytest.mark.parametrize("version", ["3.10.1", "3.15.0"])
 def test_another_python_is_refused_with_the_reason(newcomer: Path, version: str) -> None:
     other = program(newcomer, "other", f'[ "$1" = -c ] && exit 1; echo Python {version}')
     done = run(newcomer, HERE / "setup.sh", other, newcomer / "venv", "run", "requirements.lock")

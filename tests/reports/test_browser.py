@@ -67,7 +67,7 @@ def too_wide(page: Any) -> list[str]:
     }""")
 
 
-@pytest.mark.few(9)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_quiet_alone_and_never_wider_than_the_window(
@@ -102,7 +102,7 @@ def test_all_is_readable_without_scripts(opened: Callable[..., Opened]) -> None:
     assert one.page.locator("button, input").count() == 0
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("kind", "lang", "scheme", "width"),
     [
@@ -246,6 +246,7 @@ def test_dark_and_light_differ_and_print_is_always_light(opened: Callable[..., O
     assert dark.evaluate(paper) == "rgb(255, 255, 255)"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["hospital", "hostile", "empty"])
 def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
@@ -298,7 +299,7 @@ def test_the_archive_index_is_quiet_accessible_and_fits(
     assert one.page.url == paths.index.as_uri()
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["ward", "no_dicom", "sampled", "one_row", "odd"])
 def test_no_column_of_the_busiest_is_cut_on_a_desk(
@@ -317,7 +318,7 @@ OVERLAPS = (Path(__file__).parent / "overlaps.js").read_text("utf-8")
 """A function of the page: how many texts lie over another, of how many, and the first of them."""
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("kind", "lang"),
     [("ward", "en"), ("ward", "pt-BR"), ("hostile", "en"), ("hostile", "pt-BR"),
@@ -418,7 +419,7 @@ TALL = """() => [...document.querySelectorAll(".scroll tr")].flatMap((row) => {
 """Rows that are tall for what a column out of sight holds."""
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize(
     ("kind", "lang"), [("ward", "en"), ("odd", "pt-BR"), ("ward", "pt-BR"), ("one_hour", "pt-BR")]
