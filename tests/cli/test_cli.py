@@ -591,6 +591,7 @@ def of_samples(tmp_path_factory: pytest.TempPathFactory, tshark: str) -> str:
     return ledger
 
 
+@pytest.mark.thorough
 def test_samples_are_called_communications_nowhere(
     of_samples: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

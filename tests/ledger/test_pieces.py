@@ -145,7 +145,7 @@ def test_a_capture_cut_anywhere(ledger: Ledger, tmp_path: Path, at: int) -> None
     assert told(ledger) == ([WHOLE], (1, PACKETS, BYTES))
 
 
-@pytest.mark.few(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
 def test_pieces_that_come_in_any_order(
     ledger: Ledger, tmp_path: Path, order: tuple[int, ...]

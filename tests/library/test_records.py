@@ -196,6 +196,7 @@ def test_what_was_read_is_gone_with_the_records(logs: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.thorough
 def test_strings_name_files_wherever_paths_do(logs: Path, tmp_path: Path, tshark: str) -> None:
     from pacsflow.inventory import read_inventory
     from pacsflow.programs.pyshark_view import association_frames

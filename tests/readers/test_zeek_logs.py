@@ -262,6 +262,7 @@ CELL = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(CELL, min_size=16, max_size=20), max_size=6), st.booleans())
+@pytest.mark.thorough
 def test_hostile_rows_never_take_good_ones_with_them(rows: list[list[str]], crlf: bool) -> None:
     import tempfile
     from pathlib import Path

@@ -153,6 +153,7 @@ def test_hostile_names_add_no_element_and_no_attribute() -> None:
     assert "W" * 80 not in text
 
 
+@pytest.mark.thorough
 def test_a_hospital_of_50_pacs_and_2000_hosts_stays_under_a_megabyte_in_both_languages() -> None:
     for lang in ("en", "pt-BR"):
         assert len(page_of("hospital", lang).encode()) < 1_000_000

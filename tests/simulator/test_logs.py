@@ -396,6 +396,7 @@ def test_same_seed_same_logs(tmp_path: Path) -> None:
     assert one != other
 
 
+@pytest.mark.thorough
 def test_json_says_the_same_as_tsv(tmp_path: Path) -> None:
     small = hospital(9, scale=0.1)
     write_logs(small, tmp_path / "tsv", weeks=1)

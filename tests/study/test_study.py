@@ -79,6 +79,7 @@ def test_table_1(
         assert re.search(line, told), line
 
 
+@pytest.mark.thorough
 def test_figure_4_counts_every_communication_once(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,6 +58,7 @@ ALL = range(-168 * 4, 168)
 DEAD = range(50, 168)
 
 
+@pytest.mark.thorough
 def test_what_only_a_dead_sensor_sees_is_unseen_and_not_silent(
     ledger: Ledger, write: Write
 ) -> None:
