@@ -20,10 +20,10 @@ report: $(VENV)/.run ## Simulate a hospital, report on its last week, print the 
 
 TESTS = @tests/run.sh $(BIN)/python -n $(JOBS) --dist worksteal
 
-test: .need-tests ## Set up what the tests need and run every test, on the first of its inputs where it has many.
+test: .need-tests ## Set up what the tests need and run them, each on the first of its inputs where it has many.
 	$(TESTS) -m "not thorough" $(ARGS)
 
-thorough: .need-tests ## Run the tests on all the inputs, moments and places that `make test` leaves out.
+thorough: .need-tests ## Run what `make test` leaves out: more inputs, moments and places, and the dearest tests.
 	$(TESTS) -m thorough $(ARGS)
 
 .need-tests: $(VENV)/.dev
