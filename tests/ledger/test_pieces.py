@@ -291,6 +291,7 @@ def test_other_traffic_of_another_hour(
     assert remarks(ledger) == []
 
 
+@pytest.mark.thorough
 def test_a_capture_that_is_still_written(ledger: Ledger, tmp_path: Path) -> None:
     """What it was before, cut inside a packet, is the beginning of what it is now."""
     first, last = ring(tmp_path, 200)

@@ -297,6 +297,7 @@ def test_samples_of_both_directions_are_checked_apart(tmp_path: Path) -> None:
     assert told == {way: (n, n, "agrees") for way, n in octets.items()}
 
 
+@pytest.mark.thorough
 def test_a_clock_that_was_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = [(seconds - sflow.START, frame) for seconds, frame in stream(20)]
     path = sflow.write_pcap(tmp_path / "unset.pcap", frames)
@@ -311,6 +312,7 @@ def test_a_clock_that_was_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "2026-03-02T08:00Z,100," in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_hours_of_too_few_samples_are_marked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

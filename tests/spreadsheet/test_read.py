@@ -451,7 +451,7 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
             assert row["info"] == (info or None)
 
 
-@pytest.mark.few(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
 def test_damaged_tables_are_read_or_refused(tmp_path: Path, name: str) -> None:
     rng = random.Random(8)

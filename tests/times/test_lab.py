@@ -143,6 +143,7 @@ def test_first_responses(measured: Callable[..., dict[str, OperationTimes]]) -> 
     assert close(found.seconds["first_response_max"] or 0, max(times))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("name", "trip"), [("long_path", 0.12), ("slow_server_far", 0.04), ("one_image_each", 0.03)]
 )

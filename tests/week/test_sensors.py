@@ -109,6 +109,7 @@ def test_equipment_of_a_sensor_that_was_dead_all_week_is_unseen(
     assert "pacs-silent" not in {finding.rule for finding in made.findings}
 
 
+@pytest.mark.thorough
 def test_a_pacs_that_is_silent_before_a_living_sensor_is_interrupted(
     ledger: Ledger, write: Write
 ) -> None:
@@ -213,7 +214,7 @@ def test_without_names_there_are_no_sensors(ledger: Ledger, write: Write) -> Non
     assert report(ledger).sensors == ()
 
 
-@pytest.mark.few(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("dead", "state", "reason"),
     [

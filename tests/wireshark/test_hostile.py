@@ -80,7 +80,7 @@ def test_every_prefix(run: Callable[..., str], tmp_path: Path) -> None:
         assert len(run(capture, *show(*ALL)).splitlines()) == number
 
 
-@pytest.mark.few(1)
+@pytest.mark.thorough
 @pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
 def test_every_prefix_in_plain_lua(lua: str, tmp_path: Path) -> None:
     if not shutil.which(lua):

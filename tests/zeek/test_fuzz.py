@@ -21,6 +21,7 @@ def test_mutants_do_no_harm() -> None:
     assert memory < 1 << 30
 
 
+@pytest.mark.thorough
 def test_mutants_differ_and_are_reproducible(tmp_path: Path) -> None:
     import random
 
