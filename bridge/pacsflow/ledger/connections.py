@@ -165,7 +165,7 @@ class Connections:
         if not keep.all():
             table = table.filter(pa.array(keep))
         self._note_steps(table)
-        self._note_networks(batch.filter(pa.array(keep)), sensor.filter(pa.array(keep)))
+        self._note_networks(batch, sensor, keep)
         self.pending.append(table)
         self.rows += table.num_rows
         if self.rows >= PIECE:
@@ -176,12 +176,17 @@ class Connections:
             moments = rows["ts"].cast(pa.int64()).to_numpy()
             self.steps.append(np.sort(flow_steps(rows["key"].to_numpy(), moments)[0]))
 
-    def _note_networks(self, rows: pa.RecordBatch, sensor: pa.Array) -> None:
+    def _note_networks(
+        self, rows: pa.RecordBatch, sensor: pa.Array, keep: NDArray[np.bool_]
+    ) -> None:
         """Note what is alike in several VLANs: the mirror may give both sides of a router."""
+        told = keep & (networks(rows) != 0)
+        if not told.any():
+            return
         carried = pc.add(
             pc.fill_null(rows["orig_bytes"], 0), pc.fill_null(rows["resp_bytes"], 0)
         ).to_numpy(zero_copy_only=False)
-        told = (networks(rows) != 0) & (carried > 0)
+        told &= carried > 0
         if not told.any():
             return
         chosen = rows.filter(pa.array(told))

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.ledger.keys import STEP_US, connection_keys, later
+from pacsflow.ledger.keys import STEP_US, connection_keys, later, networks
 from pacsflow.ledger.rollup import is_rolled
 from pacsflow.ledger.views import select
 from pacsflow.readers.arrays import repeated
@@ -59,12 +59,13 @@ class Rolled:
         gone = pc.invert(pc.is_in(_pairs(rows["id.orig_h"], rows["id.resp_h"]), self.whole))
         places = np.flatnonzero(gone.to_numpy(zero_copy_only=False))
         some, sensor = rows.take(places), pc.fill_null(sensor.take(places), "")
+        tagged = networks(some).any()
         for name, known in self.keys.items():
             other = pc.not_equal(sensor, name).to_numpy(zero_copy_only=False)
             # Sensors on two sides of a router see one connection in two VLANs, or in none.
             sought = [
                 connection_keys(some, repeated(name, len(places)), anywhere=anywhere)
-                for anywhere in (False, True)
+                for anywhere in ((False, True) if tagged else (False,))
             ]
             for own in pc.unique(sensor).to_pylist():
                 apart = self.ahead.get(name, 0.0) - self.ahead.get(own, 0.0)

@@ -123,22 +123,21 @@ def _log(sheet: Sheet) -> str:
 def _whole(path: Path, sheets: list[Sheet], quality: Quality) -> list[Sheet]:
     """Return the sheets that have the columns of their log, and say which have not."""
     good: list[Sheet] = []
-    lacking: list[str] = []
+    lacking: list[tuple[str, str]] = []
     for sheet in sheets:
         called = f"{log}.xlsx" if (log := _log(sheet)) else path.name
         text = _JSON if "_raw" in sheet.header.places or not log else b""
         if missed := zeek_table.missing(sheet.header, called, text):
-            lacking.append(f"{escape_controls(sheet.name)[:40]}, without {missed}")
+            lacking.append((escape_controls(sheet.name)[:40], missed))
         else:
             good.append(sheet)
     if not good:
-        problem = f"its sheet {lacking[0]}".replace(
-            ", without", " has rows of Zeek's logs, without"
-        )
+        name, missed = lacking[0]
+        problem = f"its sheet {name} has rows of Zeek's logs, without {missed}"
         hint = "export these columns, too, or give the log itself"
         raise InputError(path, problem, hint=hint)
     if lacking:
-        told = "; ".join(dict.fromkeys(lacking[:5]))
+        told = "; ".join(f"{name}, without {missed}" for name, missed in dict.fromkeys(lacking[:5]))
         quality.note(f"sheets of Zeek's rows were left out: {told}")
     return good
 
