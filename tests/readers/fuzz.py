@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -21,6 +22,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +53,9 @@ TOKENS = (
 )  # fmt: skip
 
 
+_MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT[\d:]+Z")
+
+
 def _conn(n: int) -> dict[str, str]:
     return {"ts": f"{T0 + n * 37}.{n:06}", "uid": f"C{n}", "id.orig_p": str(40000 + n),
             "orig_ip_bytes": str(1000 + n), "resp_ip_bytes": str(200 + n)}  # fmt: skip
@@ -75,16 +80,57 @@ def _frames(separator: str, stamp: str, length: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sheet() -> bytes:
+def _book(rows: list[list[object]]) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
-    sheet.append(HEADER)
-    for n in range(12):
-        sheet.append([n, f"2026-03-02 08:00:{n:02}", "10.0.0.1", "10.0.0.2", "TCP", 100 + n, "-"])
+    for row in rows:
+        sheet.append(row)
     sink = io.BytesIO()
     book.save(sink)
+    return _undated(sink.getvalue())
+
+
+def _undated(book: bytes) -> bytes:
+    """Return an archive without the moments at which its parts were written."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as parts, zipfile.ZipFile(sink, "w") as again:
+        for name in parts.namelist():
+            content = _MOMENT.sub(b"2026-03-02T00:00:00Z", parts.read(name))
+            again.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return sink.getvalue()
+
+
+def _frames_book() -> bytes:
+    parties = ["10.0.0.1", "10.0.0.2", "TCP"]
+    rows = [[n, f"2026-03-02 08:00:{n:02}", *parties, 100 + n, "-"] for n in range(12)]
+    return _book([list[object](HEADER), *rows])
+
+
+def _table(log: str) -> list[list[object]]:
+    """Return a log's names and rows, as a program that reads it writes a table."""
+    lines = [line.split("\t") for line in log.splitlines()]
+    names = next(line[1:] for line in lines if line[0] == "#fields")
+    rows = [line for line in lines if not line[0].startswith("#")]
+    return [list[object](names), *([None if c == "-" else c for c in row] for row in rows)]
+
+
+def _csv(rows: list[list[object]]) -> str:
+    sink = io.StringIO()
+    csv.writer(sink).writerows(rows)
+    return sink.getvalue()
+
+
+def _ecs() -> str:
+    rows = [
+        {"@timestamp": f"2026-03-02T08:00:{n:02}.000Z", "event.dataset": "zeek.conn",
+         "source": {"ip": "10.0.0.1", "port": 41000 + n, "bytes": 900 + n, "packets": 7},
+         "destination": {"ip": "10.0.0.2", "port": 104, "bytes": 90 + n, "packets": 5},
+         "network": {"transport": "tcp", "bytes": 990 + 2 * n}, "zeek": {"session_id": f"E{n}"},
+         "event": {"dataset": "zeek.conn", "duration": 1_500_000_000}}
+        for n in range(12)
+    ]  # fmt: skip
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def _packets() -> str:
@@ -109,13 +155,14 @@ def sources() -> list[tuple[str, bytes]]:
         "frames.csv": _frames(",", "2026-03-02T08:00:{n:02}.5Z", "1{n:02}"),
         "de.csv": _frames(";", "02.03.2026 08:00:{n:02}", "1.5{n:02}"),
         "us.tsv": _frames("\t", "3/14/2026 8:00:{n:02} AM", "1,5{n:02}"),
-        "packets.json": _packets(),
+        "packets.json": _packets(), "conn.csv": _csv(_table(plain)), "ecs.json": _ecs(),
     }  # fmt: skip
     made = [(name, text.encode()) for name, text in texts.items()]
     return [
         *made,
         ("conn.log.gz", gzip.compress(plain.encode(), mtime=0)),
-        ("frames.xlsx", _sheet()),
+        ("frames.xlsx", _frames_book()),
+        ("conn.xlsx", _book(_table(plain))),
     ]
 
 
@@ -158,10 +205,37 @@ def mutant(seed: int) -> tuple[str, bytes]:
     """Return the name and the content of one mutant; the same for the same seed."""
     rng, kinds = random.Random(seed), sources()
     name, data = kinds[seed % len(kinds)]
+    other = rng.choice(kinds)[1]
     if name.endswith(".gz") and rng.random() < 0.5:
-        inside = mutate(gzip.decompress(data), rng.choice(kinds)[1], rng)
-        return name, gzip.compress(inside, mtime=0)
-    return name, mutate(data, rng.choice(kinds)[1], rng)
+        return name, gzip.compress(mutate(gzip.decompress(data), other, rng), mtime=0)
+    if name.endswith(".xlsx") and rng.random() < 0.8:
+        return name, _changed_inside(data, other, rng)
+    return name, mutate(data, other, rng)
+
+
+def _changed_inside(book: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Return a workbook that is a whole archive still, with one of its parts mutated."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as parts, zipfile.ZipFile(sink, "w") as changed:
+        names = parts.namelist()
+        sheets = [name for name in names if "sheet" in name.lower() or "styles" in name]
+        at = rng.choice(sheets if rng.random() < 0.8 else names)
+        for name in names:
+            content = parts.read(name)
+            changed.writestr(name, _cells(content, other, rng) if name == at else content)
+    return sink.getvalue()
+
+
+def _cells(xml: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Return a part of a workbook with a value of a cell replaced, or mutated anywhere."""
+    values = list(re.finditer(rb"(?<=>)[^<>]+(?=<)", xml))
+    if not values or rng.random() < 0.3:
+        return mutate(xml, other, rng)
+    out = xml
+    for value in sorted(rng.sample(values, min(3, len(values))), key=lambda v: -v.start()):
+        token = rng.choice(TOKENS).replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+        out = out[: value.start()] + token + out[value.end() :]
+    return out
 
 
 def _lines(data: bytes) -> int:

@@ -189,3 +189,15 @@ def test_other_workbooks(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"conn.{form}"
     found, _ = rows_of(xlsb(path, {"conn": rows}) if form == "xlsb" else ods(path, rows))
     assert [row["orig_ip_bytes"] + row["resp_ip_bytes"] for row in found["conn"]] == [SUM]
+
+
+def test_a_part_with_a_wrong_checksum_is_a_damaged_workbook(write: Write) -> None:
+    sink = io.BytesIO()
+    rows = io.BytesIO(book(conn=[[*ROW], [*ROW.values()]]))
+    with zipfile.ZipFile(rows) as whole, zipfile.ZipFile(sink, "w") as stored:
+        for name in whole.namelist():
+            stored.writestr(name, whole.read(name))
+    changed = sink.getvalue().replace(b"calcPr", b"calcPx")
+    assert changed != sink.getvalue()
+    with pytest.raises(InputError, match="the workbook is damaged or encrypted: Bad CRC-32"):
+        rows_of(write("changed.xlsx", changed))

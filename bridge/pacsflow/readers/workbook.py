@@ -42,6 +42,10 @@ _PART = re.compile(r"haredStrings\.|worksheets/|content\.xml")
 SEARCHED = 1 << 22
 """So many bytes of a workbook's parts are searched for the names of columns."""
 _OF_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true|on)")
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What `zipfile` raises for archives that are cut, changed, encrypted or packed in another way."""
 HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
 MOST_LIKELY = 3
@@ -190,10 +194,8 @@ def _beginnings_of_parts(path: Path) -> Iterator[bytes]:
                     data = file.read(min(left, SEARCHED if "haredStrings" in member else 1 << 18))
                 left -= len(data)
                 yield data
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+    except (*_DAMAGED, OSError):
         return  # what is wrong with it is said when it is read
-    except zlib.error:
-        return
 
 
 def _place(sheet: Sheet, sheets: list[Sheet]) -> str:
@@ -236,12 +238,16 @@ def write_cells(path: Path, folder: Path) -> Path:
     if done.returncode == sheet_cells.TOO_MANY_SHEETS:
         raise exceeded(path, "sheets", f"it has more than {allowed.sheets} sheets")
     if done.returncode == sheet_cells.UNREADABLE and "File too large" not in told:
-        problem = f"the workbook is damaged or encrypted: {escape_controls(told)[:200]}"
-        raise InputError(path, problem, hint=AGAIN)
+        raise _damaged(path, told)
     if done.returncode:
         limit = ENDED_BY.get(done.returncode, "unpacked" if "too large" in told else "memory")
         raise exceeded(path, limit, "to read it takes more than a table of frames does")
     return target
+
+
+def _damaged(path: Path, told: object) -> InputError:
+    reason = escape_controls(str(told))[:200]
+    return InputError(path, f"the workbook is damaged or encrypted: {reason}", hint=AGAIN)
 
 
 def _checked_size(path: Path) -> int:
@@ -255,8 +261,8 @@ def _checked_size(path: Path) -> int:
             return size
         with zipfile.ZipFile(path) as archive:
             declared = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise InputError(path, f"the workbook is damaged: {error}", hint=AGAIN) from None
+    except _DAMAGED as error:
+        raise _damaged(path, error) from None
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror or error}") from None
     if declared > max(limits().workbook, limits().expansion * size):
@@ -326,11 +332,14 @@ def _counts_from_1904(path: Path) -> bool:
     """Say whether a workbook's days count from 1904 (ECMA-376 18.2.28)."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        if BOOK not in archive.namelist():
-            return False
-        with archive.open(BOOK) as book:
-            return _OF_1904.search(book.read(1 << 20)) is not None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if BOOK not in archive.namelist():
+                return False
+            with archive.open(BOOK) as book:
+                return _OF_1904.search(book.read(1 << 20)) is not None
+    except _DAMAGED as error:
+        raise _damaged(path, error) from None
 
 
 def _tables(told: _Beginning, cells: Path, read: Read) -> list[Sheet]:
