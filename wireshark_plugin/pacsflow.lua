@@ -300,8 +300,23 @@ local function mpls(s, at, out, room, depth)
   return behind_mpls(s, at, out, room, depth)
 end
 
+-- What is told of a point-to-point protocol that carries no packet.
+local CLOSED_PPP = { [0x53] = "PPP, encrypted", [0xfb] = "PPP, compressed", [0xfd] = "PPP, compressed" }
+local MULTILINK = 0x3d
+
+-- Ethertype of a point-to-point protocol's number. Pieces of several links (RFC 1990) are Wireshark's to
+-- put together.
+local function of_ppp(protocol, out)
+  if protocol == 0x21 or protocol == 0x57 then
+    return protocol == 0x21 and IPV4 or IPV6
+  end
+  out.reason = protocol == MULTILINK and "PPP multilink" or CLOSED_PPP[protocol] or "PPP"
+  out.elsewhere = protocol == MULTILINK and "PPP multilink" or out.elsewhere
+  return 0
+end
+
 -- A point-to-point protocol number (RFC 1661), whole or as one byte.
-local function ppp(s, at)
+local function ppp(s, at, out)
   local p1, p2 = byte(s, at, at + 1)
   if p1 == 0xff and p2 == 3 then
     at = at + 2
@@ -310,10 +325,9 @@ local function ppp(s, at)
   if not p2 then
     return at, 0
   elseif p1 % 2 == 1 then
-    return at + 1, p1 == 0x21 and IPV4 or p1 == 0x57 and IPV6 or 0
+    return at + 1, of_ppp(p1, out)
   end
-  local protocol = p1 * 256 + p2
-  return at + 2, protocol == 0x21 and IPV4 or protocol == 0x57 and IPV6 or 0
+  return at + 2, of_ppp(p1 * 256 + p2, out)
 end
 link.ppp = ppp
 
@@ -341,7 +355,7 @@ HEADERS[0x8864] = function(s, at, out)
     return nil
   end
   note(out, "pppoe " .. session)
-  return ppp(s, at + 6)
+  return ppp(s, at + 6, out)
 end
 
 -- A provider backbone's service tag (IEEE 802.1ah): 24 bits of it tell the service.
@@ -374,6 +388,11 @@ end
 -- VN-Tag and E-Tag (IEEE 802.1BR) of fabric extenders.
 HEADERS[0x8926] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
 HEADERS[0x893f] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
+-- Redundancy (HSR, IEC 62439-3; R-TAG, IEEE 802.1CB): a sequence number, and what was there before.
+HEADERS[0x892f] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
+HEADERS[0xf1c1] = HEADERS[0x892f]
+-- The port of a switch's chip, as the processor behind it sees it (Marvell).
+HEADERS[0xdada] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
 -- FabricPath: a tag and a whole frame.
 HEADERS[0x8903] = function(s, at, out, room, depth)
   return ethernet(s, at + 2, out, room, depth + 1)
@@ -474,7 +493,7 @@ end
 for _, kind in ipairs({ 12, 14, 101, 228, 229 }) do
   TYPES[kind] = raw
 end
-TYPES[9], TYPES[50] = function(s, at) return ppp(s, at) end, function(s, at) return ppp(s, at) end
+TYPES[9], TYPES[50] = ppp, ppp
 TYPES[104] = function(s, at, out, room)
   return behind(s, at + 4, u16(s, at + 2) or 0, out, room, 0)
 end
@@ -4071,7 +4090,7 @@ local function gre(s, at, out, room)
   local protocol = p1 * 256 + p2
   if p1 == 0x82 or p1 == 0x83 or p1 == 0x90 or p1 == 0x91 then
     -- Access points of Aruba send 802.11 frames under numbers of their own.
-    out.elsewhere, out.opaque = true, "gre"
+    out.elsewhere = "gre"
     return nil
   end
   if f1 == 0x20 and f2 == 1 and protocol == 0x6400 then
@@ -4102,7 +4121,7 @@ local function gre(s, at, out, room)
     local inside, kind = erspan(s, at, out, protocol, sequence)
     return inside and "gre", inside, kind
   elseif protocol == 0x880b then
-    local inside, kind = link.ppp(s, at)
+    local inside, kind = link.ppp(s, at, {})
     return "gre", inside, kind
   elseif protocol == 0x883e and not link.is_ip(s, at, room) then
     -- WCCP's second version puts four bytes before the packet.
@@ -4190,7 +4209,7 @@ local function l2tp3(s, at, out, room)
       return "l2tp", inside, TEB
     end
   end
-  out.elsewhere = true
+  out.elsewhere = id and id > 0 and "l2tp" or true
   return nil
 end
 
@@ -4199,7 +4218,8 @@ local function l2tp(s, at, out, room)
   if flags == 0 and version == 3 then
     return l2tp3(s, at + 4, out, room)
   end
-  out.elsewhere = true
+  -- Control messages set up what data messages come through (RFC 2661, 3.1).
+  out.elsewhere = flags and flags < 128 and "l2tp" or true
   return nil
 end
 
@@ -4294,9 +4314,37 @@ local function mirrored(s, at, out)
   return nil
 end
 
--- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
+-- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors, AYIYA), of so
+-- many bytes at most: one that ends where the datagram does, and whose header's sum is right or left out.
+local LONGEST_BEFORE_IP = 44
+
+local function is_right(s, at)
+  local sum = 0
+  for i = at, at + 18, 2 do
+    sum = sum + (u16(s, i) or 0)
+  end
+  return sum % 65535 == 0 or u16(s, at + 10) == 0
+end
+
+local function mirrored_packet(s, at, out)
+  for inside = at + 4, at + LONGEST_BEFORE_IP, 4 do
+    local v = byte(s, inside)
+    local left = out.stop + 1 - inside
+    if v == 0x45 and u16(s, inside + 2) == left and left >= 28 and is_right(s, inside) then
+      return "udp", inside, IPV4
+    elseif v and v >= 0x60 and v <= 0x6f and left >= 60 and u16(s, inside + 4) == left - 40
+      and (byte(s, inside + 6) == 6 or byte(s, inside + 6) == 17) then
+      return "udp", inside, IPV6
+    end
+  end
+  return nil
+end
+
+-- What only tshark's dissectors look into, by port, and what it is called where they do not: CAPWAP, its
+-- control, LWAPP, TZSP, mirrors of access points, ZigBee's encapsulation.
 local ELSEWHERE = {
-  [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+  [5246] = true, [5247] = "CAPWAP", [12222] = "LWAPP", [12223] = true, [37008] = "TZSP",
+  [5555] = "Aruba's mirror", [17754] = true,
 }
 
 -- Whether the UDP header at `at` has a port of a tunnel.
@@ -4311,13 +4359,19 @@ end
 local IP = {
   [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [50] = esp, [115] = l2tp3,
   [137] = whole(0x8847), [143] = whole(TEB),
+  -- IP in IP as radio amateurs number it.
+  [94] = function(s, at, _, room) return "ip", at, link.is_ip(s, at, room) or 0 end,
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
 
 -- What encrypts or compresses what it carries, by protocol of IP and port of UDP.
-local CLOSED = { [50] = "ESP", [55] = "minimal encapsulation", [108] = "IPComp" }
-local WIREGUARD, OPENVPN, ESP_PORT = 51820, 1194, 4500
+local CLOSED = { [50] = "ESP", [108] = "IPComp" }
+local WIREGUARD, ESP_PORT, GLOBALPROTECT, NEBULA = 51820, 4500, 4501, 4242
+local BY_PORT = { [1194] = "OpenVPN", [9993] = "ZeroTier" }
+
+-- Application data of DTLS 1.0 and 1.2 (RFC 6347, 4.1): as VPNs send it.
+local DTLS = "^\23\254[\253\255]"
 
 -- WireGuard's messages: a type and three zeros; those with data have a counter whose high bytes are 0.
 local function is_wireguard(s, at, size)
@@ -4332,9 +4386,13 @@ function tunnel.closed(s, at, proto, size)
     return CLOSED[proto]
   end
   local from, to = u16(s, at), u16(s, at + 2)
-  if to == OPENVPN or from == OPENVPN then
-    return "OpenVPN"
-  elseif (to == ESP_PORT or from == ESP_PORT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
+  if BY_PORT[to] or BY_PORT[from] then
+    return BY_PORT[to] or BY_PORT[from]
+  elseif find(s, DTLS, at + 8) then
+    return "DTLS"
+  elseif (to == NEBULA or from == NEBULA) and find(s, "^\17\1\0\0", at + 8) then
+    return "Nebula"
+  elseif (to == ESP_PORT or from == ESP_PORT or to == GLOBALPROTECT or from == GLOBALPROTECT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
     -- Key exchange begins with zeros (RFC 3948), and what keeps a translation alive is one byte.
     return "ESP"
   elseif (to == WIREGUARD or from == WIREGUARD) and find(s, "^[\1-\4]\0\0\0", at + 8)
@@ -4360,12 +4418,14 @@ function tunnel.inside(s, at, out, proto, room)
     if name then
       return name, inside, kind
     elseif ELSEWHERE[to] or ELSEWHERE[from] then
-      out.elsewhere = true
+      out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
       return nil
     end
-    return mirrored(s, at + 8, out)
-  elseif proto == 55 then
-    out.elsewhere = true
+    name, inside, kind = mirrored(s, at + 8, out)
+    if name then
+      return name, inside, kind
+    end
+    return mirrored_packet(s, at + 8, out)
   end
   return nil
 end
@@ -4420,6 +4480,24 @@ packet.transport = transport
 -- An authentication header hides nothing; its length is in units of 4 bytes (RFC 4302).
 local AUTHENTICATION = 51
 
+-- Minimal encapsulation (RFC 2004): the header of the packet is the tunnel's, and its own hosts follow: the
+-- receiver, and the sender where a flag says that it is another one.
+local MINIMAL = 55
+
+-- Returns as ipv4, with the packet's own hosts in out.hosts.
+local function minimal(s, at, total, out)
+  local n, flags = byte(s, at, at + 1)
+  local size = flags and (flags >= 128 and 12 or 8)
+  if not size or #s < at + size - 1 then
+    return MINIMAL, at, total
+  end
+  local outer = out.hosts
+  local sender = size == 12 and sub(s, at + 8, at + 11) or sub(outer, 1, 4)
+  out.hosts, out.minimal = sender .. sub(s, at + 4, at + 7), size
+  link.note(out, sub(outer, 1, 4) < sub(outer, 5) and outer or sub(outer, 5) .. sub(outer, 1, 4))
+  return n, at + size, total - size
+end
+
 -- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload
 -- begins and its length; nil where it is cut.
 local function ipv4(s, at, out, room)
@@ -4441,6 +4519,8 @@ local function ipv4(s, at, out, room)
     if words then
       return n, at + words * 4 + 8, total - words * 4 - 8
     end
+  elseif p == MINIMAL and not out.fragment then
+    return minimal(s, at, total, out)
   end
   return p, at, total
 end
@@ -4566,6 +4646,9 @@ local function network(s, at, kind, out, room, depth)
   end
   out.path = path
   out.opaque = out.opaque or not out.elsewhere and tunnel.closed(s, next_at, proto, total)
+  if out.minimal then
+    out.tunnel = "ip"
+  end
   transport(s, next_at, total, proto, out)
 end
 
@@ -4581,7 +4664,7 @@ local function reset(out)
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
   out.opaque = nil
-  out.frame_stop, out.carrier, out.packets = nil, nil, nil
+  out.frame_stop, out.carrier, out.packets, out.minimal = nil, nil, nil, nil
 end
 packet.reset = reset
 
@@ -4604,7 +4687,7 @@ function packet.parse(s, room, out, kind)
   if at then
     network(s, at, ethertype, out, room, 0)
   end
-  if out.inner or out.hw and out.hw > 1 then
+  if out.inner or out.minimal or out.hw and out.hw > 1 then
     packet.measure(out, room)
   end
   return out
@@ -4616,11 +4699,11 @@ local SHORTEST = 60
 -- The length of an inner frame: from its own Ethernet header to the end of what carries it, or of
 -- its packet as if it had one.
 function packet.measure(out, room)
-  if out.hw then
+  if out.hw and not out.minimal then
     local stop = out.frame_stop
     out.wire = (stop and stop < room and stop or room) - out.hw + 1
   else
-    local size = (out.stop < room and out.stop or room) - out.l3 + 15
+    local size = (out.stop < room and out.stop or room) - out.l3 + 15 - (out.minimal or 0)
     out.wire = size > SHORTEST and size or SHORTEST
   end
 end
@@ -7911,7 +7994,7 @@ function dissected.prepare()
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
       tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
-      encapsulation = Field.new("frame.encap_type"),
+      encapsulation = Field.new("frame.encap_type"), protected = Field.new("wlan.fc.protected"),
     }
   end
 end
@@ -7934,7 +8017,9 @@ end
 
 -- Behind these stands a copy of another packet, or many.
 local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
-local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
+local TUNNELS = {
+  vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, lwapp = true, tzsp = true,
+}
 
 -- The packet side by side with others that `name` belongs to: 802.11 puts several into a frame
 -- (A-MSDU, IEEE 802.11, 9.3.2.2), each behind an LLC header of its own.
@@ -7946,6 +8031,16 @@ local function beside(found, now, name)
   now.wlan = name == "wlan" or now.wlan and name ~= "eth"
   now.llc = name == "llc" or now.llc and name ~= "wlan"
   return now
+end
+
+-- Why a frame has no packet, by its protocols: those of 802.11 that carry none are not those whose content
+-- is encrypted.
+local function reason_of(protocols)
+  if protocols:find("wlan", 1, true) then
+    local protected = extract.protected()
+    return protected and protected.value and "802.11, encrypted" or "802.11 without a packet"
+  end
+  return "link of kind " .. protocols:match("^[^:]*")
 end
 
 -- Of each packet in a frame network and transport of the innermost, each as protocol and which of its
@@ -7960,7 +8055,7 @@ local function innermost(protocols)
     if now.quotes then
       name = "quoted"
     elseif name == "ip" or name == "ipv6" then
-      now.network, now.transport = { name, seen[name] }, nil
+      now.network, now.transport, now.inside = { name, seen[name] }, nil, #now.tunnels
     elseif (name == "tcp" or name == "udp") and now.network then
       now.transport = { name, seen[name] }
     elseif name == "eth" then
@@ -7998,10 +8093,13 @@ function dissected.find(out, room, which)
   local all = innermost(tostring(protocols.value))
   local mine = all[which]
   out.packets = #all
-  local network, transport, tunnels, eth = mine.network, mine.transport, mine.tunnels, mine.eth
+  local network, transport, eth = mine.network, mine.transport, mine.eth
+  -- A tunnel in which they found no packet is one of those that nobody looks into.
+  local tunnels = table.concat(mine.tunnels, ",", 1, mine.inside or 0)
   local info = nth(network)
   local s, size = bytes_of(info)
   if not s then
+    out.reason = out.reason == "link type" and reason_of(tostring(protocols.value)) or out.reason
     return false
   end
   local kind = network[1] == "ip" and 0x0800 or 0x86dd
@@ -8012,7 +8110,7 @@ function dissected.find(out, room, which)
   if not out.l3 then
     return false
   end
-  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and table.concat(tunnels, ",") or nil
+  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and tunnels or nil
   out.bytes, out.source, out.base = s, info.source, info.offset
   if out.tunnel or not eth then
     out.hw, out.inner = nil, 1
@@ -9405,6 +9503,11 @@ local function ask_dissectors(s, wire, kind, share, which)
   return true
 end
 
+-- The name of a tunnel that Wireshark's dissectors were asked about, where they found nothing inside.
+local function hide(name)
+  return dissected.ready() and not out.tunnel and out.l3 and type(name) == "string" and name or nil
+end
+
 -- Parses a frame, for packet `which` of it. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh, which)
@@ -9417,14 +9520,17 @@ local function parse(tvb, pinfo, s, size, wire, fresh, which)
   local share = (out.fragment or out.first_fragment) and fragments.resolve(out)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
-    local known = out.l3
+    local known, hidden = out.l3, out.elsewhere
     if ask_dissectors(s, wire, kind, share, which) then
+      out.opaque = out.opaque or hide(known and hidden)
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
       elsewhere.source, elsewhere.base = out.source, out.base
       return out.bytes, elsewhere, out.source:len() - out.base, copy
-    elseif log and not dissected.ready() then
+    end
+    out.opaque = out.opaque or hide(hidden)
+    if log and not dissected.ready() then
       log:unresolved()
     end
   end

@@ -188,12 +188,49 @@ def test_what_access_points_put_into_gre(export: Export) -> None:
     assert (told.dicom[0]["tunnel"], told.count("closed, gre")) == ("gre", 0)
 
 
-@pytest.mark.parametrize("name", ["WireGuard", "ESP"])
+def test_between_access_point_and_controller(export: Export) -> None:
+    told = export(wrapped(wrapping.lwapp))
+    assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
+    assert (told.dicom[0]["tunnel"], told.count("through lwapp")) == ("lwapp", FRAMES)
+
+
+CLOSED = {
+    "WireGuard": wrapping.wireguard, "ESP": wrapping.encrypted, "DTLS": wrapping.secured,
+    "CAPWAP": wrapping.secured_capwap, "l2tp": wrapping.compressed,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSED)
 def test_what_is_encrypted_is_said_to_be(export: Export, name: str) -> None:
-    wrap = {"WireGuard": wrapping.wireguard, "ESP": wrapping.encrypted}[name]
-    told = export(wrapped(wrap))
+    told = export(wrapped(CLOSED[name]))
     assert (told.sums, len(told.frames)) == ((0, 0, 0), FRAMES)
-    assert told.count(f"closed, {name}") == FRAMES
+    assert (told.count(f"closed, {name}"), told.count("through")) == (FRAMES, 0)
+
+
+def test_what_a_wireless_link_encrypts_is_told_from_frames_without_a_packet(export: Export) -> None:
+    beacon = b"\x80\0\0\0" + b"\xff" * 6 + b"\2\0\0\0\2\0" * 2 + bytes(10) + b"\x64\0\1\4\0\4test"
+    frames = [*wrapped(wrapping.protected), (BASE[-1][0], beacon, len(beacon))]
+    told = export(frames, wrapping.WLAN)
+    named = {row["what"]: int(row["frames"]) for row in told.capture if "address" in row["what"]}
+    assert named == {
+        "no address, 802.11, encrypted": FRAMES, "no address, 802.11 without a packet": 1,
+    }  # fmt: skip
+
+
+def test_pieces_of_several_links_are_put_together(export: Export) -> None:
+    """PPP multilink (RFC 1990): what has all of a packet counts, as the packet."""
+    frames, number = [], 0
+    for ts, data, _ in BASE:
+        packet = b"\0\x21" + wrapping.inner(data)
+        half = len(packet) // 2
+        for piece, flag in ((packet[:half], 0x80), (packet[half:], 0x40)):
+            frame = b"\xff\x03\0\x3d" + struct.pack(">I", flag << 24 | number) + piece
+            frames.append((ts, frame, len(frame)))
+            number += 1
+    told = export(frames, wrapping.PPP)
+    assert told.sums == (1, STORES, DATA)
+    assert sum(int(f["length"]) for f in told.frames if f["id.orig_h"] != "-") == BYTES
+    assert told.count("no address, PPP multilink") == FRAMES
 
 
 def routed(data: bytes, kind: int) -> bytes:

@@ -137,6 +137,55 @@ def _isl(frame: bytes) -> bytes:
     return head + b"\xaa\xaa\3\0\0\0" + struct.pack(">HHH", 10, 1, 0) + frame
 
 
+def _minimal(frame: bytes, *, sender: bool = True) -> bytes:
+    """Return the packet of a frame in minimal encapsulation (RFC 2004)."""
+    packet = inner(frame)
+    hosts = packet[16:20] + (packet[12:16] if sender else b"")
+    out = bytearray(ipv4(55, bytes([packet[9], 128 * sender, 0, 0]) + hosts + packet[20:]))
+    out[12:16] = OUTER[0] if sender else packet[12:16]
+    return ethernet(0x0800, bytes(out))
+
+
+def lwapp(frame: bytes) -> bytes:
+    """Return a frame between access point and controller (RFC 5412)."""
+    head = struct.pack(">BBHBB", 0, 0, len(wlan(frame)), 0, 0)
+    return ethernet(0x0800, udp(12222, head + wlan(frame)))
+
+
+def secured(frame: bytes) -> bytes:
+    """Return a frame as application data of DTLS (RFC 6347, 4.1), as VPNs send it."""
+    head = b"\x17\xfe\xfd" + bytes(8) + struct.pack(">H", len(frame))
+    return ethernet(0x0800, udp(443, head + _keyed(len(frame), frame)))
+
+
+def secured_capwap(frame: bytes) -> bytes:
+    """Return a frame between access point and controller, encrypted (RFC 5415, 4.2)."""
+    head = b"\1\0\0\0\x17\xfe\xfd" + bytes(8) + struct.pack(">H", len(frame))
+    return ethernet(0x0800, udp(5247, head + _keyed(len(frame), frame)))
+
+
+def compressed(frame: bytes) -> bytes:
+    """Return a frame as compressed PPP (RFC 1962) in L2TP 2."""
+    head = b"\0\2\0\1\0\1\xff\3\0\xfd"
+    return ethernet(0x0800, udp(1701, head + _keyed(len(frame), frame)))
+
+
+def protected(frame: bytes) -> bytes:
+    """Return the packet of a frame in an encrypted one of 802.11."""
+    head = b"\x08\x41\0\0\2\0\0\0\2\0" + frame[6:12] + frame[:6] + b"\0\0"
+    return head + b"\1\0\0\x20" + bytes(4) + _keyed(len(inner(frame)) + 16, frame)
+
+
+def _cable(frame: bytes) -> bytes:
+    """Return a frame as of a cable modem (DOCSIS), with the sums of its header and of itself."""
+    head, crc = b"\0\0" + struct.pack(">H", len(frame) + 4), 0xFFFF
+    for one in head:
+        crc ^= one
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+    return head + struct.pack("<H", crc ^ 0xFFFF) + frame + bytes(4)
+
+
 TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "ERSPAN I": ("gre", lambda f: gre(0, 0x88BE, f)),
     "ERSPAN II": ("gre", lambda f: gre(0x1000, 0x88BE, bytes(4) + b"\x10\0\0\1" + bytes(4) + f)),
@@ -204,6 +253,18 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     ),
     "GUE": ("gue", lambda f: ethernet(0x0800, udp(6080, b"\1\4\0\0" + bytes(4) + inner(f)))),
     "GUE, IP alone": ("gue", lambda f: ethernet(0x0800, udp(6080, inner(f)))),
+    "minimal encapsulation": ("ip", _minimal),
+    "minimal encapsulation by the sender": ("ip", lambda f: _minimal(f, sender=False)),
+    "minimal encapsulation in GRE": (
+        "gre,ip", lambda f: gre(0, 0x0800, _minimal(f)[14:]),
+    ),
+    "IP in IP, of radio amateurs": ("ip", lambda f: ethernet(0x0800, ipv4(94, inner(f)))),
+    "a router's mirror of packets": (
+        "udp", lambda f: ethernet(0x0800, udp(30030, bytes(8) + inner(f))),
+    ),
+    "AYIYA": (
+        "udp", lambda f: ethernet(0x0800, udp(5072, b"\x44\x52\x11\4" + bytes(40) + inner(f))),
+    ),
     "ESP without encryption": ("esp", lambda f: ethernet(0x0800, ipv4(50, _esp(f)))),
     "an Ethernet frame in segment routing": (
         "ip", lambda f: ethernet(0x86DD, ipv6(43, b"\x8f\2\4" + bytes(21) + f)),
@@ -227,6 +288,11 @@ LAYERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "MACsec without encryption": (
         1, lambda f: f[:12] + b"\x88\xe5\x20\0" + bytes(12) + f[12:] + bytes(16),
     ),
+    "High-availability ring": (1, lambda f: f[:12] + b"\x89\x2f\0\x40\0\1" + f[12:]),
+    "Frame replication": (1, lambda f: f[:12] + b"\xf1\xc1\0\0\0\1" + f[12:]),
+    "a switch's chip": (1, lambda f: f[:12] + b"\xda\xda\0\0\xc0\0\0\1" + f[12:]),
+    "DOCSIS": (143, _cable),
+    "PPP multilink": (PPP, lambda f: b"\xff\x03\0\x3d\xc0\0\0\1\0\x21" + inner(f)),
     "Cisco metadata": (1, lambda f: ethernet(0x8909, b"\1\1\0\1\0\5" + f[12:14] + inner(f))),
     "SNAP": (1, _snap),
     "SNAP, longer than a length may be": (

@@ -13,7 +13,7 @@ function dissected.prepare()
     extract = {
       protocols = Field.new("frame.protocols"), ip = Field.new("ip"), ipv6 = Field.new("ipv6"),
       tcp = Field.new("tcp"), udp = Field.new("udp"), eth = Field.new("eth"),
-      encapsulation = Field.new("frame.encap_type"),
+      encapsulation = Field.new("frame.encap_type"), protected = Field.new("wlan.fc.protected"),
     }
   end
 end
@@ -36,7 +36,9 @@ end
 
 -- Behind these stands a copy of another packet, or many.
 local QUOTING = { icmp = true, icmpv6 = true, sflow = true, ipfix = true, cflow = true }
-local TUNNELS = { vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, tzsp = true }
+local TUNNELS = {
+  vxlan = true, gre = true, geneve = true, l2tp = true, capwap = true, lwapp = true, tzsp = true,
+}
 
 -- The packet side by side with others that `name` belongs to: 802.11 puts several into a frame
 -- (A-MSDU, IEEE 802.11, 9.3.2.2), each behind an LLC header of its own.
@@ -48,6 +50,16 @@ local function beside(found, now, name)
   now.wlan = name == "wlan" or now.wlan and name ~= "eth"
   now.llc = name == "llc" or now.llc and name ~= "wlan"
   return now
+end
+
+-- Why a frame has no packet, by its protocols: those of 802.11 that carry none are not those whose content
+-- is encrypted.
+local function reason_of(protocols)
+  if protocols:find("wlan", 1, true) then
+    local protected = extract.protected()
+    return protected and protected.value and "802.11, encrypted" or "802.11 without a packet"
+  end
+  return "link of kind " .. protocols:match("^[^:]*")
 end
 
 -- Of each packet in a frame network and transport of the innermost, each as protocol and which of its
@@ -62,7 +74,7 @@ local function innermost(protocols)
     if now.quotes then
       name = "quoted"
     elseif name == "ip" or name == "ipv6" then
-      now.network, now.transport = { name, seen[name] }, nil
+      now.network, now.transport, now.inside = { name, seen[name] }, nil, #now.tunnels
     elseif (name == "tcp" or name == "udp") and now.network then
       now.transport = { name, seen[name] }
     elseif name == "eth" then
@@ -100,10 +112,13 @@ function dissected.find(out, room, which)
   local all = innermost(tostring(protocols.value))
   local mine = all[which]
   out.packets = #all
-  local network, transport, tunnels, eth = mine.network, mine.transport, mine.tunnels, mine.eth
+  local network, transport, eth = mine.network, mine.transport, mine.eth
+  -- A tunnel in which they found no packet is one of those that nobody looks into.
+  local tunnels = table.concat(mine.tunnels, ",", 1, mine.inside or 0)
   local info = nth(network)
   local s, size = bytes_of(info)
   if not s then
+    out.reason = out.reason == "link type" and reason_of(tostring(protocols.value)) or out.reason
     return false
   end
   local kind = network[1] == "ip" and 0x0800 or 0x86dd
@@ -114,7 +129,7 @@ function dissected.find(out, room, which)
   if not out.l3 then
     return false
   end
-  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and table.concat(tunnels, ",") or nil
+  out.tunnel = out.tunnel or before.tunnel or #tunnels > 0 and tunnels or nil
   out.bytes, out.source, out.base = s, info.source, info.offset
   if out.tunnel or not eth then
     out.hw, out.inner = nil, 1

@@ -86,8 +86,23 @@ local function mpls(s, at, out, room, depth)
   return behind_mpls(s, at, out, room, depth)
 end
 
+-- What is told of a point-to-point protocol that carries no packet.
+local CLOSED_PPP = { [0x53] = "PPP, encrypted", [0xfb] = "PPP, compressed", [0xfd] = "PPP, compressed" }
+local MULTILINK = 0x3d
+
+-- Ethertype of a point-to-point protocol's number. Pieces of several links (RFC 1990) are Wireshark's to
+-- put together.
+local function of_ppp(protocol, out)
+  if protocol == 0x21 or protocol == 0x57 then
+    return protocol == 0x21 and IPV4 or IPV6
+  end
+  out.reason = protocol == MULTILINK and "PPP multilink" or CLOSED_PPP[protocol] or "PPP"
+  out.elsewhere = protocol == MULTILINK and "PPP multilink" or out.elsewhere
+  return 0
+end
+
 -- A point-to-point protocol number (RFC 1661), whole or as one byte.
-local function ppp(s, at)
+local function ppp(s, at, out)
   local p1, p2 = byte(s, at, at + 1)
   if p1 == 0xff and p2 == 3 then
     at = at + 2
@@ -96,10 +111,9 @@ local function ppp(s, at)
   if not p2 then
     return at, 0
   elseif p1 % 2 == 1 then
-    return at + 1, p1 == 0x21 and IPV4 or p1 == 0x57 and IPV6 or 0
+    return at + 1, of_ppp(p1, out)
   end
-  local protocol = p1 * 256 + p2
-  return at + 2, protocol == 0x21 and IPV4 or protocol == 0x57 and IPV6 or 0
+  return at + 2, of_ppp(p1 * 256 + p2, out)
 end
 link.ppp = ppp
 
@@ -127,7 +141,7 @@ HEADERS[0x8864] = function(s, at, out)
     return nil
   end
   note(out, "pppoe " .. session)
-  return ppp(s, at + 6)
+  return ppp(s, at + 6, out)
 end
 
 -- A provider backbone's service tag (IEEE 802.1ah): 24 bits of it tell the service.
@@ -160,6 +174,11 @@ end
 -- VN-Tag and E-Tag (IEEE 802.1BR) of fabric extenders.
 HEADERS[0x8926] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
 HEADERS[0x893f] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
+-- Redundancy (HSR, IEC 62439-3; R-TAG, IEEE 802.1CB): a sequence number, and what was there before.
+HEADERS[0x892f] = function(s, at) return at + 6, u16(s, at + 4) or 0 end
+HEADERS[0xf1c1] = HEADERS[0x892f]
+-- The port of a switch's chip, as the processor behind it sees it (Marvell).
+HEADERS[0xdada] = function(s, at) return at + 8, u16(s, at + 6) or 0 end
 -- FabricPath: a tag and a whole frame.
 HEADERS[0x8903] = function(s, at, out, room, depth)
   return ethernet(s, at + 2, out, room, depth + 1)
@@ -260,7 +279,7 @@ end
 for _, kind in ipairs({ 12, 14, 101, 228, 229 }) do
   TYPES[kind] = raw
 end
-TYPES[9], TYPES[50] = function(s, at) return ppp(s, at) end, function(s, at) return ppp(s, at) end
+TYPES[9], TYPES[50] = ppp, ppp
 TYPES[104] = function(s, at, out, room)
   return behind(s, at + 4, u16(s, at + 2) or 0, out, room, 0)
 end

@@ -224,6 +224,11 @@ local function ask_dissectors(s, wire, kind, share, which)
   return true
 end
 
+-- The name of a tunnel that Wireshark's dissectors were asked about, where they found nothing inside.
+local function hide(name)
+  return dissected.ready() and not out.tunnel and out.l3 and type(name) == "string" and name or nil
+end
+
 -- Parses a frame, for packet `which` of it. Returns its first bytes, where its payload's bytes are, how many are there, and
 -- how it repeats another packet.
 local function parse(tvb, pinfo, s, size, wire, fresh, which)
@@ -236,14 +241,17 @@ local function parse(tvb, pinfo, s, size, wire, fresh, which)
   local share = (out.fragment or out.first_fragment) and fragments.resolve(out)
   local copy = out.l3 and copy_in(s, pinfo, fresh)
   if dissected.is_needed(out) then
-    local known = out.l3
+    local known, hidden = out.l3, out.elsewhere
     if ask_dissectors(s, wire, kind, share, which) then
+      out.opaque = out.opaque or hide(known and hidden)
       if not known then
         copy = copy_in(out.bytes, pinfo, fresh)
       end
       elsewhere.source, elsewhere.base = out.source, out.base
       return out.bytes, elsewhere, out.source:len() - out.base, copy
-    elseif log and not dissected.ready() then
+    end
+    out.opaque = out.opaque or hide(hidden)
+    if log and not dissected.ready() then
       log:unresolved()
     end
   end

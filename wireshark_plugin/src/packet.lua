@@ -44,6 +44,24 @@ packet.transport = transport
 -- An authentication header hides nothing; its length is in units of 4 bytes (RFC 4302).
 local AUTHENTICATION = 51
 
+-- Minimal encapsulation (RFC 2004): the header of the packet is the tunnel's, and its own hosts follow: the
+-- receiver, and the sender where a flag says that it is another one.
+local MINIMAL = 55
+
+-- Returns as ipv4, with the packet's own hosts in out.hosts.
+local function minimal(s, at, total, out)
+  local n, flags = byte(s, at, at + 1)
+  local size = flags and (flags >= 128 and 12 or 8)
+  if not size or #s < at + size - 1 then
+    return MINIMAL, at, total
+  end
+  local outer = out.hosts
+  local sender = size == 12 and sub(s, at + 8, at + 11) or sub(outer, 1, 4)
+  out.hosts, out.minimal = sender .. sub(s, at + 4, at + 7), size
+  link.note(out, sub(outer, 1, 4) < sub(outer, 5) and outer or sub(outer, 5) .. sub(outer, 1, 4))
+  return n, at + size, total - size
+end
+
 -- An IPv4 header, and one that authenticates what it carries. Returns protocol, where the payload
 -- begins and its length; nil where it is cut.
 local function ipv4(s, at, out, room)
@@ -65,6 +83,8 @@ local function ipv4(s, at, out, room)
     if words then
       return n, at + words * 4 + 8, total - words * 4 - 8
     end
+  elseif p == MINIMAL and not out.fragment then
+    return minimal(s, at, total, out)
   end
   return p, at, total
 end
@@ -190,6 +210,9 @@ local function network(s, at, kind, out, room, depth)
   end
   out.path = path
   out.opaque = out.opaque or not out.elsewhere and tunnel.closed(s, next_at, proto, total)
+  if out.minimal then
+    out.tunnel = "ip"
+  end
   transport(s, next_at, total, proto, out)
 end
 
@@ -205,7 +228,7 @@ local function reset(out)
   out.l3, out.inner, out.reason, out.elsewhere, out.short, out.hosts = nil, nil, nil, nil, nil, nil
   out.fragment, out.first_fragment, out.source, out.together = false, false, nil, nil
   out.opaque = nil
-  out.frame_stop, out.carrier, out.packets = nil, nil, nil
+  out.frame_stop, out.carrier, out.packets, out.minimal = nil, nil, nil, nil
 end
 packet.reset = reset
 
@@ -228,7 +251,7 @@ function packet.parse(s, room, out, kind)
   if at then
     network(s, at, ethertype, out, room, 0)
   end
-  if out.inner or out.hw and out.hw > 1 then
+  if out.inner or out.minimal or out.hw and out.hw > 1 then
     packet.measure(out, room)
   end
   return out
@@ -240,11 +263,11 @@ local SHORTEST = 60
 -- The length of an inner frame: from its own Ethernet header to the end of what carries it, or of
 -- its packet as if it had one.
 function packet.measure(out, room)
-  if out.hw then
+  if out.hw and not out.minimal then
     local stop = out.frame_stop
     out.wire = (stop and stop < room and stop or room) - out.hw + 1
   else
-    local size = (out.stop < room and out.stop or room) - out.l3 + 15
+    local size = (out.stop < room and out.stop or room) - out.l3 + 15 - (out.minimal or 0)
     out.wire = size > SHORTEST and size or SHORTEST
   end
 end

@@ -68,7 +68,7 @@ local function gre(s, at, out, room)
   local protocol = p1 * 256 + p2
   if p1 == 0x82 or p1 == 0x83 or p1 == 0x90 or p1 == 0x91 then
     -- Access points of Aruba send 802.11 frames under numbers of their own.
-    out.elsewhere, out.opaque = true, "gre"
+    out.elsewhere = "gre"
     return nil
   end
   if f1 == 0x20 and f2 == 1 and protocol == 0x6400 then
@@ -99,7 +99,7 @@ local function gre(s, at, out, room)
     local inside, kind = erspan(s, at, out, protocol, sequence)
     return inside and "gre", inside, kind
   elseif protocol == 0x880b then
-    local inside, kind = link.ppp(s, at)
+    local inside, kind = link.ppp(s, at, {})
     return "gre", inside, kind
   elseif protocol == 0x883e and not link.is_ip(s, at, room) then
     -- WCCP's second version puts four bytes before the packet.
@@ -187,7 +187,7 @@ local function l2tp3(s, at, out, room)
       return "l2tp", inside, TEB
     end
   end
-  out.elsewhere = true
+  out.elsewhere = id and id > 0 and "l2tp" or true
   return nil
 end
 
@@ -196,7 +196,8 @@ local function l2tp(s, at, out, room)
   if flags == 0 and version == 3 then
     return l2tp3(s, at + 4, out, room)
   end
-  out.elsewhere = true
+  -- Control messages set up what data messages come through (RFC 2661, 3.1).
+  out.elsewhere = flags and flags < 128 and "l2tp" or true
   return nil
 end
 
@@ -291,9 +292,37 @@ local function mirrored(s, at, out)
   return nil
 end
 
--- What only tshark's dissectors look into: CAPWAP, TZSP and others, by port.
+-- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors, AYIYA), of so
+-- many bytes at most: one that ends where the datagram does, and whose header's sum is right or left out.
+local LONGEST_BEFORE_IP = 44
+
+local function is_right(s, at)
+  local sum = 0
+  for i = at, at + 18, 2 do
+    sum = sum + (u16(s, i) or 0)
+  end
+  return sum % 65535 == 0 or u16(s, at + 10) == 0
+end
+
+local function mirrored_packet(s, at, out)
+  for inside = at + 4, at + LONGEST_BEFORE_IP, 4 do
+    local v = byte(s, inside)
+    local left = out.stop + 1 - inside
+    if v == 0x45 and u16(s, inside + 2) == left and left >= 28 and is_right(s, inside) then
+      return "udp", inside, IPV4
+    elseif v and v >= 0x60 and v <= 0x6f and left >= 60 and u16(s, inside + 4) == left - 40
+      and (byte(s, inside + 6) == 6 or byte(s, inside + 6) == 17) then
+      return "udp", inside, IPV6
+    end
+  end
+  return nil
+end
+
+-- What only tshark's dissectors look into, by port, and what it is called where they do not: CAPWAP, its
+-- control, LWAPP, TZSP, mirrors of access points, ZigBee's encapsulation.
 local ELSEWHERE = {
-  [5246] = true, [5247] = true, [37008] = true, [5555] = true, [17754] = true,
+  [5246] = true, [5247] = "CAPWAP", [12222] = "LWAPP", [12223] = true, [37008] = "TZSP",
+  [5555] = "Aruba's mirror", [17754] = true,
 }
 
 -- Whether the UDP header at `at` has a port of a tunnel.
@@ -308,13 +337,19 @@ end
 local IP = {
   [4] = whole(IPV4), [41] = whole(IPV6), [47] = gre, [50] = esp, [115] = l2tp3,
   [137] = whole(0x8847), [143] = whole(TEB),
+  -- IP in IP as radio amateurs number it.
+  [94] = function(s, at, _, room) return "ip", at, link.is_ip(s, at, room) or 0 end,
   -- EtherIP (RFC 3378): version and nothing.
   [97] = function(_, at) return "ip", at + 2, TEB end,
 }
 
 -- What encrypts or compresses what it carries, by protocol of IP and port of UDP.
-local CLOSED = { [50] = "ESP", [55] = "minimal encapsulation", [108] = "IPComp" }
-local WIREGUARD, OPENVPN, ESP_PORT = 51820, 1194, 4500
+local CLOSED = { [50] = "ESP", [108] = "IPComp" }
+local WIREGUARD, ESP_PORT, GLOBALPROTECT, NEBULA = 51820, 4500, 4501, 4242
+local BY_PORT = { [1194] = "OpenVPN", [9993] = "ZeroTier" }
+
+-- Application data of DTLS 1.0 and 1.2 (RFC 6347, 4.1): as VPNs send it.
+local DTLS = "^\23\254[\253\255]"
 
 -- WireGuard's messages: a type and three zeros; those with data have a counter whose high bytes are 0.
 local function is_wireguard(s, at, size)
@@ -329,9 +364,13 @@ function tunnel.closed(s, at, proto, size)
     return CLOSED[proto]
   end
   local from, to = u16(s, at), u16(s, at + 2)
-  if to == OPENVPN or from == OPENVPN then
-    return "OpenVPN"
-  elseif (to == ESP_PORT or from == ESP_PORT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
+  if BY_PORT[to] or BY_PORT[from] then
+    return BY_PORT[to] or BY_PORT[from]
+  elseif find(s, DTLS, at + 8) then
+    return "DTLS"
+  elseif (to == NEBULA or from == NEBULA) and find(s, "^\17\1\0\0", at + 8) then
+    return "Nebula"
+  elseif (to == ESP_PORT or from == ESP_PORT or to == GLOBALPROTECT or from == GLOBALPROTECT) and size > 12 and (u32(s, at + 8) or 0) > 0 then
     -- Key exchange begins with zeros (RFC 3948), and what keeps a translation alive is one byte.
     return "ESP"
   elseif (to == WIREGUARD or from == WIREGUARD) and find(s, "^[\1-\4]\0\0\0", at + 8)
@@ -357,12 +396,14 @@ function tunnel.inside(s, at, out, proto, room)
     if name then
       return name, inside, kind
     elseif ELSEWHERE[to] or ELSEWHERE[from] then
-      out.elsewhere = true
+      out.elsewhere = ELSEWHERE[to] or ELSEWHERE[from]
       return nil
     end
-    return mirrored(s, at + 8, out)
-  elseif proto == 55 then
-    out.elsewhere = true
+    name, inside, kind = mirrored(s, at + 8, out)
+    if name then
+      return name, inside, kind
+    end
+    return mirrored_packet(s, at + 8, out)
   end
   return nil
 end
