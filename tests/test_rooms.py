@@ -11,7 +11,8 @@ import pacsflow_reports
 PACKAGES = (Path(pacsflow.__file__).parent, Path(pacsflow_reports.__file__).parent)
 FLOORS = (
     {"__version__", "errors", "printable", "series", "sampling", "terms", "threads", "lean"},
-    {"agents", "outputs", "site", "workers"},
+    {"agents", "outputs", "site"},
+    {"workers"},
     {"forecasting"},
     {"programs"},
     {"readers"},

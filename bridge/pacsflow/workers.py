@@ -10,13 +10,16 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import types
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import context as contexts
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.lean import without_pandas
+from pacsflow.outputs import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +74,9 @@ if sys.platform != "win32":
 def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of processes; an error or a signal ends them at once.
 
+    What they write for a while lies in a folder that is removed here: one that is inside a library
+    hears of no signal, and has to be killed.
+
     Parameters
     ----------
     workers
@@ -79,13 +85,18 @@ def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecu
         Modules that a server imports once, whose copies the processes are; where a system has no
         such server, each process imports for itself.
     """
-    executor = ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_begin)
-    try:
-        yield executor
-    except BaseException:
-        _end(executor)
-        raise
-    executor.shutdown()
+    with scratch_folder("pacsflow-workers-") as place:
+        if sys.platform != "win32" and os.geteuid() == 0:
+            Path(place).chmod(0o711)  # what they run as another account passes through
+        executor = ProcessPoolExecutor(
+            workers, mp_context=_context(preload), initializer=_begin, initargs=(place,)
+        )
+        try:
+            yield executor
+        except BaseException:
+            _end(executor)
+            raise
+        executor.shutdown()
 
 
 def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
@@ -96,11 +107,13 @@ def _context(preload: Sequence[str]) -> multiprocessing.context.BaseContext:
     return _SpawnContext()
 
 
-def _begin() -> None:
+def _begin(place: str) -> None:
     """Let a signal clean up in a worker; programs that it runs end with it.
 
     As an exit, not as Ctrl-C: a process that waits for work would tell of that with a traceback.
+    Its temporary files, and those of what it runs, lie in `place`.
     """
+    tempfile.tempdir = os.environ["TMPDIR"] = place
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if number := getattr(signal, name, None):
             signal.signal(number, _exit)

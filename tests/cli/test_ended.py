@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from conftest import CAPTURES, tsv, wait_for
+from pacsflow.ledger.engine import engine
 from pacsflow.workers import pool
 from wireshark import pieces
 
@@ -84,6 +85,36 @@ def test_a_worker_that_is_at_work_ends_as_well() -> None:
         told = executor.submit(signal.raise_signal, signal.SIGTERM)
         assert isinstance(told.exception(), SystemExit | BrokenProcessPool)
         worker.wait(10)
+
+
+def busy(marker: str) -> None:
+    """Hold a folder to spill to in one call of minutes, in which no signal is heard."""
+    with engine():
+        Path(marker).touch()
+        sum(range(10**11))
+
+
+def test_a_worker_that_cannot_hear_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is killed, and its folder is the pool's to remove."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    workers: list[psutil.Process] = []
+
+    def interrupted() -> None:
+        with pool(2) as executor:
+            for name in ("one", "two"):
+                executor.submit(busy, str(tmp_path / name))
+            wait_for(lambda: (tmp_path / "one").exists() and (tmp_path / "two").exists())
+            workers.extend(psutil.Process().children(recursive=True))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    _, alive = psutil.wait_procs(workers, timeout=2)
+    assert [one for one in alive if "spawn_main" in " ".join(one.cmdline())] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 @pytest.mark.few(1)
