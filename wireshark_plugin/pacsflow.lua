@@ -2679,6 +2679,11 @@ function export:brought_again(ts, wire)
   self.tally:add("brought again", ts, wire)
 end
 
+-- One more path of a connection that uses several (Multipath TCP).
+function export:another_path(ts, wire)
+  self.tally:add("another path", ts, wire)
+end
+
 -- Frames that are not in the capture, as it says itself of one of its interfaces.
 function export:dropped(frames)
   local row = self.lost or { ts = 0, last = 0, what = "dropped", frames = 0, bytes = 0 }
@@ -9537,8 +9542,32 @@ local function parse(tvb, pinfo, s, size, wire, fresh, which)
   return s, tvb, size, copy
 end
 
+-- A SYN that opens one more path of a connection (RFC 8684, 3.2): the stream of bytes is spread over both.
+local SYN_ACK, MULTIPATH, MP_JOIN = 18, 30, 1
+
+local function look_for_paths(pinfo, source)
+  local first = out.l4 + 19
+  if not log or out.flags % 32 ~= SYN_ACK or out.together or out.offset <= first then
+    return
+  end
+  local options = source:raw(first, out.offset - first)
+  local at = 1
+  while at < #options do
+    local kind, size, subtype = options:byte(at, at + 2)
+    if kind == MULTIPATH and subtype and (subtype - subtype % 16) / 16 == MP_JOIN then
+      log:another_path(time_of(pinfo), out.wire)
+    elseif kind == 0 or kind ~= 1 and size < 2 then
+      return
+    end
+    at = at + (kind == 1 and 1 or size)
+  end
+end
+
 -- A TCP segment seen for the first time. Returns its direction.
 local function follow(pinfo, frame, source, size, s)
+  if out.flags % 4 >= 2 then
+    look_for_paths(pinfo, source)
+  end
   local there = size - out.offset
   if there > out.length then
     there = out.length

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from tests.wireshark import pieces
+from tests.wireshark import pieces, test_networks
 
 from conftest import CAPTURES
 from pacsflow.errors import InputError
@@ -105,6 +105,9 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     arp = [(ts, d[:12] + b"\x08\x06" + d[14:], w) for ts, d, w in base[:3]]
     _, quality = rows_of(pieces.write(tmp_path / "arp.pcap", arp))
     assert quality.notes == ["3 frames without IP addresses, in no host's total: 3 ARP"]
+    path = (*base[0][:1], *test_networks.opening(test_networks.JOIN)[1:])
+    _, quality = rows_of(pieces.write(tmp_path / "paths.pcap", [path]))
+    assert quality.notes[0].startswith("1 connections are further paths of others")
 
 
 def test_fragments_that_come_late_in_a_capture(tmp_path: Path) -> None:

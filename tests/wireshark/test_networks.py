@@ -534,6 +534,35 @@ def test_fragments_of_a_tunnel_without_their_first(export: Export) -> None:
     )
 
 
+def opening(options: bytes, port: int = 40777) -> pieces.Frame:
+    """Return what accepts a connection, with options."""
+    tcp = struct.pack(">HHIIBBHHH", 104, port, 1, 1, (20 + len(options)) * 4, 18, 65000, 0, 0)
+    frame = (
+        BASE[1][1][:16] + struct.pack(">H", 40 + len(options)) + BASE[1][1][18:34] + tcp + options
+    )
+    return BASE[-1][0], frame, len(frame)
+
+
+JOIN, CAPABLE, MSS = b"\x1e\x0c\x10\1" + bytes(8), b"\x1e\4\1\0", b"\2\4\5\xb4"
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("options", "paths"),
+    [
+        (MSS + b"\1\1\1\1" + JOIN, 1),
+        (CAPABLE + MSS, 0),
+        (JOIN, 1),
+        (MSS + b"\x1e\0\x10\1", 0),
+        (b"\1" * 40, 0),
+    ],
+)
+def test_further_paths_of_a_connection_are_said(export: Export, options: bytes, paths: int) -> None:
+    """Multipath TCP (RFC 8684) spreads a stream over several connections."""
+    told = export([*BASE, opening(options)])
+    assert (told.sums, told.count("another path")) == ((1, STORES, DATA), paths)
+
+
 @pytest.mark.few(2)
 @pytest.mark.parametrize("every", [2, 3, 5, 7])
 def test_segments_out_of_order(export: Export, every: int) -> None:

@@ -182,6 +182,11 @@ function export:brought_again(ts, wire)
   self.tally:add("brought again", ts, wire)
 end
 
+-- One more path of a connection that uses several (Multipath TCP).
+function export:another_path(ts, wire)
+  self.tally:add("another path", ts, wire)
+end
+
 -- Frames that are not in the capture, as it says itself of one of its interfaces.
 function export:dropped(frames)
   local row = self.lost or { ts = 0, last = 0, what = "dropped", frames = 0, bytes = 0 }

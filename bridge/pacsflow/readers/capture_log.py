@@ -98,6 +98,7 @@ class Told:
         yield from self._cut()
         yield from self._unfinished()
         yield from self._dropped()
+        yield from self._paths()
         yield from self._nameless()
         through = Counter[str]()
         for count in self.counts:
@@ -192,6 +193,14 @@ class Told:
             yield (
                 f"the capture says that {dropped:,} frames were dropped while it was written, "
                 f"beside {self.frames('seen'):,} that are in it: totals are too low"
+            )
+
+    def _paths(self) -> Iterator[str]:
+        if paths := self.frames("another path"):
+            yield (
+                f"{paths:,} connections are further paths of others (Multipath TCP): what one "
+                "association sent over several is not put together, and its data sets are in no "
+                "total of DICOM where they did not come over its first path"
             )
 
     def _nameless(self) -> Iterator[str]:
