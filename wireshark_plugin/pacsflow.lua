@@ -9554,10 +9554,10 @@ local function look_for_paths(pinfo, source)
   local at = 1
   while at < #options do
     local kind, size, subtype = options:byte(at, at + 2)
-    if kind == MULTIPATH and subtype and (subtype - subtype % 16) / 16 == MP_JOIN then
-      log:another_path(time_of(pinfo), out.wire)
-    elseif kind == 0 or kind ~= 1 and size < 2 then
+    if kind == 0 or kind ~= 1 and size < 2 then
       return
+    elseif kind == MULTIPATH and subtype and (subtype - subtype % 16) / 16 == MP_JOIN then
+      log:another_path(time_of(pinfo), out.wire)
     end
     at = at + (kind == 1 and 1 or size)
   end
