@@ -211,6 +211,26 @@ def test_odd_weeks_say_so(kind: str, said: str) -> None:
     assert said in page_of(kind).replace("\u00a0", " ")
 
 
+def test_a_list_that_is_cut_says_how_many_more_there_are() -> None:
+    made = factory.hospital()
+    assert made.associations
+    assert made.speed
+    pairs = replace(made.associations, other_pairs=1201, other_notable=1202,
+                    other_failure_codes=1203, other_transfer_syntaxes=1204)  # fmt: skip
+    speed = replace(made.speed, other_answers=1205, other_pairs=1206, other_open_at_once=1207)
+    shown = sorted(made.coverage.files, key=lambda f: (not f.problem, not f.unreadable_rows))[:100]
+    files = len(made.coverage.files) - len(shown) + 1208
+    coverage = replace(made.coverage, other_files=1208)
+    page = render_html(
+        replace(made, associations=pairs, speed=speed, coverage=coverage,
+                other_pacs=1209, other_modalities=1210)
+    )  # fmt: skip
+    told = re.findall(r"and (\d,\d+) more", page)
+    wanted = {1201, 1202, 1203, 1204, 1205, 1206, 1207, files, 1209, 1210}
+    assert {int(n.replace(",", "")) for n in told} >= wanted
+    assert "modalities sent" not in page, "of a part of them no share of all is told"
+
+
 def test_portuguese_leaves_no_english_behind() -> None:
     words = re.compile(r"\b(the|and|week|bytes an|hour|seen|forecast|sender|rows|shown|none)\b")
     report = replace(factory.hospital(pacs=2, hosts=60), findings=(), status=(), capacity=())

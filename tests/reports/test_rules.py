@@ -99,11 +99,6 @@ def test_every_key_that_is_told_has_its_text_and_every_text_is_told() -> None:
             "+ ARMA(1,1) não serve: é 3 % pior que os valores da semana anterior, que o relatório "
             "mostra em seu lugar.",
         ),
-        (
-            told.message("more-files", more=told.count(12345)),
-            "12,345 more files were read than are listed.",
-            "Foram lidos mais 12.345 arquivos além dos listados.",
-        ),
     ],
 )
 def test_messages_are_said_with_their_values(

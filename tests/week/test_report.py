@@ -346,3 +346,17 @@ def test_data_are_good_where_nothing_lacks(
     good = {state.reason for state in made.status if state.status.value == "good"}
     assert ("nothing-unusual-seen" in good) is (len(missing) > 0)
     assert ("nothing is known of 1 of its 168 hours" in digest_of(made)) is (len(missing) > 0)
+
+
+def test_lists_tell_how_many_they_leave_out(write: Write) -> None:
+    titles = [f"CT{n}" for n in range(30)]
+    rows = [
+        {"ts": float(T0 + n), "uid": f"D{n}", "calling_ae": title, "called_ae": "PACS",
+         "result": "rejected", "end": "closed"}
+        for n, title in enumerate(titles)
+    ]  # fmt: skip
+    write("conn.log", hourly(1))
+    made = report_of(write("dicom.log", json_log(rows)).parent).associations
+    assert made
+    assert (len(made.pairs), made.other_pairs) == (25, 5)
+    assert (len(made.notable), made.other_notable) == (20, 10)

@@ -127,7 +127,8 @@ def _build(
     week, hosts = scope.week, Hosts(inventory, scope.connection, options.local_networks)
     coverage = coverage_of(ledger, scope, covered, there, inventory, problems)
     totals = traffic.totals(scope)
-    pacs_sums, modality_sums = _pacs_sums(scope, hosts), _modality_sums(scope, hosts)
+    every_pacs, every_modality = _pacs_sums(scope, hosts), _modality_sums(scope, hosts)
+    pacs_sums, modality_sums = every_pacs[:PACS_LIMIT], every_modality[:MODALITY_LIMIT]
     linked = _linked_equipment(scope, hosts, inventory) if options.forecasts else []
     made = curves(
         _requests(scope, covered, pacs_sums, modality_sums, linked),
@@ -202,6 +203,8 @@ def _build(
         provenance=_provenance(ledger, options),
         speed=speed(scope, hosts),
         sensors=watching.views,
+        other_pacs=len(every_pacs[PACS_LIMIT:]),
+        other_modalities=len(every_modality[MODALITY_LIMIT:]),
     )
 
 
@@ -245,7 +248,7 @@ def _pacs_sums(scope: traffic.Scope, hosts: Hosts) -> list[tuple[Party, Flow]]:
         + (flow.previous_received or 0) + (flow.previous_sent or 0)
     ]  # fmt: skip
     sums.sort(key=lambda pair: -(pair[1].received.value + pair[1].sent.value))
-    return sums[:PACS_LIMIT]
+    return sums
 
 
 def _modality_sums(scope: traffic.Scope, hosts: Hosts) -> list[tuple[str, list[str], Flow]]:
@@ -255,7 +258,7 @@ def _modality_sums(scope: traffic.Scope, hosts: Hosts) -> list[tuple[str, list[s
     found = flows.sums(scope, groups)
     sums = [(name, devices, found[name]) for name, devices in groups.items()]
     sums.sort(key=lambda row: (-row[2].sent.value, row[0]))
-    return sums[:MODALITY_LIMIT]
+    return sums
 
 
 def _requests(

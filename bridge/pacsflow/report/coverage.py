@@ -68,7 +68,8 @@ def coverage_of(
         samples=samples,
         origin=scope.origin,
         files=tuple(files[:FILES_NAMED]),
-        notes=tuple(_notes(scope, there, inventory, len(files), by_port, imaging)),
+        notes=tuple(_notes(scope, there, inventory, by_port, imaging)),
+        other_files=len(files[FILES_NAMED:]),
     )
 
 
@@ -114,7 +115,6 @@ def _notes(
     scope: Scope,
     there: Sequence[str],
     inventory: Inventory,
-    files: int,
     by_port: int,
     imaging: int,
 ) -> Iterator[Message]:
@@ -126,8 +126,6 @@ def _notes(
         yield message.message(
             "other-origins", origin=message.code(scope.origin), others=message.texts(others)
         )
-    if files > FILES_NAMED:
-        yield message.message("more-files", more=message.count(files - FILES_NAMED))
     if scope.origin == "zeek" and imaging and not _has_connections(scope):
         yield message.message("no-connections")
     yield from sample_notes.notes(scope)

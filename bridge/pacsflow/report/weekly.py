@@ -121,6 +121,9 @@ class WeeklyReport:
     speed: Speed | None = None
     sensors: tuple[SensorView, ...] = ()
     """Where any has a name."""
+    other_pacs: int = 0
+    """How many there are besides those in the list, as of the next one."""
+    other_modalities: int = 0
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property

@@ -23,7 +23,8 @@ OPERATIONS = {
     "N-": "n_rq",
 }
 RESPONSES = ("success", "warning", "failure", "pending", "cancel")
-NOTABLE = 20
+NOTABLE, PAIRS, KINDS = 20, 25, 15
+"""Rows of the lists; how many there are besides is told beside them."""
 SLOW_SECONDS = 600.0
 
 
@@ -48,6 +49,10 @@ def associations(scope: Scope, hosts: Hosts) -> Associations | None:
                   median(duration) FILTER (result = 'accepted'),
                   quantile_cont(duration, 0.95) FILTER (result = 'accepted') FROM rows""",
     )[0]
+    codes = _unnested(scope, "failure_codes", total)
+    syntaxes = _unnested(scope, "transfer_syntaxes", total)
+    pairs, all_pairs = _pairs(scope, hosts)
+    notable, all_notable = _notable(scope, hosts)
     return Associations(
         total=total,
         results=_counts(scope, "coalesce(result, 'unknown')"),
@@ -58,16 +63,20 @@ def associations(scope: Scope, hosts: Hosts) -> Associations | None:
             operations_before if before else None,
         ),
         responses=_listed(list(RESPONSES), responses, None),
-        failure_codes=_unnested(scope, "failure_codes", total),
+        failure_codes=codes[:KINDS],
         services=_unnested(scope, "services", total),
-        transfer_syntaxes=_unnested(scope, "transfer_syntaxes", total),
+        transfer_syntaxes=syntaxes[:KINDS],
         flags=_unnested(scope, "flags", total),
-        pairs=_pairs(scope, hosts),
-        notable=_notable(scope, hosts),
+        pairs=pairs,
+        notable=notable,
         seconds_median=median,
         seconds_p95=high,
         objects=int(operations[1] or 0),
         previous_total=before or None,
+        other_pairs=all_pairs - len(pairs),
+        other_notable=all_notable - len(notable),
+        other_failure_codes=len(codes[KINDS:]),
+        other_transfer_syntaxes=len(syntaxes[KINDS:]),
     )
 
 
@@ -81,14 +90,13 @@ def _counts(scope: Scope, expression: str) -> tuple[Count, ...]:
     )
 
 
-def _unnested(scope: Scope, column: str, whole: int, limit: int = 15) -> tuple[Count, ...]:
+def _unnested(scope: Scope, column: str, whole: int) -> tuple[Count, ...]:
     """Count associations by each element of a set; shares are of all associations, `whole`."""
     query = f"SELECT v, count(*) FROM (SELECT unnest({column}) v FROM rows) GROUP BY 1"
     rows = _week(scope, query + " ORDER BY 2 DESC, 1")
     before = dict(_week(scope, query, weeks=-1))
     return tuple(
-        Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None)
-        for n, c in rows[:limit]
+        Count(str(n), c, percent(c, whole), before.get(n, 0) if before else None) for n, c in rows
     )
 
 
@@ -101,7 +109,8 @@ def _listed(names: list[str], values: Any, before: Any) -> tuple[Count, ...]:  #
     )
 
 
-def _pairs(scope: Scope, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
+def _pairs(scope: Scope, hosts: Hosts) -> tuple[tuple[AePair, ...], int]:
+    """Return those with most bytes, and how many there are."""
     rows = _week(
         scope,
         """SELECT coalesce(calling_ae, ''), coalesce(called_ae, ''), mode("id.orig_h"),
@@ -109,9 +118,9 @@ def _pairs(scope: Scope, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
                   count(*) FILTER ("end" = 'aborted'), coalesce(sum(store_rq), 0)::DOUBLE,
                   coalesce(sum(rsp_failure), 0)::DOUBLE,
                   coalesce(sum(data_bytes_orig) + sum(data_bytes_resp), 0)::DOUBLE,
-                  median(duration) FILTER (result = 'accepted')
+                  median(duration) FILTER (result = 'accepted'), count(*) OVER ()
            FROM rows GROUP BY 1, 2 ORDER BY 10 DESC, 5 DESC, 1, 2 LIMIT ?""",
-        (limit,),
+        (PAIRS,),
     )
     return tuple(
         AePair(
@@ -128,11 +137,11 @@ def _pairs(scope: Scope, hosts: Hosts, limit: int = 25) -> tuple[AePair, ...]:
             median_seconds=r[10],
         )
         for r in rows
-    )
+    ), rows[0][11] if rows else 0
 
 
-def _notable(scope: Scope, hosts: Hosts) -> tuple[AssociationRow, ...]:
-    """Return the associations worth a look: what went wrong, the worst and latest first."""
+def _notable(scope: Scope, hosts: Hosts) -> tuple[tuple[AssociationRow, ...], int]:
+    """Return the associations worth a look, the worst and latest first, and how many there are."""
     rows = _week(
         scope,
         """SELECT epoch_us(ts), coalesce(uid, ''), "id.orig_h", "id.resp_h",
@@ -145,7 +154,7 @@ def _notable(scope: Scope, hosts: Hosts) -> tuple[AssociationRow, ...]:
                        WHEN rsp_failure > 0 THEN 'failures'
                        WHEN result = 'no_reply' THEN 'no_reply'
                        WHEN list_contains(flags, 'malformed') THEN 'malformed'
-                       ELSE 'slow' END AS why
+                       ELSE 'slow' END AS why, count(*) OVER ()
            FROM rows
            WHERE result IN ('rejected', 'no_reply') OR "end" = 'aborted' OR rsp_failure > 0
                  OR list_contains(flags, 'malformed') OR duration > ?
@@ -169,7 +178,7 @@ def _notable(scope: Scope, hosts: Hosts) -> tuple[AssociationRow, ...]:
             source="dicom.log",
         )
         for r in rows
-    )
+    ), rows[0][12] if rows else 0
 
 
 def equipment(

@@ -113,6 +113,8 @@ class Coverage:
     """Whose rows are counted: zeek (IP bytes of conn.log), capture or sflow (bytes of frames)."""
     files: tuple[SourceFile, ...] = ()
     notes: tuple[Message, ...] = ()
+    other_files: int = 0
+    """How many were read besides those in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,11 @@ class Associations:
     seconds_p95: float | None = None
     objects: int = 0
     previous_total: int | None = None
+    other_pairs: int = 0
+    """How many there are besides those in the list, as of the lists below."""
+    other_notable: int = 0
+    other_failure_codes: int = 0
+    other_transfer_syntaxes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,11 @@ class Speed:
     why: str
     share: float
     encrypted: tuple[EncryptedRate, ...] = ()
+    other_answers: int = 0
+    """How many there are besides those in the list, as of the lists below."""
+    other_pairs: int = 0
+    other_encrypted: int = 0
+    other_open_at_once: int = 0
 
 
 READ = f"operation <> '{ENCRYPTED}'"
@@ -200,16 +205,22 @@ def speed(scope: Scope, hosts: Hosts) -> Speed | None:
         return None
     took = where(*whole.values()) if whole else Where(0.0, 0.0, 0.0, 0.0)
     by_pair = of_week(scope, ["server", "operation", "client"], week, condition=READ)
+    answers, pairs = _answers(scope, hosts), _pairs(by_pair, hosts)
+    at_once = open_at_once(scope, hosts)
     return Speed(
-        answers=_answers(scope, hosts),
-        pairs=_pairs(by_pair, hosts),
+        answers=answers[:SHOWN],
+        pairs=pairs[:SHOWN],
         senders=_senders(scope, hosts),
         hours=_hours(scope, week),
-        open_at_once=open_at_once(scope, hosts),
+        open_at_once=at_once[:SHOWN],
         where=took.most,
         why=took.why,
         share=100 * getattr(took, took.most) / took.seconds if took.most else 0.0,
-        encrypted=encrypted,
+        encrypted=encrypted[:SHOWN],
+        other_answers=len(answers[SHOWN:]),
+        other_pairs=len(pairs[SHOWN:]),
+        other_encrypted=len(encrypted[SHOWN:]),
+        other_open_at_once=len(at_once[SHOWN:]),
     )
 
 
@@ -226,7 +237,7 @@ def _encrypted(scope: Scope, hosts: Hosts) -> tuple[EncryptedRate, ...]:
             times.mean("setup_seconds", "setups"),
             times.mean("round_trip_seconds", "round_trips"),
         )
-        for (client, server), times in most[:SHOWN]
+        for (client, server), times in most
     )
 
 
@@ -250,7 +261,7 @@ def _pairs(found: dict[tuple[str, ...], OperationTimes], hosts: Hosts) -> tuple[
 def _slowest(told: Iterable[AnswerTimes | None]) -> tuple[AnswerTimes, ...]:
     """Return the slowest first; of those that are as slow the first that was given."""
     made = [answer for answer in told if answer is not None]
-    return tuple(sorted(made, key=lambda a: -a.high.value)[:SHOWN])
+    return tuple(sorted(made, key=lambda a: -a.high.value))
 
 
 def _told(
@@ -389,4 +400,4 @@ def open_at_once(scope: Scope, hosts: Hosts) -> tuple[OpenAtOnce, ...]:
             near = sum(most >= NEARLY * ever for most in now)
             made.append(OpenAtOnce(hosts.party(host), max(now), max(then, default=None), near))
     made.sort(key=lambda o: (-o.most, o.server.address))
-    return tuple(made[:SHOWN])
+    return tuple(made)

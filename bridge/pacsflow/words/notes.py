@@ -211,7 +211,6 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "Totals are those of origin %(origin)s; %(others)s is in the ledger too and not added to "
         "them, so that nothing is counted twice."
     ),
-    "more-files": N_("%(more)s more files were read than are listed."),
     "by-port-alone": N_(
         "Some imaging traffic was recognised by its port alone (service dicom?): it is counted as "
         "imaging, and nobody has looked into it."
