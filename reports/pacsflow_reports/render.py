@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from pacsflow.report.states import no_associations
 from pacsflow.terms.severity import Severity
-from pacsflow.words.codes import area_names, words
+from pacsflow.words.codes import area_names, source_kinds, words
 from pacsflow.words.glossary import OF_LABELS, glossary
 from pacsflow.words.language import Language
 from pacsflow.words.saying import (
@@ -109,6 +109,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         "party": party_name,
         "fixed": _fixed,
         "word": words(language),
+        "source_kind": source_kinds(language),
         "told": lambda message: message_said(message, language),
         "said": lambda finding: finding_said(finding, language),
         "status": lambda label: status_said(label, language),

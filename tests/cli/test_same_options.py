@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,54 @@ def test_every_command_takes_the_same_or_says_why_not() -> None:
         without = {o for some in WHY_NOT.get(name, {}) for o in some.split()}
         assert {*SHARED} - options == without, name
     assert WHY_NOT.keys() <= there.keys()
+
+
+def test_whatever_gives_csv_gives_it_with_decimal_commas() -> None:
+    there = reading()
+    without_fractions = {"report", "live", "cross-check"}  # two write no CSV, one has texts alone
+    listed = {name for name, o in there.items() if "--format" in o} - without_fractions
+    assert {"top", "times", "map", "associations", "series", "forecast", "show"} <= listed
+    assert {name for name, options in there.items() if "--decimal-comma" in options} == {
+        *listed, "export",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [["top"], ["map"], ["show", "10.0.0.3"]])
+def test_a_decimal_comma_is_in_every_fraction_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str], write: Write, command: list[str]
+) -> None:
+    rows = [
+        {"uid": f"C{n}", "ts": 1772438400.5 + n, "id.orig_h": f"10.0.0.{n % 3 + 3}",
+         "duration": 0.125 + n}
+        for n in range(7)
+    ]  # fmt: skip
+    log = str(write("conn.log", json_log(rows)))
+    asked = [*command, log, "-f", "csv"]
+    assert main(asked) == 0
+    plain = capsys.readouterr().out
+    assert main([*asked, "--decimal-comma"]) == 0
+    comma = capsys.readouterr().out
+    assert comma.startswith("\ufeff")
+    found = list(csv.reader(io.StringIO(comma[1:], newline=""), delimiter=";"))
+    fractions = 0
+    for told, cells in zip(csv.reader(io.StringIO(plain, newline="")), found, strict=True):
+        for was, cell in zip(told, cells, strict=True):
+            is_fraction = was.count(".") == 1 and was.replace(".", "").isdecimal()
+            fractions += is_fraction
+            assert cell == (was.replace(".", ",") if is_fraction else was)
+    assert fractions or command == ["map"]
+    assert main(asked) == 0, "of the next command it is not asked"
+    assert capsys.readouterr().out == plain
+
+
+def test_a_decimal_comma_without_csv_is_an_error(
+    capsys: pytest.CaptureFixture[str], write: Write
+) -> None:
+    log = str(write("conn.log", json_log([{"uid": "C1"}])))
+    for how in ("table", "json"):
+        assert main(["top", log, "-f", how, "--decimal-comma"]) == 2
+        said = f"--decimal-comma has no effect on --format {how}, only on csv"
+        assert said in capsys.readouterr().err
 
 
 def test_an_option_that_two_commands_have_means_the_same() -> None:

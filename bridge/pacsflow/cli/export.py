@@ -10,7 +10,7 @@ import typer
 
 from pacsflow.cli import app
 from pacsflow.cli.console import tell
-from pacsflow.cli.options import Request, reading
+from pacsflow.cli.options import DecimalCommaOption, Request, reading
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ def export(
     what: Annotated[
         What | None, typer.Option(help="Which table, by default traffic; .xlsx holds them all.")
     ] = None,
-    decimal_comma: Annotated[
-        bool,
-        typer.Option(
-            "--decimal-comma",
-            help="A .csv for spreadsheets in languages with a decimal comma: 0,5;text.",
-        ),
-    ] = False,
+    decimal_comma: DecimalCommaOption = False,
 ) -> None:
     """Write the hourly ledger rows, associations, endpoints, notices or times to a file.
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
 from pacsflow.cli.console import QUIET, TALKATIVE, hide, say, set_level, warn
 from pacsflow.cli.settings import settings, use
-from pacsflow.cli.tables import OutputFormat
+from pacsflow.cli.tables import OutputFormat, set_decimal_comma
 from pacsflow.errors import UsageError
 from pacsflow.terms.languages import LanguageCode
 
@@ -54,6 +54,13 @@ FormatOption = Annotated[
     OutputFormat, typer.Option("--format", "-f", help="table for people; json or csv for programs.")
 ]
 NumberOption = Annotated[int, typer.Option("-n", "--number", min=1, help="How many rows.")]
+DecimalCommaOption = Annotated[
+    bool,
+    typer.Option(
+        "--decimal-comma",
+        help="CSV for spreadsheets in languages with a decimal comma: 0,5;text.",
+    ),
+]
 LanguageOption = Annotated[
     LanguageCode | None, typer.Option("--lang", help="Of what is said; en by default.")
 ]
@@ -406,6 +413,25 @@ _SPOKEN = {"config": (Config, None), "quiet": (Quiet, False), "verbose": (Verbos
 """Options of every command that act at once; no command gets them as arguments."""
 
 
+COMMA = inspect.Parameter(
+    "decimal_comma", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DecimalCommaOption
+)
+"""Of every command whose result may be CSV; `emit` heeds it."""
+
+
+def _may_be_csv(annotation: Any) -> bool:  # noqa: ANN401 - an annotation is of any type
+    """Say whether a parameter chooses a format, CSV among others."""
+    kind = next(iter(get_args(annotation)), None)
+    return isinstance(kind, type) and issubclass(kind, StrEnum) and "csv" in {*kind}
+
+
+def _write_commas(asked: bool, how: str) -> None:
+    """Have CSV written with decimal commas; `UsageError` where no CSV is written."""
+    if asked and how != OutputFormat.CSV:
+        raise UsageError(f"--decimal-comma has no effect on --format {how}, only on csv")
+    set_decimal_comma(asked)
+
+
 def reading(
     names: Iterable[str] = EVERYTHING,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
@@ -435,12 +461,15 @@ def reading(
         # Arguments come in their order; `show WHAT INPUTS...` has its own before the shared ones.
         first = [p for p in own if p.default is inspect.Parameter.empty]
         rest = [p for p in own if p.default is not inspect.Parameter.empty]
-        ordered = [*first, *shared.values(), *rest, *spoken.values()]
+        comma = [COMMA] if any(_may_be_csv(p.annotation) for p in own) else []
+        ordered = [*first, *shared.values(), *rest, *comma, *spoken.values()]
 
         def called(**values: Any) -> Result:  # noqa: ANN401 - options are of any type
             asked = Request(**{name: values.pop(name) for name in shared if name in values})
             for name in spoken:
                 values.pop(name, None)
+            if comma:
+                _write_commas(values.pop(COMMA.name), str(values.get("how")))
             asked = asked.settled(names)
             hide(asked.key() if "pseudonymise" in names else None)
             return command(asked, **values)

@@ -39,6 +39,15 @@ WHOLE = 64
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
 
 
+_decimal_comma = False
+
+
+def set_decimal_comma(wanted: bool) -> None:
+    """Write CSV for spreadsheets in languages with a decimal comma from now on, or not."""
+    global _decimal_comma  # noqa: PLW0603 - one a process, as standard output is
+    _decimal_comma = wanted
+
+
 def emit(
     title: str,
     columns: Sequence[str],
@@ -81,7 +90,9 @@ def emit(
 
     told = remarks()
     sys.stdout.write(
-        to_objects(columns, rows, told) if how is OutputFormat.JSON else to_csv(columns, rows)
+        to_objects(columns, rows, told)
+        if how is OutputFormat.JSON
+        else to_csv(columns, rows, decimal_comma=_decimal_comma)
     )
 
 
@@ -125,7 +136,7 @@ def emit_several(
         for one in listings
         for row in one.rows
     ]
-    sys.stdout.write(to_csv(["table", *columns], rows))
+    sys.stdout.write(to_csv(["table", *columns], rows, decimal_comma=_decimal_comma))
 
 
 @dataclass(slots=True)

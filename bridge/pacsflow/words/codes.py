@@ -150,3 +150,29 @@ def area_names(language: Language) -> dict[str, str]:
         "security": _("security"),
         "data": _("data quality"),
     }
+
+
+def source_kinds(language: Language) -> Callable[[str], str]:
+    """Return a function that says what kind of source a file is; an unknown one stays as it is."""
+    _ = language.gettext
+    of_a_log = {
+        "Zeek log": _("Zeek log %(log)s"),
+        "Zeek JSON log": _("Zeek JSON log %(log)s"),
+        "other Zeek log": _("other Zeek log %(log)s"),
+        "table of rows of": _("table of rows of %(log)s"),
+    }
+    whole = {
+        "capture": _("capture"),
+        "table of frames": _("table of frames"),
+        "Wireshark JSON export": _("Wireshark JSON export"),
+        "Zeek logs": _("Zeek logs"),
+        "Zeek JSON logs": _("Zeek JSON logs"),
+        "table of rows of Zeek's logs": _("table of rows of Zeek's logs"),
+        "not read": _("not read"),
+    }
+
+    def said(kind: str) -> str:
+        head, _blank, log = kind.rpartition(" ")
+        return whole.get(kind) or (of_a_log[head] % {"log": log} if head in of_a_log else kind)
+
+    return said
