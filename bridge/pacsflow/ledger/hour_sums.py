@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-MUCH = 1 << 19
+MUCH = 1 << 18
 """Sums that may wait."""
 MANY_NAMES = 1 << 20
 """So many names are known at a time: after them all sums are given out, and all are forgotten."""
 LATEST = 2
 """Hours before the last one seen that are not yet taken to be complete."""
-AT_ONCE = 1 << 18
+AT_ONCE = 1 << 17
 """Rows of a table that is given out."""
 COUNTED = ("communications", "packets", "bytes", "missed_bytes")
 HOUR_US = 3_600_000_000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-GROUP = 1 << 17
+GROUP = 1 << 16
 """Rows after which they are written: what waits for its day's file stays in memory until then."""
 OPEN = 96
 """So many files are written side by side; rows of more days than that make more files."""
