@@ -123,6 +123,30 @@ def test_no_mail_to_whom_no_certificate_says_who_it_is(certificate: Path) -> Non
         send(message(), replace(MAIL, port=port))
 
 
+def test_a_certificate_that_is_not_trusted_is_said_with_what_to_do(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with server(smtp(context)) as port, pytest.raises(ToolError) as told:
+        send(message(), replace(MAIL, port=port))
+    assert str(told.value) == (
+        "127.0.0.1: its certificate is not trusted here (self-signed certificate): add that of its "
+        "authority to this machine's, or name it in SSL_CERT_FILE"
+    )
+
+
+def test_a_certificate_of_another_name_is_said_with_what_to_do(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with server(smtp(context)) as port, pytest.raises(ToolError) as told:
+        send(message(), replace(MAIL, server="localhost", port=port))
+    assert str(told.value) == (
+        "localhost: its certificate is for another name: set mail.server to a name that it has"
+    )
+
+
 def test_no_mail_in_the_clear_where_tls_is_asked_for() -> None:
     handler = smtp()
     with server(handler) as port, pytest.raises(ToolError, match="STARTTLS"):

@@ -115,6 +115,8 @@ class _Talk:
             self._talk()
         except smtplib.SMTPException as error:
             self.problem = ToolError(f"{self.mail.server}: {_told(error)}")
+        except ssl.SSLCertVerificationError as error:
+            self.problem = ToolError(f"{self.mail.server}: {_mistrusted(error)}")
         except OSError as error:
             self.problem = ToolError(f"{self.mail.server}: {error.strerror or error}")
         except (InputError, UsageError, ValueError) as error:
@@ -151,6 +153,20 @@ def _password(mail: Mail) -> str:
     except (OSError, UnicodeDecodeError) as error:
         told = getattr(error, "strerror", None) or "no text"
         raise InputError(mail.password_file, f"the password cannot be read: {told}") from None
+
+
+OTHER_NAMES = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
+
+
+def _mistrusted(error: ssl.SSLCertVerificationError) -> str:
+    """Return what is wrong with a server's certificate, and what to do about it."""
+    if error.verify_code in OTHER_NAMES:
+        return "its certificate is for another name: set mail.server to a name that it has"
+    return (
+        f"its certificate is not trusted here ({error.verify_message}): add that of its "
+        "authority to this machine's, or name it in SSL_CERT_FILE"
+    )
 
 
 def _told(error: smtplib.SMTPException) -> str:
