@@ -18,6 +18,7 @@ from tests.service.conftest import MONDAY, Service, later
 from pacsflow.cli import main
 from pacsflow.errors import ToolError, UsageError
 from pacsflow.service import mail, rounds
+from pacsflow.service.metrics import failures_unsaved
 from pacsflow.service.schedule import is_due, latest
 from pacsflow.service.state import alone, read_state
 
@@ -103,13 +104,28 @@ def test_a_full_disk_of_the_ledger_is_counted_on_another_disk(
     with monkeypatch.context() as patched:
         patched.setattr(rounds, "save_state", full)
         patched.setattr(rounds, "write_archive", full)
-        assert not service.run(later(7 * 24))
-    told = metrics(service)
-    assert told["pacsflow_state_saved"] == 0
-    assert told['pacsflow_failures_in_a_row{job="page"}'] == 1
-    assert service.run(later(7 * 24 + 0.1))
+        for count in (1, 2, 3):  # nothing but the metrics of the round before can tell how many
+            assert not service.run(later(7 * 24 + count / 10))
+            told = metrics(service)
+            assert told["pacsflow_state_saved"] == 0
+            assert told['pacsflow_failures_in_a_row{job="page"}'] == count
+    assert service.run(later(7 * 24 + 0.4))
     assert any("2026-W12.html" in line for line in service.said)
-    assert metrics(service)["pacsflow_state_saved"] == 1
+    told = metrics(service)
+    assert told["pacsflow_state_saved"] == 1
+    assert told['pacsflow_failures_in_a_row{job="page"}'] == 0
+
+
+def test_failures_are_counted_by_the_state_where_it_is_saved(service: Service) -> None:
+    service.run()
+    path = service.settings.metrics.textfile
+    assert path
+    path.write_text('pacsflow_failures_in_a_row{job="page"} 7\npacsflow_state_saved 1\n')
+    assert failures_unsaved(path) is None
+    path.write_bytes(b'\xff pacsflow_state_saved 0\npacsflow_failures_in_a_row{job="x"} many\n')
+    assert failures_unsaved(path) is None
+    assert failures_unsaved(path.with_name("none.prom")) is None
+    assert failures_unsaved(None) is None
 
 
 def test_a_folder_that_is_missing_fails_until_it_is_there_and_the_others_are_read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pacsflow.outputs import write_text
@@ -72,6 +73,25 @@ def write_metrics(
     text = [*_text(ledger, state, began, now), *_of_inputs(state, kept=kept), *_of_week(state)]
     write_text(path, "".join(text))
     path.chmod(READABLE)
+
+
+def failures_unsaved(path: Path | None) -> dict[str, int] | None:
+    """Return each job's failures in a row as the last round told them, where nothing else has them.
+
+    Returns
+    -------
+    By job; None where the state was saved, or there is no such file of ours.
+    """
+    try:
+        with path.open(encoding="utf-8") if path else nullcontext(()) as file:
+            told = dict(line.rpartition(" ")[::2] for line in file if line[:1] != "#")
+        if int(told.get("pacsflow_state_saved", "1")):
+            return None
+        head, end = 'pacsflow_failures_in_a_row{job="', '"}'
+        failed = {name: int(value) for name, value in told.items() if name.startswith(head)}
+    except (OSError, ValueError):
+        return None
+    return {name.removeprefix(head).removesuffix(end): n for name, n in failed.items() if n}
 
 
 def _of_inputs(state: State, *, kept: bool) -> Iterator[str]:

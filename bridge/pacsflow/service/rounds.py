@@ -108,7 +108,10 @@ def run_round(settings: Settings, say: Say, warn: Say, now: datetime | None = No
         if not held:
             warn(f"{folder}: another pacsflow run is at work on it; this round is left out")
             return True
-        round_ = Round(settings, folder, now, say, warn, read_state(folder))
+        state = read_state(folder)
+        if (failed := metrics.failures_unsaved(settings.metrics.textfile)) is not None:
+            state.failed = failed
+        round_ = Round(settings, folder, now, say, warn, state)
         well = [_done(round_, job) for job in jobs(settings, now) if _is_due(round_, job)]
         return all([*well, _counted(round_)])
 
