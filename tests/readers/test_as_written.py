@@ -392,3 +392,101 @@ def test_rows_that_were_pasted_twice_are_said(
         list(read(recognise(path), quality, columns))
         told.append(any("twice" in note for note in quality.notes))
     assert told == [False, True]
+
+
+ADDRESSES = {
+    "10.0.0.1": [
+        "10.0.0.1 (PACS)",
+        "PACS (10.0.0.1)",
+        '"=""10.0.0.1"""',
+        "'10.0.0.1",
+        "\u200b10.0.0.1",
+    ],
+    "2001:db8::1": ["2001:DB8:0:0:0:0:0:1 (PACS)", "'2001:db8::1", "2001:db8::1\u2060"],
+    "PACS (cellar)": ["PACS (cellar)"],
+}
+"""Hosts, and how else their cells are written."""
+
+
+@pytest.mark.parametrize(
+    ("host", "cell"), [(h, c) for h, cells in ADDRESSES.items() for c in cells]
+)
+def test_what_a_spreadsheet_or_a_person_puts_around_an_address(
+    write: Write, host: str, cell: str
+) -> None:
+    text = f"Time,Source,Destination,Length\n2026-03-02 08:05:00,{cell},10.0.0.2,60\n"
+    assert [row["id.orig_h"] for row in read_all(write("a.csv", text))[0]] == [host]
+
+
+@pytest.mark.parametrize("cell", ["167772161", "0x0a000001", '"10,0,0,1"'])
+def test_what_only_a_program_takes_for_an_address_costs_its_row(write: Write, cell: str) -> None:
+    text = "Time,Source,Destination,Length\n" + "".join(
+        f"2026-03-02 08:05:00,{source},10.0.0.2,60\n" for source in ("10.0.0.1", cell)
+    )
+    rows, quality = read_all(write("a.csv", text))
+    assert ([row["id.orig_h"] for row in rows], quality.unreadable) == (["10.0.0.1"], 1)
+
+
+def test_formulas_that_keep_text_are_text(write: Write) -> None:
+    cells = (f'"=""{c}"""' for c in ("2026-03-02 08:05:00", "10.0.0.1", "10.0.0.2", "1514"))
+    (row,) = read_all(write("a.csv", "Time,Source,Destination,Length\n" + ",".join(cells) + "\n"))[
+        0
+    ]
+    assert (row["ts"].timestamp(), row["length"]) == (EIGHT, 1514)
+
+
+NAMES = ["Time", "Source", "Destination", "Length"]
+BESIDE = {
+    "one name a column": ([*NAMES, "", *NAMES], [""]),
+    "nothing between": ([*NAMES, *NAMES], []),
+    "other columns": ([*NAMES, "", "Time", "Source", "Protocol", "Destination", "Length"], [""]),
+}
+
+
+def beside(names: list[str], blank: list[str]) -> list[list[str]]:
+    """Return two tables beside each other, the left one longer."""
+    protocol = ["TCP"] if "Protocol" in names else []
+    rows = [names]
+    for second in range(6):
+        left = [f"2026-03-02 08:05:0{second}", "10.0.0.1", "10.0.0.2", "1000"]
+        right = [f"2026-03-02 09:05:0{second}", "10.0.0.3", *protocol, "10.0.0.4", "500"]
+        rows.append([*left, *blank, *(right if second < 4 else [""] * len(right))])
+    return rows
+
+
+@pytest.mark.parametrize("how", BESIDE)
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_tables_beside_each_other_are_read(tmp_path: Path, how: str, form: str) -> None:
+    rows, path = beside(*BESIDE[how]), tmp_path / f"two.{form}"
+    if form == "csv":
+        path.write_text("".join(",".join(row) + "\n" for row in rows))
+    else:
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet()
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    found, quality = read_all(path)
+    sums = {host: sum(r["length"] for r in found if r["id.orig_h"] == host) for host in HOSTS}
+    assert (sums, len(found), quality.unreadable) == ({"10.0.0.1": 6000, "10.0.0.3": 2000}, 10, 0)
+    assert "2 tables stand beside each other" in " ".join(quality.notes)
+
+
+HOSTS = ("10.0.0.1", "10.0.0.3")
+
+
+def test_two_lengths_are_no_two_tables(write: Write) -> None:
+    text = "Time,Source,Destination,Length,Length\n2026-03-02 08:05:00,10.0.0.1,10.0.0.2,60,46\n"
+    rows, quality = read_all(write("a.csv", text))
+    assert [row["length"] for row in rows] == [60]
+    assert quality.notes == ["there are several columns Length: the first was read"]
+
+
+@pytest.mark.parametrize(
+    "text", [tsv([{}, {"uid": "C2"}]), json_log([{}]), table(["2026-03-02 08:05"])]
+)
+def test_lines_pasted_into_one_column(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "pasted.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("log").write_column(0, 0, text.splitlines())
+    with pytest.raises(InputError, match="'log' has whole lines in its first column"):
+        read_all(path)

@@ -48,6 +48,14 @@ def test_other_options_of_tshark(tshark: str, write: Write) -> None:
 
 
 OTHERS = {
+    "lines that stand in quotes": [
+        '"#separator \\x09"\n"#path\tconn"\n',
+        '"Time,Source,Destination,Length"\n"2026-03-02 08:05:00,10.0.0.1,10.0.0.2,60"\n',
+        '"{""ts"":1772438700,""uid"":""C1""}"\n"{""ts"":1772438701}"\n',
+    ],
+    "a file of settings": [
+        "[site]\ntimezone = 'UTC'\n", "# ours\n\n[report.mail]  # by mail\nto = 1\n",
+    ],
     "frames as text": [
         "No.     Time           Source       Destination  Protocol Length Info\n 1 0.0 10.0.0.1\n",
     ],

@@ -6,7 +6,9 @@ import bz2
 import gzip
 import json
 import lzma
+import math
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -342,9 +344,23 @@ def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
     pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[how]
     first, second = pack(tsv([{}]).encode()), bytearray(pack(tsv([{"uid": "C2"}]).encode()))
     second[len(second) // 2] ^= 0xFF
-    for rest in (bytes(second), b"nothing that is packed"):
-        with pytest.raises(InputError, match="damaged or ends early"):
+    told = {bytes(second): "damaged or ends early", b"nothing that is packed": "stand behind"}
+    for rest, problem in told.items():
+        with pytest.raises(InputError, match=problem):
             rows_of(write(f"conn.log.{how}", first + rest))
+
+
+@pytest.mark.parametrize("how", ["gz", "bz2"])
+def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(write: Write, how: str) -> None:
+    pack = {"gz": gzip.compress, "bz2": bz2.compress}[how]
+    path = write(f"conn.log.{how}", pack(tsv([{}, {"uid": "C2"}]).encode()) + b"\x17of a disk")
+    with pytest.raises(InputError) as refused:
+        rows_of(path)
+    tool = refused.value.hint.split(": ")[1].split()[0]
+    out = subprocess.run(
+        [tool, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+    )
+    assert len(rows_of(write("conn.log", out.stdout))[0]["conn"]) == 2
 
 
 @pytest.mark.parametrize("before", ["\ufeff", "\n", " \n", "\t", "\ufeff\n "])
@@ -372,14 +388,21 @@ def test_a_last_line_without_an_end_is_said(write: Write) -> None:
     assert quality.notes == []
 
 
-def test_durations_below_zero(write: Write) -> None:
-    rows, quality = rows_of(
-        write("conn.log", tsv([{"duration": "-0.000012"}, {"duration": "-3.0"}, {}]))
-    )
-    assert [row["duration"] for row in rows["conn"]] == [0.0, 1.5]
-    assert quality.examples == [
-        "line 10: duration: expected a duration from 0 to 366 days, found '-3.0'"
-    ]
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_a_duration_that_can_be_none_costs_itself_alone(write: Write, form: str) -> None:
+    """Below zero by rounding it is zero."""
+    told = [-0.000012, -3.0, math.nan, math.inf, 1e12, 1.5]
+    changes = [{"duration": str(value), "uid": f"C{n}"} for n, value in enumerate(told)]
+    text = tsv(changes)
+    if form == "json":
+        plain = [{**change, "duration": value} for change, value in zip(changes, told, strict=True)]
+        text = json_log(plain)
+    rows, quality = rows_of(write("conn.log", text))
+    assert [row["duration"] for row in rows["conn"]] == [0.0, None, None, None, None, 1.5]
+    assert (len(rows["conn"]), quality.unreadable) == (6, 0)
+    # JSON has no word for what is no number: null is what some programs mean by theirs.
+    lost = 4 if form == "tsv" else 2
+    assert f"{lost} durations are negative" in " ".join(quality.notes)
 
 
 def test_a_row_of_another_age_is_set_aside(write: Write) -> None:

@@ -34,6 +34,16 @@ PACKED = {
 """What a packed file starts with, and how it is packed; pzstd begins with a frame to skip."""
 
 
+LONGEST_MAGIC = 6
+_BEHIND = "Not a gzipped file"
+"""What Python says of bytes behind gzip's that begin like nothing."""
+_TOOLS = {"gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat"}
+
+
+class _BehindError(EOFError):
+    """Behind the packed data stand bytes that are none."""
+
+
 class Bytes(Protocol):
     """A file open for reading bytes."""
 
@@ -95,6 +105,8 @@ class _Streams:
         packed: bytes = self.stream.unused_data.lstrip(b"\0")
         while not packed and (more := self.raw.read(PIECE)):
             packed = more.lstrip(b"\0")
+        if packed and not packing(packed[:LONGEST_MAGIC]) and len(packed) >= LONGEST_MAGIC:
+            raise _BehindError
         return packed
 
 
@@ -136,6 +148,10 @@ def _unpacker(how: str, raw: IO[bytes]) -> Any:  # noqa: ANN401 - five kinds of 
 
 
 def _damaged(path: Path, how: str, error: Exception) -> InputError:
+    if isinstance(error, _BehindError) or str(error).startswith(_BEHIND):
+        problem = f"bytes stand behind the {how} data that are none of it"
+        hint = f"to leave them out: {_TOOLS[how]} FILE > LOG, and give LOG"
+        return InputError(path, problem, hint=hint)
     told = str(error).splitlines()[0][:200] if str(error) else "it ends early"
     problem = f"the {how} data is damaged or ends early: {told}"
     return InputError(path, problem, hint="copy the file again")

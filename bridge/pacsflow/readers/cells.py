@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 import numpy as np
 import pyarrow as pa
@@ -49,8 +50,13 @@ _PORT = re.compile(
 )
 """An address with a port behind it, as firewalls and tcpdump write it, in brackets, or a network
 that is one address."""
-_LIKE_ADDRESS = re.compile(r"\d+(?:\s*\.\s*\d+){3,}(?:/\d+)?")
-"""What is no name of a host: where it is no address either, it would be a host of its own."""
+_LIKE_ADDRESS = re.compile(r"\d+(?:\s*[.,]\s*\d+){3,}(?:/\d+)?|\d{8,10}|0x[0-9a-fA-F]{8}")
+"""What is no name of a host, also as one number: where it is no address either, it would be a host
+of its own."""
+_NAMED = re.compile(r"(.*\S)\s*\((.+)\)")
+"""An address and the name of its host, one behind the other, as Wireshark's details have them."""
+_MARK = "'"
+"""What makes a spreadsheet keep a cell as text."""
 _NUMBERED = re.compile(r".*\((\d+)\)")
 NEEDS = {
     "ts": ("ts", "date", "zone"),
@@ -88,6 +94,15 @@ def needed(header: Header, asked: Collection[str] | None) -> dict[str, tuple[int
 def _for(asked: Collection[str]) -> set[str]:
     """Return the columns of a table from which those of frames are made, and the time."""
     return {need for name in ("ts", *asked) for need in NEEDS.get(name, (name,))}
+
+
+def without_blank(cells: Cells) -> Cells:
+    """Leave out rows in which no column has anything, as where a table beside is longer."""
+    bare = np.ones(len(cells.lines), dtype=np.bool_)
+    for column in cells.columns.values():
+        bare &= pc.is_null(column).to_numpy(zero_copy_only=False)
+    kept = {name: column.filter(booleans(~bare)) for name, column in cells.columns.items()}
+    return Cells(cells.lines[~bare], kept) if bare.any() else cells
 
 
 def joined(columns: list[pa.Array]) -> pa.Array:
@@ -361,9 +376,10 @@ def _hosts(column: pa.Array, bad: dict[int, str]) -> pa.Array:
     coded = column.dictionary_encode()
     texts: list[str | None] = []
     wrong: list[int] = []
-    for number, text in enumerate(coded.dictionary.to_pylist()):
+    for number, cell in enumerate(coded.dictionary.to_pylist()):
+        text = _bare(cell) if cell else None
         address = _address(text) if text else None
-        if text and address is None and _LIKE_ADDRESS.fullmatch(text.strip()):
+        if text and address is None and _LIKE_ADDRESS.fullmatch(text):
             wrong.append(number)
         texts.append(address or (_clean(text) if text else None))
     if wrong:
@@ -373,9 +389,17 @@ def _hosts(column: pa.Array, bad: dict[int, str]) -> pa.Array:
     return strings(texts).take(coded.indices)
 
 
+def _bare(text: str) -> str:
+    """Return a cell without what is not seen of it, and without what keeps it text."""
+    if not text.isascii():
+        text = "".join(sign for sign in text if category(sign) != "Cf")
+    return text.strip().removeprefix(_MARK).strip()
+
+
 def _address(text: str) -> str | None:
     """Return an address in its canonical form, without a port; None where it is none."""
-    for part in (text.strip(), _PORT.sub(r"\1\2\3", text.strip())):
+    named = _NAMED.fullmatch(text)
+    for part in (text, _PORT.sub(r"\1\2\3", text), *(named.groups() if named else ())):
         try:
             return to_address(part)
         except ValueError:

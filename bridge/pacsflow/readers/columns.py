@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pacsflow.readers.moments import is_zone
 
@@ -116,6 +116,9 @@ SUMMED = re.compile(
     r"recuento|promedio)(?: ?\(| of | de | von )"
 )
 """What a column of sums is called, by Splunk and by pivot tables."""
+BESIDE = "%d tables stand beside each other under one header: all were read"
+_LEAST = 3
+"""Beside another table, one has so many columns of frames."""
 _IN_BYTES = {"b", "byte", "bytes", "octets", "octetos"}
 _ZONED = re.compile(r"[\"']?(.+?)\s*[(\[](.+)[)\]][\"']?")
 
@@ -238,6 +241,32 @@ def _bare(names: list[str]) -> tuple[list[str], str]:
             plain = normalise(name)
             made.append(_DOTTED.get(plain, plain))
     return made, zone
+
+
+def beside(header: Header) -> tuple[Header, ...]:
+    """Return the headers of the tables that stand beside each other under one row of names.
+
+    Each has the names of its own columns alone. A table begins where the first name comes again,
+    and has at least three columns of frames.
+    """
+    plain = [normalise(name) for name in header.names]
+    first = next((name for name in plain if name), "")
+    starts = [place for place, name in enumerate(plain) if name == first]
+    found = tuple(
+        _between(header, start, end) for start, end in itertools.pairwise([*starts, len(plain)])
+    )
+    several = len(found) > 1 and header.twice
+    return found if several and all(len(h.places) >= _LEAST for h in found) else (header,)
+
+
+def _between(header: Header, start: int, end: int) -> Header:
+    """Return what of a header stands in some of its columns."""
+    names = tuple(n if start <= p < end else "" for p, n in enumerate(header.names))
+    inside = {
+        column: tuple(place for place in places if start <= place < end)
+        for column, places in header.places.items()
+    }
+    return replace(header, names=names, places={c: p for c, p in inside.items() if p}, twice=())
 
 
 def other_unit(header: Header) -> str:

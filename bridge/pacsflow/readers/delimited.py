@@ -9,18 +9,19 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pacsflow.errors import InputError
 from pacsflow.readers.arrays import strings
 from pacsflow.readers.blocks import BLOCK, blocks
-from pacsflow.readers.cells import Cells, joined, needed
-from pacsflow.readers.columns import Header, read_header
+from pacsflow.readers.cells import Cells, joined, needed, without_blank
+from pacsflow.readers.columns import BESIDE, Header, beside, read_header
 from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.quality import Quality
 
@@ -155,14 +156,29 @@ def read(
             sections += 1
             if sections - whole_blocks > limits().headers:
                 raise exceeded(path, "headers", "it has too many headers", start)
-            cells = _parse(part, start, layout, quality, columns)
-            yield Part(layout.header, cells, sections - whole_blocks)
+            for each, cells in _each(part, start, layout, quality, columns):
+                yield Part(each, cells, sections - whole_blocks)
     if rest and layout is not None:
-        cells = _parse(rest, rest_line, layout, quality, columns)
-        yield Part(layout.header, cells, sections - whole_blocks)
+        for each, cells in _each(rest, rest_line, layout, quality, columns):
+            yield Part(each, cells, sections - whole_blocks)
     if layout is None:
         problem = f"no header in it; {quality.examples[0]}" if quality.examples else "it is empty"
         raise InputError(path, problem, hint="a table of frames was expected")
+
+
+def _each(
+    text: bytes, line: int, layout: Layout, quality: Quality, columns: Collection[str] | None
+) -> Iterator[tuple[Header, Cells]]:
+    """Yield the rows of each of the tables that stand beside each other; of most, of one."""
+    headers = beside(layout.header)
+    if len(headers) == 1:
+        yield layout.header, _parse(text, line, layout, quality, columns)
+        return
+    quality.note(BESIDE % len(headers))
+    for header in headers:
+        cells = _parse(text, line, replace(layout, header=header), quality, columns)
+        yield header, without_blank(cells)
+        quality = Quality()  # what is wrong with a line is said once
 
 
 def preview(path: Path, name: str) -> Iterator[pa.Array]:
@@ -264,10 +280,18 @@ def _parse(
     made, refused = _table(data, layout, places, len(lines))
     for place in refused:
         quality.bad_row(int(lines[place]), f"expected {width} columns")
+    made = {place: _without_formulas(column) for place, column in made.items()}
     return Cells(
         np.delete(lines, refused),
         {name: joined([made[place] for place in found]) for name, found in asked.items()},
     )
+
+
+def _without_formulas(column: pa.Array) -> pa.Array:
+    """Return cells that a program wrote as ``="text"``, so that spreadsheets keep them, as text."""
+    if not pc.any(pc.starts_with(column, '="')).as_py():
+        return column
+    return pc.replace_substring_regex(column, r'^="(.*)"$', r"\1")
 
 
 def _table(

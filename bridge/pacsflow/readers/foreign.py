@@ -24,6 +24,10 @@ _LOKI = "give the rows as they came: jq -r '.. | .values? // empty | .[][1]'"
 _NAMES = "name its columns in the first line (tshark -E header=y); of sFlow give sflowtool -t"
 _HEADER = "keep the lines above them that begin with #"
 _HITS = "give its rows one a line: jq -c '.hits.hits[]'"
+_QUOTED = (
+    'take the quotes off: sed \'s/^"//; s/"[[:space:]]*$//; s/""/"/g\' FILE > LOG, and give LOG'
+)
+_SETTINGS = "settings are given with --config FILE"
 _STATISTICS = "statistics of tshark (-z)"
 _WINDOW = "one of Wireshark's statistics, without times"
 FOREIGN = (
@@ -54,6 +58,16 @@ FOREIGN = (
         rb"(?s)SQLite format 3|.{8}DUCK",
         "a database",
         "let it write the rows as CSV, with their names",
+    ),
+    (
+        rb'"(?:#|\{""|(?:[^"\n,;\t|]|"")*[,;\t|](?:[^"\n]|"")*"\r?\n"[^"\n]*"\r?\n)',
+        "lines that stand in quotes as a whole",
+        _QUOTED,
+    ),
+    (
+        rb"(?:\s*#[^\n]*\n)*\s*\[[a-z][a-z_.]*\]\s*(?:#[^\n]*)?\r?\n",
+        "a file of settings (TOML)",
+        _SETTINGS,
     ),
     (rb"(?i)\s*<(?:!doctype )?html|\s*<table", "a page of HTML", _TABLE),
     (

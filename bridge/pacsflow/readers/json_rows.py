@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pacsflow.readers.checked import ADDRESSES, checked
 from pacsflow.readers.json_columns import UNSET
-from pacsflow.readers.zeek_values import converter, to_address, to_texts, to_time
+from pacsflow.readers.zeek_values import SenselessError, converter, to_address, to_texts, to_time
 from pacsflow.terms.log_fields import COUNTS, REQUIRED, TEXTS, TIME, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ class _Field(NamedTuple):
 
 
 class Rows:
-    """The rows of one log, as they come, each with the number of its line."""
+    """The rows of one log, as they come, each with the number of its line.
+
+    Attributes
+    ----------
+    senseless
+        Durations of rows that were returned which can be none, and are not set in them.
+    """
 
     def __init__(self, log: str) -> None:
         self.schema = ZEEK_LOGS[log]
@@ -42,6 +48,7 @@ class Rows:
         ]
         self.lines: list[int] = []
         self.rows: list[dict[str, Any]] = []
+        self.senseless = 0
 
     def add(self, line: int, row: dict[str, Any]) -> None:
         """Keep one row."""
@@ -77,10 +84,11 @@ class Rows:
         columns: list[list[Any]] = [[] for _ in self.fields]
         for line, row in zip(lines, rows, strict=True):
             try:
-                values = _values(row, self.fields)
+                values, senseless = _values(row, self.fields)
             except ValueError as error:
                 bad[line] = str(error)
                 continue
+            self.senseless += senseless
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
         arrays = [pa.array(c, kind) for c, kind in zip(columns, self.schema.types, strict=True)]
@@ -153,9 +161,10 @@ def _plain_texts(column: pa.Array) -> pa.Array:
     return column
 
 
-def _values(row: dict[str, Any], fields: list[_Field]) -> list[Any]:
-    """Return one row's values; ValueError where one of them is none."""
+def _values(row: dict[str, Any], fields: list[_Field]) -> tuple[list[Any], int]:
+    """Return one row's values, and how many durations can be none; ValueError for others so."""
     values: list[Any] = []
+    senseless = 0
     for field in fields:
         value = _value(row, field)
         if type(value) is list and len(value) == 1 and field.kind != TEXTS:
@@ -168,5 +177,9 @@ def _values(row: dict[str, Any], fields: list[_Field]) -> list[Any]:
         try:
             values.append(field.convert(value))
         except (ValueError, TypeError) as error:
+            if field.name == "duration" and isinstance(error, SenselessError):
+                values.append(None)
+                senseless += 1
+                continue
             raise ValueError(f"{field.name}: {error}") from None
-    return values
+    return values, senseless

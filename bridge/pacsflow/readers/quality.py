@@ -27,6 +27,8 @@ class Quality:
     """Frames of a capture that are copies of others, all frames, and bytes of the copies."""
     nameless: int = 0
     """Frames of a table that say no source or no destination."""
+    senseless: int = 0
+    """Durations that can be none, and are not set in what was read."""
     dear: bool = field(default=False, compare=False)
     """Whether its rows are read one by one, so that to read it again is worth avoiding."""
     path: str = field(default="", compare=False)
@@ -53,6 +55,11 @@ class Quality:
         """Say what was passed over."""
         if self.nameless:
             self.note(f"{self.nameless:,} frames without addresses, in no host's total")
+        if self.senseless:
+            self.note(
+                f"{self.senseless:,} durations are negative, no number or longer than a year: "
+                "left out"
+            )
         if self.others:
             most = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
             told = ", ".join(f"{rows:,} of {log}.log" for log, rows in most[:8])

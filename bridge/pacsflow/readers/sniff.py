@@ -78,7 +78,7 @@ def recognise(path: Path) -> Source:
         return _json(path, text)
     if b"\0" not in text and (table := _table(path, text)):
         return table
-    if b'{"' in text.split(b"\n", 1)[0]:
+    if b'{"' in text.split(b"\n", 1)[0] and not text.startswith(b'"'):
         return _zeek_json(path, text)
     raise _unknown(path, start)
 

@@ -139,7 +139,7 @@ def _lines(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
             )
         if len(cells.lines):
             again.seen(cells)
-            yield spans.seen(number, converters[header.names](cells))
+            yield spans.seen((number, header.names), converters[header.names](cells))
     if not spans.tell(told.quality):
         again.tell(told.quality)
 
@@ -155,7 +155,8 @@ def _sheets(path: Path, told: _Told) -> Iterator[pa.RecordBatch]:
             for table in tables:
                 for cells in table.read(told.columns):
                     again.seen(cells)
-                    yield spans.seen((table.place, table.row), convert(cells))
+                    part = table.place, table.row, table.header.names
+                    yield spans.seen(part, convert(cells))
             if convert.times.is_relative and told.start is not None:
                 if relative:
                     raise InputError(

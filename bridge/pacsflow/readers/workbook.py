@@ -23,8 +23,8 @@ from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers import sheet_cells
 from pacsflow.readers.arrays import booleans, strings
-from pacsflow.readers.cells import Cells, joined, needed
-from pacsflow.readers.columns import Header, read_header
+from pacsflow.readers.cells import Cells, joined, needed, without_blank
+from pacsflow.readers.columns import BESIDE, Header, beside, read_header
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ HEADER_WITHIN = 50
 """The header stands in one of the first so many rows."""
 MOST_LIKELY = 3
 """A row further down that names so many columns is the header of another table."""
+_LINE = re.compile(r"[#{]|(?:[^,;\t|]*[,;\t|]){3}")
+"""What a line of a log or of a table is, and no cell of it."""
 _DIGIT = re.compile(r"\d")
 AGAIN = "open it and save it again as .xlsx"
 ENDS = {
@@ -73,6 +75,8 @@ class Sheet:
     """Where the sheet's pieces begin in the file of cells."""
     end: int = sys.maxsize
     """The number of the row in which the next table's header stands."""
+    beside: int = 1
+    """So many tables stand beside each other under that row."""
 
     def read(self, columns: Collection[str] | None) -> Iterator[Cells]:
         """Yield the rows below the header, as text."""
@@ -93,7 +97,9 @@ class Sheet:
                     for name, places in asked.items()
                 }
                 cells = Cells(np.arange(number + skip, number + rows, dtype=np.int64), made)
-                yield _without_empty(cells, found, skip)
+                yield (
+                    without_blank(cells) if self.beside > 1 else _without_empty(cells, found, skip)
+                )
 
 
 def alike(sheets: Iterable[Sheet]) -> list[list[Sheet]]:
@@ -128,8 +134,13 @@ def sheets(path: Path, quality: Quality, folder: Path) -> list[Sheet]:
         If the workbook is damaged or encrypted, asks for more than the limits, or has no such
         sheet.
     """
-    found, others = tables(path, quality, write_cells(path, folder))
+    cells = write_cells(path, folder)
+    found, others = tables(path, quality, cells)
     if not found:
+        if lines := _with_lines(path, cells):
+            problem = f"sheet {_shown(lines)!r} has whole lines in its first column"
+            hint = "copy that column into a text file, a line a cell, and give the file"
+            raise InputError(path, problem, hint=hint)
         shown = ", ".join(_shown(name) for name in others)[:80]
         raise InputError(
             path,
@@ -157,6 +168,8 @@ def tables(
     since_1904 = _counts_from_1904(path)
     for told in _without_copies(_beginnings(path, cells, read), quality):
         there = _tables(told, cells, read)
+        for most in {sheet.beside for sheet in there if sheet.beside > 1}:
+            quality.note(f"sheet {_shown(told.name)}: {BESIDE % most}")
         if since_1904:
             there = [replace(t, header=replace(t.header, since_1904=True)) for t in there]
         found += there
@@ -196,6 +209,16 @@ def _beginnings_of_parts(path: Path) -> Iterator[bytes]:
                 yield data
     except (*_DAMAGED, OSError):
         return  # what is wrong with it is said when it is read
+
+
+def _with_lines(path: Path, cells: Path) -> str:
+    """Return the sheet whose first column has lines of a log or of a table, or nothing."""
+    for told, _ in _beginnings(path, cells, lambda _names: None):
+        filled = [column for column in told.columns if any(v not in {None, ""} for v in column)]
+        texts = [v for v in filled[0] if v] if len(filled) == 1 else []
+        if texts and all(type(text) is str and _LINE.match(text) for text in texts):
+            return told.name
+    return ""
 
 
 def _place(sheet: Sheet, sheets: list[Sheet]) -> str:
@@ -351,8 +374,10 @@ def _tables(told: _Beginning, cells: Path, read: Read) -> list[Sheet]:
     rows = {row: header} | {r: h for r, h in told.headers.items() if r > row}
     ends = [*list(rows)[1:], sys.maxsize]
     return [
-        Sheet(told.name, header, row, cells, told.place, end)
+        Sheet(told.name, each, row, cells, told.place, end, len(found))
         for (row, header), end in zip(rows.items(), ends, strict=True)
+        for found in [beside(header)]
+        for each in found
     ]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(rb'"\s*:')
 """Where a name ends; in texts, too, where it then only seems that one stands twice."""
+_NO_NUMBER = re.compile(rb"(?<=[:,\[ ])-?(?:NaN|Infinity)(?=[,}\] ])")
+"""What some programs write where JSON has null."""
 _NAMED = b'":'
 _BLANK_BEFORE = (b" :", b"\t:", b"\n:", b"\r:")
 TOGETHER = 5_000
@@ -75,6 +77,7 @@ def read(
         bad: dict[int, str] = {}
         _read_rows(some, judge, logs, bad, quality)
         batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
+        quality.senseless = sum(rows.senseless for rows in logs.values())
         for number in sorted(bad):
             quality.bad_row(number, bad[number])
         for log, batch in batches:
@@ -204,7 +207,8 @@ def _object(raw: bytes) -> dict[str, Any]:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
         try:
-            found = orjson.loads(raw.decode("utf-8", "backslashreplace").replace("\\x", "\\\\x"))
+            text = _NO_NUMBER.sub(b"null", raw).decode("utf-8", "backslashreplace")
+            found = orjson.loads(text.replace("\\x", "\\\\x"))
         except orjson.JSONDecodeError as error:
             raise ValueError(f"expected a JSON object: {error}") from None
     if not isinstance(found, dict):

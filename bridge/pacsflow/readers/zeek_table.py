@@ -158,6 +158,7 @@ def rows_of(
             hint = "export them as plain numbers, or give the rows as JSON"
             raise InputError(source.path, str(error), hint=hint) from None
         batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
+        quality.senseless = sum(rows.senseless for rows in logs.values())
         for line in sorted(bad):
             quality.bad_row(line, bad[line])
         for log, batch in batches:

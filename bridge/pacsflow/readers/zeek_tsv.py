@@ -22,6 +22,7 @@ from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts, may_be
 from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.log_kinds import judged
 from pacsflow.readers.zeek_values import (
+    SenselessError,
     converter,
     to_counts,
     to_text,
@@ -373,7 +374,13 @@ def _unescaped(column: pa.Array) -> pa.Array:
 def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.RecordBatch:
     schema = ZEEK_LOGS[log]
     places = [
-        (name, header.fields.index(name) if name in header.fields else -1, converter(name, kind))
+        (
+            name,
+            header.fields.index(name) if name in header.fields else -1,
+            _sensible(converter(name, kind), quality)
+            if name == "duration"
+            else converter(name, kind),
+        )
         for name, kind in zip(schema.names, schema.types, strict=True)
     ]
     lists = {name for name, kind in zip(schema.names, schema.types, strict=True) if kind == TEXTS}
@@ -383,6 +390,7 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
     for offset, raw in enumerate(lines):
         if not raw:
             continue
+        senseless = quality.senseless
         cells = raw.decode("utf-8", "backslashreplace").split(header.separator)
         try:
             if len(cells) != len(header.fields):
@@ -396,6 +404,7 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
                 for name, place, convert in places
             ]
         except ValueError as error:
+            quality.senseless = senseless
             quality.bad_row(block.line + offset, str(error))
             continue
         if offset == len(lines) - 1 and not block.complete:
@@ -404,6 +413,19 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
             column.append(value)
     arrays = [pa.array(c, kind) for c, kind in zip(columns, schema.types, strict=True)]
     return pa.record_batch(arrays, schema=schema)
+
+
+def _sensible(convert: Callable[[str], Any], quality: Quality) -> Callable[[str], Any]:
+    """Return what reads durations: one that can be none is not set, and counted."""
+
+    def interval(cell: str) -> float | None:
+        try:
+            return float(convert(cell))
+        except SenselessError:
+            quality.senseless += 1
+            return None
+
+    return interval
 
 
 def _value(

@@ -39,6 +39,10 @@ _OF_THREE = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}")
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
 
+class SenselessError(ValueError):
+    """A number that can be no duration: it costs its value, and not the row."""
+
+
 def unescape(text: str) -> str:
     r"""Return what Zeek's ASCII writer escaped as it was, controls still as ``\xHH``.
 
@@ -135,7 +139,8 @@ def to_interval(value: str | float) -> float:
     if -ROUNDING <= seconds < 0:
         return 0.0
     if not 0 <= seconds <= LONGEST:
-        raise ValueError(f"expected a duration from 0 to 366 days, found {str(value)[:40]!r}")
+        problem = f"expected a duration from 0 to 366 days, found {str(value)[:40]!r}"
+        raise SenselessError(problem)
     return seconds
 
 
@@ -146,7 +151,7 @@ def to_float(value: str | float) -> float:
     except ValueError:
         raise ValueError(f"expected a number, found {str(value)[:40]!r}") from None
     if isinstance(value, bool) or not math.isfinite(number):
-        raise ValueError(f"expected a finite number, found {str(value)[:40]!r}")
+        raise SenselessError(f"expected a finite number, found {str(value)[:40]!r}")
     return number
 
 
