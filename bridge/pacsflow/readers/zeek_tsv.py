@@ -39,7 +39,7 @@ from pacsflow.terms.log_fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from pacsflow.readers.quality import Quality
