@@ -713,6 +713,14 @@ def test_what_was_not_captured_is_missed(export: Export) -> None:
     assert sum(int(row["bytes"]) for row in told.capture if row["what"] == "cut") == lost
 
 
+@pytest.mark.parametrize("told", [0, 40, 2**31 - 1])
+def test_a_length_that_cannot_be(export: Export, told: int) -> None:
+    frames = [(ts, data, told if n % 2 else wire) for n, (ts, data, wire) in enumerate(BASE)]
+    found = export(frames)
+    assert (found.sums, found.bytes) == ((1, STORES, DATA), BYTES)
+    assert (found.count("length impossible"), found.count("cut")) == (FRAMES // 2, 0)
+
+
 def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
     frames = [(ts - BASE[0][0] + 100 if n < 20 else ts, d, w) for n, (ts, d, w) in enumerate(BASE)]
     told = export(frames)

@@ -182,6 +182,11 @@ function export:brought_again(ts, wire)
   self.tally:add("brought again", ts, wire)
 end
 
+-- A frame whose length the capture cannot mean; size: what was captured of it.
+function export:no_length(ts, size)
+  self.tally:add("length impossible", ts, size)
+end
+
 -- One more path of a connection that uses several (Multipath TCP).
 function export:another_path(ts, wire)
   self.tally:add("another path", ts, wire)

@@ -376,9 +376,23 @@ local function record(pinfo, s, frame, a, snap, d, copy, told, wire, size)
   end
 end
 
+-- No frame is longer, whatever an interface puts together (1 MiB).
+local LONGEST = 1048576
+
+-- The length of the frame on the wire: as the capture tells it, if it can be that.
+local function length_of(pinfo, size, is_new)
+  local wire = pinfo.len
+  if wire >= size and wire <= LONGEST then
+    return wire
+  elseif is_new and log then
+    log:no_length(time_of(pinfo), size)
+  end
+  return size
+end
+
 -- Packet `which` of a frame (from 1). Returns how many packets it has.
 local function dissect_one(tvb, pinfo, tree, s, size, frame, fresh, which)
-  local wire, source, there, copy = pinfo.len, nil, nil, nil
+  local wire, source, there, copy = length_of(pinfo, size, fresh and which == 1), nil, nil, nil
   s, source, there, copy = parse(tvb, pinfo, s, size, wire, fresh, which)
   if copy and showing then
     remember_copy(frame, copy)

@@ -96,6 +96,7 @@ class Told:
         yield from self._alike()
         yield from self._again()
         yield from self._cut()
+        yield from self._impossible()
         yield from self._unfinished()
         yield from self._dropped()
         yield from self._paths()
@@ -179,6 +180,13 @@ class Told:
                     f"{count.bytes:,} bytes of them are not there. Their lengths count in full; "
                     "what stood in the rest is not seen"
                 )
+
+    def _impossible(self) -> Iterator[str]:
+        if wrong := self.frames("length impossible"):
+            yield (
+                f"the capture tells a length of {wrong:,} frames that cannot be theirs, less than "
+                "what is there of them, or more than 1 MiB: as many bytes count as are there"
+            )
 
     def _unfinished(self) -> Iterator[str]:
         for count in self.counts:
