@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import re
+import struct
 import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from tests.wireshark import pieces, test_networks
 
 from conftest import CAPTURES
 from pacsflow.errors import InputError
-from pacsflow.readers import Quality, capture_plain, find, read, recognise
+from pacsflow.readers import Format, Quality, capture_plain, find, read, recognise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +193,37 @@ def test_captures_that_are_no_pcap(tshark: str, tmp_path: Path, form: str) -> No
         )
         assert found == wanted
     assert (quality.notes, quality.unreadable) == ([], 0)
+
+
+def erf(frames: list[pieces.Frame]) -> bytes:
+    """Return the frames as records of Endace's cards."""
+    out = b""
+    for ts, data, wire in frames:
+        body = b"\0\0" + data + bytes(-(18 + len(data)) % 8)
+        out += struct.pack("<II", round(ts % 1 * 2**32), int(ts))
+        out += struct.pack(">BBHHH", 2, 4, 16 + len(body), 0, wire) + body
+    return out
+
+
+def test_records_of_a_card_that_have_no_header(tmp_path: Path) -> None:
+    """In a folder, too, whatever they are called."""
+    base = pieces.read(CAPTURES / "networks" / "base.pcap")
+    (tmp_path / "cards").mkdir()
+    path = tmp_path / "cards" / "port0"
+    path.write_bytes(erf(base))
+    (source,) = find([path.parent]).sources
+    assert source.format is Format.CAPTURE
+    rows, quality = rows_of(path)
+    assert [(r["store_rq"], r["data_bytes_orig"]) for r in rows["dicom"]] == [(3, 300_000)]
+    assert (sum(f["length"] for f in rows["frames"]), quality.notes) == (319_906, [])
+    path.write_bytes(erf(base[:1]))
+    assert recognise(path).format is Format.CAPTURE
+
+
+@pytest.mark.parametrize("at", [4, 8, 10])
+def test_what_only_looks_like_records_of_a_card(tmp_path: Path, at: int) -> None:
+    data = bytearray(erf(pieces.read(CAPTURES / "networks" / "base.pcap")[:1]) * 3)
+    data[at : at + 2] = b"\0\0"
+    (tmp_path / "port0").write_bytes(data if at != 4 else bytes(8) + data)
+    with pytest.raises(InputError, match="not a Zeek log, a capture"):
+        recognise(tmp_path / "port0")

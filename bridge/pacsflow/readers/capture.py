@@ -17,8 +17,8 @@ from pacsflow.programs.dissection import without_plugin
 from pacsflow.programs.tshark import ExportedLogs, export_logs
 from pacsflow.readers import capture_log, capture_order, capture_plain, zeek_tsv
 from pacsflow.readers.blocks import head
+from pacsflow.readers.foreign_captures import is_foreign
 from pacsflow.readers.quality import Quality
-from pacsflow.readers.sniff import FOREIGN_CAPTURES
 from pacsflow.readers.zeek_values import EARLIEST
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _export(
 
 def _as_pcapng(path: Path, target: Path, tshark: Tool) -> Path:
     """Return a capture in the form that plugin and bridge look into themselves."""
-    if not head(path, 16).startswith(FOREIGN_CAPTURES):
+    if not is_foreign(head(path)):
         return path
     rewritten = _moved(path, target, Decimal(0), tshark)
     if rewritten is None:

@@ -17,6 +17,7 @@ from pacsflow.readers.blocks import (
     without_comma,
 )
 from pacsflow.readers.dialects import plain_row
+from pacsflow.readers.foreign_captures import is_foreign
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.source import Format, Source
 from pacsflow.terms.log_fields import ZEEK_LOGS
@@ -30,11 +31,6 @@ CAPTURE_MAGIC = (
     b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1",
 )  # fmt: skip
 """pcap (micro- and nanoseconds, either byte order), pcapng, modified pcap of old tcpdumps."""
-FOREIGN_CAPTURES = (
-    b"snoop\0\0\0", b"RTSS", b"GMBU", b"TRSNIFF data", b"XCP\0", b"\x05VNF", b"\xaa\xaa\xaa\xaa",
-)  # fmt: skip
-"""snoop (RFC 1761), Microsoft's Network Monitor 1 and 2, Sniffer for DOS and Windows, Visual
-Networks, 5View: tshark reads them, and editcap makes pcapng of them."""
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf", b"Rar!\x1a\x07", b"\x1f\x9d")
 """zip, 7z, rar, and compress's .Z."""
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -62,7 +58,7 @@ def recognise(path: Path) -> Source:
     start = head(path)
     if not start:
         raise InputError(path, "the file is empty", hint="a log or a capture was expected")
-    if start[:4] in CAPTURE_MAGIC or start.startswith(FOREIGN_CAPTURES):
+    if start[:4] in CAPTURE_MAGIC or is_foreign(start):
         return Source(path, Format.CAPTURE, "frames")
     if start.startswith(OLE) or (start.startswith(ZIP) and _is_workbook(start + _tail(path))):
         return _workbook(path)
