@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import combining, east_asian_width
+
+from pacsflow.words.text import shorten
 
 if TYPE_CHECKING:
     from pacsflow.terms.party import Party
     from pacsflow.week.facts import FlowMap, MapEdge
 
 WIDTH, COLUMN = 1200, 12
-LEFT = (210.0, 594.0, 978.0)
+LEFT = (300.0, 594.0, 888.0)
 GAP, LEAST, TOP = 9.0, 13.0, 34.0
 MOST_NODES, MOST_EDGES = 26, 320
+LABEL = 16.6
+"""Ems of a label at most: as many as the room beside the columns has where letters are largest."""
+WIDE_LETTERS = "WMmw@%\u2026"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,27 @@ class Layout:
     hidden_nodes: int
     hidden_edges: int
     hidden_bytes: float
+
+
+def label(name: str) -> str:
+    """Return a name as it fits beside its bar, in the widest of fonts; its middle is cut."""
+    most = 26
+    while _ems(shorten(name, most)) > LABEL:
+        most -= 1
+    return shorten(name, most)
+
+
+def _ems(text: str) -> float:
+    """Return how wide a text is at most, in sizes of its font."""
+    return sum(map(_em, text))
+
+
+def _em(letter: str) -> float:
+    if combining(letter):
+        return 0.0
+    if letter in WIDE_LETTERS or east_asian_width(letter) in "WF":
+        return 1.0
+    return 0.8 if letter.isupper() else 0.66
 
 
 def layout(flow: FlowMap) -> Layout:

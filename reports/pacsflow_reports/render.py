@@ -105,6 +105,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         "day": language.day,
         "hour": language.hour,
         "shorten": shorten,
+        "label": flowmap.label,
         "prose": prose,
         "party": party_name,
         "fixed": _fixed,

@@ -248,6 +248,24 @@ def test_dark_and_light_differ_and_print_is_always_light(opened: Callable[..., O
 
 @pytest.mark.few(3)
 @pytest.mark.parametrize("fonts", FONTS)
+@pytest.mark.parametrize("kind", ["hospital", "odd", "hostile"])
+@pytest.mark.few(2)
+def test_no_name_reaches_out_of_the_flow_map(opened: Callable[..., Opened], kind: str) -> None:
+    page = opened(kind).page
+    for width, media in ((360, "screen"), (1280, "screen"), (A4_WIDTH, "print")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(media=media)
+        cut = page.evaluate("""() => {
+          const map = document.querySelector("svg.map").getBoundingClientRect();
+          return [...document.querySelectorAll("svg.map text")].filter((t) => {
+            const box = t.getBoundingClientRect();
+            return box.left < map.left - 1 || box.right > map.right + 1;
+          }).map((t) => t.textContent);
+        }""")
+        assert cut == [], f"{media}, {width} px"
+
+
+@pytest.mark.parametrize("fonts", FONTS)
 @pytest.mark.parametrize("kind", ["hospital", "hostile", "empty"])
 def test_on_paper_no_chart_is_cut_and_nothing_reaches_past_the_edge(
     opened: Callable[..., Opened], kind: str
