@@ -348,6 +348,28 @@ def test_data_are_good_where_nothing_lacks(
     assert ("nothing is known of 1 of its 168 hours" in digest_of(made)) is (len(missing) > 0)
 
 
+def test_of_a_week_that_nobody_saw_nothing_is_said_to_have_changed(write: Write) -> None:
+    path = write("conn.log", hourly(5))
+    made = report_of(path, week="2026-W15", forecasts=True)
+    assert made.coverage.hours_with_data == 0
+    assert {item.state for item in made.equipment} == {"unseen"}
+    assert [f.rule for f in made.findings] == ["sensor-gap"]
+    told = digest_of(made)
+    assert "Nothing to compare" in told
+    assert "stayed within reach" not in told
+    assert "fell silent" not in told
+
+
+def test_in_a_week_that_was_seen_for_a_day_nobody_fell_silent(write: Write) -> None:
+    other = {"id.orig_h": "10.0.0.7", "id.orig_p": 9}
+    path = write("conn.log", hourly(5, skip=range(4 * 168 + 24, 5 * 168)))
+    write("conn2.log", hourly(4, **other).replace('"C', '"D'))
+    made = report_of(path.parent, week="2026-W14")
+    states = {item.party.address: item.state for item in made.equipment}
+    assert states["10.0.0.7"] == "unseen"
+    assert not any(f.rule == "device-silent" for f in made.findings)
+
+
 def test_lists_tell_how_many_they_leave_out(write: Write) -> None:
     titles = [f"CT{n}" for n in range(30)]
     rows = [

@@ -148,6 +148,7 @@ def _build(
         silent_days=options.thresholds.silent_days,
         learning_days=options.thresholds.learning_days,
         sensors=watching,
+        most_seen=2 * coverage.hours_with_data >= coverage.hours_expected,
     )
     unusual = incidents(scope, hosts, made["imaging"])
     notes = (*_chosen(options), *coverage.notes, *_clock(options), *_left_out(made["imaging"]))

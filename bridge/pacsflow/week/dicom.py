@@ -189,11 +189,13 @@ def equipment(
     silent_days: float,
     learning_days: float,
     sensors: Sensors | None = None,
+    most_seen: bool = True,
 ) -> tuple[Equipment, ...]:
     """Return every known endpoint with its state: active, new, silent or unseen this week.
 
     `new` needs `learning_days` of history before the week; `silent` a device that was seen on at
-    least `silent_days` days of the four weeks before.
+    least `silent_days` days of the four weeks before. Without `most_seen` less than half of the
+    week was seen by any sensor, and nobody fell silent.
     """
     seen = last_seen(scope)
     week = scope.week
@@ -238,7 +240,8 @@ def equipment(
         state = "active"
         if party.address not in sums:
             state = "silent" if days.get(party.address, 0) >= max(1, silent_days) else ""
-            if state and sensors and sensors.is_unseen(party.address, week.start, week.end):
+            unseen = sensors and sensors.is_unseen(party.address, week.start, week.end)
+            if state and (unseen or not most_seen):
                 state = "unseen"
         elif long_enough and first is not None and first >= week.start:
             state = "new"

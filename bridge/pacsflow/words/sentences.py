@@ -295,7 +295,7 @@ class Teller:
                     expected=language.bytes(worst.bytes_expected),
                 )
             )
-        elif forecast:
+        elif forecast and report.coverage.hours_with_data:
             clauses.append(self._say(_("every hour stayed within reach of its forecast")))
         elif report.coverage.hours_with_data:
             clauses.append(_("there was no forecast yet to compare this week with"))
@@ -318,7 +318,8 @@ class Teller:
                     NAMES=self._names(silent),
                 )
             )
-        if not new and not silent and report.equipment and report.totals.previous_bytes is not None:
+        known = report.equipment and report.totals.previous_bytes is not None
+        if report.coverage.hours_with_data and not new and not silent and known:
             clauses.append(_("no equipment came or fell silent"))
         return clauses or [_("nothing to compare")]
 
