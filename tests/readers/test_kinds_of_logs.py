@@ -517,3 +517,21 @@ def test_a_block_without_a_readable_row_stops_no_command(
     path = write("conn.log", tsv([{}]) + "bad\n")
     assert main(["show", "10.0.0.2", str(path)]) == 0
     assert "C1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+@pytest.mark.parametrize(
+    ("ts", "said"),
+    [
+        ("2026-03-02 08:05:00", True), ("2026-03-02T08:05:00.25", True),
+        ("2026-03-02T08:05:00Z", False), ("2026-03-02T05:05:00-0300", False),
+    ],
+)  # fmt: skip
+def test_times_of_logs_that_say_no_zone_are_said(
+    write: Write, form: str, ts: str, *, said: bool
+) -> None:
+    """As zeek-cut writes them with a form of one's own, on the clock of whoever ran it."""
+    text = (tsv if form == "tsv" else json_log)([{"ts": ts}, {"ts": ts, "uid": "C2"}])
+    rows, quality = rows_of(write("conn.log", text))
+    assert [int(row["ts"].timestamp()) for row in rows["conn"]] == [1772438700] * 2
+    assert quality.notes == ["its times have no zone and were read as UTC"] * said

@@ -10,7 +10,14 @@ import pyarrow.compute as pc
 
 from pacsflow.readers.checked import ADDRESSES, checked
 from pacsflow.readers.json_columns import UNSET
-from pacsflow.readers.zeek_values import SenselessError, converter, to_address, to_texts, to_time
+from pacsflow.readers.zeek_values import (
+    SenselessError,
+    converter,
+    has_no_zone,
+    to_address,
+    to_texts,
+    to_time,
+)
 from pacsflow.terms.log_fields import COUNTS, REQUIRED, TEXTS, TIME, ZEEK_LOGS, sensor_field
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ class Rows:
     ----------
     senseless
         Durations of rows that were returned which can be none, and are not set in them.
+    zoneless
+        Whether a row came whose time says no zone.
     """
 
     def __init__(self, log: str) -> None:
@@ -48,12 +57,13 @@ class Rows:
         ]
         self.lines: list[int] = []
         self.rows: list[dict[str, Any]] = []
-        self.senseless = 0
+        self.senseless, self.zoneless = 0, False
 
     def add(self, line: int, row: dict[str, Any]) -> None:
         """Keep one row."""
         self.lines.append(line)
         self.rows.append(row)
+        self.zoneless = self.zoneless or has_no_zone(row.get("ts"))
 
     def batch(self, bad: dict[int, str]) -> pa.RecordBatch:
         """Return the rows, and forget them; lines of those that cannot be read go to `bad`."""

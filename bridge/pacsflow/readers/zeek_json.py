@@ -18,6 +18,7 @@ from pacsflow.readers.json_columns import columns_of
 from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import judged, log_of_name
 from pacsflow.readers.zeek_tsv import is_wanted
+from pacsflow.readers.zeek_values import NO_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -78,6 +79,8 @@ def read(
         _read_rows(some, judge, logs, bad, quality)
         batches = [(log, rows.batch(bad)) for log, rows in logs.items()]
         quality.senseless = sum(rows.senseless for rows in logs.values())
+        if any(rows.zoneless for rows in logs.values()):
+            quality.note(NO_ZONE)
         for number in sorted(bad):
             quality.bad_row(number, bad[number])
         for log, batch in batches:

@@ -17,7 +17,7 @@ from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.zeek_json import Judge, rows_for
-from pacsflow.readers.zeek_values import spoken_seconds
+from pacsflow.readers.zeek_values import NO_ZONE, spoken_seconds
 from pacsflow.terms.log_fields import REQUIRED, TEXTS, TIME, ZEEK_LOGS
 
 if TYPE_CHECKING:
@@ -262,9 +262,7 @@ def _moment(text: str, quality: Quality) -> int:
     if _EITHER.match(text):
         raise ValueError(f"the day or the month of {text[:40]!r} may stand first; write 2026-03-02")
     if not _ZONED.search(text):
-        quality.note(
-            "its times have no zone and were read as UTC (Kibana writes those of the browser)"
-        )
+        quality.note(f"{NO_ZONE} (Kibana writes those of the browser)")
     return read_moment(text)
 
 

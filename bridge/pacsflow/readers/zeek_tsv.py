@@ -22,8 +22,10 @@ from pacsflow.readers.checked import ADDRESSES, DECIMAL, checked, counts, may_be
 from pacsflow.readers.limits import exceeded, limits
 from pacsflow.readers.log_kinds import judged
 from pacsflow.readers.zeek_values import (
+    NO_ZONE,
     SenselessError,
     converter,
+    has_no_zone,
     to_counts,
     to_text,
     unescape,
@@ -407,6 +409,12 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
             quality.senseless = senseless
             quality.bad_row(block.line + offset, str(error))
             continue
+        if (
+            not columns[0]
+            and "ts" in header.fields
+            and has_no_zone(cells[header.fields.index("ts")])
+        ):
+            quality.note(NO_ZONE)
         if offset == len(lines) - 1 and not block.complete:
             quality.note("its last line has no end: what stands last in it may be cut")
         for column, value in zip(columns, row, strict=True):

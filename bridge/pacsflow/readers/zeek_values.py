@@ -35,6 +35,8 @@ is not set: what lies further is no traffic, and would move the week and the for
 _OF_GO = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?")
 _SMALL = re.compile(r"(\d+(?:\.\d+)?)(ms|us|\u00b5s|ns)")
 _SMALLER = {"ms": 1e3, "us": 1e6, "\u00b5s": 1e6, "ns": 1e9}
+_ZONELESS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+NO_ZONE = "its times have no zone and were read as UTC"
 _OF_THREE = re.compile(r"[0-9]{3}(?:\.[0-9]{3}){3}")
 ESCAPES = re.compile(r"\\\\|((?:\\x[0-9a-fA-F]{2})+)")
 
@@ -80,6 +82,15 @@ def is_rounded(number: Decimal) -> bool:
         return False
     scale = next((scale for most, scale in SCALES if number < most), 1)
     return exponent >= len(str(scale))
+
+
+def has_no_zone(value: object) -> bool:
+    """Say whether a time is a date and a time of day, of which nobody says where.
+
+    >>> has_no_zone("2026-03-02 08:05:00"), has_no_zone("2026-03-02T08:05:00Z"), has_no_zone(1.5)
+    (True, False, False)
+    """
+    return isinstance(value, str) and _ZONELESS.fullmatch(value) is not None
 
 
 def to_time(value: object) -> int:
