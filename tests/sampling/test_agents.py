@@ -240,7 +240,7 @@ def test_what_cannot_be_used_is_counted_and_named(tmp_path: Path) -> None:
     sampled = [row for row in found.rows if row[0] == "sflow"]
     assert sampled == [("sflow", 3, 3 * RATE, 3 * RATE * 1518)]
     assert set(found.notes) == {
-        "1 frames without IP addresses, in no host's total: 1 ARP",
+        "1 frame without IP addresses, in no host's total: 1 ARP",
         "2 sFlow datagrams that are not well-formed",
         "1 sFlow datagrams that the capture cut short",
         "1 samples with a rate of zero, which say nothing of a total",

@@ -186,6 +186,7 @@ def test_live_without_such_an_interface() -> None:
     command = [sys.executable, "-m", "pacsflow", "live", "nosuch0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
+    assert done.stdout == "", "no header of a table that never begins"
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pacsflow: no interface nosuch0")
     assert "\\x" not in last

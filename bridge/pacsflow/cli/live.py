@@ -61,15 +61,12 @@ def live(
         raise UsageError("live writes a table, or --format json: one object a line")
     sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
     names = fitting(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
-    if how is OutputFormat.TABLE:
-        if left := [heading for name, (heading, _) in SHOWN.items() if name not in names]:
-            told = LEFT_OUT.replace("csv", "json") % {"columns": ", ".join(left)}
-            sys.stderr.write(f"{told}\n")
-        tell(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
     lines, associations = 0, set()
     try:
         frames = live_frames(interface, warn=warn)
         for frame in frames if every_frame else news(frames):
+            if not lines and how is OutputFormat.TABLE:
+                _head(names)
             tell(_json(frame) if how is OutputFormat.JSON else aligned(_cells(frame), names))
             lines += 1
             associations.add(frame.tags.get("assoc.id"))
@@ -78,6 +75,14 @@ def live(
     except KeyboardInterrupt:
         pass
     sys.stderr.write(f"{lines} lines of {len(associations)} associations\n")
+
+
+def _head(names: Sequence[str]) -> None:
+    """Begin the table, once there is something to tell; name what the terminal has no room for."""
+    if left := [heading for name, (heading, _) in SHOWN.items() if name not in names]:
+        told = LEFT_OUT.replace("csv", "json") % {"columns": ", ".join(left)}
+        sys.stderr.write(f"{told}\n")
+    tell(aligned({name: heading for name, (heading, _) in SHOWN.items()}, names))
 
 
 def fitting(width: int | None) -> list[str]:
