@@ -127,6 +127,19 @@ def test_show_says_where_each_value_comes_from(
     assert told["mail.port"]["from"] == "default"
 
 
+def test_show_does_not_call_a_setting_that_is_wrong_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACSFLOW_CONFIG", "")
+    assert main(["config", "show"]) == 0
+    assert "nothing is set" in capsys.readouterr().err
+    monkeypatch.setenv("PACSFLOW_SITE_TIME_ZONE", "Mars")
+    assert main(["config", "show"]) == 2
+    said = capsys.readouterr().err
+    assert "not 'Mars'" in said
+    assert "nothing is set" not in said
+
+
 def test_init_replaces_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "new" / "pacsflow.toml"
     assert run(capsys, "config", "init", file)[0] == 0

@@ -98,6 +98,6 @@ def show(file: File = None, how: FormatOption = OutputFormat.TABLE) -> int:
     emit("Settings", ["section", "setting", "value", "from"], rows, how)
     for problem in problems:
         warn(str(problem))
-    if not settings.origins and how is OutputFormat.TABLE:
+    if not settings.origins and not problems and how is OutputFormat.TABLE:
         say("nothing is set: `pacsflow config init` writes a file to begin with")
     return UNUSABLE if problems else USABLE
