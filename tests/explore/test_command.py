@@ -49,7 +49,8 @@ def test_top_by_each_of_the_nine_columns(
     table: Path, capsys: pytest.CaptureFixture[str], by: str
 ) -> None:
     assert main(["top", str(table), "--by", by, "-n", "1", "--format", "json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
+    row, *remarks = json.loads(capsys.readouterr().out)
+    assert len(remarks) == (by == "time")
     assert row[by] == FIRST[by]
     frames = 1 if by == "length" else 2
     assert row["frames"] == frames

@@ -210,8 +210,9 @@ def test_tables_of_one_time_are_said_to_be(
     notes: list[str] = []
     for by in ("source", "time", "protocol"):
         rank_stream(sources, by, 3, told=lambda _, quality: notes.extend(quality.notes))
+    said = [note for note in notes if "zone" not in note]
     assert (
-        notes
+        said
         == ["it was taken at the time of frames.csv: a frame that stands in both counts twice"] * 3
     )
 

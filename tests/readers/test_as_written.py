@@ -13,6 +13,7 @@ from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from pacsflow.errors import InputError
 from pacsflow.readers import CaptureOptions, Quality, read, recognise
 from pacsflow.readers.moments import read_moment
+from pacsflow.readers.time_cells import READ_AS_UTC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,7 +233,7 @@ def test_ports_that_are_names_cost_no_row(write: Write) -> None:
     rows = [f"2026-03-02 08:05:00;10.0.0.1;4000;10.0.0.2;{port};TCP;60" for port in ports]
     found, quality = read_all(write("a.csv", "\n".join([names, *rows, ""])))
     assert [row["id.resp_p"] for row in found] == [104, 104, 104, 11112, None, 30000]
-    assert quality.notes == ["ports that are names of services, not numbers, are left out"]
+    assert "ports that are names of services, not numbers, are left out" in quality.notes
 
 
 def test_seconds_since_the_frame_before_are_no_times(write: Write) -> None:
@@ -478,7 +479,7 @@ def test_two_lengths_are_no_two_tables(write: Write) -> None:
     text = "Time,Source,Destination,Length,Length\n2026-03-02 08:05:00,10.0.0.1,10.0.0.2,60,46\n"
     rows, quality = read_all(write("a.csv", text))
     assert [row["length"] for row in rows] == [60]
-    assert quality.notes == ["there are several columns Length: the first was read"]
+    assert quality.notes == ["there are several columns Length: the first was read", READ_AS_UTC]
 
 
 @pytest.mark.parametrize(
@@ -490,3 +491,30 @@ def test_lines_pasted_into_one_column(tmp_path: Path, text: str) -> None:
         book.add_worksheet("log").write_column(0, 0, text.splitlines())
     with pytest.raises(InputError, match="'log' has whole lines in its first column"):
         read_all(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "said"),
+    [
+        ("Time", "2026-03-02 08:05:00", True), ("Time", "3/22/2026 8:05:00 AM", True),
+        ("Time", "Mar 2, 2026 08:05:00.5", True), ("Time", "2026-03-02T08:05:00Z", False),
+        ("Time", "2026-03-02 08:05:00 -03", False), ("Time (UTC-3)", "2026-03-02 08:05:00", False),
+        ("Time", "1772438700.5", False), ("Time", "Mar 2, 2026 08:05:00.5 UTC", False),
+    ],
+)  # fmt: skip
+def test_times_that_say_no_zone_are_said(write: Write, name: str, time: str, *, said: bool) -> None:
+    text = f'{name},Source,Destination,Length\n"{time}",10.0.0.1,10.0.0.2,60\n'
+    assert read_all(write("a.csv", text))[1].notes == [READ_AS_UTC] * said
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_dates_of_cells_say_no_zone(tmp_path: Path, *, text: bool) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, NAMES)
+        sheet.write_row(1, 0, ["2026-03-02 08:05:00" if text else None, "10.0.0.1", "10.0.0.2", 60])
+        if not text:
+            form = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+            sheet.write_datetime(1, 0, datetime(2026, 3, 2, 8, 5), form)  # noqa: DTZ001
+    assert (moments(path), read_all(path)[1].notes) == ([EIGHT], [READ_AS_UTC])

@@ -21,6 +21,7 @@ from python_calamine import CalamineWorkbook
 from pacsflow.errors import InputError
 from pacsflow.readers import Format, find, read, spreadsheet
 from pacsflow.readers.quality import Quality
+from pacsflow.readers.time_cells import READ_AS_UTC
 from pacsflow.terms.log_fields import FRAMES
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def test_nine_columns_of_csv(tmp_path: Path) -> None:
     rows, quality = frames(write_csv(tmp_path / "a.csv", HEADER, ROW))
     assert [told(row) for row in rows] == [expected()]
     assert not quality.unreadable
-    assert not quality.notes
+    assert quality.notes == [READ_AS_UTC]
 
 
 def test_nine_columns_of_xlsx(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_nine_columns_of_xlsx(tmp_path: Path) -> None:
     want = expected()
     del want["ts"]
     assert [told(row) for row in rows] == [want]
-    assert not quality.notes
+    assert quality.notes == [READ_AS_UTC]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_columns_in_another_order_and_missing_ones(tmp_path: Path) -> None:
     rows, quality = frames(path)
     want = {k: expected()[k] for k in ("ts", "length", "id.orig_h", "id.resp_h", "sampling_rate")}
     assert [told(row) for row in rows] == [want]
-    assert not quality.notes
+    assert quality.notes == [READ_AS_UTC]
     path = write_csv(tmp_path / "b.csv", ["Source", "Destination"], ["10.0.0.1", "10.0.0.2"])
     rows, quality = frames(path)
     assert rows[0]["length"] == 0
@@ -186,7 +187,7 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     )
     rows, quality = frames(path)
     assert rows[0]["info"] == "configuração"
-    assert quality.notes == ["not all text is UTF-8; it was read as Windows-1252"]
+    assert quality.notes == ["not all text is UTF-8; it was read as Windows-1252", READ_AS_UTC]
 
 
 def test_control_characters_do_not_reach_anyone(tmp_path: Path) -> None:
@@ -219,14 +220,14 @@ def test_brazilian_dates_are_day_first(tmp_path: Path) -> None:
         write_csv(tmp_path / "a.csv", header, ["2/3/2026 08:15:30", "10.0.0.1", "10.0.0.2", "60"])
     )
     assert rows[0]["ts"] == datetime(2026, 3, 2, 8, 15, 30, tzinfo=UTC)
-    assert quality.notes == []
+    assert quality.notes == [READ_AS_UTC]
     header = ["Time", "Source", "Destination", "Length"]
     path = write_csv(tmp_path / "b.csv", header, ["02/03/2026 08:15", "10.0.0.1", "10.0.0.2", "60"])
     with pytest.raises(InputError, match="--date-order dmy or --date-order mdy"):
         frames(path)
     rows, quality = frames(path, date_order="mdy")
     assert rows[0]["ts"] == datetime(2026, 2, 3, 8, 15, tzinfo=UTC)
-    assert quality.notes == []
+    assert quality.notes == [READ_AS_UTC]
 
 
 def test_seconds_since_the_start_need_a_start(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_seconds_since_the_start_need_a_start(tmp_path: Path) -> None:
     assert "seconds since an unknown start" in quality.notes[0]
     rows, quality = frames(path, start=datetime(2026, 3, 2, tzinfo=UTC))
     assert rows[1]["ts"] == datetime(2026, 3, 3, 1, 0, 0, 500000, tzinfo=UTC)
-    assert not quality.notes
+    assert quality.notes == []
 
 
 def test_a_sheet_with_days_from_1904(tmp_path: Path) -> None:
@@ -411,7 +412,7 @@ def test_columns_that_are_not_asked_for_are_null_and_not_missed(tmp_path: Path) 
         assert rows[0]["id.orig_h"] == "10.65.143.6"
         assert rows[0]["ts"] is not None, "by which it is known whether parts overlap"
         assert rows[0]["info"] is None
-        assert not quality.notes
+        assert quality.notes == []
 
 
 def test_sampling_rate_is_told_to_the_frames(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pacsflow.errors import InputError
 from pacsflow.readers.arrays import integers
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.number_cells import NumberCells
-from pacsflow.readers.zeek_values import EARLIEST, SCALES, is_rounded, latest
+from pacsflow.readers.zeek_values import EARLIEST, NO_ZONE, SCALES, is_rounded, latest
 from pacsflow.terms.log_fields import TIME
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ _OF_1904 = 1462
 _SHORTENED = r"^\s*\d+(?:[.,]\d+)?[eE]\+?\d{1,9}\s*$"
 _FIRST = int(EARLIEST) * 1_000_000
 _NUMBER = r"^\s*-?\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
+_ZONELESS = r"\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s*[AaPp]\.?\s?[Mm]\.?)?\s*$"
+"""Where nothing stands behind the time of day."""
+READ_AS_UTC = f"{NO_ZONE} (a header such as Time (UTC-3) says which)"
 _CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
 _DATE = (
     r"^\s*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|(?:19|20)\d{6}|[^:]*\pL{3}[^:]*\d{4})"
@@ -159,6 +162,8 @@ class TimeCells:
                 )
             if _mostly(column, _DATE) and not _mostly(column, r":"):
                 self.quality.note("times are dates alone: all frames stand at midnight")
+            if _mostly(column, _ZONELESS):
+                self.quality.note(READ_AS_UTC)
             return self._text_times
         self._numbers = NumberCells("Time", self.quality, self.header.comma, whole=False)
         if self.header.days:
