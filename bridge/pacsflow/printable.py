@@ -43,3 +43,8 @@ def escape_controls(text: str) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in match.group().encode("utf-8", "surrogatepass"))
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """Return a count with what is counted, of one or of several."""
+    return f"{count:,} {one if count == 1 else several}"

@@ -112,7 +112,7 @@ def test_associations_alone_are_no_traffic(
     path.write_text(json.dumps({**row, "calling_ae": "CT1"}) + "\n")
     assert main([*command, str(path), "--format", "json"]) == 0
     (told,) = remarks(json.loads(capsys.readouterr().out))
-    assert told["message"].endswith("there are 1 associations")
+    assert told["message"].endswith("there is 1 association")
 
 
 @pytest.mark.parametrize(

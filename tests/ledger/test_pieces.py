@@ -248,7 +248,7 @@ def remarks(ledger: Ledger) -> list[str]:
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(
     ("seconds", "apart"),
-    [(3600.25, "1 hours later"), (-19800, "5 hours and 1,800 seconds earlier")],
+    [(3600.25, "1 hour later"), (-19800, "5 hours and 1,800 seconds earlier")],
 )
 def test_two_captures_whose_clocks_show_other_zones(
     ledger: Ledger, tmp_path: Path, seconds: float, apart: str, *, together: bool
@@ -262,7 +262,7 @@ def test_two_captures_whose_clocks_show_other_zones(
     if together and seconds < 0:
         apart = apart.replace("earlier", "later").replace("edge", "core")
     assert apart in said
-    assert said.startswith("1 associations of it are like those of ")
+    assert said.startswith("1 association of it is like those of ")
     assert "300,000 bytes of data sets" in said
 
 

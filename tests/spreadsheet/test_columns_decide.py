@@ -226,7 +226,7 @@ def test_what_tshark_leaves_open_is_said(tmp_path: Path) -> None:
     quality = Quality()
     rows = [row for _, batch in read(recognise(path), quality) for row in batch.to_pylist()]
     assert rows[0]["length"] == 60
-    assert quality.notes[-1] == "1 frames without addresses, in no host's total"
+    assert quality.notes[-1] == "1 frame without addresses, in no host's total"
 
 
 def test_addresses_and_ports_are_a_conversation_where_no_stream_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pacsflow.inventory import Inventory, read_inventory
 from pacsflow.lean import without_pandas
 from pacsflow.ledger import Ledger
 from pacsflow.library.questions import Question, ask
+from pacsflow.printable import counted
 from pacsflow.readers import Format as Kind
 
 if TYPE_CHECKING:
@@ -227,11 +228,12 @@ def told_of_no_traffic(question: Question) -> None:
         return
     ask = question.connection.execute
     told = [
-        f"{rows:,} {table}"
+        counted(rows, table.removesuffix("s"), table)
         for table in ("associations", "endpoints", "notices")
         if (rows := (ask(f"SELECT count(*) FROM {table}").fetchone() or (0,))[0])
     ]
-    there = f"; there are {', '.join(told)}" if told else ""
+    are = "is" if told and told[0].startswith("1 ") else "are"
+    there = f"; there {are} {', '.join(told)}" if told else ""
     warn(f"no traffic was counted: connections (conn.log) or frames were expected{there}")
 
 

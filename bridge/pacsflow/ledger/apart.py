@@ -14,6 +14,7 @@ import pyarrow as pa
 from pacsflow.ledger.clocks import near
 from pacsflow.ledger.pieces import APART, CARRIED, FLOW
 from pacsflow.ledger.twins import paths
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,9 +103,11 @@ def _day(moment: datetime, step: timedelta) -> date:
 def _said(other: str, number: int, data: int, seconds: float) -> str:
     way = "later" if seconds > 0 else "earlier"
     whole, rest = divmod(round(abs(seconds)), 3600)
-    apart = f"{whole:,} hours" + (f" and {rest:,} seconds" if rest else "")
+    apart = counted(whole, "hour", "hours")
+    apart += f" and {counted(rest, 'second', 'seconds')}" if rest else ""
     return (
-        f"{number:,} associations of it are like those of {other}, {apart} {way}, to ports, "
+        f"{counted(number, 'association of it is', 'associations of it are')} like those of "
+        f"{other}, {apart} {way}, to ports, "
         "titles, bytes and duration: the same traffic, it seems, captured by a clock of another "
         f"time zone. It counts twice, {data:,} bytes of data sets among it; leave one of both out"
     )

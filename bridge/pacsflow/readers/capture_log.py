@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pacsflow.printable import counted
 from pacsflow.terms.log_fields import EDGES
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Told:
             )
         if self.translated:
             yield (
-                f"{_many(len(self.translated), 'association was', 'associations were')}"
+                f"{counted(len(self.translated), 'association was', 'associations were')}"
                 " captured before and after an address "
                 "translation: counted once"
             )
@@ -108,7 +109,7 @@ class Told:
                 through[count.what.removeprefix(THROUGH).replace(",", " in ")] += count.frames
         for tunnel, frames in through.most_common(5):
             yield (
-                f"{_many(frames, 'frame', 'frames')}"
+                f"{counted(frames, 'frame', 'frames')}"
                 f" came through {tunnel}: hosts, ports and bytes are those of the "
                 "packets inside"
             )
@@ -130,26 +131,26 @@ class Told:
         for count in self.counts:
             if count.what == "sampled again, on its way out":
                 yield (
-                    f"{_many(count.frames, 'sample was', 'samples were')}"
+                    f"{counted(count.frames, 'sample was', 'samples were')}"
                     " taken of packets on their way out of an agent "
                     "that samples the same packets on their way in: those coming in are counted, "
                     f"the others, which stand for {count.bytes:,} bytes, are not"
                 )
             elif count.what == "sampled again, to another collector":
                 yield (
-                    f"{_many(count.frames, 'sample was', 'samples were')}"
+                    f"{counted(count.frames, 'sample was', 'samples were')}"
                     " sent to a second collector, too: "
                     "counted once"
                 )
             elif count.what == "sample, of a discarded packet":
                 yield (
-                    f"{_many(count.frames, 'sample is', 'samples are')}"
+                    f"{counted(count.frames, 'sample is', 'samples are')}"
                     " of packets that an agent discarded: they went "
                     "nowhere, and are in no total"
                 )
             elif count.what == "length contradicted":
                 yield (
-                    f"{_many(count.frames, 'sample tells', 'samples tell')}"
+                    f"{counted(count.frames, 'sample tells', 'samples tell')}"
                     " a length of the frame that its packet "
                     "contradicts: the packet's length was taken"
                 )
@@ -158,7 +159,7 @@ class Told:
         for count in self.counts:
             if count.what == "alike, in another network":
                 yield (
-                    f"{_many(count.frames, 'association is', 'associations are')}"
+                    f"{counted(count.frames, 'association is', 'associations are')}"
                     " like another one of the same addresses and "
                     "ports in another VLAN or tunnel, at the same time: two networks that use the "
                     "same addresses, or both sides of a firewall, and then "
@@ -166,7 +167,7 @@ class Told:
                 )
             elif count.what == "alike, at another time":
                 yield (
-                    f"{_many(count.frames, 'association is', 'associations are')}"
+                    f"{counted(count.frames, 'association is', 'associations are')}"
                     " like an earlier one to the sequence "
                     "numbers of both hosts: captured at a second place whose clock is another one, "
                     f"and then {count.bytes:,} bytes count twice"
@@ -201,7 +202,7 @@ class Told:
         for count in self.counts:
             if count.what == "unfinished":
                 yield (
-                    f"{_many(count.frames, 'association', 'associations')}"
+                    f"{counted(count.frames, 'association', 'associations')}"
                     f" ended inside a PDU: {count.bytes:,} bytes that "
                     "its header announced never came, and do not count"
                 )
@@ -229,17 +230,17 @@ class Told:
         if why:
             parts = ", ".join(f"{frames:,} {name}" for name, frames in why.most_common(5))
             more = f" and {len(why) - 5} other kinds" if len(why) > 5 else ""
-            told = _many(why.total(), "frame", "frames")
+            told = counted(why.total(), "frame", "frames")
             yield f"{told} without IP addresses, in no host's total: {parts}{more}"
         deep = sum(c.frames for c in self.counts if c.what == "nested too deeply")
         if deep:
-            told = _many(deep, "frame", "frames")
+            told = counted(deep, "frame", "frames")
             yield f"{told} in tunnels nested too deeply: counted as their outermost packet"
 
     def _clock(self) -> Iterator[str]:
         for count in self.counts:
             if count.what == "clock not set":
-                told = _many(count.frames, "frame", "frames")
+                told = counted(count.frames, "frame", "frames")
                 yield (
                     f"the clock was set while it was captured: {told} from before 1990, placed "
                     "right before what follows"
@@ -252,13 +253,8 @@ class Told:
                     "seconds: hours after it may be wrong"
                 )
             elif count.what == "out of order":
-                told = _many(count.frames, "frame stands", "frames stand")
+                told = counted(count.frames, "frame stands", "frames stand")
                 yield f"{told} out of the order of their times"
-
-
-def _many(count: int, one: str, several: str) -> str:
-    """Return a count with what is counted, of one or of several."""
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def _number(text: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pacsflow.printable import counted
 from pacsflow.readers.limits import exceeded, limits
 
 EXAMPLES = 5
@@ -54,7 +55,8 @@ class Quality:
     def finish(self) -> None:
         """Say what was passed over."""
         if self.nameless:
-            self.note(f"{self.nameless:,} frames without addresses, in no host's total")
+            told = counted(self.nameless, "frame", "frames")
+            self.note(f"{told} without addresses, in no host's total")
         if self.senseless:
             self.note(
                 f"{self.senseless:,} durations are negative, no number or longer than a year: "
