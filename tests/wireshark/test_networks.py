@@ -561,6 +561,9 @@ def test_further_paths_of_a_connection_are_said(export: Export, options: bytes, 
     """Multipath TCP (RFC 8684) spreads a stream over several connections."""
     told = export([*BASE, opening(options)])
     assert (told.sums, told.count("another path")) == ((1, STORES, DATA), paths)
+    ts, data, wire = opening(options)
+    cut = export([*BASE, (ts, data[:56], wire)])
+    assert (cut.sums, len(cut.frames)) == ((1, STORES, DATA), FRAMES + 1)
 
 
 @pytest.mark.few(2)

@@ -261,28 +261,28 @@ end
 -- A SYN that opens one more path of a connection (RFC 8684, 3.2): the stream of bytes is spread over both.
 local SYN_ACK, MULTIPATH, MP_JOIN = 18, 30, 1
 
-local function look_for_paths(pinfo, source)
-  local first = out.l4 + 19
-  if not log or out.flags % 32 ~= SYN_ACK or out.together or out.offset <= first then
+local function look_for_paths(pinfo, source, size)
+  local first, last = out.l4 + 19, out.offset < size and out.offset or size
+  if not log or out.flags % 32 ~= SYN_ACK or out.together or last <= first then
     return
   end
-  local options = source:raw(first, out.offset - first)
+  local options = source:raw(first, last - first)
   local at = 1
   while at < #options do
-    local kind, size, subtype = options:byte(at, at + 2)
-    if kind == 0 or kind ~= 1 and size < 2 then
+    local kind, long, subtype = options:byte(at, at + 2)
+    if kind == 0 or kind ~= 1 and long < 2 then
       return
     elseif kind == MULTIPATH and subtype and (subtype - subtype % 16) / 16 == MP_JOIN then
       log:another_path(time_of(pinfo), out.wire)
     end
-    at = at + (kind == 1 and 1 or size)
+    at = at + (kind == 1 and 1 or long)
   end
 end
 
 -- A TCP segment seen for the first time. Returns its direction.
 local function follow(pinfo, frame, source, size, s)
   if out.flags % 4 >= 2 then
-    look_for_paths(pinfo, source)
+    look_for_paths(pinfo, source, size)
   end
   local there = size - out.offset
   if there > out.length then
