@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pacsflow.ledger.conn_hours import ConnHours
 from pacsflow.ledger.keys import STEP_US, alike_keys, connection_keys, flow_steps, networks
 from pacsflow.ledger.schemas import KEYS, TUNNELS
+from pacsflow.ledger.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 PIECE = 1 << 17
 """Rows that are summed together."""
 DAY_US = 86_400_000_000
-RANGES = 64
-"""Parts, a power of two, in which steps of flows are compared: so much less memory at a time."""
 _RUNS = f"""
     CREATE OR REPLACE TEMP TABLE runs AS
     WITH told AS (
@@ -131,8 +130,8 @@ class Connections:
         self.rows = 0
         self.sensors: set[str] = set()
         """The names of the sensors whose rows these are."""
-        self.steps: list[NDArray[np.uint64]] = []
-        self.alike: list[NDArray[np.uint64]] = []
+        self.steps = Steps()
+        self.alike = Steps()
         """Flows and steps of rows in VLANs, whichever VLAN it is."""
         self.found: list[pa.Table] = []
         self.looked: list[pa.Table] = []
@@ -174,7 +173,7 @@ class Connections:
     def _note_steps(self, rows: pa.Table) -> None:
         if self.learnt.reading is _Pass.FIRST:
             moments = rows["ts"].cast(pa.int64()).to_numpy()
-            self.steps.append(np.sort(flow_steps(rows["key"].to_numpy(), moments)[0]))
+            self.steps.add(flow_steps(rows["key"].to_numpy(), moments)[0])
 
     def _note_networks(
         self, rows: pa.RecordBatch, sensor: pa.Array, keep: NDArray[np.bool_]
@@ -192,7 +191,7 @@ class Connections:
         chosen = rows.filter(pa.array(told))
         keys = connection_keys(chosen, sensor.filter(pa.array(told)), anywhere=True)
         moments = chosen["ts"].cast(pa.int64()).to_numpy(zero_copy_only=False)
-        self.alike.append(np.sort(flow_steps(alike_keys(keys, carried[told]), moments)[0]))
+        self.alike.add(flow_steps(alike_keys(keys, carried[told]), moments)[0])
 
     def _keys(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Yield the keys of rows in the columns of ``keys``, the sensors and days one by one."""
@@ -268,7 +267,7 @@ class Connections:
             return True
         for rows in self.found:
             learnt.tunnels |= set(pc.unique(rows["uid"]).to_pylist()) - {None}
-        learnt.repeated = _repeated(self.steps)
+        learnt.repeated = self.steps.repeated()
         learnt.reading = _Pass.LOOK if len(learnt.repeated) else _Pass.LAST
         return bool(len(learnt.repeated)) or not learnt.tunnels <= self.known
 
@@ -287,8 +286,8 @@ class Connections:
                 f"{self.learnt.split:,} connections have rows of several uids: the sensor's "
                 "cluster spreads a connection over its workers, and its totals may be too low"
             )
-        if self.alike and (found := _repeated(self.alike)).size:
-            number = sum(int(np.isin(part, found).sum()) for part in self.alike)
+        if self.alike and (found := self.alike.repeated()).size:
+            number = self.alike.among(found)
             yield (
                 f"{number:,} connections carry the same between the same addresses and ports, at "
                 "one time, in several VLANs: each counts; where the mirror gives both sides of a "
@@ -307,29 +306,6 @@ class Connections:
             )
         if self.outer:
             yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"
-
-
-def _repeated(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Return the steps of flows that occur more than once, or beside each other, sorted.
-
-    Parameters
-    ----------
-    parts
-        Steps of flows, each part sorted: ranges of them are compared one after the other.
-    """
-    found = [np.empty(0, np.uint64)]
-    edges = np.arange(1, RANGES, dtype=np.uint64) << np.uint64(64 - RANGES.bit_length() + 1)
-    places = [np.concatenate(([0], np.searchsorted(p, edges), [len(p)])) for p in parts]
-    before = np.empty(0, np.uint64)
-    for number in range(RANGES):
-        steps = np.concatenate(
-            [before, *(p[at[number] : at[number + 1]] for p, at in zip(parts, places, strict=True))]
-        )
-        steps.sort()
-        close = steps[1:] - steps[:-1] <= 1
-        found += [steps[1:][close], steps[:-1][close]]
-        before = steps[-1:]
-    return np.unique(np.concatenate(found))
 
 
 def _keys(keys: NDArray[np.int64], day: int, sensor: str | None) -> pa.Table:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Codes = NDArray[np.int32]
 
-MUCH = 1 << 18
+MUCH = 1 << 17
 """Sums that may wait."""
 MANY_NAMES = 1 << 20
 """So many names are known at a time: after them all sums are given out, and all are forgotten."""
