@@ -11,7 +11,7 @@ import pacsflow_reports
 PACKAGES = (Path(pacsflow.__file__).parent, Path(pacsflow_reports.__file__).parent)
 FLOORS = (
     {"__version__", "errors", "printable", "series", "sampling", "terms", "threads", "lean"},
-    {"agents", "outputs", "site"},
+    {"agents", "outputs", "rollback", "site"},
     {"workers"},
     {"forecasting"},
     {"programs"},

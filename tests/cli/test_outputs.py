@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pacsflow.cli import console, main
 from pacsflow.errors import UsageError
 from pacsflow.outputs import replacing, write_bytes, write_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_link_is_replaced_and_what_it_points_to_is_not_touched(tmp_path: Path) -> None:
@@ -111,3 +110,60 @@ def test_a_stage_that_failed_is_not_done(
     with console.progress("reading") as update:
         update(1, 2)
     assert "reading: done" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_workbook_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
+    """What it is written with would else tell of it again where it is thrown away."""
+    script = f"""
+from contextlib import contextmanager
+from pathlib import Path
+from pacsflow.export import workbook
+@contextmanager
+def full(path):
+    yield Path("/dev/full")
+workbook.replacing = full
+try:
+    with workbook.workbook(Path({str(tmp_path)!r}) / "week.xlsx") as book:
+        book.sheet("hours", [workbook.Column("host")], [["a"]])
+except OSError as error:
+    print(error.strerror, error.filename)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout == f"No space left on device {tmp_path}/week.xlsx\n"
+    assert not run.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_a_table_and_what_it_is_of_are_written_both_or_neither(tmp_path: Path, ending: str) -> None:
+    import pyarrow as pa
+
+    from pacsflow.cli.export import _write
+
+    table, out = pa.table({"host": ["a"]}), tmp_path / f"week.{ending}"
+    _write(table, out, {"week": "1"}, decimal_comma=False)
+    beside = tmp_path / f"week.{ending}-metadata.json"
+    before = out.read_text(), beside.read_text()
+    out.unlink()
+    out.mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        _write(table, out, {"week": "2"}, decimal_comma=False)
+    assert beside.read_text() == before[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out.name, beside.name])
+
+
+def test_a_plugin_that_finds_no_room_names_where_it_was_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pacsflow.programs import install_wireshark
+
+    def full(source: Path, part: Path) -> None:
+        part.write_text("half")
+        raise OSError(28, os.strerror(28), str(source))
+
+    monkeypatch.setattr(install_wireshark.shutil, "copyfile", full)
+    assert main(["install", "wireshark", "--to", str(tmp_path)]) == 2
+    assert f"{tmp_path}/pacsflow.lua: No space left" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.part"))

@@ -82,7 +82,11 @@ def test_what_was_forecast_is_not_forecast_again(
     [
         "UPDATE forecasts SET told = '{'",
         "UPDATE forecasts SET told = '[]'",
+        "UPDATE forecasts SET told = '7'",
+        "UPDATE forecasts SET told = '\"x\"'",
         "UPDATE forecasts SET told = '{\"start\": 3}'",
+        "UPDATE forecasts SET told = json_set(told, '$.joint', json('[1]')), bands = bands",
+        "UPDATE forecasts SET bands = substr(bands, 1, 200)",
         "UPDATE forecasts SET bands = x'00112233445566'",
         "UPDATE forecasts SET bands = x'000000000000f87f'",
         "DROP TABLE forecasts",
@@ -105,6 +109,58 @@ def test_what_is_told_in_numbers_of_numpy_is_kept(tmp_path: Path) -> None:
     mase = np.float64(0.5)
     told = replace(first, verdict=replace(first.verdict, mase=mase), total95=(mase, mase))
     cache._write(tmp_path, {"key": told})
-    kept = cache._read(tmp_path, ["key"])["key"]
+    kept = cache._read(tmp_path, ["key"], 24)["key"]
     assert isinstance(kept, Forecast)
     assert kept.verdict.mase == 0.5
+
+
+ENDLESS = """
+CREATE VIEW forecasts AS
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT 'no' AS key, i AS number, '' AS told, x'' AS bands FROM n
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DROP TABLE forecasts; {ENDLESS}",
+        "CREATE TRIGGER t BEFORE INSERT ON forecasts BEGIN DELETE FROM forecasts; END",
+        "CREATE TABLE other (x)",
+        "UPDATE forecasts SET told = CAST(zeroblob(300000000) AS TEXT)",
+    ],
+    ids=["a view without end", "a trigger", "another table", "huge"],
+)
+def test_a_file_that_somebody_else_made_is_replaced(tmp_path: Path, change: str) -> None:
+    """In a process of its own: what hangs or takes memory is ended."""
+    made(tmp_path, SHORT)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.executescript(change)
+    script = f"""
+import resource
+from pathlib import Path
+from forecasting import test_cache as this
+from pacsflow.forecasting import cache
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+folder = Path({str(tmp_path)!r})
+assert len(this.made(folder, this.SHORT)) == 1
+key = cache.key_of(this.SHORT, 24, "UTC")
+assert list(cache._read(folder, [key], 24)) == [key]
+assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+
+
+def test_a_rollback_journal_of_somebody_else_deletes_nothing(tmp_path: Path) -> None:
+    made(tmp_path, SHORT)
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    name = str(victim).encode()
+    magic = bytes.fromhex("d9d505f920a163d7")
+    told = len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big")
+    numbers = b"".join(n.to_bytes(4, "big") for n in (0, 0, 1, 512, 4096))
+    head = (magic + numbers).ljust(512, b"\0")
+    (tmp_path / f"{FILE}-journal").write_bytes(head + b"\0\0\0\1" + name + told + magic)
+    made(tmp_path, replace(SHORT, unit="frames"))
+    assert victim.read_text() == "mine"
+    assert len(cache._read(tmp_path, [cache.key_of(SHORT, 24, "UTC")], 24)) <= 1

@@ -146,7 +146,7 @@ def test_a_ledger_is_its_owners_alone(ledger: Ledger) -> None:
 
 
 def test_what_cannot_be_written_is_read(
-    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from pacsflow.ledger import journal, store
 
@@ -158,6 +158,29 @@ def test_what_cannot_be_written_is_read(
     assert sums(there) == (1820, 1)
     with pytest.raises(LedgerError, match="read-only"):
         there.add(find([path]).sources)
+    before = {path: path.stat().st_mtime_ns for path in ledger.folder.rglob("*")}
+    export(there, tmp_path / "copy")
+    assert {path: path.stat().st_mtime_ns for path in ledger.folder.rglob("*")} == before
+    monkeypatch.undo()
+    assert sums(Ledger(tmp_path / "copy")) == (1820, 1)
+
+
+def test_an_export_that_finds_no_room_leaves_nothing(
+    ledger: Ledger, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow.ledger import upkeep
+
+    ledger.add(find([log(write, 0)]).sources)
+    before = set(tmp_path.iterdir())
+
+    def full(folder: Path) -> None:
+        folder.mkdir()
+        raise LedgerError(f"{folder}: cannot be made: No space left on device")
+
+    monkeypatch.setattr(upkeep, "make", full)
+    with pytest.raises(LedgerError, match="No space left"):
+        export(ledger, tmp_path / "other")
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_old_days_go_and_their_logs_stay_known(ledger: Ledger, write: Write) -> None:

@@ -301,4 +301,4 @@ def test_a_damaged_file_of_forecasts_is_replaced(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     answer = NotEnoughHistory("x", 1, 2, 1)
     cache._write(tmp_path, {"key": answer})
-    assert cache._read(tmp_path, ["key"]) == {"key": answer}
+    assert cache._read(tmp_path, ["key"], 24) == {"key": answer}

@@ -96,7 +96,7 @@ def _table(question: Question, what: What) -> pa.Table:
 def _write(table: pa.Table, out: Path, told: dict[str, str], *, decimal_comma: bool) -> None:
     """Write the table; what it is of is the metadata of Parquet, and a file beside the others."""
     from pacsflow.export.rows import to_csv, to_json, to_objects
-    from pacsflow.outputs import replacing, write_text
+    from pacsflow.outputs import replacing
 
     if out.suffix.lower() == ".parquet":
         from pyarrow import parquet
@@ -105,9 +105,12 @@ def _write(table: pa.Table, out: Path, told: dict[str, str], *, decimal_comma: b
             known = {**(table.schema.metadata or {}), **told}
             parquet.write_table(table.replace_schema_metadata(known), part, compression="zstd")
         return
-    write_text(out.with_name(f"{out.name}-metadata.json"), to_json(told))
     rows = [list(row.values()) for row in table.to_pylist()]
     if out.suffix.lower() == ".json":
-        write_text(out, to_objects(table.column_names, rows))
+        text = to_objects(table.column_names, rows)
     else:
-        write_text(out, to_csv(table.column_names, rows, decimal_comma=decimal_comma))
+        text = to_csv(table.column_names, rows, decimal_comma=decimal_comma)
+    beside = out.with_name(f"{out.name}-metadata.json")
+    with replacing(out) as part, replacing(beside) as about:  # both, or neither
+        part.write_text(text, encoding="utf-8", newline="")
+        about.write_text(to_json(told), encoding="utf-8", newline="")

@@ -6,6 +6,7 @@ free of control characters. Rows go to disk as they come (`constant_memory`).
 
 from __future__ import annotations
 
+import io
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,20 +79,44 @@ def workbook(path: Path) -> Iterator[Book]:
     UsageError
         If the file cannot be written.
     """
-    with replacing(path) as part:
-        book = Book(part)
+    with replacing(path) as part, Kept(part) as kept:
+        book = Book(kept)
         yield book
         try:
             book.close()
         except XlsxWriterException as error:
-            raise UsageError(f"{path}: cannot be written: {error}") from None
+            told = kept.fault.strerror if kept.fault else error
+            raise UsageError(f"{path}: cannot be written: {told}") from None
+        if kept.fault:
+            raise OSError(kept.fault.errno, kept.fault.strerror, str(path))
+
+
+class Kept(io.FileIO):
+    """A file that keeps its first fault, `fault`, to itself, and takes nothing after it.
+
+    `zipfile` would write again when it is thrown away, and tell of it on standard error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.fault: OSError | None = None
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - bytes, or what has them
+        """Write all of it, and return how long it is."""
+        left = whole = memoryview(data).cast("B")
+        try:
+            while left and not self.fault:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.fault = error
+        return len(whole)
 
 
 class Book:
     """A workbook that is being written, one sheet after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._book = xlsxwriter.Workbook(str(path), _OPTIONS)
+    def __init__(self, file: Kept) -> None:
+        self._book = xlsxwriter.Workbook(file, _OPTIONS)
         self._formats: dict[str, Format] = {
             name: self._book.add_format(options) for name, options in _FORMATS.items()
         }

@@ -29,6 +29,7 @@ from pacsflow.forecasting.results import (
     NotEnoughHistory,
     Verdict,
 )
+from pacsflow.rollback import names_another, rollback_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,10 @@ CREATE TABLE IF NOT EXISTS forecasts (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, told TEXT NOT NULL, bands BLOB NOT NULL
 ) STRICT
 """
+_TABLE_AS_KEPT = _TABLE.lstrip().replace(" IF NOT EXISTS", "")
+_ONE = "SELECT told, bands FROM forecasts WHERE key = ?"
+LARGEST = 10_000_000
+"""Bytes of a row that is read: a forecast of a year of hours has 350 kB."""
 Answer = Forecast | NotEnoughHistory
 
 
@@ -88,7 +93,7 @@ def forecast_many_kept(
         As for `forecast_many`.
     """
     keys = [key_of(one, horizon, zone, holidays) for one in series]
-    found = _read(folder, keys)
+    found = _read(folder, keys, horizon)
     missing = [place for place, key in enumerate(keys) if key not in found]
     if missing:
         # statsmodels takes seconds to import, and is not needed where all is kept
@@ -112,25 +117,36 @@ def _named(answer: Answer, series: HourlySeries) -> Answer:
     return replace(answer, series=series.name)
 
 
-def _read(folder: Path | None, keys: Sequence[str]) -> dict[str, Answer]:
+def _read(folder: Path | None, keys: Sequence[str], horizon: int) -> dict[str, Answer]:
     if folder is None or not (folder / FILE).is_file():
         return {}
     found: dict[str, Answer] = {}
     path = (folder / FILE).resolve()
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            _distrust(database)
             for key in dict.fromkeys(keys):
-                row = database.execute(
-                    "SELECT told, bands FROM forecasts WHERE key = ?", (key,)
-                ).fetchone()
-                if row is not None and (answer := _restored(*row)) is not None:
+                row = database.execute(_ONE, (key,)).fetchone()
+                if row is not None and (answer := _restored(row[0], row[1], horizon)) is not None:
                     found[key] = answer
     except sqlite3.Error:
         return found
     return found
 
 
-def _restored(told: str, bands: bytes) -> Answer | None:
+def _distrust(database: sqlite3.Connection) -> None:
+    """Raise `sqlite3.DatabaseError` where there is more than our table, or another: it may compute.
+
+    A ledger that somebody else made may have views without end and triggers in its place.
+    """
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    database.execute("PRAGMA trusted_schema = OFF")
+    found = database.execute("SELECT type, substr(sql, 1, 999) FROM sqlite_master").fetchall()
+    if not {("table", _TABLE_AS_KEPT), ("index", None)} >= set(found):
+        raise sqlite3.DatabaseError("not the table of forecasts")
+
+
+def _restored(told: str, bands: bytes, horizon: int) -> Answer | None:
     try:
         values: dict[str, Any] = orjson.loads(told)
         if not bands:
@@ -138,7 +154,7 @@ def _restored(told: str, bands: bytes) -> Answer | None:
             since = datetime.fromisoformat(changed) if changed else None
             return NotEnoughHistory(**values, changed=since)
         curves = np.frombuffer(bands, dtype="<f8").reshape(len(BANDS), -1)
-        if not np.isfinite(curves).all():
+        if curves.shape[1] != horizon or not np.isfinite(curves).all():
             return None
         low, high = values.pop("total95")
         values |= dict(zip(BANDS, curves, strict=True))
@@ -155,7 +171,7 @@ def _restored(told: str, bands: bytes) -> Answer | None:
             diagnostics=Diagnostics(),
             **values,
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
 
 
@@ -191,8 +207,11 @@ def _write(folder: Path | None, fresh: dict[str, Answer]) -> None:
 
 
 def _insert(path: Path, rows: Sequence[tuple[str, str, bytes]]) -> None:
+    if names_another(path):
+        raise sqlite3.DatabaseError("its rollback journal names another file")
     with closing(sqlite3.connect(path, timeout=10)) as database, database:
         database.execute(_TABLE)
+        _distrust(database)
         last = database.execute("SELECT coalesce(max(number), 0) FROM forecasts").fetchone()[0]
         database.executemany(
             "INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?, ?)",
@@ -204,7 +223,8 @@ def _insert(path: Path, rows: Sequence[tuple[str, str, bytes]]) -> None:
 def _replace(path: Path, rows: Sequence[tuple[str, str, bytes]]) -> None:
     """Begin anew where the file is damaged: what it held can be made again."""
     try:
-        path.unlink(missing_ok=True)
+        for gone in (rollback_of(path), path):
+            gone.unlink(missing_ok=True)
         _insert(path, rows)
     except (sqlite3.Error, OSError):
         return

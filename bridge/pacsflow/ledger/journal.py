@@ -19,6 +19,7 @@ from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import format_1
 from pacsflow.ledger.clocks import Clock
 from pacsflow.ledger.records import Change, Chosen, Entry, Kept, checked
+from pacsflow.rollback import names_another, rollback_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,7 +104,9 @@ class Journal:
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
             if self.writable:
-                _refuse_foreign_rollback(self.path)
+                if names_another(self.path):
+                    back = rollback_of(self.path)
+                    raise LedgerError(f"{back}: names a file that is none of a ledger's")
                 database = sqlite3.connect(self.path, timeout=30)
             else:
                 # Without a right to write, SQLite can neither lock nor mend: nobody else writes.
@@ -336,24 +339,6 @@ def _state(path: Path) -> object:
         return None
     in_place = len(head) == 28 and head[18:20] == b"\x01\x01"
     return (about.st_ino, about.st_size, about.st_mtime_ns, head[24:]) if in_place else None
-
-
-_ROLLBACK_OF_SEVERAL = bytes.fromhex("d9d505f920a163d7")
-
-
-def _refuse_foreign_rollback(path: Path) -> None:
-    """Raise `LedgerError` where a rollback journal names another file, which SQLite would delete.
-
-    Those of one database alone, as a ledger's is, never do (SQLite, "Atomic Commit", 5.5).
-    """
-    try:
-        with path.with_name(f"{path.name}-journal").open("rb") as file:
-            file.seek(-8, os.SEEK_END)
-            foreign = file.read(8) == _ROLLBACK_OF_SEVERAL
-    except OSError:
-        return
-    if foreign:
-        raise LedgerError(f"{path}-journal: names a file that is none of a ledger's")
 
 
 def _has(database: sqlite3.Connection, table: str) -> bool:

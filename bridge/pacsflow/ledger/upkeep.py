@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from pacsflow.ledger.records import Change
 from pacsflow.ledger.store import JOURNAL, STAGING, is_there, lying, make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -115,8 +115,7 @@ def export(ledger: Ledger, target: Path) -> int:
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        with ledger.store.writing(), ledger.store.reading():
-            ledger.store.recover()
+        with _held(ledger), ledger.store.reading():
             make(part)
             files = ledger.journal.files()
             for kept in files:
@@ -129,14 +128,31 @@ def export(ledger: Ledger, target: Path) -> int:
             sync_folder(place)
         part.replace(target)
         sync_folder(target.parent)
-    except (OSError, sqlite3.Error) as error:
+    except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
+        if not isinstance(error, (OSError, sqlite3.Error)):
+            raise
         told = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise LedgerError(f"{target}: cannot be written: {told}; nothing of it was kept") from None
     return len(files)
 
 
+@contextmanager
+def _held(ledger: Ledger) -> Iterator[None]:
+    """Hold a ledger as it is; one on a medium that nobody can write to stays so by itself."""
+    if not ledger.store.writable:
+        yield
+        return
+    with ledger.store.writing():
+        ledger.store.recover()
+        yield
+
+
 def _copy_journal(path: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as into:
+    only = f"{path.resolve().as_uri()}?mode=ro"
+    with (
+        closing(sqlite3.connect(only, uri=True)) as source,
+        closing(sqlite3.connect(copy)) as into,
+    ):
         source.backup(into)
     sha256_of(copy, sync=True)
