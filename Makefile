@@ -29,7 +29,8 @@ thorough: .need-tests ## Run what `make test` leaves out: more inputs, moments a
 .need-tests: $(VENV)/.dev
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
-		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd lib/libatomic.so.1:libatomic1 \
+		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd bzcat:bzip2 xzcat:xz-utils \
+		lib/libatomic.so.1:libatomic1 \
 		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
 
 torture: $(VENV)/.dev ## Kill, cut the power, fill the disk, rotate logs; ARGS="--kills 50 --seed 2" sets how often.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes what the locked packages are, and under which licences, and looks for known holes in them:
-# audit.sh PYTHON LOCK FOLDER. The tools come into an environment of their own.
+# audit.sh PYTHON LOCK FOLDER. The tools come into an environment of their own. What could not be
+# looked up was not audited: that ends with an error, too.
 set -eu
 python=$1 lock=$(realpath "$2")
 mkdir -p "$3"
@@ -12,5 +13,5 @@ trap 'rm -rf "$folder"' EXIT
 "$folder/tools/bin/python" -m pip install --quiet --disable-pip-version-check cyclonedx-bom pip-audit pip-licenses
 "$folder/tools/bin/cyclonedx-py" environment --output-reproducible --of JSON -o "$out/sbom.cdx.json" "$folder/env/bin/python"
 "$folder/tools/bin/pip-licenses" --python "$folder/env/bin/python" --format=markdown --order=license > "$out/licences.md"
-"$folder/tools/bin/pip-audit" --require-hashes --disable-pip -r "$lock"
+"$folder/tools/bin/pip-audit" --strict --require-hashes --disable-pip -r "$lock"
 echo "$out/sbom.cdx.json $out/licences.md"

@@ -350,9 +350,9 @@ def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
             rows_of(write(f"conn.log.{how}", first + rest))
 
 
-@pytest.mark.parametrize("how", ["gz", "bz2"])
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz"])
 def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(write: Write, how: str) -> None:
-    pack = {"gz": gzip.compress, "bz2": bz2.compress}[how]
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[how]
     path = write(f"conn.log.{how}", pack(tsv([{}, {"uid": "C2"}]).encode()) + b"\x17of a disk")
     with pytest.raises(InputError) as refused:
         rows_of(path)
