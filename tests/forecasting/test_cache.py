@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -148,7 +149,8 @@ key = cache.key_of(this.SHORT, 24, "UTC")
 assert list(cache._read(folder, [key], 24)) == [key]
 assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+    tests = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=20, env=tests)
 
 
 def test_a_rollback_journal_of_somebody_else_deletes_nothing(tmp_path: Path) -> None:
