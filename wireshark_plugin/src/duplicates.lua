@@ -60,15 +60,14 @@ end
 
 -- What is known of a direction of a TCP connection in this generation; its `before` is that of the
 -- one before. what, when: by sequence number the frame, plain as main.lua has it, and its time; by
--- -1 - number so of mere acknowledgments; by `sign` of others where they came from. names, heads,
--- times: `last` of them that are not in these tables yet, for most are never looked up.
+-- -1 - number so of mere acknowledgments; by `sign` of others where they came from. passed: number,
+-- frame and time of `last` / 3 that are not in these tables yet, for most are never looked up.
 local function direction(self, key)
   local d = self.young.directions[key]
   if not d then
     local before = self.old.directions[key]
     d = {
-      what = {}, when = {}, names = {}, heads = {}, times = {}, last = 0, before = before,
-      row = self.rows[key],
+      what = {}, when = {}, passed = {}, last = 0, before = before, row = self.rows[key],
     }
     if before then
       d.next, d.ack, before.before = before.next, before.ack, nil
@@ -102,8 +101,9 @@ local function passes(self, s, key, seq, length, flags, ts)
     end
     d.ack, name = ack, -1 - ack
   end
-  local last = d.last + 1
-  d.names[last], d.heads[last], d.times[last], d.last = name, #s > PLAIN and sub(s, 1, PLAIN) or s, ts, last
+  local passed, last = d.passed, d.last
+  passed[last + 1], passed[last + 2], passed[last + 3] = name, #s > PLAIN and sub(s, 1, PLAIN) or s, ts
+  d.last = last + 3
   if d.row then
     meet(d.row)
   end
@@ -212,11 +212,12 @@ local function file(d)
   if d.last == 0 then
     return
   end
-  local names, heads, times, what, when = d.names, d.heads, d.times, d.what, d.when
-  for i = 1, d.last do
-    what[names[i]], when[names[i]] = heads[i], times[i]
+  local passed, what, when = d.passed, d.what, d.when
+  for i = 1, d.last, 3 do
+    local name = passed[i]
+    what[name], when[name] = passed[i + 1], passed[i + 2]
   end
-  d.names, d.heads, d.times, d.last = {}, {}, {}, 0
+  d.passed, d.last = {}, 0
 end
 
 -- What stands under a name in this generation, or the one before.

@@ -232,6 +232,29 @@ local function reset(out)
 end
 packet.reset = reset
 
+-- Fills `out` from a frame of the plain form with a whole TCP header, `length` bytes long on the wire. Returns
+-- whether s is of it. That is most frames by far.
+local function read_plain(s, length, out)
+  local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(s, 13, 24)
+  if p ~= 6 or v ~= 0x45 or t1 ~= 8 or t2 ~= 0 or f2 ~= 0 or f1 % 64 ~= 0 then
+    return false
+  end
+  local s1, s2, s3, s4, a1, a2, a3, a4, h, flags, w1, w2 = byte(s, 39, 50)
+  local total = l1 * 256 + l2
+  local skip = w2 and 20 + (h - h % 16) / 4
+  if not w2 or skip < 40 or total < skip then
+    return false
+  end
+  reset(out)
+  out.hw, out.kind, out.proto, out.key, out.hosts = 1, IPV4, 6, sub(s, 27, 38), sub(s, 27, 34)
+  out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
+  out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
+  out.flags, out.offset, out.length, out.window = flags, 14 + skip, total - skip, w1 * 256 + w2
+  out.short, out.wire, out.l3, out.l4 = false, length, 15, 35
+  out.stop, out.id, out.ttl = 14 + total, i1 * 256 + i2, ttl
+  return true
+end
+
 -- Fills `out` from the first bytes of a frame; `room` is the frame's length on the wire, kind its
 -- link type (nil: Ethernet). out.proto: 6, 17, another IP protocol, or nil; out.key: addresses and
 -- ports as on the wire. For TCP seq, ack, flags, offset (from 0) and length of the payload.
@@ -239,6 +262,9 @@ packet.reset = reset
 -- apart (tags and numbers of tunnels); out.opaque: the name of a tunnel that could not be looked into;
 -- out.wire: the frame's length without what it was tunnelled through. out.reason: why there are no addresses, where there should be. Returns out.
 function packet.parse(s, room, out, kind)
+  if (kind or 1) == 1 and read_plain(s, room, out) then
+    return out
+  end
   reset(out)
   out.wire = room
   local read = link.TYPES[kind or 1]
@@ -288,23 +314,6 @@ end
 -- IPv6 without a link layer (sFlow v5, enum header_protocol).
 function packet.sampled(protocol, header, length, out)
   if protocol == 1 then
-    -- Most samples by far: Ethernet, IPv4 without options, a whole TCP header.
-    local t1, t2, v, _, l1, l2, i1, i2, f1, f2, ttl, p = byte(header, 13, 24)
-    if p == 6 and v == 0x45 and t1 == 8 and t2 == 0 and f2 == 0 and f1 % 64 == 0 then
-      local s1, s2, s3, s4, a1, a2, a3, a4, h, flags = byte(header, 39, 48)
-      local total = l1 * 256 + l2
-      local skip = flags and 20 + (h - h % 16) / 4
-      if flags and skip >= 40 and total >= skip then
-        out.vlan, out.hw, out.kind, out.proto, out.key = nil, 1, IPV4, 6, sub(header, 27, 38)
-        out.seq = ((s1 * 256 + s2) * 256 + s3) * 256 + s4
-        out.ack = ((a1 * 256 + a2) * 256 + a3) * 256 + a4
-        out.flags, out.offset, out.length = flags, 14 + skip, total - skip
-        out.fragment, out.first_fragment, out.short = false, false, false
-        out.path, out.tunnel, out.inner, out.wire, out.l3 = "", nil, nil, length, 15
-        out.l4, out.stop, out.id, out.ttl = 35, 14 + total, i1 * 256 + i2, ttl
-        return out
-      end
-    end
     return packet.parse(header, length, out)
   end
   reset(out)
