@@ -24,9 +24,10 @@ NAMES = {
     "date/time, datum/zeit, zeitstempel, zeitpunkt, excel time, serial date, excel date, time, "
     "time (utc), _ws.col.time, _ws.col.cls_time, tempo, horario, hora, tiempo, uhrzeit, zeit, "
     "temps, heure, ora, "
-    "time of day, _ws.col.rel_time, frame.time_relative, relative time, "
-    "time since reference or first frame",
-    "date": "date, data, datum, fecha, day, dia, tag, jour, giorno",
+    "frame time, packet time, capture time, time of day, "
+    "_ws.col.rel_time, frame.time_relative, relative time, time since reference or first frame",
+    "date": "date, data, datum, fecha, day, dia, tag, jour, giorno, utc date, date utc, "
+    "frame date, packet date, capture date, data da captura, fecha de captura",
     "zone": "time zone, timezone, zone, tz, utc offset, fuso horario, fuso, zona horaria, "
     "zeitzone, fuseau horaire, fuso orario",
     "protocol": "protocol, protocolo, protokoll, protocole, protocollo, _ws.col.protocol",

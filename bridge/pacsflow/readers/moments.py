@@ -40,7 +40,8 @@ ZONES = {
 """Abbreviations of zones that mean one thing, minutes east of UTC."""
 
 _TIME = (
-    r"(?P<h>\d{1,2})[:h](?P<mi>\d\d)(?:(?:m(?=\d\d)|:)(?P<s>\d\d)s?(?:[.,](?P<f>\d{1,12}))?|m(?=\s|$))?"
+    r"(?P<h>\d{1,2})(?::|\s?h\s?)(?P<mi>\d\d)"
+    r"(?:(?:\s?m(?:in)?\s?(?=\d\d)|:)(?P<s>\d\d)s?(?:[.,](?P<f>\d{1,12}))?|\s?m(?:in)?(?=\s|$))?"
     r"\s*(?P<ap>[AaPp]\.?\s?[Mm](?![A-Za-z])\.?)?\s*(?i:(?:uhr|hrs?|h)(?![a-z]))?"
     r"\s*(?P<z>\S.*)?"
 )

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 
 from pacsflow.errors import InputError
 from pacsflow.readers.arrays import integers
+from pacsflow.readers.columns import unknown
+from pacsflow.readers.day_and_time import CLOCK, DATE, EXCEL_EPOCH, OF_1904, DayAndTime, mostly
 from pacsflow.readers.moments import read_moment
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.zeek_values import EARLIEST, NO_ZONE, SCALES, is_rounded, latest
@@ -27,23 +29,14 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
 
 _DAY = 86_400.0
-_EXCEL_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - datetime(1899, 12, 30, tzinfo=UTC)).days
-_OF_1904 = 1462
-"""Days from 1899-12-30 to 1904-01-01, from which old Macs' workbooks count."""
 _SHORTENED = r"^\s*\d+(?:[.,]\d+)?[eE]\+?\d{1,9}\s*$"
 _FIRST = int(EARLIEST) * 1_000_000
 _NUMBER = r"^\s*-?\d[\d.,]*(?:[eE][+-]?\d+)?\s*$"
 _ZONELESS = r"\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s*[AaPp]\.?\s?[Mm]\.?)?\s*$"
 """Where nothing stands behind the time of day."""
 READ_AS_UTC = f"{NO_ZONE} (a header such as Time (UTC-3) says which)"
-_CLOCK = r"^\s*\d{1,2}[:h]\d\d(?:$|[^/\-])"
-_DATE = (
-    r"^\s*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|(?:19|20)\d{6}|[^:]*\pL{3}[^:]*\d{4})"
-    r"(?:[T ]00:00(?::00(?:\.0*)?)?)?\s*$"
-)
 _TWO_NUMBERS = r"^\s*(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.]\d{2,4}(?:\D|$)"
 _DATED = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"
-_MIDNIGHT = r"[T ]00:00(?::00(?:\.0*)?)?\s*$"
 _ENOUGH, _BACK = 8, 0.1
 """Of so many frames no such share is earlier than the frame before them."""
 ORDERS = ("dmy", "mdy")
@@ -75,8 +68,11 @@ class TimeCells:
     is_relative: bool = field(default=False, init=False)
     _day_first: bool | None = field(default=None, init=False)
     _read: Callable[[pa.Array, dict[int, str]], pa.Array] | None = field(default=None, init=False)
-    _joined: bool | None = field(default=None, init=False)
+    _days: DayAndTime = field(init=False)
     _numbers: NumberCells | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._days = DayAndTime(self.quality, self.header, self.start is not None)
 
     def __call__(self, columns: Mapping[str, pa.Array], bad: dict[int, str]) -> pa.Array:
         """Return times; places of cells that hold none go to `bad`, with what was expected.
@@ -131,14 +127,9 @@ class TimeCells:
 
     def _one_column(self, times: pa.Array | None, dates: pa.Array | None) -> pa.Array:
         """Return the column that says when: date and time of day joined where they are two."""
-        if times is None or dates is None:
-            return times if dates is None else dates
-        if self._joined is None:
-            self._joined = _mostly(times, _CLOCK) and _mostly(dates, _DATE)
-        if not self._joined:
-            return times
-        days = pc.replace_substring_regex(pc.utf8_trim_whitespace(dates), _MIDNIGHT, "")
-        return pc.binary_join_element_wise(days, pc.utf8_trim_whitespace(times), " ")
+        if times is None or dates is None or self.header.days:
+            return dates if times is None else times
+        return self._days(times, dates)
 
     def _zoned(self, column: pa.Array, zones: pa.Array | None) -> pa.Array:
         """Return written times with the zone behind them that stands in a column or its name."""
@@ -153,21 +144,18 @@ class TimeCells:
         self, column: pa.Array
     ) -> Callable[[pa.Array, dict[int, str]], pa.Array]:
         """Decide by the first rows: numbers of days, of seconds since 1970 or since the start."""
-        if not _mostly(column, _NUMBER):
-            if _mostly(column, _CLOCK):
-                raise InputError(
-                    self.quality.path,
-                    "its times are times of day, without a date",
-                    hint="export it with View > Time Display Format > UTC Date and Time of Day",
-                )
-            if _mostly(column, _DATE) and not _mostly(column, r":"):
-                self.quality.note("times are dates alone: all frames stand at midnight")
-            if _mostly(column, _ZONELESS):
+        if not mostly(column, _NUMBER):
+            if mostly(column, CLOCK):
+                raise self._dateless()
+            if mostly(column, DATE) and not mostly(column, r":"):
+                others = unknown(self.header)
+                self.quality.note(f"times are dates alone: all frames stand at midnight{others}")
+            if mostly(column, _ZONELESS):
                 self.quality.note(READ_AS_UTC)
             return self._text_times
         self._numbers = NumberCells("Time", self.quality, self.header.comma, whole=False)
         if self.header.days:
-            return self._days
+            return self._in_days
         least = pc.min(self._numbers.floats(column)).as_py()
         if least is not None and least >= float(EARLIEST):
             return self._epoch
@@ -179,6 +167,14 @@ class TimeCells:
             )
             return lambda c, _: pa.nulls(len(c))
         return self._since_start
+
+    def _dateless(self) -> InputError:
+        return InputError(
+            self.quality.path,
+            f"its times are times of day, without a date{unknown(self.header)}",
+            hint="name the column with the day Date, or export it with View > Time Display "
+            "Format > UTC Date and Time of Day",
+        )
 
     def _floats(self, column: pa.Array) -> pa.Array:
         return self._numbers.floats(column) if self._numbers else column.cast(pa.float64())
@@ -199,9 +195,9 @@ class TimeCells:
         base = self.start.astimezone(UTC).timestamp() if self.start else 0.0
         return _from_seconds(pc.add(self._floats(column), base))
 
-    def _days(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
+    def _in_days(self, column: pa.Array, bad: dict[int, str]) -> pa.Array:
         """Return times from a spreadsheet's days (ECMA-376 18.17.4.1)."""
-        epoch = _EXCEL_EPOCH - (_OF_1904 if self.header.since_1904 else 0)
+        epoch = EXCEL_EPOCH - (OF_1904 if self.header.since_1904 else 0)
         since = pc.subtract(self._floats(column), float(epoch))
         return self._with_texts(_from_seconds(pc.multiply(since, _DAY)), column, bad)
 
@@ -264,7 +260,7 @@ class TimeCells:
         if self._day_first is None and self.date_order:
             self._day_first = self.date_order == "dmy"
         if self._day_first is None and not seen.decided:
-            for more in self.preview("date" if self._joined else ""):
+            for more in self.preview("date" if self._days.joined else ""):
                 seen.look(more)
                 if seen.decided:
                     break
@@ -325,12 +321,6 @@ def _floats_of(column: pa.Array) -> NDArray[np.float64]:
     plain = pc.if_else(pc.match_substring_regex(column, r"^\d{1,15}$"), column, None)
     made: NDArray[np.float64] = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return made
-
-
-def _mostly(column: pa.Array, pattern: str) -> bool:
-    """Say whether half of the cells that hold something match a pattern."""
-    found = pc.match_substring_regex(column, pattern)
-    return (pc.mean(found.cast(pa.int8())).as_py() or 0.0) >= 0.5
 
 
 def _cast_time(text: pa.Array) -> pa.Array:
