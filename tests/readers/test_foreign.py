@@ -89,6 +89,16 @@ OTHERS = {
     "samples as sflowtool -L": [
         "unixSecondsUTC,srcIP,dstIP,sampledPacketSize,meanSkipCount\n1772438400,a,b,1000,512\n",
     ],
+    r"flows or sums .it has a column DstBytes.*id.orig_h for SrcIpAddr, id.orig_p for SrcPort": [
+        "TimeGenerated,SrcIpAddr,SrcPortNumber,DstIpAddr,DstPortNumber,SrcBytes,DstBytes\n",
+    ],
+    r"flows or sums .it has a column ReceivedBytes.*id.resp_h for DestinationIP": [
+        "TimeGenerated [UTC],SourceIP,SourcePort,DestinationIP,DestinationPort,SentBytes,"
+        "ReceivedBytes\n",
+    ],
+    r"stand without names in its 'rows' .*jq -c '.tables.{5}.columns as": [
+        '{"tables":[{"name":"PrimaryResult","columns":[{"name":"ts"}],"rows":[[1772438400.5]]}]}',
+    ],
     "stand without names in its 'values' .*columns as": [
         '{"columns":[{"name":"ts","type":"date"}],"values":[[1772438400.5]]}',
     ],

@@ -76,6 +76,17 @@ FORMS = {
         "Time": f"{T0}000", "Line": json.dumps({**PLAIN, "ts": T0 + 0.123}),
         "tsNs": f"{T0}123000000",
     },
+    "Sentinel": {
+        "TenantId": "x", "TimeGenerated [UTC]": "3/2/2026, 8:07:00.000 AM", "Type": "Zeek_CL",
+        "RawData": json.dumps({**PLAIN, "ts": T0 + 0.123}),
+    },
+    "Sentinel, a column a field": {
+        "TimeGenerated [UTC]": "3/2/2026, 8:07:00.000 AM", "Type": "zeek_conn_CL",
+        **{
+            f"{name.replace('.', '_')}_{'s' if name == 'id.orig_h' else 'd'}": value
+            for name, value in PLAIN.items()
+        },
+    },
     "the raw rows alone": {"_raw": json.dumps({**PLAIN, "ts": T0 + 0.123})},
     "kibana in ISO": {**KIBANA, "@timestamp": "2026-03-02T08:00:00.123Z"},
     "kibana in milliseconds": {**KIBANA, "@timestamp": f"{T0}123"},
@@ -113,6 +124,23 @@ def test_as_others_export_them(write: Write, form: str, delimiter: str) -> None:
     assert (found["id.orig_h"], found["id.orig_p"], found["id.resp_p"]) == ("10.0.0.1", 40000, 104)
     assert (found["orig_ip_bytes"], found["resp_ip_bytes"]) == (1400, 420)
     assert (found["orig_pkts"], found["resp_pkts"], found["duration"]) == (10, 8, 1.5)
+
+
+def test_lines_that_sentinel_exports(write: Write) -> None:
+    """A field's name ends with its type; when a row arrived is no time of it."""
+    row = {
+        "TimeGenerated": "2026-03-02T08:07:00Z", "Type": "zeek_conn_CL",
+        "ts_t": "2026-03-02T08:00Z",
+        "uid_s": "C1", "id_orig_h_s": "10.0.0.1", "id_orig_p_d": 40000, "id_resp_h_s": "10.0.0.2",
+        "id_resp_p_d": 104, "proto_s": "tcp", "orig_bytes_d": 5, "resp_bytes_d": 6,
+        "conn_state_s": "SF", "duration_d": 1.5,
+    }  # fmt: skip
+    (found,), _ = rows_of(write("a.json", json.dumps(row) + "\n"))
+    assert (found["ts"], found["uid"]) == (datetime.fromtimestamp(T0, UTC), "C1")
+    assert (found["orig_bytes"], found["resp_bytes"], found["id.resp_p"]) == (5, 6, 104)
+    del row["ts_t"]
+    with pytest.raises(InputError, match=r"rows of Zeek's logs in a table, without ts"):
+        recognise(write("a.csv", table([row])))
 
 
 def test_times_without_a_zone_are_said(write: Write) -> None:

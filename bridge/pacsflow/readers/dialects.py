@@ -52,13 +52,16 @@ DATASETS = {
 WRAPPERS = (
     "zeek", "json", "_source", "data", "message", "event.original", "result", "_raw", "log",
     "body", "line", "MESSAGE", "payload", "record", "event", "short_message", "full_message",
-    "fields", "@rawstring", "Line", "Message", "raw",
+    "fields", "@rawstring", "Line", "Message", "raw", "RawData",
 )  # fmt: skip
 """Where shippers keep Zeek's own row, as an object or as text."""
 SOURCETYPE = re.compile(r"(?:bro|zeek|corelight)[_:]([a-z0-9_]+?)(?:[:_]json)?")
 """What Splunk calls rows of a log."""
 IDS = {"id", "id.orig_h", "id_orig_h"}
 """Where a row of Zeek has its addresses."""
+TYPED = "id_orig_h_s"
+"""A field by which rows are known whose names end with the type, as Azure's tables have them."""
+_TYPE = re.compile(r"_[sdbtg](?: \[UTC\])?$")
 ROOTS = (
     {"event", "connection", "id", *ZEEK_LOGS}
     | {place.partition(".")[0] for places in ECS.values() for place in places if "." in place}
@@ -73,6 +76,8 @@ def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
     >>> plain_row({"_path": "conn", "id_orig_h": "10.0.0.1", "ts": 1})
     ({'_path': 'conn', 'id_orig_h': '10.0.0.1', 'ts': 1, 'id.orig_h': '10.0.0.1'}, 'conn')
     """
+    if TYPED in row:
+        row = {untyped(name): value for name, value in row.items()}
     declared = _declared(row)
     if "ts" not in row:
         row, declared = _unwrapped(row, declared)
@@ -81,6 +86,15 @@ def plain_row(row: dict[str, Any]) -> tuple[dict[str, Any], str]:
             if f"id_{name}" in row:
                 row[f"id.{name}"] = row[f"id_{name}"]
     return row, declared
+
+
+def untyped(name: str) -> str:
+    """Return a column's name without its type.
+
+    >>> untyped("id_orig_h_s"), untyped("ts_t [UTC]"), untyped("conn_state")
+    ('id_orig_h', 'ts', 'conn_state')
+    """
+    return _TYPE.sub("", name)
 
 
 def _declared(row: dict[str, Any]) -> str:

@@ -109,21 +109,28 @@ _KNOWN = tuple((re.compile(begin), what, hint) for begin, what, hint in FOREIGN)
 _ADDRESS = rb"[\"']?(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})[\"']?"
 _OF_FLOWS = FLOWS | {
     "network.bytes", "network.packets", "source.bytes", "source.packets", "destination.bytes",
-    "sent", "received", "flow id",
+    "sent", "received", "flow id", "srcbytes", "dstbytes", "sentbytes", "receivedbytes",
+    "srcpackets", "dstpackets",
 }  # fmt: skip
 _IN_CONN = {
-    "ts": {"ts", *PLACES["ts"], "start", "start time", "first seen"},
+    "ts": {"ts", *PLACES["ts"], "start", "start time", "first seen", "timegenerated"},
     "id.orig_h": {
         "id.orig_h", *PLACES["id.orig_h"], "client", "client ip", "cli ip", "orig h", "srcaddr",
-        "sip", "sa", "ipv4 src addr", "ipv6 src addr",
+        "sip", "sa", "ipv4 src addr", "ipv6 src addr", "srcipaddr", "sourceip",
     },
-    "id.orig_p": {"id.orig_p", *PLACES["id.orig_p"], "sport", "srcport", "l4 src port", "orig p"},
+    "id.orig_p": {
+        "id.orig_p", *PLACES["id.orig_p"], "sport", "srcport", "l4 src port", "orig p",
+        "srcportnumber", "sourceport",
+    },
     "id.resp_h": {
         "id.resp_h", *PLACES["id.resp_h"], "server", "server ip", "srv ip", "resp h", "dstaddr",
-        "dip", "da", "ipv4 dst addr", "ipv6 dst addr",
+        "dip", "da", "ipv4 dst addr", "ipv6 dst addr", "dstipaddr", "destinationip",
     },
-    "id.resp_p": {"id.resp_p", *PLACES["id.resp_p"], "dport", "dstport", "l4 dst port", "resp p"},
-    "proto": {"proto", "protocol", "transport", "ip protocol"},
+    "id.resp_p": {
+        "id.resp_p", *PLACES["id.resp_p"], "dport", "dstport", "l4 dst port", "resp p",
+        "dstportnumber", "destinationport",
+    },
+    "proto": {"proto", "protocol", "transport", "ip protocol", "networkprotocol"},
     "duration": {"duration", "elapsed time (sec)"},
     "orig_ip_bytes": {"orig_ip_bytes", "orig ip bytes", "orig bytes"},
     "resp_ip_bytes": {"resp_ip_bytes", "resp ip bytes", "resp bytes"},

@@ -49,6 +49,8 @@ _NAMELESS = re.compile(
     rb'"(rows|columns|values|datarows)"\s*:\s*\[\s*\['
 )
 """An object that holds lists of values, and their names once: Splunk's ``json_rows``."""
+_OF_TABLES = re.compile(rb'\{\s*"tables"\s*:\s*\[')
+"""As Azure's interfaces answer: several such objects in one."""
 MORE_ROWS = 50
 """So many rows of a JSON file are looked at to say what it is."""
 
@@ -187,8 +189,9 @@ def _zeek_json(path: Path, text: bytes) -> Source:
     if found is None and (nameless := _NAMELESS.match(text)):
         names, name = (told.decode("ascii") for told in nameless.groups())
         rows = ".columns | transpose[]" if name == "columns" else f".{name}[]"
+        tables = ".tables[] | " if _OF_TABLES.match(text) else ""
         hint = (
-            f"give them one a line, with their names: jq -c '.{names} as $f | "
+            f"give them one a line, with their names: jq -c '{tables}.{names} as $f | "
             f"{rows} | [$f, .] | transpose | map({{(.[0].name? // .[0]): .[1]}}) | add'"
         )
         problem = f"an answer whose rows stand without names in its {name!r}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pacsflow.errors import InputError
 from pacsflow.readers import delimited
 from pacsflow.readers.columns import Header
-from pacsflow.readers.dialects import SOURCETYPE, WRAPPERS, plain_row
+from pacsflow.readers.dialects import SOURCETYPE, TYPED, WRAPPERS, plain_row, untyped
 from pacsflow.readers.json_rows import Rows
 from pacsflow.readers.log_kinds import ZEEK_NAMES, log_of_fields, log_of_name
 from pacsflow.readers.moments import read_moment
@@ -63,6 +63,8 @@ def header(
 ) -> Header | None:
     """Return the header that these names are; None where they are none of Zeek's."""
     plain = [_BEHIND.sub("", name.strip().strip("'\"")) for name in names]
+    if TYPED in plain:
+        plain = [untyped(name) for name in plain]
     plain = [re.sub(r"^id_(?=(?:orig|resp)_[hp]$)", "id.", name) for name in plain]
     if (len(plain) < 3 and signs is SIGNS) or not any(name in signs for name in plain):
         return None
