@@ -58,7 +58,16 @@ def test_a_file_is_read_and_its_paths_begin_beside_it(file: Path) -> None:
         ("[findings]\n\nrejct_percent = 8\n", "line 3: [findings] has no setting 'rejct_percent'; "
                                               "did you mean reject_percent?"),
         ("[site]\nzzz = 8\n", "line 2: [site] has no setting 'zzz'; there are holidays, "),
-        ("time_zone = 'UTC'\n", "line 1: there is no section [time_zone]; it belongs below [site]"),
+        ("time_zone = 'UTC'\n[mail]\n", "line 1: 'time_zone' stands above the first section; it "
+                                        "belongs below [site]"),
+        ("folder = 'a'\n", "'folder' stands above the first section; it belongs below [ledger] or "
+                           "[archive]"),
+        ("\ntimezone = 'UTC'\n", "line 2: 'timezone' stands above the first section; "
+                                 "did you mean time_zone below [site]?"),
+        ("qqqq = ['a@b.org']\n", "'qqqq' stands above the first section; there are "
+                                      "archive, events, findings,"),
+        ("[time_zone]\na = 1\n", "line 1: there is no section [time_zone]; time_zone is a setting "
+                                 "below [site]"),
         ("site.zone = 'UTC'\n", "line 1: [site] has no setting 'zone'"),
         ("findings = 3\n", "line 1: [findings]: expected a table"),
         ("[site]\ntime_zone = 'Mars'\n", "expected an IANA time zone such as America/Sao_Paulo"),

@@ -55,6 +55,7 @@ OTHERS = {
     ],
     "a file of settings": [
         "[site]\ntimezone = 'UTC'\n", "# ours\n\n[report.mail]  # by mail\nto = 1\n",
+        "# ours\nlanguage = 'en'\n\n# the site\n[site]\r\nname = 'x'\n",
     ],
     "frames as text": [
         "No.     Time           Source       Destination  Protocol Length Info\n 1 0.0 10.0.0.1\n",

@@ -80,7 +80,7 @@ def _of_file(path: Path, problems: list[InputError]) -> dict[Place, Given]:
     for place, value in _flat(told):
         line = lines.get(place) or lines.get((place[0], ""))
         if place not in known:
-            problems.append(InputError(path, _unknown(place, known), line=line))
+            problems.append(InputError(path, _unknown(place, value, known), line=line))
             continue
         try:
             taken = known[place].kind.take(value)
@@ -152,16 +152,36 @@ def _flat(told: Mapping[str, Any]) -> Iterable[tuple[Place, Any]]:
             yield (section, ""), values
 
 
-def _unknown(place: Place, known: Mapping[Place, Setting]) -> str:
+def _unknown(place: Place, value: object, known: Mapping[Place, Setting]) -> str:
     section, name = place
     if name:
         there = [n for s, n in known if s == section]
         return f"[{section}] has no setting {name[:40]!r}; {_near(name, there)}"
     if section in sections():
         return f"[{section}]: expected a table"
-    holders = [s for s, n in known if n == section]
-    hint = f"it belongs below [{holders[0]}]" if holders else _near(section, sections())
+    if not isinstance(value, dict):
+        return f"{section[:40]!r} stands above the first section; {_holder(section, known)}"
+    holders = _below(section, known)
+    hint = f"{section} is a setting {holders}" if holders else _near(section, sections())
     return f"there is no section [{section[:40]}]; {hint}"
+
+
+def _below(name: str, known: Iterable[Place]) -> str:
+    """Return the sections that have a setting: ``below [ledger] or [archive]``."""
+    found = " or ".join(f"[{section}]" for section, setting in known if setting == name)
+    return f"below {found}" if found else ""
+
+
+def _holder(name: str, known: Iterable[Place]) -> str:
+    """Return where a setting belongs that stands in no section, or what there is."""
+    import difflib  # noqa: PLC0415 - only where a name is wrong
+
+    if holders := _below(name, known):
+        return f"it belongs {holders}"
+    names = dict.fromkeys(setting for _, setting in known)
+    if near := difflib.get_close_matches(name, names, n=1):
+        return f"did you mean {near[0]} {_below(near[0], known)}?"
+    return _near(name, sections())
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -65,7 +65,7 @@ FOREIGN = (
         _QUOTED,
     ),
     (
-        rb"(?:\s*#[^\n]*\n)*\s*\[[a-z][a-z_.]*\]\s*(?:#[^\n]*)?\r?\n",
+        rb"(?:\s*(?:#|[\w.-]+ *=)[^\n]*\n)*\s*\[[a-z][a-z_.]*\]\s*(?:#[^\n]*)?\r?\n",
         "a file of settings (TOML)",
         _SETTINGS,
     ),
