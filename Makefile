@@ -29,7 +29,7 @@ thorough: .need-tests ## Run what `make test` leaves out: more inputs, moments a
 .need-tests: $(VENV)/.dev
 	@$(NEED) tshark:tshark lua5.2:lua5.2 lua5.4:lua5.4 chromium:chromium chrome-sandbox:chromium-sandbox \
 		pdftoppm:poppler-utils wireshark:wireshark Xvfb:xvfb xdotool:xdotool import:imagemagick \
-		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd bzcat:bzip2 xzcat:xz-utils \
+		dcmdump:dcmtk dot:graphviz ip:iproute2 systemd-analyze:systemd bzcat:bzip2 xzcat:xz-utils zstd:zstd lz4cat:lz4 \
 		lib/libatomic.so.1:libatomic1 \
 		font/DejaVuSans.ttf:fonts-dejavu-core font/LiberationSans-Regular.ttf:fonts-liberation
 

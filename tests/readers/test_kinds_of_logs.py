@@ -350,15 +350,24 @@ def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
             rows_of(write(f"conn.log.{how}", first + rest))
 
 
-@pytest.mark.parametrize("how", ["gz", "bz2", "xz"])
-def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(write: Write, how: str) -> None:
-    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[how]
-    path = write(f"conn.log.{how}", pack(tsv([{}, {"uid": "C2"}]).encode()) + b"\x17of a disk")
-    with pytest.raises(InputError) as refused:
+@pytest.mark.parametrize("behind", [b"\x17of a disk", b"no log of ours\n" * 3, b"\n"])
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst", "lz4"])
+def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(
+    write: Write, how: str, behind: bytes
+) -> None:
+    own = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    pack = own.get(how, lambda log: packed({"zst": "zstd"}.get(how, how), log))
+    data = pack(tsv([{}, {"uid": "C2"}]).encode()) + behind
+    path = write(f"conn.log.{how}", data)
+    if how == "lz4" and len(behind) < 4:
+        with pytest.raises(InputError, match="damaged or ends early"):
+            rows_of(path)
+        return
+    with pytest.raises(InputError, match=r"bytes stand behind the \w+ data") as refused:
         rows_of(path)
-    tool = refused.value.hint.split(": ")[1].split()[0]
+    tool = refused.value.hint.split(": ")[1].partition(" FILE")[0]
     out = subprocess.run(
-        [tool, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+        [*tool.split(), path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
     )
     assert len(rows_of(write("conn.log", out.stdout))[0]["conn"]) == 2
 

@@ -35,9 +35,11 @@ PACKED = {
 
 
 LONGEST_MAGIC = 6
-_BEHIND = "Not a gzipped file"
-"""What Python says of bytes behind gzip's that begin like nothing."""
-_TOOLS = {"gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat"}
+_BEHIND = ("Not a gzipped file", "Unknown frame descriptor", "ERROR_frameType_unknown")
+"""What gzip, zstd and lz4 say of bytes behind theirs that begin like nothing."""
+_TOOLS = {
+    "gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat", "zstd": "zstd -dc", "lz4": "lz4cat",
+}  # fmt: skip
 
 
 class _BehindError(EOFError):
@@ -105,7 +107,8 @@ class _Streams:
         packed: bytes = self.stream.unused_data.lstrip(b"\0")
         while not packed and (more := self.raw.read(PIECE)):
             packed = more.lstrip(b"\0")
-        if packed and not packing(packed[:LONGEST_MAGIC]) and len(packed) >= LONGEST_MAGIC:
+        start = packed[:LONGEST_MAGIC]
+        if packed and not packing(start) and not any(m.startswith(start) for m in PACKED):
             raise _BehindError
         return packed
 
@@ -148,7 +151,7 @@ def _unpacker(how: str, raw: IO[bytes]) -> Any:  # noqa: ANN401 - five kinds of 
 
 
 def _damaged(path: Path, how: str, error: Exception) -> InputError:
-    if isinstance(error, _BehindError) or str(error).startswith(_BEHIND):
+    if isinstance(error, _BehindError) or any(b in str(error) for b in _BEHIND):
         problem = f"bytes stand behind the {how} data that are none of it"
         hint = f"to leave them out: {_TOOLS[how]} FILE > LOG, and give LOG"
         return InputError(path, problem, hint=hint)

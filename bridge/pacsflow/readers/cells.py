@@ -15,6 +15,7 @@ from pacsflow.errors import InputError
 from pacsflow.printable import escape_controls
 from pacsflow.readers.arrays import booleans, strings
 from pacsflow.readers.columns import is_of_tshark, other_unit, unknown
+from pacsflow.readers.flow_rows import FlowRows
 from pacsflow.readers.number_cells import NumberCells
 from pacsflow.readers.quality import Quality
 from pacsflow.readers.sum_rows import COLUMNS as OF_SUMS
@@ -143,6 +144,7 @@ class Converter:
     _of_tshark: tuple[str, ...] = field(default=(), init=False)
     _readable: bool = field(default=True, init=False)
     _sums: SumRows = field(default_factory=SumRows, init=False)
+    _flows: FlowRows = field(init=False)
 
     def __post_init__(self) -> None:
         time = "ts" if "ts" in self.header.places else "date"
@@ -158,6 +160,7 @@ class Converter:
             for name in SEVERAL
             if any(is_of_tshark(names[place]) for place in places.get(name, ()))
         )
+        self._flows = FlowRows(self.quality, self.header)
         if "length" not in self.header.places:
             other = other_unit(self.header)[:40]
             why = f"column {other} is not in bytes" if other else "there is no column Length"
@@ -280,6 +283,8 @@ class Converter:
             plain = column.cast(pa.int64())
         except pa.ArrowInvalid:
             plain = None
+        if name == "length" and plain is not None:
+            self._flows.look(plain)
         if plain is not None and (not plain.null_count or name != "length"):
             least, found = pc.min_max(plain).as_py().values()
             if least is None or 0 <= least <= found <= most:
@@ -293,6 +298,8 @@ class Converter:
                 preview=lambda: self.preview(name),
             )
         values = self._numbers[name].floats(column)
+        if name == "length" and plain is None:
+            self._flows.look(values)
         within = pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, most))
         whole = pc.and_(pc.equal(values, pc.floor(values)), within)
         fits = pc.fill_null(whole, False)

@@ -109,7 +109,9 @@ FLOWS = {
     "bytes/s", "bits/s", "bps", "packets/s", "in bytes", "in pkts", "in packets", "out bytes",
     "out pkts", "out packets", "first switched", "last switched", "timestamp start",
     "timestamp end", "stime", "etime", "total bytes", "total packets",
-    "bytes total", "srcaddr", "dstaddr", "meanskipcount", "sampledpacketsize",
+    "bytes total", "srcaddr", "dstaddr", "meanskipcount", "sampledpacketsize", "flow start",
+    "flow end", "flow duration", "volume", "volume (bytes)", "traffic", "traffic (bytes)",
+    "trafego", "trafego (bytes)", "trafico", "trafico (bytes)",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
 SUMMED = re.compile(
