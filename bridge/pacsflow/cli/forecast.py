@@ -27,6 +27,7 @@ from pacsflow.cli.options import (
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit, quantity
 from pacsflow.errors import UsageError
+from pacsflow.terms.counted import directed, host_and_way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,19 +241,23 @@ def _from_ledger(question: Question, *, each: bool, senders: bool) -> _Gathered:
     for party in parties:
         if party.role == "pacs":
             name = name_of(party)
-            series.append(one(f"{name}, in", f"{IMAGING} AND destination = ?", [party.address]))
-            series.append(one(f"{name}, out", f"{IMAGING} AND source = ?", [party.address]))
+            series.append(
+                one(directed(name, "in"), f"{IMAGING} AND destination = ?", [party.address])
+            )
+            series.append(one(directed(name, "out"), f"{IMAGING} AND source = ?", [party.address]))
             item = question.hosts.inventory.find(party.address, party.ae_titles)
             if item and item.capacity:
                 an_hour = item.capacity * _MEGABIT * 3600
-                capacities |= {f"{name}, in": an_hour, f"{name}, out": an_hour}
+                capacities |= {directed(name, "in"): an_hour, directed(name, "out"): an_hour}
     for modality in sorted({party.modality for party in parties if party.modality}):
         devices = [party.address for party in parties if party.modality == modality]
         where = f"{IMAGING} AND list_contains(?, source)"
         series.append(one(modality, where, [devices]))
     for party, part in list(zip(busy, parts, strict=True))[:_BUSY]:
         if party.role != "pacs":
-            series.append(HourlySeries(f"{part.name}, out", part.unit, part.start, part.values))
+            series.append(
+                HourlySeries(directed(part.name, "out"), part.unit, part.start, part.values)
+            )
     return _Gathered(series, [], capacities, parts if senders else ())
 
 
@@ -440,8 +445,8 @@ def _series_said(name: str, language: Language) -> str:
 
     if name == IMAGING_NAME:
         return words(language)("Imaging traffic")
-    host, _, way = name.rpartition(", ")
-    return directed_said(host, way, language) if host and way in {"in", "out"} else name
+    host, way = host_and_way(name)
+    return directed_said(host, way, language) if way else name
 
 
 def _say(messages: Sequence[Message], language: Language, series: str = "") -> None:

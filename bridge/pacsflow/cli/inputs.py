@@ -16,6 +16,7 @@ from pacsflow.ledger import Ledger
 from pacsflow.library.questions import Question, ask
 from pacsflow.printable import counted
 from pacsflow.readers import Format as Kind
+from pacsflow.terms.counted import is_sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -239,7 +240,7 @@ def told_of_no_traffic(question: Question) -> None:
 
 def told_of_samples(question: Question) -> None:
     """Say on standard error what a reader of estimates has to know, where they are estimates."""
-    if question.origin != "sflow":
+    if not is_sampled(question.origin):
         return
     from pacsflow.agents import read_sampling
     from pacsflow.words.language import english

@@ -15,6 +15,7 @@ from pacsflow.cli.console import remarks, tell
 from pacsflow.cli.options import EVERYTHING, FormatOption, NumberOption, Request, reading
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError, UsageError
+from pacsflow.terms.counted import counted, is_sampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,8 +152,8 @@ def _ranked(
     columns = ["rank"]
     for name in names:
         columns += [name, f"{name}_name", f"{name}_role"] if is_host else [name]
-    sampled = question.origin == "sflow"
-    columns += ["samples" if sampled else "communications", "percent"]
+    sampled = is_sampled(question.origin)
+    columns += [counted(question.origin), "percent"]
     columns += [*_estimated("packets", sampled), *_estimated("bytes", sampled), "percent_of_bytes"]
     columns += ["few_samples"] if sampled else []
     rows = []
@@ -258,7 +259,7 @@ def series(
             values=values, origin=question.origin, start=question.selection.start,
             end=question.selection.end,
         )  # fmt: skip
-        sampled = question.origin == "sflow"
+        sampled = is_sampled(question.origin)
         errors = {}
         if sampled and column is not Column.COMMUNICATIONS:
             errors = estimates(
@@ -267,7 +268,7 @@ def series(
             )  # fmt: skip
         told_of_no_traffic(question)
         told_of_samples(question)
-    name = "samples" if sampled and column is Column.COMMUNICATIONS else column.value
+    name = counted(question.origin) if column is Column.COMMUNICATIONS else column.value
     columns = ["hour_utc", name]
     if errors:
         columns += [f"lower_{name}", f"upper_{name}", "samples", "few_samples"]
@@ -318,7 +319,7 @@ def flow_map(
             [question.origin],
         ).fetchall()
         parties = {h: question.hosts.party(h) for edge in edges for h in edge[:2]}
-        sampled = question.origin == "sflow"
+        sampled = is_sampled(question.origin)
         told_of_no_traffic(question)
         told_of_samples(question)
         told_about = about(question.connection, question.origin, request.clock().said)
@@ -330,13 +331,13 @@ def flow_map(
                 parties,
                 [edge[:5] for edge in edges],
                 told_about,
-                "samples" if sampled else "communications",
+                counted(question.origin),
             )
         )
         return
-    counted = ["samples" if sampled else "communications"]
-    counted += [*_estimated("packets", sampled), *_estimated("bytes", sampled)]
-    counted += ["few_samples"] if sampled else []
+    amounts = [counted(question.origin)]
+    amounts += [*_estimated("packets", sampled), *_estimated("bytes", sampled)]
+    amounts += ["few_samples"] if sampled else []
     if how is MapFormat.JSON:
         from pacsflow.export.rows import to_json
 
@@ -345,7 +346,7 @@ def flow_map(
             | {"modality": p.modality, "ae_titles": p.ae_titles}
             for p in parties.values()
         ]
-        names = ["source", "destination", *counted]
+        names = ["source", "destination", *amounts]
         links = [
             dict(zip(names, [*e[:3], *_cells(e[3], e[4], e[5:], sampled=sampled)], strict=True))
             for e in edges
@@ -356,7 +357,7 @@ def flow_map(
         sys.stdout.write(to_json(made))
         return
     columns = ["source", "source_name", "source_role", "destination", "destination_name"]
-    columns += ["destination_role", *counted]
+    columns += ["destination_role", *amounts]
     rows = [
         [
             e[0],

@@ -24,6 +24,7 @@ from pacsflow.ledger.response_times import read_times
 from pacsflow.ledger.series import IMAGING
 from pacsflow.outputs import replacing
 from pacsflow.printable import escape_controls
+from pacsflow.terms.counted import counted, is_sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -268,20 +269,19 @@ def write_workbook(question: Rows, path: Path, zone: str = "") -> None:
         If the file cannot be written.
     """
     connection, origin, hosts = question.connection, question.origin, question.hosts
-    sampled = origin == "sflow"
+    sampled = is_sampled(origin)
     with workbook(path) as book:
         for name, keys in (
             ("senders", ("source",)),
             ("receivers", ("destination",)),
             ("pairs", ("source", "destination")),
         ):
-            columns = _columns(keys, sampled)
+            columns = _columns(keys, origin)
             sheet, count = book.sheet(
                 name, columns, _ranked(connection, origin, keys, hosts, sampled)
             )
-            what = "samples" if sampled else "communications"
-            book.bars(sheet, f"{name}: {what}", 0, 3 * len(keys), count)
-        sheet, count = book.sheet("hours", _hour_columns(sampled), _hours(connection, origin))
+            book.bars(sheet, f"{name}: {counted(origin)}", 0, 3 * len(keys), count)
+        sheet, count = book.sheet("hours", _hour_columns(origin), _hours(connection, origin))
         lines = [("all", 3), ("imaging", 6)]
         book.lines(sheet, "bytes an hour (UTC)", lines, count)
         book.sheet("associations", _ASSOCIATIONS, _associations(connection))
@@ -295,19 +295,19 @@ def called(party: Party) -> str:
     return party.name or ", ".join(party.ae_titles)
 
 
-def _columns(keys: Sequence[str], sampled: bool) -> list[Column]:
+def _columns(keys: Sequence[str], origin: str) -> list[Column]:
     columns = []
     for key in keys:
         columns += [Column(key, width=24), Column(f"{key} name", width=20), Column(f"{key} role")]
     columns += [
-        Column("samples" if sampled else "communications", "count"),
+        Column(counted(origin), "count"),
         Column("of all", "percent", 12),
         Column("packets", "count"),
         Column("bytes", "bytes", 20),
         Column("of all bytes", "percent", 12),
         Column("imaging bytes", "bytes", 20),
     ]
-    if sampled:
+    if is_sampled(origin):
         columns += [Column(f"bytes, {end} 95 %", "bytes", 20) for end in ("lower", "upper")]
     return columns
 
@@ -348,14 +348,14 @@ def _ranked(
             yield cells
 
 
-def _hour_columns(sampled: bool) -> list[Column]:
-    counted = "samples" if sampled else "communications"
+def _hour_columns(origin: str) -> list[Column]:
+    what = counted(origin)
     return [
         Column("hour (UTC)", "hour", 18),
-        Column(counted, "count"),
+        Column(what, "count"),
         Column("packets", "count"),
         Column("bytes", "bytes", 20),
-        Column(f"imaging {counted}", "count"),
+        Column(f"imaging {what}", "count"),
         Column("imaging packets", "count"),
         Column("imaging bytes", "bytes", 20),
     ]

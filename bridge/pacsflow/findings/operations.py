@@ -16,6 +16,7 @@ from pacsflow.findings.queries import (
     uids,
 )
 from pacsflow.terms import message
+from pacsflow.terms.counted import is_sampled
 from pacsflow.terms.severity import Severity
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _silence(facts: Facts, e: Equipment, rule: str, area: str, severity: Severit
 
 def device_new(facts: Facts) -> list[Finding]:
     """Return a finding for every device whose first imaging traffic was this week."""
-    counted = "samples" if facts.scope.origin == "sflow" else "connections"
+    counted = "samples" if is_sampled(facts.scope.origin) else "connections"
     return [
         Finding(
             rule="device-new",

@@ -10,6 +10,7 @@ from pacsflow.ledger.series import IMAGING
 from pacsflow.printable import escape_controls
 from pacsflow.series import HOUR
 from pacsflow.terms import message
+from pacsflow.terms.counted import is_sampled
 from pacsflow.week import sample_notes
 from pacsflow.week.facts import Coverage, Gap, SourceFile
 
@@ -64,7 +65,7 @@ def coverage_of(
         unreadable_rows=sum(e.unreadable for e in entries),
         missed_bytes=missed or _missed_by_captures(scope),
         origins=tuple(there),
-        sampled=scope.origin == "sflow",
+        sampled=is_sampled(scope.origin),
         samples=samples,
         origin=scope.origin,
         files=tuple(files[:FILES_NAMED]),

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.pseudonyms.kinds import Kind
+from pacsflow.terms.counted import directed, host_and_way
 from pacsflow.terms.message import Kind as ValueKind
 from pacsflow.terms.message import Value
 from pacsflow.terms.party import Party
@@ -131,10 +132,8 @@ class _Veil:
         """Return the title of a series: of the whole network, of a modality, of a host's way."""
         if title in WHOLE:
             return title
-        name, comma, way = title.rpartition(", ")
-        if comma and way in {"in", "out"}:
-            return f"{self._host(name)}, {way}"
-        return self._host(title)
+        name, way = host_and_way(title)
+        return directed(self._host(name), way) if way else self._host(title)
 
     def _host(self, name: str) -> str:
         return self._called.get(name) or self.key.value(Kind.WORD, name) or ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pacsflow.series import HOUR, HourlySeries, floor_hour
+from pacsflow.terms.counted import counted
 from pacsflow.week.traffic import compares, estimate, ranked
 
 if TYPE_CHECKING:
@@ -145,10 +146,10 @@ def whole(scope: Scope, grid: Grid) -> dict[str, HourlySeries]:
            WHERE hour >= $first AND hour < $end""",
         {"first": grid.start, "end": grid.end},
     )
-    counted = "samples" if scope.origin == "sflow" else "communications"
+    what = counted(scope.origin)
     series = (
         ("traffic", "All traffic", "bytes"),
-        ("communications", counted.capitalize(), counted),
+        ("communications", what.capitalize(), what),
         ("imaging", "Imaging traffic", "bytes"),
     )
     return {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pacsflow.agents import read_sampling
 from pacsflow.ledger.series import estimates
 from pacsflow.terms import message
+from pacsflow.terms.counted import is_sampled
 
 if TYPE_CHECKING:
     from pacsflow.terms.message import Message
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def notes(scope: Scope) -> list[Message]:
     """Return a message for each thing that a reader of the week's estimates has to know."""
-    if scope.origin != "sflow":
+    if not is_sampled(scope.origin):
         return []
     week = scope.week
     found = estimates(scope.connection, "bytes", origin=scope.origin)
