@@ -169,7 +169,7 @@ def test_command_shows_an_interface(how: str) -> None:
     if "cannot capture" in said or "no permission" in said:
         pytest.skip(f"no capturing here: {said}")
     assert status == 0, said
-    assert re.fullmatch(r"capturing on lo, Ctrl-C ends\n\d+ lines of \d+ associations\n", said)
+    assert re.fullmatch(r"capturing on lo, Ctrl-C ends\n\d+ lines? of \d+ associations?\n", said)
     if how == "json":
         rows = [row for line in lines if str(port) in str(row := json.loads(line))]
         steps = [(row["state"], row["operation"], row["status"]) for row in rows]
@@ -190,6 +190,7 @@ def test_live_without_such_an_interface() -> None:
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pacsflow: no interface nosuch0")
     assert "\\x" not in last
+    assert "capturing on" not in done.stderr, "it never began"
 
 
 PERMISSION = """\

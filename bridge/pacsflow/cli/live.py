@@ -15,7 +15,7 @@ from pacsflow.cli.options import FormatOption
 from pacsflow.cli.tables import Listing, OutputFormat, cell_width, emit_several
 from pacsflow.errors import UsageError
 from pacsflow.export.rows import to_line
-from pacsflow.printable import escape_controls
+from pacsflow.printable import counted, escape_controls
 from pacsflow.programs.pyshark_view import COLUMNS, association_frames, live_frames, news
 from pacsflow.words.tables import LEFT_OUT
 
@@ -59,11 +59,10 @@ def live(
     """
     if how is OutputFormat.CSV:
         raise UsageError("live writes a table, or --format json: one object a line")
-    sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
     names = fitting(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     lines, associations = 0, set()
     try:
-        frames = live_frames(interface, warn=warn)
+        frames = live_frames(interface, warn=warn, begun=lambda: _say_begun(interface))
         for frame in frames if every_frame else news(frames):
             if not lines and how is OutputFormat.TABLE:
                 _head(names)
@@ -74,7 +73,13 @@ def live(
                 break
     except KeyboardInterrupt:
         pass
-    sys.stderr.write(f"{lines} lines of {len(associations)} associations\n")
+    told = counted(len(associations), "association", "associations")
+    sys.stderr.write(f"{counted(lines, 'line', 'lines')} of {told}\n")
+
+
+def _say_begun(interface: str) -> None:
+    sys.stderr.write(f"capturing on {interface}, Ctrl-C ends\n")
+    sys.stderr.flush()
 
 
 def _head(names: Sequence[str]) -> None:

@@ -6,9 +6,12 @@ for an event loop, know a tshark by its folder alone, and start it as whoever th
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +131,7 @@ def live_frames(
     tshark: str | None = None,
     count: int | None = None,
     warn: Callable[[str], object] | None = None,
+    begun: Callable[[], object] | None = None,
 ) -> Iterator[FrameView]:
     """Yield tagged frames of an interface as they come; for ever, or `count` of them.
 
@@ -143,6 +147,8 @@ def live_frames(
         End after so many frames.
     warn
         Called where tshark runs as root.
+    begun
+        Called once the interface is open.
 
     Raises
     ------
@@ -162,6 +168,8 @@ def live_frames(
                 [*EK, "-Y", LAYER],
             )
         )
+        if begun is not None and _is_open(capturing, errors):
+            begun()
         for seen, frame in enumerate(_views(running), 1):
             yield frame
             if count is not None and seen >= count:
@@ -199,6 +207,19 @@ def _capturing(
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _is_open(capturing: subprocess.Popen[bytes], errors: IO[bytes]) -> bool:
+    """Wait until dumpcap has opened its interface, or has ended; say whether it captures.
+
+    It names the file that it writes to once it captures. One that names none captures, too.
+    """
+    end = time.monotonic() + OPENS_WITHIN
+    while capturing.poll() is None and time.monotonic() < end:
+        if sys.platform != "win32" and b"File: " in os.pread(errors.fileno(), 65536, 0):
+            return True  # read where dumpcap's own place in the file stays what it is
+        time.sleep(0.02)
+    return capturing.poll() is None
 
 
 def _descriptor(process: subprocess.Popen[bytes]) -> int:
@@ -239,6 +260,8 @@ def _reason(running: Dissection, errors: IO[bytes]) -> str:
     return re.split(r"\.(?:\s|$)", said, maxsplit=1)[0]
 
 
+OPENS_WITHIN = 1.0 if sys.platform == "win32" else 10.0
+"""Seconds after which an interface is taken for open, whatever dumpcap says."""
 NEWS = ("assoc.state", "operation", "message_id", "status")
 
 
