@@ -140,6 +140,7 @@ OTHERS = {
     "samples as sflowtool -l": ["FLOW,10.9.0.1,1,2,001122334455,665544332211,0x0800,0,0,10.0.0.1"],
     "text of tcpdump": ["08:00:00.000000 IP 10.0.0.1.50000 > 10.0.0.2.104: Flags [P.], length 99"],
     "rows of a Zeek log without its header": [
+        "2026-03-02T08:00:00+0000\tCHhAvVGS1DHFjwGM9\t10.0.0.1\t40000\t10.0.0.2\t104\ttcp\n",
         "1795332659.134758\tCcXhXC2opVGOGkVzS6\t127.0.0.11\t41609\t127.0.0.2\t104\ttcp\n",
     ],
     "an answer whose rows stand in its 'results' .*jq -c '.results": [

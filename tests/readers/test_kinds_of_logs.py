@@ -350,6 +350,18 @@ def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
             rows_of(write(f"conn.log.{how}", first + rest))
 
 
+def test_lines_of_containers_are_no_records_of_a_capture(write: Write) -> None:
+    """A time in front, as Kubernetes writes it, has all that a record of ERF has by chance."""
+    rows = [{"uid": f"C{n}", "id.orig_p": n} for n in range(1000, 1200)]
+    lines = json_log(rows).splitlines()
+    before = "2026-03-02T08:00:00.000000000Z stdout F "
+    text = "".join(f"{before}{line}\n" for line in lines)
+    for width in range(200):  # how long a line is decides what stands where the next record would
+        path = write("c.log", text.replace("stdout F ", "stdout F " + " " * width))
+        assert recognise(path).format is Format.ZEEK_JSON, width
+    assert len(rows_of(path)[0]["conn"]) == 200
+
+
 @pytest.mark.parametrize("behind", [b"\x17of a disk", b"no log of ours\n" * 3, b"\n"])
 @pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst", "lz4"])
 def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(

@@ -150,6 +150,14 @@ def test_times_without_a_zone_are_said(write: Write) -> None:
         assert any("no zone" in note for note in quality.notes) is told
 
 
+def test_what_is_no_time_says_nothing_of_zones(write: Write) -> None:
+    """The rule below a header of Markdown, or the types that ClickHouse writes there."""
+    rule = dict.fromkeys(PLAIN, "---")
+    rows, quality = rows_of(write("conn.csv", table([rule, PLAIN], "|")))
+    assert (len(rows), quality.unreadable) == (1, 1)
+    assert not any("no zone" in note for note in quality.notes)
+
+
 def test_a_decimal_comma_in_the_whole_table(write: Write) -> None:
     row = {**PLAIN, "ts": f"{T0},123", "duration": "1,5", "orig_ip_bytes": "1.400"}
     (found,), quality = rows_of(write("conn.csv", table([row], ";")))

@@ -91,7 +91,11 @@ FOREIGN = (
     ),
     (rb'"?Address"?[,;\t]"?(?:Port"?[,;\t]"?)?Packets"?[,;\t]', _WINDOW, _SPOKEN),
     (rb'"?Interval start"?[,;\t]|"?Protocol"?[,;\t]"?Percent Packets', _WINDOW, _SPOKEN),
-    (rb"\d{9,10}\.\d+\t[CS]\w{10,20}\t", "rows of a Zeek log without its header", _HEADER),
+    (
+        rb"(?:\d{9,10}\.\d+|\d{4}-[\d-]{5}T[\d:+-]+)\t[CS]\w{10,20}\t",
+        "rows of a Zeek log without its header",
+        _HEADER,
+    ),
     (rb"ts,te,td,sa,da|first(?:Seen)?,.{0,40}duration|Date first seen", "flows of nfdump", _FLOWS),
     (rb'"?(?:StartTime|SrcAddr)\b.{0,300}(?:TotBytes|SrcBytes|DstAddr)', "flows of argus", _FLOWS),
     (rb"(?:FLOW|CNTR),[0-9a-fA-F.:]+,", "samples as sflowtool -l writes them", _SAMPLES),

@@ -25,9 +25,12 @@ def is_foreign(start: bytes) -> bool:
 def _is_erf(start: bytes) -> bool:
     """Say whether records of Endace's cards stand here, which have no header above them.
 
-    Each has a time with its fraction first, then a kind, flags, and its own length.
+    Each has a time with its fraction first, then a kind, flags, and its own length. Text could
+    have all of that by chance.
     """
     at = 0
+    if start[: _RECORD.size].isascii() and start[: _RECORD.size].decode("ascii").isprintable():
+        return False
     for found in range(_RECORDS + 1):
         if at >= len(start):
             return found > 0 and at == len(start)

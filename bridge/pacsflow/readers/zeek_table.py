@@ -263,9 +263,10 @@ def _moment(text: str, quality: Quality) -> int:
     """Return microseconds since 1970 UTC."""
     if _EITHER.match(text):
         raise ValueError(f"the day or the month of {text[:40]!r} may stand first; write 2026-03-02")
+    moment = read_moment(text)
     if not _ZONED.search(text):
         quality.note(f"{NO_ZONE} (Kibana writes those of the browser)")
-    return read_moment(text)
+    return moment
 
 
 def _texts(text: str) -> list[str]:
