@@ -428,8 +428,9 @@ def test_what_only_a_program_takes_for_an_address_costs_its_row(write: Write, ce
     assert ([row["id.orig_h"] for row in rows], quality.unreadable) == (["10.0.0.1"], 1)
 
 
-def test_formulas_that_keep_text_are_text(write: Write) -> None:
-    cells = (f'"=""{c}"""' for c in ("2026-03-02 08:05:00", "10.0.0.1", "10.0.0.2", "1514"))
+@pytest.mark.parametrize("form", ['"=""{}"""', "'{}"])
+def test_formulas_that_keep_text_are_text(write: Write, form: str) -> None:
+    cells = (form.format(c) for c in ("2026-03-02 08:05:00", "10.0.0.1", "10.0.0.2", "1514"))
     (row,) = read_all(write("a.csv", "Time,Source,Destination,Length\n" + ",".join(cells) + "\n"))[
         0
     ]

@@ -110,8 +110,7 @@ FLOWS = {
     "out pkts", "out packets", "first switched", "last switched", "timestamp start",
     "timestamp end", "stime", "etime", "total bytes", "total packets",
     "bytes total", "srcaddr", "dstaddr", "meanskipcount", "sampledpacketsize", "flow start",
-    "flow end", "flow duration", "volume", "volume (bytes)", "traffic", "traffic (bytes)",
-    "trafego", "trafego (bytes)", "trafico", "trafico (bytes)",
+    "flow end", "flow duration",
 }  # fmt: skip
 """Columns of tables whose rows are flows or sums."""
 SUMMED = re.compile(

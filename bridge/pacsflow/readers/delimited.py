@@ -288,10 +288,15 @@ def _parse(
 
 
 def _without_formulas(column: pa.Array) -> pa.Array:
-    """Return cells that a program wrote as ``="text"``, so that spreadsheets keep them, as text."""
-    if not pc.any(pc.starts_with(column, '="')).as_py():
-        return column
-    return pc.replace_substring_regex(column, r'^="(.*)"$', r"\1")
+    """Return as text what a program wrote so that spreadsheets keep it text.
+
+    That is ``="text"``, and an apostrophe before what begins like a number.
+    """
+    if pc.any(pc.starts_with(column, '="')).as_py():
+        column = pc.replace_substring_regex(column, r'^="(.*)"$', r"\1")
+    if pc.any(pc.starts_with(column, "'")).as_py():
+        column = pc.replace_substring_regex(column, r"^'(\d[^']*)$", r"\1")
+    return column
 
 
 def _table(

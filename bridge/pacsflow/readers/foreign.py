@@ -22,6 +22,7 @@ _TABLE = "save it as .xlsx or .csv"
 _ZQ = "let zq write it: zq -f json"
 _LOKI = "give the rows as they came: jq -r '.. | .values? // empty | .[][1]'"
 _NAMES = "name its columns in the first line (tshark -E header=y); of sFlow give sflowtool -t"
+_CALLED = "name its columns Time, Source, Destination, Length, as Wireshark does"
 _HEADER = "keep the lines above them that begin with #"
 _HITS = "give its rows one a line: jq -c '.hits.hits[]'"
 _QUOTED = (
@@ -165,7 +166,18 @@ def named(text: bytes) -> tuple[str, str] | None:
         return told
     if _NO_HEADER.match(text):
         return "a table without a header", _NAMES
-    return _unnamed(text)
+    return _unnamed(text) or _in_another_language(text)
+
+
+def _in_another_language(text: bytes) -> tuple[str, str] | None:
+    """Return what a table is of whose names none is known, and that has addresses below them."""
+    if not _NO_HEADER.match(text.partition(b"\n")[2]):
+        return None
+    found = next(_headers(text), {})
+    if any(map(SUMMED.match, found)):
+        return None
+    names = ", ".join([*found.values()][::-1][:8])
+    return f"a table whose columns are not known ({names})", _CALLED
 
 
 def _headers(text: bytes) -> Iterator[dict[str, str]]:
@@ -218,5 +230,5 @@ def _unnamed(text: bytes) -> tuple[str, str] | None:
         if len(lacking) < len(_SHOWN) and read_header([*names.values()]) is None:
             there = ", ".join([*names.values()][::-1][:8])
             problem = f"a table without a column {' or '.join(lacking)} (it has {there})"
-            return problem, "name its columns Time, Source, Destination, Length, as Wireshark does"
+            return problem, _CALLED
     return None
