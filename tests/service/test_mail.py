@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import socketserver
 import ssl
@@ -37,8 +38,14 @@ class Smtp(socketserver.StreamRequestHandler):
     """As much of a server as a mail needs; STARTTLS where it has a certificate."""
 
     context: ssl.SSLContext | None = None
+    at_once = False
+    ways: tuple[str, ...] = ("250-AUTH PLAIN",)
     heard: list[str]
-    login = ""
+
+    def setup(self) -> None:
+        if self.context and self.at_once:
+            self.request = self.context.wrap_socket(self.request, server_side=True)
+        super().setup()
 
     def handle(self) -> None:
         self.reply("220 here")
@@ -47,9 +54,8 @@ class Smtp(socketserver.StreamRequestHandler):
             self.heard.append(word)
             verb = word.upper().split(" ")[0]
             if verb == "EHLO":
-                self.reply(
-                    "250-here", "250-AUTH PLAIN", *["250-STARTTLS"] * bool(self.context), "250 OK"
-                )
+                starttls = ["250-STARTTLS"] * bool(self.context and not self.at_once)
+                self.reply("250-here", *self.ways, *starttls, "250 OK")
             elif verb == "STARTTLS" and self.context:
                 self.reply("220 go")
                 self.connection = self.context.wrap_socket(self.connection, server_side=True)
@@ -62,9 +68,11 @@ class Smtp(socketserver.StreamRequestHandler):
             elif verb == "RCPT" and "nobody" in word:
                 self.reply("550 no such user")
             else:
-                self.reply(
-                    "235 ok" if verb == "AUTH" else "221 bye" if verb == "QUIT" else "250 ok"
-                )
+                self.reply({"AUTH": self.login(word), "QUIT": "221 bye"}.get(verb, "250 ok"))
+
+    def login(self, word: str) -> str:
+        given = base64.b64decode(word.rpartition(" ")[2]) if word.startswith("AUTH") else b""
+        return "535 5.7.8 no such" if given.endswith(b"wrong") else "235 ok"
 
     def reply(self, *lines: str) -> None:
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
@@ -83,8 +91,8 @@ def server(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
             made.shutdown()
 
 
-def smtp(context: ssl.SSLContext | None = None) -> type[Smtp]:
-    return type("Made", (Smtp,), {"context": context, "heard": []})
+def smtp(context: ssl.SSLContext | None = None, **changes: object) -> type[Smtp]:
+    return type("Made", (Smtp,), {"context": context, "heard": [], **changes})
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,93 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     path.write_bytes(path.read_bytes() + path.with_name("both.pem.crt").read_bytes())
     return path
+
+
+@pytest.fixture
+def context(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server with the certificate speaks, which is trusted here."""
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate)
+    return made
+
+
+def told(mail: Mail, **changes: object) -> str:
+    """Return the one line on a mail that was not taken."""
+    with pytest.raises(ToolError) as raised:
+        send(message(), replace(mail, **changes))  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    (tmp_path / "password").write_text("secret\n")
+    return tmp_path / "password"
+
+
+def test_over_tls_from_the_start(context: ssl.SSLContext, password: Path) -> None:
+    handler = smtp(context, at_once=True)
+    with server(handler) as port:
+        send(message(), replace(MAIL, port=port, security="tls", user="u", password_file=password))
+    assert "Subject: week" in handler.heard
+    assert "STARTTLS" not in handler.heard
+
+
+@pytest.mark.parametrize("security", ["starttls", "none"])
+def test_a_server_that_begins_with_tls_is_named_so(
+    security: str, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacsflow.service.mail.PER_READ", 0.5)
+    with server(smtp(context, at_once=True)) as port:
+        said = told(MAIL, port=port, security=security)
+    assert said == '127.0.0.1: it begins with TLS: set mail.security = "tls"'
+
+
+def test_a_server_that_begins_without_tls_is_named_so(context: ssl.SSLContext) -> None:
+    with server(smtp(context)) as port:
+        said = told(MAIL, port=port, security="tls")
+    assert said == '127.0.0.1: it begins without TLS: set mail.security = "starttls"'
+
+
+def test_a_password_that_is_refused_is_said_with_whose_it_is(
+    context: ssl.SSLContext, password: Path
+) -> None:
+    password.write_text("wrong\n")
+    with server(smtp(context)) as port:
+        said = told(MAIL, port=port, user="u", password_file=password)
+    assert said == (
+        "127.0.0.1: it refuses mail.user u with the password of mail.password_file "
+        "(535 5.7.8 no such)"
+    )
+
+
+def test_a_password_in_portuguese(context: ssl.SSLContext, password: Path) -> None:
+    password.write_text("açaí\n", encoding="utf-8")
+    handler = smtp(context)
+    with server(handler) as port:
+        send(message(), replace(MAIL, port=port, user="u", password_file=password))
+        password.write_text("é wrong\n", encoding="utf-8")
+        assert "refuses mail.user u" in told(MAIL, port=port, user="u", password_file=password)
+    given = next(word for word in handler.heard if word.startswith("AUTH PLAIN"))
+    assert base64.b64decode(given.split(" ")[2]).decode() == "\0u\0açaí"
+
+
+def test_a_server_without_passwords_says_what_to_leave_out(
+    context: ssl.SSLContext, password: Path
+) -> None:
+    with server(smtp(context, ways=())) as port:
+        said = told(MAIL, port=port, user="u", password_file=password)
+    assert said == "127.0.0.1: it takes no password: leave mail.user out"
+
+
+def test_one_of_two_who_is_refused_costs_the_other_nothing() -> None:
+    both, handler = message(), smtp()
+    both.replace_header("To", "it@example.org, nobody@example.org")
+    with server(handler) as port:
+        refused = send(both, replace(MAIL, port=port, security="none"))
+    assert refused == {"nobody@example.org": "550 no such user"}
+    assert "Subject: week" in handler.heard
 
 
 def test_over_starttls_with_a_password(
@@ -149,7 +244,7 @@ def test_a_certificate_of_another_name_is_said_with_what_to_do(
 
 def test_no_mail_in_the_clear_where_tls_is_asked_for() -> None:
     handler = smtp()
-    with server(handler) as port, pytest.raises(ToolError, match="STARTTLS"):
+    with server(handler) as port, pytest.raises(ToolError, match="has no STARTTLS"):
         send(message(), replace(MAIL, port=port))
     assert not [word for word in handler.heard if word.lower().startswith("mail")]
 
@@ -167,7 +262,10 @@ def test_in_the_clear_where_that_is_asked_for_but_no_password() -> None:
 def test_what_the_server_says_is_one_line() -> None:
     unknown = message()
     unknown.replace_header("To", "nobody@example.org")
-    with server(smtp()) as port, pytest.raises(ToolError, match="no such user") as said:
+    with (
+        server(smtp()) as port,
+        pytest.raises(ToolError, match=r"example\.org: 550 no such user") as said,
+    ):
         send(unknown, replace(MAIL, port=port, security="none"))
     assert "\n" not in str(said.value)
 
@@ -193,7 +291,7 @@ def test_a_server_that_hangs_is_given_up(
 ) -> None:
     with server(handler) as port:
         began = time.monotonic()
-        with pytest.raises(ToolError, match=r"timed out|no mail within 1 s"):
+        with pytest.raises(ToolError, match=r"said nothing for 1 s|no mail within 1 s"):
             send(message(), replace(MAIL, port=port, seconds=1))
         assert time.monotonic() - began < 10
 

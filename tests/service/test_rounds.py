@@ -214,7 +214,7 @@ def test_mail_goes_once_with_the_page_and_again_where_it_failed(
     monkeypatch.setattr(mail, "send", hangs)
     assert not service.run()
     assert service.warned == ["mail: localhost: no mail within 60 s; the next round tries again"]
-    monkeypatch.setattr(mail, "send", lambda message, _: sent.append(message))
+    monkeypatch.setattr(mail, "send", lambda message, _: sent.append(message) or {})
     assert service.run(later(0.1))
     assert service.run(later(0.2))
     assert len(sent) == 1
@@ -223,6 +223,24 @@ def test_mail_goes_once_with_the_page_and_again_where_it_failed(
     assert "2026-W11" in message["Subject"]
     parts = [part.get_content_type() for part in message.walk()]
     assert parts == ["multipart/mixed", "text/plain", "text/html"]
+
+
+def test_a_mail_that_some_have_is_not_sent_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[EmailMessage] = []
+    service.set("mail", to=("it@example.org", "no@example.org"), sender="pacs@example.org")
+
+    def refuses_one(message: EmailMessage, _: object) -> dict[str, str]:
+        sent.append(message)
+        return {"no@example.org": "550 no such user"}
+
+    monkeypatch.setattr(mail, "send", refuses_one)
+    assert service.run()
+    assert service.warned == ["mail: not to all of them: no@example.org: 550 no such user"]
+    assert service.said[-1] == "2026-W11: sent to 1 of 2"
+    assert service.run(later(0.2))
+    assert len(sent) == 1
 
 
 def test_findings_are_told_as_a_siem_takes_them(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import ssl
 import subprocess
@@ -10,7 +11,8 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError, ToolError, UsageError
+from pacsflow.errors import InputError, PacsflowError, ToolError, UsageError
+from pacsflow.service import refusals
 from pacsflow_reports import render_digest
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pacsflow.configuration.schema import Mail
     from pacsflow.report.weekly import WeeklyReport
 
+LOGGED_IN = 235
+"""What a server answers to a password that it takes (RFC 4954, 6)."""
 PER_READ = 15.0
 """Seconds that a server may be silent; all of it together has `Mail.seconds`."""
 LARGEST = 20_000_000
@@ -51,8 +55,10 @@ def compose(made: WeeklyReport, mail: Mail, lang: str, page: Path | None) -> Ema
     return message
 
 
-def send(message: EmailMessage, mail: Mail) -> None:
+def send(message: EmailMessage, mail: Mail) -> dict[str, str]:
     """Hand a mail over, to the host's program or to a server.
+
+    Returns who of several recipients was refused, each with the server's words; the others have it.
 
     Raises
     ------
@@ -65,10 +71,10 @@ def send(message: EmailMessage, mail: Mail) -> None:
     """
     if mail.program:
         _by_program(message, mail, mail.program)
-    elif mail.server:
-        _in_time(message, mail)
-    else:
-        raise UsageError("[mail] needs a server or a program")
+        return {}
+    if mail.server:
+        return refusals.refused(_in_time(message, mail))
+    raise UsageError("[mail] needs a server or a program")
 
 
 def _by_program(message: EmailMessage, mail: Mail, program: Path) -> None:
@@ -89,7 +95,7 @@ def _by_program(message: EmailMessage, mail: Mail, program: Path) -> None:
         raise ToolError(f"{program} failed: {said[-1][:200] if said else ran.returncode}")
 
 
-def _in_time(message: EmailMessage, mail: Mail) -> None:
+def _in_time(message: EmailMessage, mail: Mail) -> dict[str, tuple[int, bytes]]:
     """Send in a thread of its own: a server that gives a byte at a time meets one limit, too."""
     talk = _Talk(message, mail)
     thread = threading.Thread(target=talk.run, daemon=True)
@@ -100,6 +106,7 @@ def _in_time(message: EmailMessage, mail: Mail) -> None:
         raise ToolError(f"{mail.server}: no mail within {mail.seconds:g} s")
     if talk.problem is not None:
         raise talk.problem
+    return talk.refused
 
 
 class _Talk:
@@ -109,17 +116,17 @@ class _Talk:
         self.message, self.mail = message, mail
         self.problem: Exception | None = None
         self.server: smtplib.SMTP | None = None
+        self.refused: dict[str, tuple[int, bytes]] = {}
+        self.silence = min(PER_READ, mail.seconds)
 
     def run(self) -> None:
         try:
             self._talk()
-        except smtplib.SMTPException as error:
-            self.problem = ToolError(f"{self.mail.server}: {_told(error)}")
-        except ssl.SSLCertVerificationError as error:
-            self.problem = ToolError(f"{self.mail.server}: {_mistrusted(error)}")
         except OSError as error:
-            self.problem = ToolError(f"{self.mail.server}: {error.strerror or error}")
-        except (InputError, UsageError, ValueError) as error:
+            greeted = self.server is not None
+            told = refusals.why(error, self.mail, self.silence, greeted=greeted)
+            self.problem = ToolError(f"{self.mail.server}: {told}")
+        except (PacsflowError, ValueError) as error:
             self.problem = error
 
     def _talk(self) -> None:
@@ -127,21 +134,45 @@ class _Talk:
         if mail.user and mail.security == "none":
             raise UsageError("[mail] user: a password is not sent without TLS")
         password = _password(mail)
-        seconds = min(PER_READ, mail.seconds)
+        at, wait = (mail.server, mail.port), self.silence
         if mail.security == "tls":
-            self.server = smtplib.SMTP_SSL(mail.server, mail.port, timeout=seconds, context=context)
+            self.server = smtplib.SMTP_SSL(*at, timeout=wait, context=context)
         else:
-            self.server = smtplib.SMTP(mail.server, mail.port, timeout=seconds)
+            self.server = smtplib.SMTP(*at, timeout=wait)
         with self.server as server:
             if mail.security == "starttls":
-                server.starttls(context=context)
+                _secure(server, context)
             if mail.user:
-                server.login(mail.user, password)
-            server.send_message(self.message)
+                _log_in(server, mail.user, password)
+            self.refused = server.send_message(self.message)
 
     def give_up(self) -> None:
         if self.server is not None:
             self.server.close()
+
+
+def _secure(server: smtplib.SMTP, context: ssl.SSLContext) -> None:
+    server.ehlo_or_helo_if_needed()
+    if not server.has_extn("starttls"):
+        raise smtplib.SMTPNotSupportedError(
+            'it has no STARTTLS: ask for its port with TLS (mail.security = "tls"); "none" is for '
+            "a server on this machine"
+        )
+    server.starttls(context=context)
+
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; smtplib knows ASCII alone, PLAIN has UTF-8 (RFC 4616, 2)."""
+    server.ehlo_or_helo_if_needed()
+    if not server.has_extn("auth"):
+        raise smtplib.SMTPNotSupportedError("it takes no password: leave mail.user out")
+    if f"{user}{password}".isascii():
+        server.login(user, password)
+        return
+    answer = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+    code, said = server.docmd("AUTH", f"PLAIN {answer}")
+    if code != LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(code, said)
 
 
 def _password(mail: Mail) -> str:
@@ -153,26 +184,3 @@ def _password(mail: Mail) -> str:
     except (OSError, UnicodeDecodeError) as error:
         told = getattr(error, "strerror", None) or "no text"
         raise InputError(mail.password_file, f"the password cannot be read: {told}") from None
-
-
-OTHER_NAMES = (62, 64)
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
-
-
-def _mistrusted(error: ssl.SSLCertVerificationError) -> str:
-    """Return what is wrong with a server's certificate, and what to do about it."""
-    if error.verify_code in OTHER_NAMES:
-        return "its certificate is for another name: set mail.server to a name that it has"
-    return (
-        f"its certificate is not trusted here ({error.verify_message}): add that of its "
-        "authority to this machine's, or name it in SSL_CERT_FILE"
-    )
-
-
-def _told(error: smtplib.SMTPException) -> str:
-    """Return what a server said, in one line."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        return f"{error.smtp_code} {' '.join(text.split())[:200]}"
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -24,7 +24,7 @@ from pacsflow.ledger import Ledger
 from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import prune
 from pacsflow.report.build import build_report
-from pacsflow.service import events, mail, metrics
+from pacsflow.service import events, mail, metrics, refusals
 from pacsflow.service.arrivals import add_new
 from pacsflow.service.schedule import is_due, latest
 from pacsflow.service.state import State, alone, read_state, save_state
@@ -244,8 +244,13 @@ def _mail(round_: Round) -> None:
         raise InputError(page, "the page that is to be sent is not there yet")
     message = mail.compose(round_.report(week), settings.mail, settings.site.language, page)
     save_state(round_.folder, round_.state)  # who cannot write down that it went sends it again
-    mail.send(message, settings.mail)
-    round_.say(f"{week.name}: sent to {len(settings.mail.to)}")
+    refused = mail.send(message, settings.mail)
+    to = len(settings.mail.to)
+    if refused:  # the others have it: another try would send it to them again
+        round_.warn(f"mail: not to all of them: {refusals.line(refused)}")
+        round_.say(f"{week.name}: sent to {to - len(refused)} of {to}")
+    else:
+        round_.say(f"{week.name}: sent to {to}")
 
 
 def _last_week(round_: Round) -> Week:
