@@ -1,19 +1,22 @@
 """Puts a mutant into a module that is imported already: the code of one function is exchanged.
 
-That spares importing the tree anew for each mutant. It is not possible where the change is outside
-of functions, or the function ran while the modules were imported; such mutants import their own.
+Or a module's plain values are. That spares importing the tree anew for each mutant. It is not
+possible where the change is elsewhere, or ran while the modules were imported; such mutants import
+their own.
 """
 
 from __future__ import annotations
 
 import ast
 import gc
+import sys
 from functools import cache
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
     from mutate import Mutant
 
@@ -101,3 +104,71 @@ def exchange(path: str, text: str, mutant: Mutant) -> list[tuple[FunctionType, C
     if any(function.__code__.co_freevars != made.co_freevars for function in functions):
         return []
     return [(function, made) for function in functions]
+
+
+@cache
+def defined(text: str, line: int) -> set[str]:
+    """Return the names that a statement outside of functions gives, and those made of them."""
+    given = [
+        (node, {t.id for t in ast.walk(node) if isinstance(t, ast.Name)})
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
+    names: set[str] = set()
+    for node, used in given:
+        if node.lineno <= line <= (node.end_lineno or 0) or used & names:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _used_at_once(of: ast.AST) -> set[str]:
+    """Return the names that a statement uses when a module is imported, but for assignments'."""
+    if isinstance(of, Function):
+        return _names([*of.decorator_list, of.args])
+    if isinstance(of, ast.ClassDef):
+        return _names([*of.decorator_list, *of.bases]).union(*map(_used_at_once, of.body))
+    return _names([of])
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(item) for pair in value.items() for item in pair)
+    if isinstance(value, tuple | list | set | frozenset):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bytes | int | float | range)
+
+
+def _module(path: str) -> ModuleType | None:
+    named = [m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == path]
+    return named[0] if named else None
+
+
+def renewable(path: str, text: str, line: int) -> set[str]:
+    """Return the names of what a line changes, where they are plain values of this module alone."""
+    names, module = defined(text, line), _module(path)
+    others = [s for s in ast.parse(text).body if not isinstance(s, ast.Assign | ast.AnnAssign)]
+    if module is None or names & set().union(*map(_used_at_once, others)):
+        return set()
+    mine = {name: getattr(module, name, module) for name in names}
+    elsewhere = any(
+        vars(other).get(name) is value
+        for other in list(sys.modules.values())
+        if other is not module and hasattr(other, "__dict__")
+        for name, value in mine.items()
+    )
+    return names if not elsewhere and all(map(_is_plain, mine.values())) else set()
+
+
+def renew(path: str, text: str, names: set[str]) -> None:
+    """Give a module the values that its changed source has for these names."""
+    module = _module(path)
+    assert module
+    made = {"__name__": module.__name__, "__file__": path, "__package__": module.__package__}
+    exec(compile(text, path, "exec", dont_inherit=True), made)  # noqa: S102 - a mutant of ours
+    for name in names:
+        setattr(module, name, made[name])

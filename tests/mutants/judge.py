@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from in_place import around, exchange, mentioning, spans
+from in_place import around, defined, exchange, mentioning, renew, renewable, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -264,13 +264,16 @@ class Judge:
         span, changes = around(text, mutant.line), []
         if span and not span.body & self.imported[str(path)]:
             changes = exchange(str(path), text, mutant)
-        if not changes:
+        names = set() if span else renewable(str(path), text, mutant.line)
+        if not changes and not names:
             return lambda: _imported_anew(path, mutant.applied(text), nodes)
         items = [self.items[node] for node in nodes]
 
         def changed() -> int:
             for function, code in changes:
                 function.__code__ = code
+            if names:
+                renew(str(path), mutant.applied(text), names)
             return _run(items[0].session, items)
 
         return changed
@@ -278,7 +281,7 @@ class Judge:
     def _judges_of(self, path: str, mutant: Mutant) -> list[str]:
         """Return the tests that run a mutant's line, or functions that mention what it defines.
 
-        Any test may notice what is outside of functions; those that run such functions come first.
+        Where no function is known that does, any test may notice.
         """
         text = self.texts[path]
         by_time = sorted(self.seen, key=lambda node: self.seen[node]["seconds"])
@@ -292,7 +295,7 @@ class Judge:
             for node in by_time
             if any(lines & self.seen[node]["lines"].get(f, set()) for f, lines in wanted.items())
         ]
-        return [*near, *(node for node in by_time if node not in set(near))]
+        return near or by_time
 
     def _lines_of(self, path: str, mutant: Mutant) -> dict[str, set[int]]:
         text = self.texts[path]
@@ -327,19 +330,3 @@ def statement(text: str, line: int) -> tuple[int, int]:
         return min(fitting, key=lambda span: span[1] - span[0])
     heads = [span for span in _statements(text) if span[0] <= line]
     return (max(heads)[0], line) if heads else (line, line)
-
-
-@cache
-def defined(text: str, line: int) -> set[str]:
-    """Return the names that a statement outside of functions gives, and those made of them."""
-    given = [
-        (node, {t.id for t in ast.walk(node) if isinstance(t, ast.Name)})
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-    ]
-    names: set[str] = set()
-    for node, used in given:
-        if node.lineno <= line <= (node.end_lineno or 0) or used & names:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return names

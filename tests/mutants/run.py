@@ -88,10 +88,10 @@ def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list
     def work(judge: Judge) -> None:
         whole = sum(test["seconds"] for test in judge.seen.values())
         print(f"{name}: {len(judge.seen)} tests, {whole:.1f} s with their lines followed")
+        if judge.is_broken(modules[0]):
+            judge.failed = f"{modules[0].name} fails without a mutant, imported anew"
+            return
         for path, text, mutants in _chosen(name, modules, of_python, most):
-            if mutants and judge.is_broken(path):
-                judge.failed = f"{path.name} fails without a mutant, imported anew"
-                return
             noticed = partial(_is_noticed, judge, path)
             tallies.append(_tally(path, text, mutants, noticed, jobs))
 
