@@ -88,6 +88,14 @@ class TestGuessing:
         found = access.ae_guessing(a_week(associations=rows))[0]
         assert dict(found.values)["titles"].beyond == 15, "of twenty"
 
+    def test_who_is_covered_hides_nobody(self) -> None:
+        rows = [rejected(1 + i / 100, f"T{i}") for i in range(9)]
+        rows += [rejected(5 + i / 100, f"U{i}") | {"id.orig_h": CT} for i in range(4)]
+        found = access.ae_guessing(
+            a_week(associations=rows, notices=[notice("AE_Title_Guessing", src=OTHER)])
+        )
+        assert [f.parties[0].address for f in found] == [CT]
+
 
 def finds(hours: float, pending: int, **row: Any) -> Row:
     asked = {"find_rq": 1, "rsp_pending": pending, "services": ["query"]} | row
@@ -171,6 +179,11 @@ class TestRetrievals:
             "before_number": None,
         }  # fmt: skip
         assert not self.told(assoc(1, get_rq=80), assoc(2, move_rq=119))
+        singly = [
+            assoc(1 + n / 1000, orig=VIEWER, **{("get_rq", "move_rq")[n % 2]: 1})
+            for n in range(200)
+        ]
+        assert in_full(self.told(*singly)[0])["number"] == 200, "one request an association"
         assert in_full(self.told(assoc(1, get_rq=400, duration=7200.0))[0])["number"] == 200
         assert not self.told(rows[0], rows[1], notices=[notice("Bulk_Retrieval", src=VIEWER)])
         for known in ({"retrieve_requests": 0}, {"retrieve_hours": 0}):
@@ -205,9 +218,9 @@ class TestBulk:
         found = self.told(*rows, connections=connections)
         assert shown(found, "bulk-retrieval", "security") == expected
         told = [
-            assoc(50, "GET", VIEWER, PACS, data_bytes_resp=3, duration=0.0),
+            assoc(50, "GET", VIEWER, PACS, data_bytes_resp=3, data_bytes_orig=2, duration=0.0),
             assoc(74, "AFTER", VIEWER, PACS, data_bytes_resp=9),
-            assoc(49, "RUNS", VIEWER, PACS, data_bytes_resp=4, duration=3600.0),
+            assoc(49, "RUNS", VIEWER, PACS, data_bytes_resp=4, data_bytes_orig=1, duration=3600.0),
             assoc(49, "OVER", VIEWER, PACS, data_bytes_resp=4, duration=3599.0),
             assoc(60, "MOVED", PACS, VIEWER, data_bytes_orig=5, data_bytes_resp=0),
             assoc(60, "UNKNOWN", PACS, VIEWER), assoc(61, "ELSE", PACS, CT, data_bytes_orig=9),
@@ -233,6 +246,14 @@ class TestBulk:
         to_pacs = hour(50, 11 * self.GB, PACS, "10.0.0.3")
         to_router = hour(50, 11 * self.GB, PACS, "10.0.0.7")
         assert not self.told(self.OLD, to_pacs, to_router)
+        found = self.told(self.OLD, to_pacs, to_router, self.much(50, 10))
+        assert [f.parties[0].address for f in found] == [VIEWER], "whom they do not hide"
+
+    def test_who_is_covered_or_always_did_hides_nobody(self) -> None:
+        usual = [hour(h, 12 * self.GB, PACS, OTHER) for h in (-30, 50)]
+        rows = [self.OLD, hour(50, 11 * self.GB, PACS, CT), *usual, self.much(50, 10)]
+        found = self.told(*rows, notices=[notice("Bulk_Retrieval", src=PACS, dst=CT)])
+        assert [f.parties[0].address for f in found] == [VIEWER]
 
     def test_needs_a_history_of_any_traffic(self) -> None:
         much = self.much(50, 11)
@@ -309,6 +330,11 @@ class TestMoves:
         found = self.told(self.OLD, self.move(5, "A"), self.move(6, "B", move_rq=9))
         assert [dict(f.values)["title"].value for f in found] == ["B", "A"]
 
+    def test_a_title_that_is_written_down_hides_none(self) -> None:
+        rows = [self.move(5, "ARCHIVE", move_rq=9), self.move(6, "THIEF")]
+        found = self.told(self.OLD, *rows, inventory=SITE)
+        assert [dict(f.values)["title"].value for f in found] == ["THIEF"]
+
 
 class TestNewPeer:
     OLD = [assoc(-24 * 7, orig=CT), assoc(-24 * 6, orig=VIEWER, resp="10.0.0.3")]
@@ -359,6 +385,13 @@ class TestNewPeer:
     def test_the_most_first(self) -> None:
         rows = [assoc(5, orig=VIEWER), assoc(6, orig=OTHER), assoc(7, orig=OTHER)]
         assert [f.parties[0].address for f in self.told(*rows)] == [OTHER, VIEWER]
+        alike = [assoc(5, orig="10.0.0.5", resp="10.0.0.3"), assoc(6, orig=OTHER)]
+        found = [f.parties[0].address for f in self.told(*alike)]
+        assert found == [OTHER, "10.0.0.5"], "of as many by the lower address of each"
+
+    def test_what_is_not_told_hides_nothing_after_it(self) -> None:
+        other = [assoc(5 + n, orig=VIEWER, resp=OTHER) for n in range(3)]
+        assert [f.count for f in self.told(*other, assoc(5, orig=VIEWER))] == [1]
 
 
 class TestSharedTitles:
@@ -405,6 +438,15 @@ class TestSharedTitles:
     def test_by_title(self) -> None:
         rows = [self.call(n, n, t) for n in (1, 2, 3) for t in ("B", "A")]
         assert [dict(f.values)["title"].value for f in self.told(*rows)] == ["A", "B"]
+
+    def test_what_is_usual_or_covered_hides_nothing(self) -> None:
+        rows = [self.call(n, n, "USUAL") for n in (-203, -202, -201, 1, 2, 3)]
+        rows = [r | {"id.orig_h": f"10.0.2.{n % 3}"} for n, r in enumerate(rows)]
+        rows += [self.call(n, n, title) for n in (4, 5, 6) for title in ("COVERED", "X")]
+        rows[-1]["id.orig_h"] = "10.0.2.9"
+        covered = [notice("AE_Title_On_Several_Hosts", src="10.0.2.6")]
+        found = self.told(*rows, notices=covered)
+        assert [dict(f.values)["title"].value for f in found] == ["X"]
 
 
 class TestFlood:

@@ -191,6 +191,15 @@ class TestUnknownSender:
         rows = [assoc(5, orig=OTHER, store_rq=1), assoc(6, orig=FAR, store_rq=2)]
         assert [f.parties[0].address for f in self.told(*rows)] == [FAR, OTHER]
 
+    def test_who_is_known_or_covered_hides_nobody(self) -> None:
+        rows = [
+            assoc(5, store_rq=9),
+            assoc(6, orig=FAR, store_rq=8),
+            assoc(7, orig=OTHER, store_rq=1),
+        ]
+        found = self.told(*rows, notices=[notice("Unknown_Store_Sender", src=FAR)])
+        assert [f.parties[0].address for f in found] == [OTHER]
+
 
 FLAGGED: dict[str, tuple[Callable[[Facts], list[Finding]], Row, str, str, str]] = {
     "cleartext-credentials": (

@@ -295,7 +295,7 @@ def move_to_unknown(facts: Facts) -> list[Finding]:
     rows = facts.scope.connection.execute(
         """WITH moves AS (
                SELECT *, unnest(move_destinations) AS title FROM associations
-               WHERE ts < $end AND move_rq > 0
+               WHERE ts < $end
            ), asked AS (
                SELECT title, min(ts) AS first, epoch_us(min(ts)) / 1e6 AS t,
                       sum(move_rq)::DOUBLE AS number, mode("id.orig_h") AS host,
