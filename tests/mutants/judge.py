@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 10.0
 """Of processor time that the tests of one mutant take together, as measured without it."""
 ON_ITS_OWN = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
-              "no:randomly", "--capture=sys"]  # fmt: skip
+              "no:randomly", "--capture=sys", "-m", "not thorough"]  # fmt: skip
 OWN = {"__main__", "in_place", "judge", "mutate"}
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it
 

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,7 +33,7 @@ from judge import Judge
 from mutate import Mutant, of_lua, of_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -55,6 +56,10 @@ class Tally:
         """Of those that could be noticed, how many were."""
         counted = self.killed + len(self.survived)
         return 100.0 * self.killed / counted if counted else 100.0
+
+
+Tallies = list[Tally]
+Most = Callable[[dict[str, Any]], int]
 
 
 def _chosen(
@@ -81,24 +86,30 @@ def _known(module: str, text: str, mutant: Mutant, known: set[tuple[str, str, st
     return (module, line, " ".join(mutant.old.split()), " ".join(mutant.new.split())) in known
 
 
-def python_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list[Tally]:
-    """Run the mutants of a group of Python modules."""
-    modules, tallies = [ROOT / module for module in group["modules"]], list[Tally]()
+def python_groups(groups: dict[str, dict[str, Any]], most: Most, jobs: int) -> dict[str, Tallies]:
+    """Run the mutants of groups of Python modules that have the same tests."""
+    modules = {
+        name: [ROOT / module for module in group["modules"]] for name, group in groups.items()
+    }
+    every = [path for paths in modules.values() for path in paths]
+    tallies: dict[str, Tallies] = {}
 
     def work(judge: Judge) -> None:
         whole = sum(test["seconds"] for test in judge.seen.values())
-        print(f"{name}: {len(judge.seen)} tests, {whole:.1f} s with their lines followed")
-        if judge.is_broken(modules[0]):
-            judge.failed = f"{modules[0].name} fails without a mutant, imported anew"
+        print(f"{len(judge.seen)} tests, {whole:.1f} s with their lines followed", flush=True)
+        if judge.is_broken(every[0]):
+            judge.failed = f"{every[0].name} fails without a mutant, imported anew"
             return
-        for path, text, mutants in _chosen(name, modules, of_python, most):
-            noticed = partial(_is_noticed, judge, path)
-            tallies.append(_tally(path, text, mutants, noticed, jobs))
+        for name, paths in modules.items():
+            tallies[name] = [
+                _tally(path, text, mutants, partial(_is_noticed, judge, path), jobs)
+                for path, text, mutants in _chosen(name, paths, of_python, most(groups[name]))
+            ]
 
-    judge = Judge(modules, work)
-    judge.judge(group["tests"])
+    judge = Judge(every, work)
+    judge.judge(next(iter(groups.values()))["tests"])
     if judge.failed or not tallies:
-        sys.exit(f"{name}: {judge.failed or 'no tests'}")
+        sys.exit(f"{', '.join(groups)}: {judge.failed or 'no tests'}")
     return tallies
 
 
@@ -106,9 +117,13 @@ def _is_noticed(judge: Judge, path: Path, _: str, mutant: Mutant) -> bool:
     return judge.is_noticed(path, mutant)
 
 
-def lua_group(name: str, group: dict[str, Any], most: int, jobs: int) -> list[Tally]:
-    """Run the mutants of a group of Lua modules, in the first Lua that there is."""
+def lua_groups(groups: dict[str, dict[str, Any]], most: Most, jobs: int) -> dict[str, Tallies]:
+    """Run the mutants of groups of Lua modules, in the first Lua that there is."""
     lua = next(found for name in ("lua5.4", "lua5.2") if (found := shutil.which(name)))
+    return {name: _lua_group(lua, name, group, most(group), jobs) for name, group in groups.items()}
+
+
+def _lua_group(lua: str, name: str, group: dict[str, Any], most: int, jobs: int) -> Tallies:
     tests = [ROOT / test for test in group["tests"]]
     for test in tests:
         if _lua_fails(lua, test, ROOT / "wireshark_plugin" / "src"):
@@ -193,15 +208,22 @@ def main() -> int:
     asked = parser.parse_args()
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT / part) for part in ("bridge", "reports", "tests")]
-    below = False
-    for name in asked.groups or targets:
-        group = dict(targets[name])
+    groups = {name: dict(targets[name]) for name in asked.groups or targets}
+    for group in groups.values():
         group["modules"] = [module for module in group["modules"] if asked.module in module]
-        if not group["modules"]:
-            continue
-        run = lua_group if group["modules"][0].endswith(".lua") else python_group
-        most = sys.maxsize if asked.all else asked.most or group.get("sample", sys.maxsize)
-        below |= _together(name, run(name, group, most, asked.jobs)) < ENOUGH
+
+    def most(group: dict[str, Any]) -> int:
+        return sys.maxsize if asked.all else asked.most or group.get("sample", sys.maxsize)
+
+    by_tests: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    for name, group in groups.items():
+        if group["modules"]:
+            by_tests.setdefault(tuple(group["tests"]), {})[name] = group
+    below = False
+    for same in by_tests.values():
+        run = lua_groups if "lua" in same else python_groups
+        for name, tallies in run(same, most, asked.jobs).items():
+            below |= _together(name, tallies) < ENOUGH
     return 1 if below else 0
 
 
