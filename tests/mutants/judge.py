@@ -239,7 +239,7 @@ class Judge:
         return code
 
     def is_noticed(self, path: Path, mutant: Mutant) -> bool:
-        """Run the tests that run the mutant's line, the quickest first, until one fails."""
+        """Run the tests that run the mutant's line, those of little else first, until one fails."""
         nodes, whole = list[str](), 0.0
         for node in self._judges_of(str(path), mutant):
             seconds = self.seen[node]["seconds"]
@@ -278,24 +278,28 @@ class Judge:
 
         return changed
 
+    def _dear(self, node: str) -> tuple[int, float]:
+        """Return how much of the modules a test runs: those that look at little look closely."""
+        return sum(map(len, self.seen[node]["lines"].values())), self.seen[node]["seconds"]
+
     def _judges_of(self, path: str, mutant: Mutant) -> list[str]:
         """Return the tests that run a mutant's line, or functions that mention what it defines.
 
         Where no function is known that does, any test may notice.
         """
         text = self.texts[path]
-        by_time = sorted(self.seen, key=lambda node: self.seen[node]["seconds"])
+        ordered = sorted(self.seen, key=self._dear)
         if around(text, mutant.line):
             first, last = statement(text, mutant.line)
             lines = set(range(first, last + 1))
-            return [n for n in by_time if lines & self.seen[n]["lines"].get(path, set())]
+            return [n for n in ordered if lines & self.seen[n]["lines"].get(path, set())]
         wanted = self._lines_of(path, mutant)
         near = [
             node
-            for node in by_time
+            for node in ordered
             if any(lines & self.seen[node]["lines"].get(f, set()) for f, lines in wanted.items())
         ]
-        return near or by_time
+        return near or ordered
 
     def _lines_of(self, path: str, mutant: Mutant) -> dict[str, set[int]]:
         text = self.texts[path]

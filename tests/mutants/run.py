@@ -2,9 +2,9 @@
 
 ``make mutants`` takes of each group of `targets.toml` all, or a sample where it names one, the same
 on every machine as long as the modules are; ``ARGS="findings --all"`` takes all of a group. Of a
-mutant run the tests that run its line, the quickest first, as many as take `judge.SECONDS`. It is
-killed where one fails, or all take several times their time. What cannot be noticed, because it
-changes nothing that anybody could see, stands in `equivalent.tsv` with the reason, and does not
+mutant run the tests that run its line, those of little else first, as many as take `judge.SECONDS`.
+It is killed where one fails, or all take several times their time. What cannot be noticed, because
+it changes nothing that anybody could see, stands in `equivalent.tsv` with the reason, and does not
 count.
 """
 

@@ -88,7 +88,7 @@ RULES: tuple[Callable[[Facts], list[Finding]], ...] = (
 def findings(facts: Facts) -> tuple[Finding, ...]:
     """Return every rule's findings, the most severe first; a rule that fails is one itself."""
     found = [finding for rule in RULES for finding in _applied(rule, facts)]
-    found.sort(key=lambda f: (-f.severity.rank, f.area, f.rule, -f.count, _who(f)))
+    found.sort(key=lambda f: (-f.severity.rank, f.area, f.rule, f.more, -f.count, _who(f)))
     return tuple(found)
 
 
