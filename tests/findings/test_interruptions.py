@@ -165,6 +165,13 @@ class TestModality:
         received = [hour(h, 9) for h in COVER if h < 120] + [hour(h, 9, PACS, CT) for h in COVER]
         assert self.told(0, traffic=received), "what it receives is not what it sends"
 
+    def test_one_that_sends_again_hides_none_that_stopped(self) -> None:
+        site = Inventory.of([Item(CT, "a", "modality"), Item(VIEWER, "b", "modality")])
+        rows = [hour(h, 9) for h in COVER if not 48 <= h < 120]
+        rows += [hour(h, 9, VIEWER, PACS) for h in COVER if h < 120]
+        found = self.told(0, traffic=rows, inventory=site)
+        assert [f.parties[0].address for f in found] == [VIEWER]
+
     def test_a_day_counts_where_more_than_half_of_it_was_seen(self) -> None:
         seen = [h for h in COVER if h < 120 or h % 24 > 10]
         covered = [{"hour": at(h), "origin": "zeek", "rows": 1} for h in seen]

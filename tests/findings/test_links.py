@@ -175,6 +175,11 @@ class TestMornings:
         again = [r | {"service": "dicom?"} for r in rows]
         assert in_full(self.told([*rows, *again])[0])["bytes"] == 1400 * MB
 
+    def test_a_pair_that_was_done_in_time_hides_none(self) -> None:
+        done = self.night(0, range(1, 7), 300, to="10.0.0.3")
+        found = self.told([*done, *self.night(0, range(1, 8))])
+        assert [f.parties[1].address for f in found] == [VIEWER]
+
     def test_each_pair_for_itself_by_address(self) -> None:
         rows = [*self.night(0, range(1, 8), to=VIEWER), *self.night(0, range(1, 8), to=OTHER)]
         assert [f.parties[1].address for f in self.told(rows)] == [VIEWER, OTHER]

@@ -240,6 +240,12 @@ class TestQueue:
         assert not queues(full(-24, 1), full(5), full(9), **known)
         assert not speed.queueing(a_week(associations=[*full(-24, 1), *full(5)], known=LOW))
 
+    def test_one_with_room_or_always_full_hides_none(self) -> None:
+        usual = [full(h, resp="10.0.0.0") for h in (-30, -20, -10, 5, 9)]
+        room = [full(h, 3, resp="10.0.0.1") for h in (-24, 5, 9)]
+        found = queues(*usual, *room, full(-24, 1), full(5), full(9))
+        assert [f.parties[0].address for f in found] == [PACS]
+
     def test_requests_that_it_refused_for_want_of_room_make_it_high(self) -> None:
         rows = [full(-24, 1), full(5), full(9)]
 
