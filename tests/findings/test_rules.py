@@ -17,8 +17,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pacsflow.findings import rules
 from pacsflow.findings.clocks import shift
 from pacsflow.findings.facts import Facts
+from pacsflow.findings.finding import Finding
 from pacsflow.findings.interruptions import Week as Activity
 from pacsflow.findings.interruptions import longest_run, unusual_run
 from pacsflow.findings.rules import RULES, findings
@@ -27,6 +29,7 @@ from pacsflow.inventory import Inventory, Item
 from pacsflow.ledger.engine import empty
 from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.times import ELEMENTS, SECONDS, SUMS
+from pacsflow.terms.severity import Severity
 from pacsflow.week import dicom, traffic
 from pacsflow.week.facts import Coverage, Gap, Incident
 from pacsflow.week.hosts import Hosts
@@ -38,8 +41,6 @@ from pacsflow.words.saying import finding_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pacsflow.findings.finding import Finding
 
     Rule = Callable[["Facts"], list[Finding]]
 
@@ -794,6 +795,20 @@ def test_a_rule_that_fails_is_a_finding_and_no_rule_floods_the_page() -> None:
     found = [f for f in findings(facts_of(many)) if f.rule == "malformed"]
     assert [f.more for f in found] == [0] * 24 + [975], "the last says how many more there are"
     assert sum(f.count for f in found) == 1000
+
+
+def test_of_many_findings_of_a_rule_the_most_severe_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rule(_: Facts) -> list[Finding]:
+        return [*low, Finding("r", Severity.HIGH, "data")]
+
+    monkeypatch.setattr(rules, "RULES", (rule,))
+    for number, more, last in ((24, 0, 2), (25, 1, 3)):
+        low = [Finding("r", Severity.LOW, "data", count=2)] * number
+        found = findings(facts_of())
+        assert [f.severity for f in found] == [Severity.HIGH] + [Severity.LOW] * 24
+        assert [(f.more, f.count) for f in found[1:]] == [(0, 2)] * 23 + [(more, last)]
 
 
 def test_every_threshold_is_documented_with_its_default() -> None:
