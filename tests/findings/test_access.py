@@ -77,6 +77,11 @@ class TestGuessing:
     def test_is_quiet_below(self, change: Row) -> None:
         assert not access.ae_guessing(a_week(**{"associations": self.ROWS} | change))
 
+    def test_rows_without_an_uid_take_no_place(self) -> None:
+        unnamed = [rejected(1 + i / 100, f"T{i}") | {"uid": None} for i in range(10)]
+        found = access.ae_guessing(a_week(associations=[*unnamed, rejected(2, "U", uid="LAST")]))
+        assert [f.rows for f in found] == [("LAST",)]
+
     def test_the_worst_first_and_of_many_titles_the_first(self) -> None:
         rows = [rejected(1 + i / 100, f"T{i:02}") for i in range(24)]
         rows += [rejected(5 + i / 100, f"U{i}") | {"id.orig_h": CT} for i in range(5)]

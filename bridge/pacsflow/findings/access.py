@@ -51,7 +51,7 @@ def _most(
 
 def _rows_of(facts: Facts, where: str, host: str, until: float, within: float) -> tuple[str, ...]:
     query = f"""SELECT uid FROM rows WHERE "id.orig_h" = ? AND t <= ? AND t >= ? AND ({where})
-                ORDER BY t LIMIT 10"""
+                AND uid IS NOT NULL ORDER BY t LIMIT 10"""
     return uids(row[0] for row in ask(facts, query, [host, until, until - within]))
 
 
@@ -231,6 +231,7 @@ def _largest(facts: Facts, host: str, when: float) -> tuple[str, ...]:
     rows = ask(
         facts,
         """SELECT uid FROM rows WHERE t < ? AND until >= ? AND ("id.orig_h" = ? OR "id.resp_h" = ?)
+                  AND uid IS NOT NULL
            ORDER BY CASE WHEN "id.orig_h" = ? THEN data_bytes_resp ELSE data_bytes_orig END
                     DESC NULLS LAST, t LIMIT 10""",
         [when + 3600, when - 82800, host, host, host],

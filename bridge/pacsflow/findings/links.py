@@ -91,7 +91,7 @@ def uncompressed_on_slow_link(facts: Facts) -> list[Finding]:
                UNION ALL SELECT "id.resp_h", called_ae, * FROM plain
            )
            SELECT host, sum(coalesce(data_bytes_orig, 0)::DOUBLE + coalesce(data_bytes_resp, 0)),
-                  list_distinct(list(title)), list(uid ORDER BY t)[:10],
+                  list_distinct(list(title)), list(uid ORDER BY t) FILTER (uid IS NOT NULL)[:10],
                   list_distinct(flatten(list(transfer_syntaxes)))
            FROM ends GROUP BY 1""",
         [list(UNCOMPRESSED)],

@@ -118,7 +118,8 @@ def _share(facts: Facts, rule: str, count: int, limit: float, where: str) -> lis
 
 
 def _rows(facts: Facts, where: str) -> tuple[str, ...]:
-    rows = ask(facts, f"SELECT uid FROM rows WHERE {where} ORDER BY t DESC LIMIT 10")
+    which = f"SELECT uid FROM rows WHERE {where} AND uid IS NOT NULL ORDER BY t DESC LIMIT 10"
+    rows = ask(facts, which)
     return uids(row[0] for row in rows)
 
 
