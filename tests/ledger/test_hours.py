@@ -272,7 +272,11 @@ class TestHours:
         ("change", "lasts"),
         [
             ({"duration": 300.0}, True), ({"duration": 299.9}, False), ({"interim": True}, True),
-            ({"service": "vxlan"}, True), ({"service": "gtpv1"}, True), ({"service": "dns"}, False),
+            *(({"service": zeeks}, True) for zeeks in
+              ("vxlan", "geneve", "gtpv1", "teredo", "ayiya", "gre", "ipip")),
+            ({"service": "dns"}, False),
+            *(({"proto": "udp", "id.resp_p": port, "service": None}, True)
+              for port in (2152, 3544, 5072, 6081, 8472)),
             ({"proto": "udp", "id.resp_p": 4789, "service": None}, True),
             ({"proto": "tcp", "id.resp_p": 4789, "service": None}, False),
             ({"proto": "udp", "id.resp_p": 4790, "service": None}, False),
