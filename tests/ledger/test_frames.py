@@ -125,6 +125,8 @@ class TestServices:
             ([frame(CT, ("10.0.0.2", 80), payload=1), frame(("10.0.0.2", 80), CT)], "tcp/80"),
             ([frame(("10.0.0.2", 80), CT, payload=1)], "tcp/80"),
             ([frame(CT, ("10.0.0.2", 53), proto="udp", tcp_flags=None)], "udp/53"),
+            ([frame(CT, ("10.0.0.2", 1023), SYN)], "tcp/1023"),
+            ([frame(CT, ("10.0.0.2", 1024), SYN)], "tcp"),
         ],
     )
     def test_a_conversation_has_one_name(
@@ -205,6 +207,23 @@ class TestCrossing:
         assert self.of(duck, *TALK, end, *self.LATE) == [(CT[0], True, False)]
         assert self.of(duck, *reversed(TALK), *self.LATE) == [(CT[0], True, True)]
         assert self.of(duck, frame(CT, PACS, SYN), *self.LATE) == [], "nobody answered"
+
+    @pytest.mark.parametrize(
+        ("at", "crosses"),
+        [(59.9, [(True, False)]), (60, []), (840, []), (840.1, [(False, True)])],
+    )
+    def test_where_payload_is_not_told_the_first_and_last_minute_count(
+        self, duck: duckdb.DuckDBPyConnection, at: float, crosses: list[tuple[bool, bool]]
+    ) -> None:
+        bare = [frame(*ends, at=at) | {"payload": None} for ends in ((CT, PACS), (PACS, CT))]
+        found = self.of(duck, self.LATE[0] | {"ts": T0}, *bare, *self.LATE)
+        assert [ends for _, *ends in found] == [list(ends) for ends in crosses]
+
+    def test_what_is_closed_in_the_last_five_seconds_may_go_on(
+        self, duck: duckdb.DuckDBPyConnection
+    ) -> None:
+        for at, crosses in ((895, []), (895.1, [(CT[0], False, True)])):
+            assert self.of(duck, *OPEN, *TALK, frame(CT, PACS, FIN, at=at), *self.LATE) == crosses
 
     def test_its_key_is_of_both_ends_and_the_protocol(
         self, duck: duckdb.DuckDBPyConnection
