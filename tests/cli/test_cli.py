@@ -514,6 +514,23 @@ def test_doctor_names_what_is_missing(
     assert rows["tshark"]["how_to_get_it"] == "apt-get install tshark"
 
 
+def test_doctor_sees_that_somebody_changed_zeeks_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow.programs.install_zeek import install_zeek, is_changed
+
+    config = tmp_path / "zeek-config"
+    config.write_text(f"#!/bin/sh\n[ $1 = --version ] && echo 8.0.10 || echo {tmp_path}\n")
+    config.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert not is_changed()  # as zkg has it: elsewhere
+    install_zeek(None, build=False)
+    assert not is_changed()
+    with (tmp_path / "pacsflow" / "main.zeek").open("a") as script:
+        script.write("# ours\n")
+    assert is_changed()
+
+
 def test_tables_with_relative_times_want_a_start(
     capsys: pytest.CaptureFixture[str], write: Write
 ) -> None:

@@ -22,6 +22,7 @@ from pacsflow.programs.install_wireshark import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -98,21 +99,41 @@ def test_the_command_says_what_it_did_and_what_comes_next(
     assert main(["install", "wireshark", "--uninstall", "--profile"]) == 2
 
 
-def test_doctor_compares_the_plugin_with_the_package(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plugin = install_wireshark()[0].path
+@pytest.fixture
+def told(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[], tuple[str, ...]]:
+    """Return what doctor says of the plugin: its state, its version, and how to get it."""
 
-    def told() -> dict[str, str]:
-        main(["doctor", "-f", "json"])
+    def ask() -> tuple[str, ...]:
+        assert home
+        assert main(["doctor", "-f", "json"]) == 0
         rows = json.loads(capsys.readouterr().out)
-        return next(row for row in rows if row["what"] == "Wireshark plugin")
+        (row,) = (row for row in rows if row["what"] == "Wireshark plugin")
+        return row["state"], row["version"], row["how_to_get_it"]
 
-    assert (told()["state"], told()["version"]) == ("ok", __version__)
+    return ask
+
+
+def test_doctor_compares_the_plugin_with_the_package(told: Callable[[], tuple[str, ...]]) -> None:
+    assert told() == ("missing", "-", "pacsflow install wireshark")
+    plugin = install_wireshark()[0].path
+    assert told() == ("ok", __version__, "")
     plugin.write_text(plugin.read_text().replace(f'"{__version__}"', '"0.0.9"', 1))
-    assert (told()["state"], told()["version"]) == ("other version", "0.0.9")
-    assert told()["how_to_get_it"] == "pacsflow install wireshark"
-    assert home in plugin.parents
+    assert told() == ("other version", "0.0.9", "pacsflow install wireshark")
+
+
+def test_doctor_sees_that_somebody_changed_the_plugin(told: Callable[[], tuple[str, ...]]) -> None:
+    plugin = install_wireshark()[0].path
+    plugin.write_text(plugin.read_text() + "-- a port of ours\n")
+    assert told() == ("changed", __version__, "pacsflow install wireshark")
+    install_wireshark()
+    assert told()[0] == "ok"
+
+
+def test_doctor_goes_on_where_a_plugin_is_no_file(told: Callable[[], tuple[str, ...]]) -> None:
+    plugin = install_wireshark()[0].path
+    plugin.unlink()
+    plugin.mkdir()
+    assert told() == ("missing", "-", "pacsflow install wireshark")
 
 
 def sha256(text: str) -> str:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from pacsflow import __version__
@@ -17,8 +16,11 @@ from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import ToolError
 from pacsflow.programs import places, tools
 from pacsflow.programs.dissection import without_plugin
+from pacsflow.programs.install_wireshark import Done, install_wireshark
+from pacsflow.programs.install_zeek import is_changed
 from pacsflow.programs.unprivileged import NAME
 
+INSTALL = "pacsflow install wireshark"
 LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "jinja2")
 
 
@@ -73,18 +75,24 @@ def _analyzer() -> list[Any]:
         [found.path, "-NN"], capture_output=True, text=True, timeout=60, check=False
     )
     if "spicy::DICOM" in ran.stdout or "ANALYZER_DICOM" in ran.stdout.upper():
-        return [row[0], "ok", "-", row[3], ""]
+        changed = is_changed()
+        return [row[0], "changed" if changed else "ok", *row[2:4], row[4] if changed else ""]
     return row
 
 
 def _plugin() -> list[Any]:
-    path = Path(places.wireshark_plugins(places.here())) / tools.BUNDLE
     row = ["Wireshark plugin", "missing", "-", "tags in Wireshark's windows"]
-    if not path.is_file():
-        return [*row, "pacsflow install wireshark"]
-    told = tools.plugin_version(path)
-    row[1:3] = ["ok" if told == __version__ else "other version", told or "-"]
-    return [*row, "" if told == __version__ else "pacsflow install wireshark"]
+    try:
+        installed = install_wireshark(dry=True)[0]
+    except ToolError:  # no plugin in this package, or a file that cannot be read
+        return [row[0], "unreadable", *row[2:], INSTALL]
+    if installed.done is Done.NEW:
+        return [*row, INSTALL]
+    row[2] = installed.before or "-"
+    if installed.done is Done.SAME:
+        return [row[0], "ok", *row[2:], ""]
+    state = "changed" if installed.before == __version__ else "other version"
+    return [row[0], state, *row[2:], INSTALL]
 
 
 def _chromium() -> list[Any]:

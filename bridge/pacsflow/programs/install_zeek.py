@@ -77,6 +77,15 @@ def placed(destination: Path | None, *, dry: bool = False, remove: bool = False)
     return take_back([*files, modules / MODULE], dry=dry)
 
 
+def is_changed() -> bool:
+    """Return whether what `install_zeek` once put into Zeek's own folders is not this package's."""
+    try:
+        files = placed(None, dry=True)
+    except ToolError:
+        return False
+    return any(file.what == "would be replaced" for file in files)
+
+
 def next_steps(destination: Path | None) -> str:
     """Return what is left to do after `install_zeek`, for a person to read."""
     if destination is None:
