@@ -85,3 +85,19 @@ def test_files_that_contributors_are_sent_to_are_there() -> None:
         for path in sorted(named)
         if "xx_YY" not in path and not any((home / path).exists() for home in homes)
     ]
+
+
+def test_the_portuguese_readme_says_what_the_english_one_says() -> None:
+    english, portuguese = (
+        (ROOT / name).read_text("utf-8") for name in ("README.md", "README.pt-BR.md")
+    )
+    assert shape(portuguese) == shape(english)
+
+
+def shape(text: str) -> dict[str, object]:
+    """Return what does not change with the language: links, rows of tables, names of commands."""
+    links = re.findall(r"\]\((?!README|docs/img)([^)]*)\)", text)
+    rows = re.findall(r"^\|(?: `([^`]*)`)?", text, re.MULTILINE)
+    named = [name.replace("semana.", "week.") for name in rows]
+    heads = len(re.findall(r"^#+ ", text, re.MULTILINE))
+    return {"links": links, "rows": named, "heads": heads, "blocks": text.count("```")}

@@ -167,7 +167,7 @@ def test_what_could_not_be_read_is_kept_beside_the_records(logs: Path) -> None:
     (logs / "bad.log").write_text("nothing\n")
     records = pf.read(logs)
     assert [problem.path.endswith("bad.log") for problem in records.problems] == [True]
-    assert "1 problems" in repr(records)
+    assert repr(records).endswith(", UTC, 1 problem)")
 
 
 def test_it_works_inside_an_event_loop_and_says_nothing(
@@ -246,3 +246,9 @@ def test_a_series_is_drawn_with_and_without_its_forecast(
     drawn = both.read_text("utf-8")
     assert all(part in drawn for part in ('class="now"', "ACF", "days"))
     assert records.plot(made, records.forecast(series)).svg == records.plot(made).svg
+
+
+def test_what_records_are_called_counts_one_as_one(records: pf.Records, tmp_path: Path) -> None:
+    assert repr(records) == "Records(2 sources, 118 rows, 2026-03-02 to 2026-03-03, UTC)"
+    (tmp_path / "one.log").write_text(json_log([{"uid": "C", "ts": T0 + 1.0}]))
+    assert repr(pf.read(tmp_path / "one.log")).startswith("Records(1 source, 1 row, ")

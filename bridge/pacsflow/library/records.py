@@ -19,6 +19,7 @@ from pacsflow.ledger.series import IMAGING, read_series
 from pacsflow.library import dicom
 from pacsflow.library.questions import Question, ask
 from pacsflow.library.tables import Tables
+from pacsflow.printable import counted
 from pacsflow.pseudonyms import Pseudonyms
 from pacsflow.readers import CaptureOptions, find
 from pacsflow.report.options import Options
@@ -321,8 +322,10 @@ class Records:
         starts = [entry.first for entry in entries if entry.first]
         ends = [entry.last for entry in entries if entry.last]
         span = f", {min(starts):%Y-%m-%d} to {max(ends):%Y-%m-%d}" if starts and ends else ""
-        wrong = f", {len(self.problems)} problems" if self.problems else ""
-        return f"Records({len(entries):,} sources, {rows:,} rows{span}, {self.zone}{wrong})"
+        problems = counted(len(self.problems), "problem", "problems")
+        wrong = f", {problems}" if self.problems else ""
+        has = f"{counted(len(entries), 'source', 'sources')}, {counted(rows, 'row', 'rows')}"
+        return f"Records({has}{span}, {self.zone}{wrong})"
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
