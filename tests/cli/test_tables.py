@@ -37,6 +37,9 @@ HOSTS = ["10.0.0.1", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", "10.0.0.3", "203.
 TITLES = [WIDE, RIGHT, MARKS, "=CMD|' /C calc'!A"]
 
 
+OF_FRAMES = ("protocol", "hw-source", "hw-destination", "vlan", "length", "info")
+
+
 class Shown(NamedTuple):
     """What a command asked to be shown."""
 
@@ -128,8 +131,12 @@ def cases(folder: Path) -> dict[str, list[object]]:
         for by in ("source", "destination", "pair", "service", "time")
     }
     frames = CAPTURES / "store_ct_mr.pcapng"
+    tops |= {f"top {by}": ["top", frames, "--by", by] for by in OF_FRAMES}
+    tops |= {
+        f"times {by}": ["times", folder / "times", "--by", by]
+        for by in ("pair", "server", "client", "operation")
+    }
     return tops | {
-        "top protocol": ["top", frames, "--by", "protocol"],
         "top sflow": ["top", folder / "sflow.pcap"],
         "associations": ["associations", *asked],
         "endpoints": ["endpoints", *asked],
@@ -152,7 +159,6 @@ def cases(folder: Path) -> dict[str, list[object]]:
         "sampling": ["sampling", folder / "sflow.pcap"],
         "ledger info": ["ledger", "info", ledger],
         "ledger verify": ["ledger", "verify", folder / "broken"],
-        "times": ["times", folder / "times"],
         "top response-time": ["top", folder / "times", "--by", "response-time"],
         "doctor": ["doctor"],
         "config": ["config", "show"],
@@ -247,7 +253,11 @@ def test_what_a_program_gets_is_one_document(
 
 
 def test_no_command_has_a_table_that_is_not_here() -> None:
-    there = {line[0] for line in cases(Path()).values()} | ELSEWHERE
+    """No part of one either, nor a value of --by."""
+    lines = list(cases(Path()).values())
+    there = {line[0] for line in lines} | ELSEWHERE
+    parts_there = {tuple(line[:2]) for line in lines}
+    by = {(line[0], line[line.index("--by") + 1]) for line in lines if "--by" in line}
     for name in COMMANDS:
         command = commands.imported(name)
         parts = getattr(command, "commands", {name: command})
@@ -255,6 +265,9 @@ def test_no_command_has_a_table_that_is_not_here() -> None:
             formats = [p.type.choices for p in part.params if "--format" in p.opts]
             if any("table" in choices for choices in formats):
                 assert name in there, f"{name} {part.name}"
+                assert len(parts) == 1 or (name, part.name) in parts_there
+                asked = [p.type.choices for p in part.params if "--by" in p.opts]
+                assert {(name, value) for choices in asked for value in choices} <= by
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, None])
