@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from pacsflow.printable import counted
 from pacsflow.sampling import Total, Z, estimated, nothing_seen
 from pacsflow.terms import message
 
@@ -30,13 +31,28 @@ PLAUSIBLE = (0.5, 20.0)
 """A pool that differs from the declared rates by more does not count what was sampled."""
 
 REMARKS = {
-    "malformed": "sFlow datagrams that are not well-formed",
-    "cut": "sFlow datagrams that the capture cut short",
-    "duplicates": "sFlow datagrams that were captured twice, and counted once",
-    "no_rate": "samples with a rate of zero, which say nothing of a total",
-    "no_header": "samples without a sampled header, which name no address",
+    "malformed": (
+        "sFlow datagram that is not well-formed",
+        "sFlow datagrams that are not well-formed",
+    ),
+    "cut": (
+        "sFlow datagram that the capture cut short",
+        "sFlow datagrams that the capture cut short",
+    ),
+    "duplicates": (
+        "sFlow datagram that was captured twice, and counted once",
+        "sFlow datagrams that were captured twice, and counted once",
+    ),
+    "no_rate": (
+        "sample with a rate of zero, which says nothing of a total",
+        "samples with a rate of zero, which say nothing of a total",
+    ),
+    "no_header": (
+        "sample without a sampled header, which names no address",
+        "samples without a sampled header, which name no address",
+    ),
 }
-"""What cannot be used, by the column that counts it."""
+"""What cannot be used, one and several, by the column that counts it."""
 
 _KEYS = ("agent", "sub_agent", "source_type", "source")
 _SUMS = (
@@ -274,6 +290,6 @@ def remarks(rows: pa.Table) -> list[str]:
 
 
 def _remarks(counts: dict[str, int]) -> Iterator[str]:
-    for name, text in REMARKS.items():
+    for name, (one, several) in REMARKS.items():
         if counts[name]:
-            yield f"{counts[name]:,} {text}"
+            yield counted(counts[name], one, several)

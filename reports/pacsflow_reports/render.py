@@ -108,6 +108,7 @@ def environment(tag: str, zone: str) -> tuple[Language, Environment]:
         "label": flowmap.label,
         "prose": prose,
         "party": party_name,
+        "listing": lambda items: language.listing(items, most=len(items)),
         "fixed": _fixed,
         "word": words(language),
         "source_kind": source_kinds(language),

@@ -45,7 +45,7 @@ def test_once_adds_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
     asked += ["--archive", str(tmp_path / "pages")]
     assert main(asked) == 0
     out = capsys.readouterr().out
-    assert "1 files added (1 rows)" in out
+    assert "1 file added (1 row)" in out
     assert (tmp_path / "pages" / "index.html").is_file()
     assert main(asked) == 0
     assert capsys.readouterr().out == ""
@@ -68,10 +68,10 @@ def test_it_follows_a_log_through_its_rotation_and_ends_when_told(tmp_path: Path
     )
     try:
         assert process.stdout is not None
-        assert "1 files added (1 rows)" in process.stdout.readline()
+        assert "1 file added (1 row)" in process.stdout.readline()
         with current.open("a") as file:
             file.write(row(2))
-        assert "1 files added (2 rows)" in process.stdout.readline()
+        assert "1 file added (2 rows)" in process.stdout.readline()
         with current.open("a") as file:
             file.write(row(3) + "#close\t2026-03-02-11-00-00\n")
         current.rename(logs / "conn.10:00:00-11:00:00.log")
@@ -102,4 +102,4 @@ def test_a_capture_is_left_until_nobody_writes_to_it(
     long_ago = time.time() - 60
     os.utime(copy, (long_ago, long_ago))
     assert main(asked) == 0
-    assert "1 files added" in capsys.readouterr().out
+    assert "1 file added" in capsys.readouterr().out

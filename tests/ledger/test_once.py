@@ -140,7 +140,7 @@ def test_one_row_told_by_ten_workers_counts_once_and_is_said(ledger: Ledger, wri
     assert sums(ledger) == (ONE, 1)
     (entry,) = ledger.entries()
     assert "9 rows tell connections that other rows tell" in entry.notes[0]
-    assert "1 connections have rows of several uids" in entry.notes[1]
+    assert "1 connection has rows of several uids" in entry.notes[1]
 
 
 IN_VLANS = {**CONN_FIELDS, **dict.fromkeys(VLANS, "int")}

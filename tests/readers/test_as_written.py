@@ -290,7 +290,7 @@ def test_sums_of_parts_and_frames_that_only_look_like_sums(write: Write) -> None
         (("orig_ip_bytes", "resp_ip_bytes"), "payload was counted"),
         (("resp_ip_bytes", "resp_bytes"), "no bytes of one side"),
         (("orig_pkts",), "no packets of one side"),
-        (("duration",), "the hour in which they began"),
+        (("duration",), "the hour of the beginning"),
     ],
 )
 @pytest.mark.parametrize("form", ["tsv", "json"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Change = Callable[[WeeklyReport], WeeklyReport]
     Key = str | tuple[str, ...]
 
-ELSEWHERE = {"codes.py", "catalogue.py", "notes.py", "statuses.py", "tables.py",
+ELSEWHERE = {"codes.py", "catalogue.py", "notes.py", "nouns.py", "statuses.py", "tables.py",
              "templates/plot.svg.jinja"}  # fmt: skip
 """What has tests of its own: codes and tables of texts, and the chart of `pacsflow forecast`."""
 

@@ -231,6 +231,23 @@ def test_a_list_that_is_cut_says_how_many_more_there_are() -> None:
     assert "modalities sent" not in page, "of a part of them no share of all is told"
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (["failures"], "Associations worth a look: failures"),
+        (["failures", "rejected", "rejected"], "Associations worth a look: failures and rejected"),
+        (["slow"], "Associations worth a look: slow"),
+    ],
+)
+def test_the_associations_worth_a_look_are_called_what_they_are(why: list[str], said: str) -> None:
+    base = factory.hospital(pacs=1, hosts=3)
+    assert base.associations is not None
+    row = base.associations.notable[0]
+    notable = tuple(replace(row, why=one) for one in why)
+    page = render_html(replace(base, associations=replace(base.associations, notable=notable)))
+    assert re.search(r'id="a-notable-c">([^<]+)<', page)[1] == said  # type: ignore[index]
+
+
 def test_portuguese_leaves_no_english_behind() -> None:
     words = re.compile(r"\b(the|and|week|bytes an|hour|seen|forecast|sender|rows|shown|none)\b")
     report = replace(factory.hospital(pacs=2, hosts=60), findings=(), status=(), capacity=())

@@ -20,6 +20,7 @@ from pacsflow.terms.party import Party
 from pacsflow.terms.severity import Severity
 from pacsflow.words.catalogue import NOTICES, RULES
 from pacsflow.words.language import Language, languages
+from pacsflow.words.nouns import value_of
 from pacsflow.words.saying import finding_said, text_of
 from pacsflow_reports import render_html
 from pacsflow_reports.render import environment
@@ -37,7 +38,7 @@ VALUES = {
 
 def example(rule: str) -> Finding:
     text = text_of(rule)
-    names = HOLE.findall(" ".join((text.title, *text.evidence, text.action)))
+    names = map(value_of, HOLE.findall(" ".join((text.title, *text.evidence, text.action))))
     values = {name: VALUES.get(name, told.count(12_345)) for name in names}
     return Finding(rule, Severity.HIGH, "security", told.values(**values), parties=(CT,), more=2)
 

@@ -155,7 +155,7 @@ def test_a_restart_is_no_loss(tmp_path: Path) -> None:
     assert (found.sampling.agents[0].restarts, found.only().lost) == (1, 0)
     assert (found.only().received, found.only().followed) == (400, 398)
     assert found.only().pool == 398 * RATE
-    assert any("1 restarts of agents" in note for note in said(found.sampling))
+    assert any("1 restart of an agent" in note for note in said(found.sampling))
 
 
 def test_overtaken_and_doubled_datagrams_are_neither_lost_nor_counted_twice(tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_what_cannot_be_used_is_counted_and_named(tmp_path: Path) -> None:
     assert set(found.notes) == {
         "1 frame without IP addresses, in no host's total: 1 ARP",
         "2 sFlow datagrams that are not well-formed",
-        "1 sFlow datagrams that the capture cut short",
-        "1 samples with a rate of zero, which say nothing of a total",
+        "1 sFlow datagram that the capture cut short",
+        "1 sample with a rate of zero, which says nothing of a total",
         "2 samples without a sampled header, which name no address",
     }  # fmt: skip
     assert found.only().lost == 0

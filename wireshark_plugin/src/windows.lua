@@ -39,7 +39,7 @@ local function open(name, trackers)
     page = (page - 1) % #groups + 1
     local rest = #groups > 1 and ("\nColumns " .. page .. " of " .. #groups
       .. ": the button Columns shows the others, Copy takes all.") or ""
-    window:set("Sorted by " .. tab.columns[column] .. ". " .. #tab.rows .. " rows." .. rest .. "\n\n"
+    window:set("Sorted by " .. tab.columns[column] .. ". " .. #tab.rows .. (#tab.rows == 1 and " row." or " rows.") .. rest .. "\n\n"
       .. stats.text(tab, true, groups[page]))
   end
   window:add_button("Columns", function()

@@ -22,6 +22,7 @@ from pacsflow.cli.options import (
 )
 from pacsflow.cli.tables import Listing, OutputFormat, emit, emit_several
 from pacsflow.errors import InputError, PacsflowError, UsageError
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -172,7 +173,7 @@ def top_frames(request: Request, by: str, number: int, dicom: bool, how: OutputF
             ends = [round(total.lower), round(total.upper), total.few] if total else [None] * 3
             row.extend(ends)
     what = "DICOM" if dicom else "all"
-    title = f"Top {by}, of {what} {ranked.total:,} frames"
+    title = f"Top {by}, of {what} {counted(ranked.total, 'frame', 'frames')}"
     emit(title, columns, rows, how, ranked="frames")
 
 

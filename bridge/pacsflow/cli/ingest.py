@@ -14,6 +14,7 @@ from pacsflow.cli.console import name_unread, progress, tell
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.errors import UsageError
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,11 +140,11 @@ def count_added(added: Added) -> str:
     """Return how many files were added, with how many rows, as a line says it."""
     rows = sum(e.rows for e in added.added)
     bad = sum(e.unreadable for e in added.added)
-    text = f"{len(added.added)} files added ({rows:,} rows"
+    text = f"{counted(len(added.added), 'file', 'files')} added ({counted(rows, 'row', 'rows')}"
     return text + (f", {bad:,} unreadable)" if bad else ")")
 
 
 def _told(added: Added, ledger: Path) -> None:
     text = f"{ledger}: {count_added(added)}"
-    text += f", {len(added.known)} were in it already" if added.known else ""
+    text += f", {counted(len(added.known), 'was', 'were')} in it already" if added.known else ""
     tell(text)

@@ -145,12 +145,13 @@ def name_losses(entries: Iterable[Entry], passed: str = "") -> None:
         )
     if len(short) > LOSSES:
         rows = sum(entry.unreadable for entry in short[LOSSES:])
-        warn(f"{len(short) - LOSSES} other sources: {rows:,} rows not read", rows_not_read=rows)
+        other = counted(len(short) - LOSSES, "other source", "other sources")
+        warn(f"{other}: {counted(rows, 'row', 'rows')} not read", rows_not_read=rows)
     remarks = [(entry.path, note) for entry in entries for note in entry.notes]
     for path, note in remarks[:LOSSES]:
         warn(f"{path}: {note}", source=path)
     if len(remarks) > LOSSES:
-        warn(f"{len(remarks) - LOSSES} more remarks on sources")
+        warn(f"{counted(len(remarks) - LOSSES, 'more remark', 'more remarks')} on sources")
 
 
 def name_copies(sources: Sequence[Source]) -> None:
@@ -158,7 +159,8 @@ def name_copies(sources: Sequence[Source]) -> None:
     for source in sources[:COPIES]:
         warn(f"{source.path} is a copy of another input: counted once", source=str(source.path))
     if len(sources) > COPIES:
-        warn(f"{len(sources) - COPIES} more inputs are copies: counted once")
+        more = counted(len(sources) - COPIES, "more input is a copy", "more inputs are copies")
+        warn(f"{more}: counted once")
 
 
 def inventory_of(

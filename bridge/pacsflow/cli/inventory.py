@@ -11,6 +11,7 @@ import typer
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.console import tell
 from pacsflow.cli.options import Request, reading
+from pacsflow.printable import counted
 
 commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
 app.add_typer(commands, name="inventory")
@@ -63,5 +64,5 @@ def check(path: Annotated[Path, typer.Argument(help="The inventory file.")]) -> 
     found = read_inventory(path)
     for problem in found.problems:
         tell(problem)
-    tell(f"{len(found.items)} lines used, {len(found.problems)} not")
+    tell(f"{counted(len(found.items), 'line', 'lines')} used, {len(found.problems)} not")
     return 2 if found.problems else USABLE

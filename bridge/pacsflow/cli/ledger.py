@@ -15,6 +15,7 @@ from pacsflow.cli.options import FormatOption
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from datetime import date
@@ -65,7 +66,7 @@ def info(
             [table, len(mine), sum(k.rows for k in mine), sum(k.size for k in mine), first, last]
         )
     emit(
-        f"{ledger}: {len(book.entries()):,} sources, sensors: "
+        f"{ledger}: {counted(len(book.entries()), 'source', 'sources')}, sensors: "
         f"{', '.join(sorted(book.journal.sensors())) or 'none named'}",
         ["table", "files", "rows", "bytes", "first", "last"],
         rows,
@@ -116,10 +117,10 @@ def compact(
     day = _day_before(wanted, "--roll-up") if wanted else None
     book = _opened(ledger)
     before, after = book.compact()
-    tell(f"{ledger}: {before:,} files before, {after:,} now")
+    tell(f"{ledger}: {counted(before, 'file', 'files')} before, {after:,} now")
     if day:
         was, left = rolled(book, day, own_of(settings()))
-        tell(f"{ledger}: {was:,} rows before {day:%Y-%m}, {left:,} now")
+        tell(f"{ledger}: {counted(was, 'row', 'rows')} before {day:%Y-%m}, {left:,} now")
 
 
 def _day_before(period: str, option: str) -> date:
@@ -143,9 +144,14 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputF
     faults = verified(book)
     rows = [[fault.name, fault.problem, list(fault.sources)] for fault in faults]
     if faults or how is not OutputFormat.TABLE:
-        emit(f"{ledger}: {len(faults)} faults", ["file", "problem", "sources"], rows, how)
+        emit(
+            f"{ledger}: {counted(len(faults), 'fault', 'faults')}",
+            ["file", "problem", "sources"],
+            rows,
+            how,
+        )
         return FOUND if faults else 0
-    tell(f"{ledger}: {len(book.journal.files()):,} files, all as they were written")
+    tell(f"{ledger}: {counted(len(book.journal.files()), 'file', 'files')}, all as written")
     return 0
 
 
@@ -173,12 +179,15 @@ def repair(
     for name in done.missing:
         tell(f"{ledger / name}: was missing")
     for entry in done.again:
-        tell(f"{entry.path}: taken in again, {entry.rows:,} rows")
+        tell(f"{entry.path}: taken in again, {counted(entry.rows, 'row', 'rows')}")
     for entry in done.lost:
         tell(f"{entry.path}: {entry.notes[-1]}; it was not found as it had been")
     name_unread(done.problems)
-    what = f"{len(done.again)} sources taken in again, {len(done.lost)} with losses"
-    tell(f"{ledger}: {len(done.aside)} files set aside, {what}")
+    what = (
+        f"{counted(len(done.again), 'source', 'sources')} taken in again, {len(done.lost)} "
+        "with losses"
+    )
+    tell(f"{ledger}: {counted(len(done.aside), 'file', 'files')} set aside, {what}")
     return FOUND if done.lost or done.problems else 0
 
 
@@ -213,12 +222,15 @@ def merge(
             tell(f"{path}: {text}")
         if done.rolled:
             tell(
-                f"{ledger}: in {done.rolled} hours the Internet's hosts are one in one of the "
+                f"{ledger}: in {counted(done.rolled, 'hour', 'hours')} the Internet's "
+                "hosts are one in one of the "
                 "ledgers already: what sensors of both saw of them counts twice; merge before "
                 "rolling up"
             )
         came = len(done.added) + len(done.torn)
-        what = f"{came} sources came in or were read again, {len(done.known)} were in it already"
+        what = (
+            f"{counted(came, 'source', 'sources')} came in anew, {len(done.known):,} had been in it"
+        )
         tell(f"{ledger}: {folder}: {what}")
     return FOUND if left else 0
 
@@ -236,7 +248,7 @@ def prune(
 
     before = _day_before(keep, "--keep")
     changed = pruned(_opened(ledger), before)
-    tell(f"{ledger}: days before {before} are gone, {changed:,} files changed")
+    tell(f"{ledger}: days before {before} are gone, {counted(changed, 'file', 'files')} changed")
 
 
 @ledgers.command()
@@ -250,4 +262,4 @@ def export(
     from pacsflow.ledger.upkeep import export as exported
 
     count = exported(_opened(ledger), to)
-    tell(f"{to}: {count:,} files")
+    tell(f"{to}: {counted(count, 'file', 'files')}")

@@ -23,7 +23,7 @@ from prompt_toolkit.styles import Style
 from pacsflow.errors import PacsflowError
 from pacsflow.explore.query import COLUMNS
 from pacsflow.explore.view import Screen, View, answer
-from pacsflow.printable import escape_controls
+from pacsflow.printable import counted, escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,8 @@ class Session:
         except (PacsflowError, OSError) as error:
             self.said = escape_controls(str(error))
         else:
-            self.said = f"{len(self.screen.rows)} rows written to {escape_controls(name)}"
+            written = counted(len(self.screen.rows), "row", "rows")
+            self.said = f"{written} written to {escape_controls(name)}"
 
     def _ask(self) -> None:
         self.screen, self.row, self.said = answer(self.frames, self.view), 0, ""

@@ -16,6 +16,7 @@ import numpy as np
 
 from pacsflow.errors import InputError
 from pacsflow.forecasting.transform import zone_of
+from pacsflow.printable import counted
 from pacsflow.series import HOUR, HourlySeries, floor_hour
 
 if TYPE_CHECKING:
@@ -281,12 +282,14 @@ def _hourly(
         if known.size:  # the first and the last hour are often begun
             grid, start = grid[known[0] : known[-1] + 1], start + int(known[0]) * HOUR
     elif (count > 1).any():
-        notes.append(f"{int((count > 1).sum())} hours stood in several rows: their mean was taken.")
+        stood = counted(int((count > 1).sum()), "hour", "hours")
+        notes.append(f"{stood} stood in several rows: their mean was taken.")
     if bad:
-        notes.append(f"{bad} rows could not be read and were left out.")
+        notes.append(f"{counted(bad, 'row', 'rows')} could not be read, and left out.")
     gaps = int((~np.isfinite(grid)).sum())
     if gaps:
-        notes.append(f"{gaps} hours have no value and count as missing, not as zero.")
+        told = counted(gaps, "hour has no value and counts", "hours have no value and count")
+        notes.append(f"{told} as missing, not as zero.")
     unit = layout.header[layout.value].strip() if layout.header else ""
     unit = " ".join(unit.split()) if unit.isprintable() else ""
     return CsvSeries(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pacsflow.printable import counted
 from pacsflow.terms import message
 
 if TYPE_CHECKING:
@@ -360,8 +361,9 @@ class Forecast:
     def __repr__(self) -> str:
         start = self.start.strftime("%Y-%m-%dT%H:%MZ")
         return (
-            f"Forecast({self.series!r}, {self.unit}, {self.horizon} hours from {start}, "
-            f"{self.model}, {self.verdict.state})"
+            f"Forecast({self.series!r}, {self.unit}, "
+            f"{counted(self.horizon, 'hour', 'hours')} from {start}, {self.model}, "
+            f"{self.verdict.state})"
         )
 
     def hours(self) -> list[str]:

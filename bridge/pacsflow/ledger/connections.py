@@ -18,6 +18,7 @@ from pacsflow.ledger.conn_hours import ConnHours
 from pacsflow.ledger.keys import STEP_US, alike_keys, connection_keys, flow_steps, networks
 from pacsflow.ledger.schemas import KEYS, TUNNELS
 from pacsflow.ledger.steps import Steps
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -280,32 +281,38 @@ class Connections:
     def told(self) -> Iterator[str]:
         """Yield what a reader of the data's quality should know of rows that are not counted."""
         if self.twins:
-            yield f"{self.twins:,} rows tell connections that other rows tell: counted once"
+            told = counted(self.twins, "row tells a connection", "rows tell connections")
+            yield f"{told} that other rows tell: counted once"
         if self.learnt.split:
             yield (
-                f"{self.learnt.split:,} connections have rows of several uids: the sensor's "
+                f"{counted(self.learnt.split, 'connection has', 'connections have')} rows "
+                "of several uids: the sensor's "
                 "cluster spreads a connection over its workers, and its totals may be too low"
             )
         if self.alike and (found := self.alike.repeated()).size:
             number = self.alike.among(found)
             yield (
-                f"{number:,} connections carry the same between the same addresses and ports, at "
+                f"{counted(number, 'connection carries', 'connections carry')} the same "
+                "between the same addresses and ports, at "
                 "one time, in several VLANs: each counts; where the mirror gives both sides of a "
                 "router, totals are too high"
             )
         if self.elsewhere:
+            told = counted(self.elsewhere, "row tells a connection", "rows tell connections")
             yield (
-                f"{self.elsewhere:,} rows tell connections that another sensor told, of months "
-                "that are rolled up: counted once, as it told them"
+                f"{told} that another sensor told, of months that are rolled up: counted once, as "
+                "it told them"
             )
         if self.hours.handshakes:
+            number = self.hours.handshakes
             yield (
-                f"{self.hours.handshakes:,} TLS connections to ports of DICOM carry hardly more "
-                "than a handshake, as of somebody who looks what a port speaks: they are not "
-                "counted as imaging traffic"
+                f"{counted(number, 'TLS connection carries', 'TLS connections carry')} to ports of "
+                "DICOM hardly more than a handshake, as of somebody who looks what a port speaks: "
+                "not counted as imaging traffic"
             )
         if self.outer:
-            yield f"{self.outer:,} rows are tunnels whose inner connections are counted instead"
+            told = counted(self.outer, "row is a tunnel", "rows are tunnels")
+            yield f"{told} whose inner connections are counted instead"
 
 
 def _keys(keys: NDArray[np.int64], day: int, sensor: str | None) -> pa.Table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pacsflow.errors import LedgerError
 from pacsflow.ledger.disk import sha256_of
 from pacsflow.ledger.records import checked
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +50,10 @@ def migrate(database: sqlite3.Connection, folder: Path, tables: str, version: in
     kept = files(database)
     missing = [name for name, *_ in kept if not (folder / name).is_file()]
     if missing:
-        told = f"{len(missing)} files of the ledger are missing, such as {missing[0]}"
+        told = (
+            f"{counted(len(missing), 'file', 'files')} of the ledger not there, such as "
+            f"{missing[0]}"
+        )
         raise LedgerError(f"{folder}: {told}; it stays of the earlier format until they are back")
     entries = database.execute(ENTRIES).fetchall()
     hashed = [(*_measured(folder / name, name), mark) for name, *_, mark in kept]

@@ -10,6 +10,7 @@ from pacsflow.ledger.conn_hours import SERVICE
 from pacsflow.ledger.engine import fill
 from pacsflow.ledger.paths import one_a_path
 from pacsflow.ledger.schemas import COVERAGE, CROSSING, TRAFFIC
+from pacsflow.printable import counted
 from pacsflow.terms.log_fields import DICOM, FRAMES, OTHER
 from pacsflow.terms.ports import DICOM_PORTS
 
@@ -176,6 +177,6 @@ def _of_flows(engine: duckdb.DuckDBPyConnection) -> str:
     if not found:
         return ""
     return (
-        f"{found:,} frames carry NetFlow or IPFIX: what these tell of other hosts' traffic is not "
-        "read, they count as traffic to their collector"
+        f"{counted(found, 'frame carries', 'frames carry')} NetFlow or IPFIX: what that tells of "
+        "other hosts' traffic is not read, it counts as traffic to their collector"
     )

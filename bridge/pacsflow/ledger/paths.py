@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pacsflow.printable import counted
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -142,8 +144,10 @@ def one_a_path(engine: duckdb.DuckDBPyConnection) -> str:
     names = sorted({agent.name for _, agent in dropped})
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return (
-        f"several agents sample one path: of {len(hosts):,} pairs of hosts one agent each counts, "
-        f"the finest that sees all; {samples:,} samples of {', '.join(names[:3])}{more}, which "
+        f"several agents sample one path: of {counted(len(hosts), 'pair', 'pairs')} of "
+        "hosts one agent each counts, "
+        f"the finest that sees all; {counted(samples, 'sample', 'samples')} of "
+        f"{', '.join(names[:3])}{more}, which "
         f"stand for {octets:,.0f} bytes of the same packets, do not"
     )
 

@@ -20,6 +20,7 @@ from pacsflow.ledger.disk import sha256_of, sync_folder
 from pacsflow.ledger.journal import Journal
 from pacsflow.ledger.locking import lock
 from pacsflow.ledger.tables import TABLES
+from pacsflow.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,7 +126,8 @@ class Store:
         refuse_links(folder)
         if not (folder / JOURNAL).is_file() and (kept := sum(1 for _ in lying(folder))):
             raise LedgerError(
-                f"{folder}: its journal is lost, beside {kept:,} files that it named; put {JOURNAL}"
+                f"{folder}: its journal is lost, beside {counted(kept, 'file', 'files')} "
+                f"that it named; put {JOURNAL}"
                 f" back, or take the logs in again: pacsflow ledger repair {folder} LOGS..."
             )
         self.journal = Journal(folder / JOURNAL, writable=self.writable)

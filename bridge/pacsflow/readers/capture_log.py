@@ -194,7 +194,8 @@ class Told:
     def _impossible(self) -> Iterator[str]:
         if wrong := self.frames("length impossible"):
             yield (
-                f"the capture tells a length of {wrong:,} frames that cannot be theirs, less than "
+                f"the capture tells a length of {counted(wrong, 'frame', 'frames')} that "
+                "cannot be theirs, less than "
                 "what is there of them, or more than 1 MiB: as many bytes count as are there"
             )
 
@@ -210,16 +211,18 @@ class Told:
     def _dropped(self) -> Iterator[str]:
         if dropped := self.frames("dropped"):
             yield (
-                f"the capture says that {dropped:,} frames were dropped while it was written, "
+                f"the capture says that {counted(dropped, 'frame was', 'frames were')} "
+                "dropped while it was written, "
                 f"beside {self.frames('seen'):,} that are in it: totals are too low"
             )
 
     def _paths(self) -> Iterator[str]:
         if paths := self.frames("another path"):
+            told = counted(paths, "connection is a further path", "connections are further paths")
             yield (
-                f"{paths:,} connections are further paths of others (Multipath TCP): what one "
-                "association sent over several is not put together, and its data sets are in no "
-                "total of DICOM where they did not come over its first path"
+                f"{told} of others (Multipath TCP): what one association sent over several is not "
+                "put together, and its data sets are in no total of DICOM where they did not come "
+                "over its first path"
             )
 
     def _nameless(self) -> Iterator[str]:

@@ -59,8 +59,8 @@ class Quality:
             self.note(f"{told} without addresses, in no host's total")
         if self.senseless:
             self.note(
-                f"{self.senseless:,} durations are negative, no number or longer than a year: "
-                "left out"
+                f"{counted(self.senseless, 'duration is', 'durations are')} negative, no number or "
+                "longer than a year: left out"
             )
         if self.others:
             most = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pacsflow.printable import counted
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -55,13 +57,16 @@ class Untold:
     def tell(self, quality: Quality) -> None:
         """Say what was left out."""
         for count, told in (
-            (self.bytes, "tell no bytes of one side or of both: these are counted as 0"),
-            (self.payload, "tell no IP bytes of one side or of both: payload was counted"),
-            (self.packets, "tell no packets of one side or of both: these are counted as 0"),
-            (self.durations, "tell no duration: they count in the hour in which they began"),
+            (self.bytes, "no bytes of one side or of both: these are counted as 0"),
+            (self.payload, "no IP bytes of one side or of both: payload was counted"),
+            (self.packets, "no packets of one side or of both: these are counted as 0"),
+            (
+                self.durations,
+                "no duration: counted in the hour of the beginning",
+            ),
         ):
             if count:
-                quality.note(f"{count:,} connections {told}")
+                quality.note(f"{counted(count, 'connection tells', 'connections tell')} {told}")
 
 
 def _number(mask: pa.Array) -> int:

@@ -23,6 +23,7 @@ from pacsflow.errors import InputError, PacsflowError, UsageError, let_interrupt
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.rollup import roll_up
 from pacsflow.ledger.upkeep import prune
+from pacsflow.printable import counted
 from pacsflow.report.build import build_report
 from pacsflow.service import events, mail, metrics, refusals
 from pacsflow.service.arrivals import add_new
@@ -187,7 +188,10 @@ def _add(round_: Round) -> None:
     added = add_new(paths, round_.folder, capture_of(round_.settings), sensor)
     if added.added:
         rows = sum(entry.rows for entry in added.added)
-        round_.say(f"{round_.folder}: {len(added.added)} files added ({rows:,} rows)")
+        round_.say(
+            f"{round_.folder}: {counted(len(added.added), 'file', 'files')} added "
+            f"({counted(rows, 'row', 'rows')})"
+        )
     missing = [told for told in added.problems if told.path in paths]
     told = [f"not read: {problem}" for problem in added.problems if problem not in missing]
     for line in told:
@@ -219,7 +223,7 @@ def _tell(round_: Round, made: WeeklyReport, file: Path) -> None:
         with file.open("ab") as out:
             out.write(text)
         count = text.count(b"\n")
-        round_.say(f"{file}: {count} findings added")
+        round_.say(f"{file}: {counted(count, 'finding', 'findings')} added")
     round_.state.told = told
 
 
@@ -266,7 +270,10 @@ def _compact(round_: Round) -> None:
         before = (round_.now - timedelta(days=days)).date()
         was, left = roll_up(ledger, before, own_of(round_.settings))
         if left < was:
-            round_.say(f"{round_.folder}: {was:,} rows before {before:%Y-%m} are {left:,} now")
+            round_.say(
+                f"{round_.folder}: {counted(was, 'row', 'rows')} before {before:%Y-%m}, "
+                f"{left:,} now"
+            )
 
 
 def _prune(round_: Round) -> None:

@@ -100,9 +100,9 @@ _NOTICED = (N_("Notices: %(count)s, the first %(first)s"), N_("With: %(peers)s")
 _FETCHED = (
     *_NOTICED,
     N_(
-        "In the whole week: %(finds_number)s C-FIND requests, %(fetches_number)s C-GET and C-MOVE "
-        "requests; %(objects_number)s objects by C-GET and %(bytes)s received in "
-        "%(associations_number)s associations"
+        "In the whole week: C-FIND %(finds_number__requests)s, C-GET and C-MOVE "
+        "%(fetches_number__requests)s; %(objects_number__objects)s by C-GET and "
+        "%(bytes)s received in %(associations_number__associations)s"
     ),
 )
 _UNKNOWN_SENDER = Text(
@@ -230,7 +230,7 @@ NOTICE = Text(
     N_("docs/zeek-notices.md says what %(note)s means and what to do."),
 )
 
-_FLAGGED = (N_("%(count)s associations, the first %(first)s"), N_("Software: %(software)s"))
+_FLAGGED = (N_("%(count__associations)s, the first %(first)s"), N_("Software: %(software)s"))
 _UNUSUAL = (N_("%(seen_bytes)s seen, %(expected_bytes)s expected"), N_("Moved most: %(who)s"))
 _CLEAR_BYTES = (N_("%(bytes)s this week"),)
 
@@ -253,7 +253,7 @@ RULES |= {
     "modality-stopped": Text(
         N_("%(host)s has stopped sending images"),
         (
-            N_("Nothing on %(days)s days on which it always sends"),
+            N_("Nothing on %(days__days)s on which it always sends"),
             N_("Last imaging traffic: in the hour from %(last)s"),
         ),
         _SILENT.action,
@@ -294,8 +294,8 @@ RULES |= {
         N_("The path between %(host)s and %(peer)s became longer"),
         (
             N_(
-                "A round trip takes %(trip)s, in the weeks before %(before)s (mean of %(count)s "
-                "connections)"
+                "A round trip takes %(trip)s, in the weeks before %(before)s (mean of "
+                "%(count__connections)s)"
             ),
             N_("Segments that came again, or behind later ones: %(resent_number)s"),
         ),
@@ -307,7 +307,7 @@ RULES |= {
     "device-slow": Text(
         N_("%(host)s lets more time pass between its objects"),
         (
-            N_("%(gap)s an object by itself, in the weeks before %(before)s; %(count)s objects"),
+            N_("%(gap)s an object by itself, in the weeks before %(before)s; %(count__objects)s"),
             N_("While bytes flowed they came with %(rate)s Mbit/s"),
         ),
         N_(
@@ -319,9 +319,9 @@ RULES |= {
         N_("%(host)s has as many associations open as ever, again and again"),
         (
             N_(
-                "Up to %(most)s at once; the most that was ever seen is %(ever)s. In %(hours)s "
-                "hours nearly as many, the first %(first)s; before, in %(usual_number)s hours a "
-                "week"
+                "Up to %(most)s at once; the most that was ever seen is %(ever)s. In "
+                "%(hours__hours)s nearly as many, the first %(first)s; before, in "
+                "%(usual_number__hours)s a week"
             ),
             N_("Requests that it rejected for want of room: %(refused_number)s"),
         ),
@@ -337,7 +337,7 @@ RULES |= {
                 "%(low_number)s to %(high_number)s of %(packets_number)s packets, in %(count)s of "
                 "%(total)s connections"
             ),
-            N_("Windows of zero, the receiver not keeping up: in %(closed_number)s connections"),
+            N_("Windows of zero, the receiver not keeping up: in %(closed_number__connections)s"),
         ),
         N_(
             "Without windows of zero look at the switch ports between them for errors, half duplex "
@@ -358,14 +358,14 @@ RULES |= {
     ),
     "prefetch-into-morning": Text(
         N_("The night's copy from %(host)s to %(peer)s ran into the morning"),
-        (N_("On %(days)s days, the first %(first)s; %(bytes)s by then"),),
+        (N_("On %(days__days)s, the first %(first)s; %(bytes)s by then"),),
         N_(
             "Begin it earlier, limit it to what is needed, or compress it: it shares the link "
             "with the first examinations."
         ),
     ),
     "future-rows": Text(
-        N_("%(number)s log rows lie in the future"),
+        N_("Log rows that lie in the future: %(number)s"),
         (N_("The latest is of %(last)s"),),
         N_(
             "Compare the clocks and time zones of the sensors and of this machine with a time "
@@ -375,7 +375,7 @@ RULES |= {
     "clock-skew": Text(
         N_("Two sensors' clocks differ by %(skew_seconds)s"),
         (
-            N_("%(count)s connections that both saw"),
+            N_("%(count__connections)s that both saw"),
             N_("What both saw may count twice in part"),
         ),
         N_("Compare the clocks and time zones of the sensors with a time server (NTP)."),
@@ -395,7 +395,7 @@ RULES |= {
     ),
     "unknown-sender": _like(
         "Store_From_Unknown_Sender",
-        N_("%(objects_number)s objects in %(count)s associations, the first %(first)s"),
+        N_("%(objects_number__objects)s in %(count__associations)s, the first %(first)s"),
         N_("AE titles: %(titles)s"),
     ),
     "cleartext-credentials": _like("Cleartext_Credentials", *_FLAGGED),
@@ -404,19 +404,19 @@ RULES |= {
     "reserved-bits": _like("Reserved_Bits_Set", *_FLAGGED),
     "ae-guessing": _like(
         "AE_Title_Guessing",
-        N_("%(number)s pairs of AE titles rejected within %(span_hours)s: %(titles)s"),
+        N_("%(number__pairs)s of AE titles rejected within %(span_hours)s: %(titles)s"),
     ),
     "find-enumeration": _like(
         "Find_Enumeration",
         N_(
-            "%(number)s C-FIND requests and results within %(span_hours)s; its most before: "
+            "C-FIND requests and results within %(span_hours)s: %(number)s; its most before: "
             "%(before_number)s"
         ),
     ),
     "bulk-requests": _like(
         "Bulk_Retrieval",
         N_(
-            "%(number)s C-GET and C-MOVE requests within %(span_hours)s; its most before: "
+            "C-GET and C-MOVE requests within %(span_hours)s: %(number)s; its most before: "
             "%(before_number)s"
         ),
     ),
@@ -426,31 +426,31 @@ RULES |= {
     ),
     "move-to-unknown": _like(
         "Move_To_Unknown_Destination",
-        N_("C-MOVE to %(title)s: %(number)s requests, the first %(first)s"),
+        N_("C-MOVE to %(title)s: %(number__requests)s, the first %(first)s"),
     ),
     "new-peer": _like(
         "New_Peer",
-        N_("%(count)s associations, the first %(first)s"),
+        N_("%(count__associations)s, the first %(first)s"),
         title=N_("%(host)s had an association with %(peer)s for the first time"),
     ),
     "ae-on-several-hosts": _like(
         "AE_Title_On_Several_Hosts",
         N_("Hosts: %(hosts)s"),
-        title=N_("The AE title %(title)s calls from %(count)s hosts"),
+        title=N_("The AE title %(title)s calls from %(count__hosts)s"),
     ),
     "association-flood": _like(
         "Association_Flood", N_("%(number)s within %(span_seconds)s, up to %(when)s")
     ),
     "echo-scan": _like(
         "Echo_Scan",
-        N_("%(number)s endpoints not tried before, up to %(when)s"),
+        N_("%(number__endpoints)s not tried before, up to %(when)s"),
         action=N_(
             "Monitoring systems do; the week after, the same endpoints are no news. Look into any "
             "other."
         ),
     ),
     "port-scan": Text(
-        N_("%(host)s tried DICOM ports of %(number)s hosts that do not answer as DICOM"),
+        N_("%(host)s tried DICOM ports of %(number__hosts)s, where nothing answers as DICOM"),
         (N_("Ports that refused, only accepted, or spoke another protocol; first: %(first)s"),),
         N_(
             "A vulnerability scanner or monitoring does that; the week after, the same hosts are "
@@ -468,7 +468,7 @@ RULES |= {
     ),
     "spread-by-cluster": Text(
         N_("The cluster of %(name)s spreads single connections over its workers"),
-        (N_("%(number)s connections have several rows, of %(total)s; the fullest row counts"),),
+        (N_("Connections with several rows: %(number)s of %(total)s; the fullest row counts"),),
         N_(
             "Balance by both addresses and both ports, the same in both directions (a symmetric "
             "hash): until then bytes are too low, and associations are seen in part."
@@ -476,7 +476,7 @@ RULES |= {
     ),
     "two-networks": Text(
         N_("%(host)s and %(peer)s are in VLAN %(one)s and in VLAN %(other)s at one time"),
-        (N_("%(number)s associations with the same addresses and ports"),),
+        (N_("%(number__associations)s with the same addresses and ports"),),
         N_(
             "Two networks use the same addresses, or the mirror gives both sides of a router. "
             "Totals of these hosts are those of both; Zeek needs its VLAN-aware connection key "

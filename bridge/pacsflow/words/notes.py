@@ -11,18 +11,42 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         N_("%(there)s hour with data is too few: a forecast needs %(needed)s (one week)."),
         N_("%(there)s hours with data are too few: a forecast needs %(needed)s (one week)."),
     ),
-    "began-lately": N_(
-        "The series began %(began)s hours ago (%(there)s with data): a forecast needs %(needed)s "
-        "(one week)."
+    "began-lately": (
+        "began",
+        N_(
+            "The series began %(began)s hour ago (%(there)s with data): a forecast needs "
+            "%(needed)s (one week)."
+        ),
+        N_(
+            "The series began %(began)s hours ago (%(there)s with data): a forecast needs "
+            "%(needed)s (one week)."
+        ),
     ),
-    "impossible-hours": N_(
-        "%(impossible)s hours are below zero or beyond what traffic can be and count as missing; "
-        "of the others with data there are %(there)s: a forecast needs %(needed)s (one week)."
+    "impossible-hours": (
+        "impossible",
+        N_(
+            "%(impossible)s hour is below zero or beyond what traffic can be and counts as "
+            "missing; of the others with data there are %(there)s: a forecast needs "
+            "%(needed)s (one week)."
+        ),
+        N_(
+            "%(impossible)s hours are below zero or beyond what traffic can be and count "
+            "as missing; of the others with data there are %(there)s: a forecast needs "
+            "%(needed)s (one week)."
+        ),
     ),
-    "unit-lately": N_(
-        "From %(start)s on, %(there)s hours with data, the values are hundreds of times those "
-        "before, or a hundredth, as where a unit changed: a forecast needs %(needed)s of one kind "
-        "(one week)."
+    "unit-lately": (
+        "there",
+        N_(
+            "From %(start)s on, %(there)s hour with data, the values are hundreds of times "
+            "those before, or a hundredth, as where a unit changed: a forecast needs "
+            "%(needed)s of one kind (one week)."
+        ),
+        N_(
+            "From %(start)s on, %(there)s hours with data, the values are hundreds of "
+            "times those before, or a hundredth, as where a unit changed: a forecast needs "
+            "%(needed)s of one kind (one week)."
+        ),
     ),
     "unit-up": N_(
         "From %(start)s on the values are about %(times)s times those before, as where a unit "
@@ -40,15 +64,28 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "Until %(start)s the level was about %(times)s times that since: the forecast takes the "
         "hours before as if they had been at the level since."
     ),
-    "clock-drifts": N_(
-        "From the first week to the last the same shape has moved by about %(hours)s hours: the "
-        "clock of the source seems to drift, and so does what is forecast of an hour."
+    "clock-drifts": (
+        "hours",
+        N_(
+            "From the first week to the last the same shape has moved by about %(hours)s "
+            "hour: the clock of the source seems to drift, and so does what is forecast of "
+            "an hour."
+        ),
+        N_(
+            "From the first week to the last the same shape has moved by about %(hours)s "
+            "hours: the clock of the source seems to drift, and so does what is forecast "
+            "of an hour."
+        ),
     ),
     "rare-days": N_(
         "Of the coming seven days %(low)s to %(high)s should have traffic (nine weeks in ten), "
         "about %(each)s on such a day (median); which hours is not known."
     ),
-    "forecast-hours": N_("The %(hours)s hours from %(start)s to %(end)s are forecast."),
+    "forecast-hours": (
+        "hours",
+        N_("The %(hours)s hour from %(start)s to %(end)s is forecast."),
+        N_("The %(hours)s hours from %(start)s to %(end)s are forecast."),
+    ),
     "by-design": N_(
         "About %(outside)s of %(hours)s hours of each series are outside their 95 %% interval by "
         'design; what held-back hours were inside stands under "held". The 95 %% column is of the '
@@ -58,9 +95,16 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "Rare traffic, on %(hours)s of %(needed)s days and at no fixed hour: a mean of its hours "
         "stands here, and its days can be told, its hours cannot."
     ),
-    "verdict-untested": N_(
-        "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells yet how good "
-        "it is; with %(needed)s it can be told."
+    "verdict-untested": (
+        "hours",
+        N_(
+            "%(model)s: %(hours)s hour is too few to hold some back, so nothing tells yet "
+            "how good it is; with %(needed)s it can be told."
+        ),
+        N_(
+            "%(model)s: %(hours)s hours are too few to hold some back, so nothing tells "
+            "yet how good it is; with %(needed)s it can be told."
+        ),
     ),
     "verdict-level": N_(
         "One value stands for every hour: there is nothing for a model to explain."
@@ -107,11 +151,18 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "%(times)s times, %(hours)s hours in all, the last from %(last)s on, were far from the "
         "same hours of other weeks, and did not come again: the forecast leaves them out."
     ),
-    "history-gaps": N_(
-        "%(gaps)s of %(hours)s hours are without data; they count as missing, not zero."
+    "history-gaps": (
+        "gaps",
+        N_("%(gaps)s of %(hours)s hours is without data; it counts as missing, not zero."),
+        N_("%(gaps)s of %(hours)s hours are without data; they count as missing, not zero."),
     ),
-    "history-ended": N_(
-        "The last %(hours)s hours are without data: the forecast rests on what came before them."
+    "history-ended": (
+        "hours",
+        N_("The last %(hours)s hour is without data: the forecast rests on what came before them."),
+        N_(
+            "The last %(hours)s hours are without data: the forecast rests on what came "
+            "before them."
+        ),
     ),
     "hours-unseen": N_(
         "Of %(hours)s of the 168 hours of the week the history holds no data: they are forecast "
@@ -122,11 +173,17 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     ),
     "history-zero": N_("Every hour with data is zero."),
     "history-level": N_("All hours have one value."),
-    "history-stopped": N_(
-        "The series has been zero for its last %(hours)s hours: it is taken to have stopped."
+    "history-stopped": (
+        "hours",
+        N_("The series has been zero for its last %(hours)s hour: it is taken to have stopped."),
+        N_("The series has been zero for its last %(hours)s hours: it is taken to have stopped."),
     ),
     "history-one-hour": N_("One hour alone is not zero; it is not expected again."),
-    "history-began": N_("The series began %(hours)s hours ago; the zeros before are left out."),
+    "history-began": (
+        "hours",
+        N_("The series began %(hours)s hour ago; the zeros before are left out."),
+        N_("The series began %(hours)s hours ago; the zeros before are left out."),
+    ),
     "holidays-none": N_(
         "%(kind)s are ahead and the history holds none: they are forecast as ordinary days."
     ),
@@ -148,15 +205,33 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
     "capacity-months": N_("At this growth the capacity is reached %(months)s."),
     "growth-later": N_("Growth is told from %(weeks)s whole weeks of history on."),
     "growth": N_("Weekly totals change by %(rate)s a month (95 %% interval %(low)s to %(high)s)."),
-    "backtest-short": N_("%(there)s hours are too few to test on: %(needed)s are needed."),
-    "backtest-none": N_("No hour could be compared."),
-    "backtest-better": N_(
-        "%(forecasts)s forecasts of the past: %(percent)s better than last week's values, "
-        "%(inside)s of the hours inside the 95 %% interval."
+    "backtest-short": (
+        "there",
+        N_("%(there)s hour is too few to test on: %(needed)s are needed."),
+        N_("%(there)s hours are too few to test on: %(needed)s are needed."),
     ),
-    "backtest-worse": N_(
-        "%(forecasts)s forecasts of the past: %(percent)s worse than last week's values, "
-        "%(inside)s of the hours inside the 95 %% interval."
+    "backtest-none": N_("No hour could be compared."),
+    "backtest-better": (
+        "forecasts",
+        N_(
+            "%(forecasts)s forecast of the past: %(percent)s better than last week's "
+            "values, %(inside)s of the hours inside the 95 %% interval."
+        ),
+        N_(
+            "%(forecasts)s forecasts of the past: %(percent)s better than last week's "
+            "values, %(inside)s of the hours inside the 95 %% interval."
+        ),
+    ),
+    "backtest-worse": (
+        "forecasts",
+        N_(
+            "%(forecasts)s forecast of the past: %(percent)s worse than last week's "
+            "values, %(inside)s of the hours inside the 95 %% interval."
+        ),
+        N_(
+            "%(forecasts)s forecasts of the past: %(percent)s worse than last week's "
+            "values, %(inside)s of the hours inside the 95 %% interval."
+        ),
     ),
     # how a model was identified
     "unit-roots": N_(
@@ -234,9 +309,16 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "In %(few)s of %(hours)s hours with data there are too few samples: the 95 %% "
         "interval of their bytes reaches further than 50 %%."
     ),
-    "samples-lost": N_(
-        "%(lost)s of %(sent)s samples (%(percent)s) were lost on the way from the agents: "
-        "their sequence numbers have gaps."
+    "samples-lost": (
+        "lost",
+        N_(
+            "%(lost)s of %(sent)s samples (%(percent)s) was lost on the way from the "
+            "agents: their sequence numbers have gaps."
+        ),
+        N_(
+            "%(lost)s of %(sent)s samples (%(percent)s) were lost on the way from the "
+            "agents: their sequence numbers have gaps."
+        ),
     ),
     "estimates-low": N_(
         "By the agents' sample pools and sequence numbers, estimates are about %(percent)s too low."
@@ -245,30 +327,66 @@ NOTES: dict[str, str | tuple[str, str, str]] = {
         "By the agents' sample pools and sequence numbers, estimates are about %(percent)s too "
         "high."
     ),
-    "samples-dropped": N_("The agents dropped %(samples)s samples for want of resources."),
+    "samples-dropped": (
+        "samples",
+        N_("The agents dropped %(samples)s sample for want of resources."),
+        N_("The agents dropped %(samples)s samples for want of resources."),
+    ),
     "pool-unfit": N_(
         "The sample pool of %(source)s does not fit the declared rate: 1 in %(declared)s "
         "declared, 1 in %(pool)s by the pool."
     ),
-    "agents-restarted": N_(
-        "%(restarts)s restarts of agents: what passed between the last datagram before and "
-        "the first after is not known."
+    "agents-restarted": (
+        "restarts",
+        N_(
+            "%(restarts)s restart of an agent: what passed between the last datagram "
+            "before and the first after is not known."
+        ),
+        N_(
+            "%(restarts)s restarts of agents: what passed between the last datagram before "
+            "and the first after is not known."
+        ),
     ),
-    "counters-outside": N_(
-        "%(outside)s of %(all)s interface counters are outside the 95 %% interval of their "
-        "estimate (1 in 20 is by chance): pacsflow sampling lists them."
+    "counters-outside": (
+        "outside",
+        N_(
+            "%(outside)s of %(all)s interface counters is outside the 95 %% interval of "
+            "its estimate (1 in 20 is by chance): pacsflow sampling lists them."
+        ),
+        N_(
+            "%(outside)s of %(all)s interface counters are outside the 95 %% interval of "
+            "their estimate (1 in 20 is by chance): pacsflow sampling lists them."
+        ),
     ),
     "counters-still": N_("%(still)s of %(all)s interface counters never moved."),
     "several-agents": N_(
         "%(agents)s agents sampled: what several of them see of one pair of hosts counts once."
     ),
-    "sflow-malformed": N_("%(number)s sFlow datagrams that are not well-formed."),
-    "sflow-cut": N_("%(number)s sFlow datagrams that the capture cut short."),
-    "sflow-duplicates": N_(
-        "%(number)s sFlow datagrams that were captured twice, and counted once."
+    "sflow-malformed": (
+        "number",
+        N_("%(number)s sFlow datagram that is not well-formed."),
+        N_("%(number)s sFlow datagrams that are not well-formed."),
     ),
-    "sflow-no-rate": N_("%(number)s samples with a rate of zero, which say nothing of a total."),
-    "sflow-no-header": N_("%(number)s samples without a sampled header, which name no address."),
+    "sflow-cut": (
+        "number",
+        N_("%(number)s sFlow datagram that the capture cut short."),
+        N_("%(number)s sFlow datagrams that the capture cut short."),
+    ),
+    "sflow-duplicates": (
+        "number",
+        N_("%(number)s sFlow datagram that was captured twice, and counted once."),
+        N_("%(number)s sFlow datagrams that were captured twice, and counted once."),
+    ),
+    "sflow-no-rate": (
+        "number",
+        N_("%(number)s sample with a rate of zero, which says nothing of a total."),
+        N_("%(number)s samples with a rate of zero, which say nothing of a total."),
+    ),
+    "sflow-no-header": (
+        "number",
+        N_("%(number)s sample without a sampled header, which names no address."),
+        N_("%(number)s samples without a sampled header, which name no address."),
+    ),
     # why an area has the state that it has, where no finding says it
     "no-data": N_("No data this week"),
     "no-dicom-log": N_("No DICOM log was given"),

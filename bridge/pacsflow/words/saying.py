@@ -14,10 +14,11 @@ from pacsflow.words.codes import words
 from pacsflow.words.language import NOTHING, Language
 from pacsflow.words.marks import N_
 from pacsflow.words.notes import MORE, NOTES
+from pacsflow.words.nouns import MARK, counted_said, value_of
 from pacsflow.words.text import neutralise, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pacsflow.findings.finding import Finding
     from pacsflow.report.weekly import AreaStatus, WeeklyReport
@@ -167,17 +168,29 @@ def text_of(rule: str) -> Text:
 def finding_said(finding: Finding, language: Language) -> Said:
     """Return what a finding says in `language`: the same on a terminal, a page and in a mail."""
     text = text_of(finding.rule)
-    values = {name: value_said(value, language) for name, value in finding.values}
-    known = [line for line in text.evidence if values.keys() >= {*HOLE.findall(line)}]
-    evidence = [language.gettext(line) % values for line in known]
+    values = dict(finding.values)
+    known = [
+        line for line in text.evidence if values.keys() >= {*map(value_of, HOLE.findall(line))}
+    ]
+    evidence = [_filled(line, values, language) for line in known]
     if finding.more:
         more = language.gettext("and %(more)s more of this rule")
         evidence.append(more % {"more": language.number(finding.more)})
     return Said(
-        language.gettext(text.title) % values,
+        _filled(text.title, values, language),
         tuple(evidence),
-        language.gettext(text.action) % values,
+        _filled(text.action, values, language),
     )
+
+
+def _filled(text: str, values: Mapping[str, Value], language: Language) -> str:
+    """Return a text in `language` with its values, counts with their nouns among them."""
+    said = {name: value_said(value, language) for name, value in values.items()}
+    for hole in HOLE.findall(text):
+        name, mark, noun = hole.partition(MARK)
+        if mark:
+            said[hole] = counted_said(values[name], said[name], noun, language)
+    return language.gettext(text) % said
 
 
 def reason_said(status: AreaStatus, report: WeeklyReport, language: Language) -> str:
