@@ -207,6 +207,8 @@ class TestCrossing:
         assert self.of(duck, *TALK, end, *self.LATE) == [(CT[0], True, False)]
         assert self.of(duck, *reversed(TALK), *self.LATE) == [(CT[0], True, True)]
         assert self.of(duck, frame(CT, PACS, SYN), *self.LATE) == [], "nobody answered"
+        (row,) = told(duck, *TALK)["crossing"]
+        assert [row["ts"] - T0, row["last"] - T0] == [timedelta(seconds=n) for n in (1, 2)]
 
     @pytest.mark.parametrize(
         ("at", "crosses"),

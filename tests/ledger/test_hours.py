@@ -204,6 +204,15 @@ class TestHours:
         assert {row["communications"] for row in back} == {0}
         assert {row["missed_bytes"] for row in back} == {0}
 
+    def test_one_over_hours_is_spread_beside_one_that_is_not(
+        self, duck: duckdb.DuckDBPyConnection
+    ) -> None:
+        rows = traffic(duck, {"at": 1800.0, "duration": 7200.0}, {"id.resp_h": "10.0.0.9"})
+        told = [(row["hour"], row["destination"], row["bytes"]) for row in rows]
+        assert told == [
+            (0, "10.0.0.2", 350), (0, "10.0.0.9", 1400), (1, "10.0.0.2", 700), (2, "10.0.0.2", 350),
+        ]  # fmt: skip
+
     @pytest.mark.parametrize(
         ("at", "duration", "hours"),
         [(0, 3599.9, [0]), (0, 3600, [0, 1]), (3599, 2, [0, 1]), (-1, 0.5, [-1]), (3600, 0, [1])],

@@ -163,7 +163,6 @@ class ConnHours:
             "coverage",
             pa.table([c.cast(f.type) for c, f in zip(columns, COVERAGE, strict=True)], COVERAGE),
         )
-        self.hours.clear()
 
     def _named(self, facing: Faced) -> tuple[NDArray[np.int32], Names]:
         """Return the numbers of the rows' services, and their names.
