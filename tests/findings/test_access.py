@@ -177,6 +177,7 @@ class TestRetrievals:
         rows = [
             assoc(1, orig=VIEWER, get_rq=80), assoc(2, orig=VIEWER, move_rq=120),
             assoc(1.5, orig=VIEWER, find_rq=9),
+            assoc(-30, orig=VIEWER, find_rq=9, get_rq=0, move_rq=0),
         ]  # fmt: skip
         assert shown(self.told(*rows), "bulk-requests", "security") == {
             "severity": "high", "start": 1, "end": 2, "parties": [VIEWER], "host": VIEWER,
@@ -376,6 +377,7 @@ class TestNewPeer:
         assert not self.told(assoc(5, orig=VIEWER, resp=OTHER)), "no archive"
         assert not self.told(assoc(5, orig=VIEWER, result="rejected"))
         assert not self.told(assoc(-1, orig=VIEWER), row)
+        assert self.told(assoc(0, orig=VIEWER)), "the first moment of the week"
         assert not self.told(assoc(168, orig=VIEWER))
         assert not self.told(assoc(5, orig=CT))
 
@@ -388,9 +390,9 @@ class TestNewPeer:
             assert bool(self.told(assoc(5, orig=VIEWER), facts=facts)) is speaks
 
     def test_the_most_first(self) -> None:
-        rows = [assoc(5, orig=VIEWER), assoc(6, orig=OTHER), assoc(7, orig=OTHER)]
+        rows = [assoc(9, orig=VIEWER), assoc(6, orig=OTHER), assoc(7, orig=OTHER)]
         assert [f.parties[0].address for f in self.told(*rows)] == [OTHER, VIEWER]
-        alike = [assoc(5, orig="10.0.0.5", resp="10.0.0.3"), assoc(6, orig=OTHER)]
+        alike = [assoc(6, orig="10.0.0.5", resp="10.0.0.3"), assoc(5, orig=OTHER)]
         found = [f.parties[0].address for f in self.told(*alike)]
         assert found == [OTHER, "10.0.0.5"], "of as many by the lower address of each"
 

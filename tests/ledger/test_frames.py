@@ -113,6 +113,9 @@ class TestServices:
             ([*OPEN, TALK[0] | {"service": "dicom"}, TALK[1]], "dicom"),
             ([*OPEN, TALK[0] | {"service": OTHER}, TALK[1]], "tcp/104"),
             ([*OPEN, TALK[0] | {"service": "http"}, TALK[1]], "http"),
+            ([*OPEN, *(row | {"payload": 1} for row in TALK)], "dicom?"),
+            ([OPEN[0], TALK[0], frame(PACS, CT)], "tcp/104"),
+            ([OPEN[1], TALK[0], frame(PACS, CT)], "tcp/104"),
             ([*OPEN], "tcp/104"),
             ([*OPEN, TALK[0]], "tcp/104"),
             ([frame(CT, PACS, SYN), frame(PACS, CT, RST)], "tcp/104"),
@@ -207,6 +210,7 @@ class TestCrossing:
         assert self.of(duck, *TALK, end, *self.LATE) == [(CT[0], True, False)]
         assert self.of(duck, *reversed(TALK), *self.LATE) == [(CT[0], True, True)]
         assert self.of(duck, frame(CT, PACS, SYN), *self.LATE) == [], "nobody answered"
+        assert self.of(duck, TALK[0], *self.LATE) == [(CT[0], True, True)], "one side was captured"
         (row,) = told(duck, *TALK)["crossing"]
         assert [row["ts"] - T0, row["last"] - T0] == [timedelta(seconds=n) for n in (1, 2)]
 
