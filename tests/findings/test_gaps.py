@@ -91,6 +91,12 @@ def test_hours_that_no_sensor_saw_count_for_nothing() -> None:
     assert chance_of_silence(active, watched, FROM_WEDNESDAY) > BY_CHANCE
 
 
+def test_one_other_week_says_what_is_usual() -> None:
+    active, watched = silent(regular(np.ones(HOURS, bool)), FROM_WEDNESDAY), WATCHED.copy()
+    watched[:-2] = False
+    assert chance_of_silence(active, watched, FROM_WEDNESDAY) < BY_CHANCE
+
+
 def test_without_any_activity_nothing_is_unlikely() -> None:
     nothing = np.zeros((WEEKS, HOURS), bool)
     assert chance_of_silence(nothing, WATCHED, WEEKEND) == 1.0

@@ -60,6 +60,7 @@ def test_how_many_weeks_must_have_been_seen() -> None:
         (["#...", "##.#", "####", "####"], 2, Run(2, 1, 3, True)),
         (["...#", "####", "####", "#.##"], 2, Run(2, 0, 2, False)),
         (["#..#", "..##", "####", "##.."], 1, None),
+        (["##...####", "#####....", "#####    ", "#####    "], 3, Run(3, 2, 4, False)),
     ],
 )
 def test_a_run_is_unusual_where_none_before_was_as_long(
