@@ -169,6 +169,14 @@ class TestSums:
             (9, CT[0], 1, 100, 0, "capture"),
         ]  # fmt: skip
 
+    def test_one_that_was_seen_from_its_answer_on_moved_what_it_moved(
+        self, duck: duckdb.DuckDBPyConnection
+    ) -> None:
+        found = told(duck, *reversed(TALK))["traffic"]
+        assert [(r["source"], r["communications"], r["packets"], r["bytes"]) for r in found] == [
+            (CT[0], 1, 1, 69), (PACS[0], 0, 1, 69),
+        ]  # fmt: skip
+
     def test_samples_stand_for_their_rate_and_are_no_conversations(
         self, duck: duckdb.DuckDBPyConnection
     ) -> None:
