@@ -176,6 +176,8 @@ class TestSums:
         assert [(r["source"], r["communications"], r["packets"], r["bytes"]) for r in found] == [
             (CT[0], 1, 1, 69), (PACS[0], 0, 1, 69),
         ]  # fmt: skip
+        nothing = {(r["missed_bytes"], r["samples"], r["weight_squares"]) for r in found}
+        assert nothing == {(0, 0, 0.0)}
 
     def test_samples_stand_for_their_rate_and_are_no_conversations(
         self, duck: duckdb.DuckDBPyConnection
