@@ -362,6 +362,9 @@ class TestSums:
             made = waiting(9)
             made.add(sums((1, 0, 1), (late, 0, 2), (4, 0, 3), (4, 0, 4)))
             assert hours_of(made.ready()) == given
+        made = waiting(9)
+        made.add(sums((1, 0, 1), (1, 0, 2), (4, 0, 3), (4, 0, 4), (4, 0, 5)))
+        assert len(hours_of(made.ready())) == 5, "two of five are less than half"
 
     def test_many_names_are_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hour_sums, "MANY_NAMES", 4)

@@ -59,16 +59,20 @@ class Tally:
 
 
 Tallies = list[Tally]
-Most = Callable[[dict[str, Any]], int]
+Rows = set[tuple[str, ...]]
+Most = Callable[[dict[str, Any]], "int | Rows"]
 
 
 def _chosen(
-    name: str, modules: Sequence[Path], of: Callable[[str], list[Mutant]], most: int
+    name: str, modules: Sequence[Path], of: Callable[[str], list[Mutant]], most: int | Rows
 ) -> list[tuple[Path, str, list[Mutant]]]:
     """Return each module's text and mutants, or of all of them a sample whose seed is the name."""
     texts = {path: path.read_text("utf-8") for path in modules}
     every = [(path, mutant) for path, text in texts.items() for mutant in of(text)]
-    some = every if len(every) <= most else random.Random(name).sample(every, most)
+    if isinstance(most, int):
+        some = every if len(every) <= most else random.Random(name).sample(every, most)
+    else:
+        some = [(p, m) for p, m in every if _row(str(p.relative_to(ROOT)), texts[p], m) in most]
     print(f"{name}: {len(some)} of {len(every)} mutants", flush=True)
     return [
         (path, text, sorted(mutant for p, mutant in some if p == path))
@@ -76,14 +80,21 @@ def _chosen(
     ]
 
 
-def _equivalents() -> set[tuple[str, str, str, str]]:
+def _equivalents() -> set[tuple[str, ...]]:
     rows = (HERE / "equivalent.tsv").read_text("utf-8").splitlines()
-    return {tuple(row.split("\t")[:4]) for row in rows if row and not row.startswith("#")}  # type: ignore[misc]
+    return {tuple(row.split("\t")[:4]) for row in rows if row and not row.startswith("#")}
 
 
-def _known(module: str, text: str, mutant: Mutant, known: set[tuple[str, str, str, str]]) -> bool:
+def _alive(output: Path) -> Rows:
+    """Return the mutants that a run printed as alive."""
+    rows = [line.lstrip(" ").split("\t") for line in output.read_text("utf-8").splitlines()]
+    return {(row[0].rpartition(":")[0], *row[1:]) for row in rows if len(row) == 4}
+
+
+def _row(module: str, text: str, mutant: Mutant) -> tuple[str, ...]:
+    """Return how a mutant is written down: its module, the line, what it was, and what it is."""
     line = text.splitlines()[mutant.line - 1].strip()
-    return (module, line, " ".join(mutant.old.split()), " ".join(mutant.new.split())) in known
+    return module, line, " ".join(mutant.old.split()), " ".join(mutant.new.split())
 
 
 def python_groups(groups: dict[str, dict[str, Any]], most: Most, jobs: int) -> dict[str, Tallies]:
@@ -123,7 +134,7 @@ def lua_groups(groups: dict[str, dict[str, Any]], most: Most, jobs: int) -> dict
     return {name: _lua_group(lua, name, group, most(group), jobs) for name, group in groups.items()}
 
 
-def _lua_group(lua: str, name: str, group: dict[str, Any], most: int, jobs: int) -> Tallies:
+def _lua_group(lua: str, name: str, group: dict[str, Any], most: int | Rows, jobs: int) -> Tallies:
     tests = [ROOT / test for test in group["tests"]]
     for test in tests:
         if _lua_fails(lua, test, ROOT / "wireshark_plugin" / "src"):
@@ -169,7 +180,7 @@ def _tally(
     """Run a module's mutants; print those that nobody noticed."""
     started = time.monotonic()
     tally, known = Tally(str(path.relative_to(ROOT))), _equivalents()
-    counted = [m for m in chosen if not _known(tally.module, text, m, known)]
+    counted = [m for m in chosen if _row(tally.module, text, m) not in known]
     tally.equivalent = len(chosen) - len(counted)
     with ThreadPoolExecutor(jobs) as pool:
         for mutant, noticed in zip(
@@ -179,9 +190,8 @@ def _tally(
                 tally.killed += 1
             else:
                 tally.survived.append(mutant)
-                line = text.splitlines()[mutant.line - 1].strip()
-                old, new = (" ".join(part.split()) for part in (mutant.old, mutant.new))
-                print(f"  {tally.module}:{mutant.line}\t{line}\t{old}\t{new}", flush=True)
+                module, *row = _row(tally.module, text, mutant)
+                print(f"  {module}:{mutant.line}", *row, sep="\t", flush=True)
     tally.seconds = time.monotonic() - started
     _say(tally, tally.seconds)
     return tally
@@ -203,6 +213,7 @@ def main() -> int:
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(targets)}; all by default")
     parser.add_argument("--most", type=int, help="mutants of a group at most")
     parser.add_argument("--all", action="store_true", help="every mutant")
+    parser.add_argument("--again", type=Path, help="those that a run before, of this output, left")
     parser.add_argument("--module", default="", help="modules whose path has this in it alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
@@ -212,7 +223,9 @@ def main() -> int:
     for group in groups.values():
         group["modules"] = [module for module in group["modules"] if asked.module in module]
 
-    def most(group: dict[str, Any]) -> int:
+    def most(group: dict[str, Any]) -> int | Rows:
+        if asked.again:
+            return _alive(asked.again)
         return sys.maxsize if asked.all else asked.most or group.get("sample", sys.maxsize)
 
     by_tests: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
