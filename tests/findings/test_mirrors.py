@@ -167,3 +167,13 @@ class TestNetworks:
         for n, row in enumerate(rows):
             row["uid"] = f"U{n}"
         assert [f.parties[0].address for f in mixed(*rows)] == [OTHER, CT]
+
+    def test_of_as_many_they_are_told_by_address(self) -> None:
+        pairs = [(OTHER, "10.0.0.0", 50), (CT, VIEWER, 10), (CT, PACS, 30)]
+        rows = [
+            tagged(1, f"{orig}{resp}{vlan}", vlan, orig=orig, resp=resp)
+            for orig, resp, first in pairs
+            for vlan in (first, first + 1)
+        ]
+        found = [tuple(party.address for party in f.parties) for f in mixed(*rows)]
+        assert found == [(CT, PACS), (CT, VIEWER), (OTHER, "10.0.0.0")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from findings.a_week import CT, OTHER, PACS, VIEWER, a_week, in_full, notice
+from findings.a_week import CT, OTHER, PACS, VIEWER, a_week, assoc, in_full, notice
 from pacsflow.findings import notices
 
 
@@ -35,6 +35,23 @@ def test_who_it_was_is_the_source_or_the_originator_or_nobody() -> None:
     assert [(f["host"], f["parties"], f["peers"], f["count"]) for f in found] == [
         (VIEWER, [VIEWER], [PACS], 2), (None, [], [], 1), (CT, [CT], [PACS], 1),
     ]  # fmt: skip
+
+
+def test_of_what_is_fetched_the_whole_week_is_told() -> None:
+    rows = [
+        assoc(1, orig=VIEWER, find_rq=2, get_rq=1, store_rq=30, data_bytes_resp=100),
+        assoc(2, orig=VIEWER, move_rq=3, get_rq=0, store_rq=5, data_bytes_resp=10),
+        assoc(3, orig=VIEWER), assoc(4, orig=CT, find_rq=9), assoc(-1, orig=VIEWER, find_rq=9),
+        assoc(5, orig=VIEWER, get_rq=1),
+    ]  # fmt: skip
+    told = {"finds_number": 2, "fetches_number": 5, "objects_number": 30, "bytes": 110,
+            "associations_number": 4}  # fmt: skip
+    for name, host, much in (
+        ("Bulk_Retrieval", VIEWER, told), ("Find_Enumeration", VIEWER, told),
+        ("Bulk_Retrieval", OTHER, {}), ("Echo_Scan", VIEWER, {}),
+    ):  # fmt: skip
+        (found,) = notices.from_zeek(a_week(associations=rows, notices=[notice(name, src=host)]))
+        assert {k: v for k, v in in_full(found).items() if k in told} == much
 
 
 @pytest.mark.parametrize("name", sorted(notices.HIGH | notices.LOW | {"Echo_Scan"}))

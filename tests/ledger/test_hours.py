@@ -396,6 +396,7 @@ class TestSums:
             ([2**62, 2**62, 5], [0, 2], [MOST, 5]),
             ([MOST, MOST, -MOST, -MOST], [0, 2], [MOST, -MOST]),
             ([MOST, 1, -MOST], [0], [1]),
+            ([MOST, MOST, -5], [0, 2], [MOST, -5]),
             ([], [], []),
         ],
     )

@@ -69,13 +69,22 @@ def mentioning(text: str, names: set[str]) -> set[int]:
     return {line for span in spans(text) if span.body.intersection(nodes) for line in span.body}
 
 
-@cache
-def _alive(path: str) -> dict[tuple[str, int], list[FunctionType]]:
-    found: dict[tuple[str, int], list[FunctionType]] = {}
+Functions = dict[tuple[str, str, int], list[FunctionType]]
+"""By file, name and first line."""
+
+
+def functions_of(paths: Iterable[str]) -> Functions:
+    """Return the functions of some modules, wherever they are bound.
+
+    No other thread may run meanwhile: an object that one is about to make is among the collector's,
+    and whoever holds it spoils its making.
+    """
+    wanted, found = set(paths), Functions()
     for thing in gc.get_objects():
-        if isinstance(thing, FunctionType) and thing.__code__.co_filename == path:
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename in wanted:
             code = thing.__code__
-            found.setdefault((code.co_qualname, code.co_firstlineno), []).append(thing)
+            name = code.co_filename, code.co_qualname, code.co_firstlineno
+            found.setdefault(name, []).append(thing)
     return found
 
 
@@ -86,12 +95,14 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(part)
 
 
-def exchange(path: str, text: str, mutant: Mutant) -> list[tuple[FunctionType, CodeType]]:
+def exchange(
+    every: Functions, path: str, text: str, mutant: Mutant
+) -> list[tuple[FunctionType, CodeType]]:
     """Return which functions get which code; none where that cannot be said."""
     span = around(text, mutant.line)
     if span is None:
         return []
-    functions = _alive(path).get((span.name, span.head), [])
+    functions = every.get((path, span.name, span.head), [])
     module = compile(mutant.applied(text), path, "exec", dont_inherit=True)
     mutated = [
         code

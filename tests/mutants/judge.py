@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from in_place import around, defined, exchange, mentioning, renew, renewable, spans
+from in_place import around, defined, exchange, functions_of, mentioning, renew, renewable, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -207,6 +207,7 @@ class Judge:
         self.imported = {file: set[int]() for file in self.texts}
         for file, line in self.follower.now:
             self.imported[file].add(line)
+        self.functions = functions_of(self.texts)
         self.items = {item.nodeid: item for item in session.items}
         out = self.folder / "lines.json"
         self._forked(lambda: self._follow(session, out), 3600, 7200)
@@ -263,7 +264,7 @@ class Judge:
         text = self.texts[str(path)]
         span, changes = around(text, mutant.line), []
         if span and not span.body & self.imported[str(path)]:
-            changes = exchange(str(path), text, mutant)
+            changes = exchange(self.functions, str(path), text, mutant)
         names = set() if span else renewable(str(path), text, mutant.line)
         if not changes and not names:
             return lambda: _imported_anew(path, mutant.applied(text), nodes)
