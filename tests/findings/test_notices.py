@@ -37,6 +37,17 @@ def test_who_it_was_is_the_source_or_the_originator_or_nobody() -> None:
     ]  # fmt: skip
 
 
+def test_the_most_often_raised_first_then_by_name_and_host() -> None:
+    rows = [notice("New_Peer", src=CT), notice("Echo_Scan", src=OTHER),
+            notice("Echo_Scan", src=VIEWER), notice("Part10_In_Data_Set", src=CT),
+            notice("Part10_In_Data_Set", src=CT)]  # fmt: skip
+    found = [(f.rule, f.parties[0].address) for f in notices.from_zeek(a_week(notices=rows))]
+    assert found == [
+        ("notice-Part10_In_Data_Set", CT), ("notice-Echo_Scan", VIEWER),
+        ("notice-Echo_Scan", OTHER), ("notice-New_Peer", CT),
+    ]  # fmt: skip
+
+
 def test_of_what_is_fetched_the_whole_week_is_told() -> None:
     rows = [
         assoc(1, orig=VIEWER, find_rq=2, get_rq=1, store_rq=30, data_bytes_resp=100),
