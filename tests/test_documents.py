@@ -101,3 +101,10 @@ def shape(text: str) -> dict[str, object]:
     named = [name.replace("semana.", "week.") for name in rows]
     heads = len(re.findall(r"^#+ ", text, re.MULTILINE))
     return {"links": links, "rows": named, "heads": heads, "blocks": text.count("```")}
+
+
+def test_a_crontabs_lines_name_the_program_with_its_path() -> None:
+    """Debian's cron looks in /usr/bin and /bin alone, wherever pacsflow was installed."""
+    timed = re.compile(r"^ *(?:[*/\d]+ +){4}[*/\d]+ +(\S+)", re.MULTILINE)
+    programs = [one for path in DOCUMENTS for one in timed.findall(path.read_text("utf-8"))]
+    assert programs == ["/usr/local/bin/pacsflow"]

@@ -43,3 +43,11 @@ def test_who_runs_is_a_number_and_not_root() -> None:
 def test_the_entry_point_hands_signals_on() -> None:
     assert of("ENTRYPOINT") == ['["tini", "--", "pacsflow"]']
     assert "tini" in of("RUN")[0]
+
+
+def test_who_runs_it_is_told_to_bring_the_configuration() -> None:
+    example = (ROOT / "Containerfile").read_text("utf-8").split("FROM")[0]
+    guide = (ROOT / "docs" / "service.md").read_text("utf-8")
+    for text in (example, guide):
+        assert "-v /etc/pacsflow:/etc/pacsflow:ro" in text
+        assert f"-v pacsflow:{of('VOLUME')[0]} pacsflow run" in text
