@@ -109,15 +109,18 @@ class _Lines:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Follow a test."""
         self.begin()
-        begun = time.process_time()
+        begun, at = time.process_time(), time.monotonic()
         try:
             return (yield)
         finally:
             sys.settrace(None)
             for name in getattr(item, "fixturenames", ()):
                 self.now |= self.of_fixtures.get(name, set())
-            seconds = time.process_time() - begun
-            self.seen[item.nodeid] = {"lines": sorted(self.now), "seconds": seconds}
+            self.seen[item.nodeid] = {
+                "lines": sorted(self.now),
+                "seconds": time.process_time() - begun,
+                "wall": time.monotonic() - at,
+            }
 
 
 def forked(work: Callable[[], int], *, processor: int, wall: float, folder: Path) -> int:
@@ -286,7 +289,8 @@ class Judge:
     def _judges_of(self, path: str, mutant: Mutant) -> list[str]:
         """Return the tests that run a mutant's line, or functions that mention what it defines.
 
-        Where no function is known that does, any test may notice.
+        Quick tests that run none at all may look at definitions. Where no function is known that mentions
+        what is defined, any test may notice.
         """
         text = self.texts[path]
         ordered = sorted(self.seen, key=self._dear)
@@ -300,7 +304,8 @@ class Judge:
             for node in ordered
             if any(lines & self.seen[node]["lines"].get(f, set()) for f, lines in wanted.items())
         ]
-        return near or ordered
+        looking = [n for n in ordered if not self.seen[n]["lines"] and self.seen[n]["wall"] < 1]
+        return [*looking, *near] if near else ordered
 
     def _lines_of(self, path: str, mutant: Mutant) -> dict[str, set[int]]:
         text = self.texts[path]
