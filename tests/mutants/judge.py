@@ -289,8 +289,8 @@ class Judge:
     def _judges_of(self, path: str, mutant: Mutant) -> list[str]:
         """Return the tests that run a mutant's line, or functions that mention what it defines.
 
-        Quick tests that run none at all may look at definitions. Where no function is known that mentions
-        what is defined, any test may notice.
+        Quick tests that run none at all may look at definitions. Where no function is known that
+        mentions what is defined, any test may notice.
         """
         text = self.texts[path]
         ordered = sorted(self.seen, key=self._dear)
