@@ -124,13 +124,52 @@ def test_of_two_sensors_the_one_that_saw_more(tmp_path: Path) -> None:
     assert found["store",].counts["count"] == 12
 
 
+def raw(path: Path, rows: list[dict[str, str]]) -> pa.Table:
+    """Return rows as the ledger takes them."""
+    ((_, batch),) = read(recognise(write(path / "dicom_times.log", rows)), Quality())
+    whole = pa.Table.from_batches([batch])
+    for name, value in (("origin", "zeek"), ("file", "a")):
+        whole = whole.append_column(name, pa.array([value] * len(rows)))
+    return whole.select(RAW)
+
+
+def test_an_hour_in_full(tmp_path: Path) -> None:
+    rows = [
+        STORE | {"ops_window": "4", "orig_resent": "2", "resp_resent": "3"},
+        other(STORE, "C2", 9) | {
+            "count": "1", "ops_window": "0", "outstanding": "2", "response_min": "0.001",
+            "response_max": "0.009", "response_mean": "0.002", "response_times": "1",
+            "round_trip": "0.001", "setup_time": "0.03", "data_pdvs": "1",
+        },
+        other(STORE, "C3", 10) | {"ops_window": "0", "outstanding": "3"},
+        other(FIND, "C3", 10) | {"orig_resent": "9"},
+    ]  # fmt: skip
+    with engine() as duck:
+        hours = TimesHours(duck)
+        assert list(hours.take(raw(tmp_path, rows))) == []
+        (made,) = hours.finish()
+    found = {row.pop("operation"): row for row in made.to_pylist()}
+    store, query = found["store"], found["find"]
+    sums = ("associations", "single", "windowed", "one_at_a_time", "count", "failed", "timed",
+            "first_responses", "data_sets", "data_pdvs", "data_bytes", "opened", "setups",
+            "round_trips", "resent")  # fmt: skip
+    assert [store[n] for n in sums] == [3, 1, 2, 1, 7, 3, 7, 0, 9, 13, 9_000_000, 3, 3, 3, 5]
+    assert [query[n] for n in sums] == [1, 1, 0, 0, 1, 0, 1, 1, 3, 6, 80, 0, 0, 0, 0]
+    seconds = {
+        "response": 0.026, "data": 1.5, "silent": 0.3, "ack_wait": 0.15, "pause": 0.6,
+        "setup": 0.05, "round_trip": 0.005, "client_closed": 0.0, "server_closed": 0.75,
+    }  # fmt: skip
+    assert {n: store[f"{n}_seconds"] for n in seconds} == pytest.approx(seconds)
+    assert (store["first_response_seconds"], query["first_response_seconds"]) == (None, 0.1)
+    ends = ("response_min", "response_max", "round_trip_min", "outstanding", "slowest")
+    assert [store[n] for n in ends] == [0.001, 0.009, 0.001, 3.0, "C2"]
+    assert [store[f"t{n:02}"] for n in range(5)] == [1, 0, 4, 2, 0]
+
+
 def test_rows_of_an_association_may_come_in_two_batches(tmp_path: Path) -> None:
     rows = [part for n in range(40) for part in
             (other(FIND, f"C{n}", n, 20000 + n), other(STORE, f"C{n}", n, 20000 + n))]  # fmt: skip
-    path = write(tmp_path / "dicom_times.log", rows)
-    ((_, batch),) = read(recognise(path), Quality())
-    whole = pa.Table.from_batches([batch]).append_column("origin", pa.array(["zeek"] * 80))
-    whole = whole.append_column("file", pa.array(["a"] * 80)).select(RAW)
+    whole = raw(tmp_path, rows)
     with engine() as duck:
         hours, made = TimesHours(duck), []
         for part in (whole.slice(0, 33), whole.slice(33)):
