@@ -108,3 +108,9 @@ def test_a_crontabs_lines_name_the_program_with_its_path() -> None:
     timed = re.compile(r"^ *(?:[*/\d]+ +){4}[*/\d]+ +(\S+)", re.MULTILINE)
     programs = [one for path in DOCUMENTS for one in timed.findall(path.read_text("utf-8"))]
     assert programs == ["/usr/local/bin/pacsflow"]
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    shown = " ".join(path.read_text("utf-8") for path in DOCUMENTS)
+    pictures = [path.name for path in (ROOT / "docs" / "img").glob("*.[ps][nv]g")]
+    assert not [name for name in pictures if f"img/{name}" not in shown]
