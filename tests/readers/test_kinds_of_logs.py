@@ -350,6 +350,23 @@ def test_damage_in_a_later_stream_is_no_end(write: Write, how: str) -> None:
             rows_of(write(f"conn.log.{how}", first + rest))
 
 
+@pytest.mark.parametrize("tabs_first", [True, False])
+def test_the_way_out_of_both_forms_in_one_file_leads_out(write: Write, *, tabs_first: bool) -> None:
+    """A sensor was set to the other form, and its rotated logs were put together."""
+    forms = [tsv([{}]), json_log([{"uid": "C2"}, {"uid": "C3"}])]
+    path = write("conn.log", "".join(forms if tabs_first else forms[::-1]))
+    found, quality = rows_of(path)
+    assert len(found["conn"]) == (1 if tabs_first else 2)
+    assert quality.unreadable == (2 if tabs_first else 1)
+    assert "give the rows of each as a file (grep" in quality.examples[0]
+    parts = [
+        subprocess.run(["grep", *more, "^{", path], capture_output=True, check=True).stdout
+        for more in ([], ["-v"])
+    ]
+    read_apart = [rows_of(write(f"{n}/conn.log", part))[0]["conn"] for n, part in enumerate(parts)]
+    assert sum(map(len, read_apart)) == 3
+
+
 def test_lines_of_containers_are_no_records_of_a_capture(write: Write) -> None:
     """A time in front, as Kubernetes writes it, has all that a record of ERF has by chance."""
     rows = [{"uid": f"C{n}", "id.orig_p": n} for n in range(1000, 1200)]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(rb'"\s*:')
 """Where a name ends; in texts, too, where it then only seems that one stands twice."""
+OF_TABS = "a row with tabs in a log of JSON: give the rows of each as a file (grep -v '^{')"
 _NO_NUMBER = re.compile(rb"(?<=[:,\[ ])-?(?:NaN|Infinity)(?=[,}\] ])")
 """What some programs write where JSON has null."""
 _NAMED = b'":'
@@ -158,7 +159,7 @@ def _read_rows(
                 _refuse_two(raw, row, rows.schema.names)
             rows.add(number, row)
         except ValueError as error:
-            bad[number] = str(error)
+            bad[number] = OF_TABS if b"\t" in raw and b"{" not in raw else str(error)
 
 
 def rows_for(

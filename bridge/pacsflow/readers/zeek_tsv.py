@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pacsflow.readers.quality import Quality
     from pacsflow.readers.source import Source
 
+OF_JSON = "a row of JSON in a log with tabs: give the rows of each as a file (grep '^{')"
 ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _KEY = re.compile(
     rb"#(separator|set_separator|empty_field|unset_field|path|fields|types)(?![a-z_])"
@@ -398,7 +399,9 @@ def _slow(block: Block, header: Header, log: str, quality: Quality) -> pa.Record
             if len(cells) != len(header.fields):
                 cut = offset == len(lines) - 1 and not block.complete
                 raise ValueError(  # noqa: TRY301 - every bad row takes the one way out
-                    f"expected {len(header.fields)} columns, found {len(cells)}"
+                    OF_JSON
+                    if raw.startswith(b"{") and not cut
+                    else f"expected {len(header.fields)} columns, found {len(cells)}"
                     + (": the last line is cut" if cut else "")
                 )
             row = [
