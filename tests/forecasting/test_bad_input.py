@@ -240,7 +240,7 @@ def test_an_hour_that_summer_time_leaves_out_lacks_no_data() -> None:
     gap[300] = np.nan
     found = forecast(HourlySeries("made", "bytes", start, gap), zone="Europe/Berlin")
     assert isinstance(found, Forecast)
-    assert "1 of 672 hours are without data" in said(found)
+    assert "1 of 672 hours is without data" in said(found)
 
 
 def by_the_wall(start: datetime, hours: int, zone: str, noise: float = 0.1) -> np.ndarray:
@@ -292,7 +292,7 @@ def test_an_hour_that_autumn_repeats_is_counted_twice_and_each_judged_alone() ->
     found = forecast(HourlySeries("made", "bytes", start, values), zone="Europe/Berlin")
     assert isinstance(found, Forecast)
     assert "beyond what traffic can be: 1;" in said(found)
-    assert "1 of 672 hours are without data" in said(found)
+    assert "1 of 672 hours is without data" in said(found)
 
 
 @pytest.mark.parametrize("week", [0, 3, 5])

@@ -63,7 +63,7 @@ def test_empty_values_are_missing_and_bad_rows_are_counted(tmp_path: Path) -> No
     rows[3], rows[4] = "2025-03-03 03:00,", "2025-03-03 04:00,nonsense"
     found = read_series_csv(write(tmp_path / "s.csv", "t,v\n" + "\n".join(rows)))
     assert np.isnan(found.series.values[3:5]).all()
-    assert any("1 rows could not be read" in note for note in found.notes)
+    assert any("1 row could not be read" in note for note in found.notes)
 
 
 def test_a_column_that_begins_with_weeks_of_nothing_is_found(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     assert quality.notes == ["3 frames without IP addresses, in no host's total: 3 ARP"]
     path = (*base[0][:1], *test_networks.opening(test_networks.JOIN)[1:])
     _, quality = rows_of(pieces.write(tmp_path / "paths.pcap", [path]))
-    assert quality.notes[0].startswith("1 connections are further paths of others")
+    assert quality.notes[0].startswith("1 connection is a further path of others")
 
 
 def test_fragments_that_come_late_in_a_capture(tmp_path: Path) -> None:
