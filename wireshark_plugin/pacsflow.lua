@@ -365,7 +365,10 @@ HEADERS[0x88e7] = function(s, at, out, room, depth)
     return nil
   end
   note(out, "isid " .. (i1 * 65536 + i2 * 256 + i3))
-  return ethernet(s, at + 4, out, room, depth + 1)
+  local backbone, kind = out.vlan, nil
+  at, kind = ethernet(s, at + 4, out, room, depth + 1)
+  out.vlan = out.vlan or backbone
+  return at, kind
 end
 
 -- Cisco metadata (a security group tag): version, length in words, options.
@@ -2727,6 +2730,9 @@ function export:association(a, hosts)
   if a.alike then
     self.tally:add("alike, " .. a.alike, a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
   end
+  if a.c.asked then
+    self.tally:add("behind a proxy", a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+  end
   if a.unfinished then
     self.tally:add("unfinished", a.ts, a.unfinished)
   end
@@ -4274,9 +4280,24 @@ local function esp(s, at, _, room)
   return "esp", inside, kind
 end
 
+-- Tunnels of IPv6 to hosts without it (AYIYA, draft-massar-v6ops-ayiya): lengths of who sends, as a power of two, and of
+-- the signature, in units of four bytes, stand in the first two bytes, what is inside in the fourth.
+local function ayiya(s, at, _, room)
+  local who, signed, _, protocol = byte(s, at, at + 3)
+  if not protocol or who < 16 or who >= 128 then
+    return nil
+  end
+  local inside = at + 8 + 2 ^ ((who - who % 16) / 16) + (signed - signed % 16) / 4
+  local kind = (protocol == 4 or protocol == 41) and link.is_ip(s, inside, room)
+  if not kind then
+    return nil
+  end
+  return "ayiya", inside, kind
+end
+
 local UDP = {
   [4789] = vxlan, [8472] = vxlan, [48879] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
-  [3544] = teredo, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
+  [3544] = teredo, [5072] = ayiya, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
@@ -4325,7 +4346,7 @@ local function mirrored(s, at, out)
   return nil
 end
 
--- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors, AYIYA), of so
+-- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors), of so
 -- many bytes at most: one that ends where the datagram does, and whose header's sum is right or left out.
 local LONGEST_BEFORE_IP = 44
 
@@ -6700,7 +6721,8 @@ local function read(s, c, d)
 end
 
 -- The first bytes s of direction d of the connection c, without any of these; nil where there is nothing
--- behind them yet. c.proxied_for: the raw address that a load balancer names.
+-- behind them yet. c.proxied_for: the raw address that a load balancer names; c.asked: what kind of
+-- proxy was asked for the connection, if one was.
 function proxy.pass(c, d, s)
   local all = d.proxy and d.proxy .. s or s
   for _ = 1, MAX_PARTS do

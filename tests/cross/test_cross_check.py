@@ -12,6 +12,7 @@ from tests.conftest import CAPTURES, ROOT
 from pacsflow.cli import main
 from pacsflow.errors import ToolError
 from pacsflow.programs import cross_check as checking
+from pacsflow.programs.reasons import REASONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -378,7 +379,7 @@ def test_of_copies_zeek_may_have_a_connection_again(tmp_path: Path) -> None:
 
 def test_every_reason_is_documented() -> None:
     text = (ROOT / "docs" / "cross-check.md").read_text(encoding="utf-8")
-    for reason in checking.REASONS:
+    for reason in REASONS:
         assert f"**{reason.name}**: {reason.text}" in " ".join(text.split())
 
 

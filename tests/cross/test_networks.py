@@ -40,6 +40,12 @@ NETWORKS: dict[str, Callable[[], list[pieces.Frame]]] = {
     "a reset by the client": lambda: networks.reset(150, 4, by_client=True),
     "a reset in place of an answer": lambda: networks.reset(4, 4, by_client=False),
     "a request in the SYN, sent again": lambda: fast_open(taken=False),
+    "two load balancers": lambda: networks.asked_first([(True, networks.V2), (True, networks.V1)]),
+    "a load balancer, in pieces": lambda: networks.asked_first(
+        [(True, networks.V2[n : n + 1]) for n in range(len(networks.V2))]
+    ),
+    "PBB": lambda: networks.wrapped(wrapping.LAYERS["PBB"][1]),
+    "AYIYA": lambda: networks.wrapped(wrapping.TUNNELS["AYIYA"][1]),
 }
 
 
@@ -79,8 +85,8 @@ def stray_reset() -> list[pieces.Frame]:
 
 
 def without_end() -> list[pieces.Frame]:
-    """A PDU announces all that can be announced, and its second fragment is broken."""
-    changes = {33_087 + 2: b"\xff\xff\xff\xff", 49_477: b"\0\0\0\1"}
+    """A PDU and its fragment announce all that can be announced."""
+    changes = {33_087 + 2: b"\xff" * 4, 33_087 + 6: b"\xff" * 4}
     frames, start = [], int.from_bytes(BASE[0][1][38:42], "big") + 1
     for ts, data, wire in BASE:
         changed, head = bytearray(data), 34 + data[46] // 16 * 4
@@ -133,3 +139,29 @@ def test_what_zeek_does_not_tell_has_a_reason(name: str, modules: Path, tmp_path
     capture = pieces.write(tmp_path / "capture.pcap", frames(), link)
     found = checking.cross_check(capture, modules=modules)
     assert {d.reason for d in found.differences} == {reason}
+
+
+KNOWN: dict[str, Callable[[], list[pieces.Frame]]] = {
+    "a clock that was set": networks.set_while_it_runs,
+    "a clock that was set, forward": lambda: networks.jumps(400 * 86400),
+    "a clock that was set, backward": lambda: networks.jumps(-7200),
+    "lengths that cannot be": lambda: networks.with_lengths(40),
+    "no lengths": lambda: networks.longer(option=False),
+    "no lengths, jumbograms": lambda: networks.longer(option=True),
+    "two networks": lambda: networks.in_two_networks(*networks.PAIRS[0]),
+    "two networks, VXLAN": lambda: networks.in_two_networks(*networks.PAIRS[1]),
+    "two numberings": lambda: networks.on_both_sides((0, 123_456_789), 0.0004),
+    "two numberings, later": lambda: networks.on_both_sides((123_456_789, 0), 0.1),
+    "a route of segments": lambda: networks.wrapped(lambda frame: networks.routed(frame, 4)),
+    "behind a proxy": lambda: networks.asked_first(networks.SOCKS4),
+}
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("name", KNOWN)
+def test_where_the_plugin_knows_more(name: str, modules: Path, tmp_path: Path) -> None:
+    """Every difference has a reason, and there is one of that name."""
+    capture = pieces.write(tmp_path / "capture.pcap", KNOWN[name]())
+    found = checking.cross_check(capture, modules=modules)
+    assert found.unexplained == ()
+    assert name.split(",", maxsplit=1)[0] in {d.reason for d in found.differences}

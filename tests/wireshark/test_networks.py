@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,6 @@ from tests.conftest import CAPTURES
 from tests.wireshark import pieces, wrapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     Export = Callable[..., "Told"]
@@ -147,7 +147,11 @@ def test_behind_headers_of_ipv6(export: Export) -> None:
 
 @pytest.mark.parametrize("option", [True, False])
 def test_a_packet_longer_than_its_length_can_say(export: Export, *, option: bool) -> None:
-    """A jumbogram, and what a network card cuts up later."""
+    assert export(longer(option=option)).sums == (1, STORES, DATA)
+
+
+def longer(*, option: bool) -> list[pieces.Frame]:
+    """Return jumbograms, or what a network card cuts up later."""
     frames = []
     for ts, data, _ in pieces.put_together(BASE, 60_000):
         frame = pieces.ipv6(data)
@@ -156,7 +160,7 @@ def test_a_packet_longer_than_its_length_can_say(export: Export, *, option: bool
             frame = pieces.extended(frame, 0, jumbo) if option else frame
             frame = frame[:18] + b"\0\0" + frame[20:]
         frames.append((ts, frame, len(frame)))
-    assert export(frames).sums == (1, STORES, DATA)
+    return frames
 
 
 def together(frames: list[pieces.Frame], most: int = 3) -> list[pieces.Frame]:
@@ -246,8 +250,7 @@ def routed(data: bytes, kind: int) -> bytes:
 @pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [0, 2, 4])
 def test_on_the_way_to_the_next_of_a_route(export: Export, kind: int) -> None:
-    frames = [(ts, data, len(data)) for ts, data in ((t, routed(d, kind)) for t, d, _ in BASE)]
-    told = export(frames)
+    told = export(wrapped(lambda frame: routed(frame, kind)))
     assert told.sums == (1, STORES, DATA)
     assert told.dicom[0]["id.resp_h"] == "2001:db8::5"
 
@@ -372,12 +375,16 @@ def behind_a_firewall(data: bytes, client: int, server: int) -> bytes:
     return bytes(out)
 
 
+def on_both_sides(steps: tuple[int, int], later: float) -> list[pieces.Frame]:
+    copies = [(ts + later, behind_a_firewall(data, *steps), wire) for ts, data, wire in BASE]
+    return sorted([*BASE, *copies])
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("later", [0.0004, 0.1])
 @pytest.mark.parametrize("steps", [(123_456_789, 0), (0, 123_456_789), (7_000_000, 3_987_654_321)])
 def test_before_and_behind_a_firewall(export: Export, steps: tuple[int, int], later: float) -> None:
-    copies = [(ts + later, behind_a_firewall(data, *steps), wire) for ts, data, wire in BASE]
-    told = export(sorted([*BASE, *copies]))
+    told = export(on_both_sides(steps, later))
     assert (told.sums, told.bytes) == ((1, STORES, DATA), BYTES)
     assert told.count("copy, elsewhere") == FRAMES
 
@@ -435,22 +442,31 @@ def test_a_retransmission_is_no_copy(export: Export, ident: int) -> None:
     assert len(told.frames) == FRAMES + len(again)
 
 
-def test_one_address_pair_in_two_networks(export: Export) -> None:
-    def moved(data: bytes, by: int) -> bytes:
-        """The sequence numbers of another connection."""
-        out = bytearray(data)
-        for at in (38, 42):
-            pieces.add(out, at, by)
-        return bytes(out)
+def renumbered(data: bytes) -> bytes:
+    """The frame with the sequence numbers of another connection."""
+    out = bytearray(data)
+    for at in (38, 42):
+        pieces.add(out, at, 50_000_000)
+    return bytes(out)
 
-    for one, other in (
-        (lambda f: wrapping.vlan(f, 10), lambda f: wrapping.vlan(f, 20)),
-        (lambda f: wrapping.vxlan(f, 1), lambda f: wrapping.vxlan(f, 2)),
-        (lambda f: f, lambda f: wrapping.vlan(f, 20)),
-    ):
-        frames = [(ts, one(data), len(one(data))) for ts, data, _ in BASE]
-        frames += [(ts + 0.0001, other(moved(d, 50_000_000)), len(other(d))) for ts, d, _ in BASE]
-        told = export(sorted(frames))
+
+Wrap = Callable[[bytes], bytes]
+PAIRS: tuple[tuple[Wrap, Wrap], ...] = (
+    (lambda f: wrapping.vlan(f, 10), lambda f: wrapping.vlan(f, 20)),
+    (lambda f: wrapping.vxlan(f, 1), lambda f: wrapping.vxlan(f, 2)),
+    (lambda f: f, lambda f: wrapping.vlan(f, 20)),
+)
+
+
+def in_two_networks(one: Wrap, other: Wrap) -> list[pieces.Frame]:
+    frames = [(ts, one(data), len(one(data))) for ts, data, _ in BASE]
+    frames += [(ts + 0.0001, other(renumbered(d)), len(other(d))) for ts, d, _ in BASE]
+    return sorted(frames)
+
+
+def test_one_address_pair_in_two_networks(export: Export) -> None:
+    for one, other in PAIRS:
+        told = export(in_two_networks(one, other))
         assert told.sums == (2, 2 * STORES, 2 * DATA)
         assert len({f["flow"] for f in told.frames}) == 2
         assert told.count("alike, in another network") == 1
@@ -718,15 +734,25 @@ def test_what_was_not_captured_is_missed(export: Export) -> None:
 
 @pytest.mark.parametrize("told", [0, 40, 2**31 - 1])
 def test_a_length_that_cannot_be(export: Export, told: int) -> None:
-    frames = [(ts, data, told if n % 2 else wire) for n, (ts, data, wire) in enumerate(BASE)]
-    found = export(frames)
+    found = export(with_lengths(told))
     assert (found.sums, found.bytes) == ((1, STORES, DATA), BYTES)
     assert (found.count("length impossible"), found.count("cut")) == (FRAMES // 2, 0)
 
 
+def set_while_it_runs() -> list[pieces.Frame]:
+    return [(ts - BASE[0][0] + 100 if n < 20 else ts, d, w) for n, (ts, d, w) in enumerate(BASE)]
+
+
+def jumps(step: int) -> list[pieces.Frame]:
+    return [(ts + (step if n >= 200 else 0), d, w) for n, (ts, d, w) in enumerate(BASE)]
+
+
+def with_lengths(told: int) -> list[pieces.Frame]:
+    return [(ts, data, told if n % 2 else wire) for n, (ts, data, wire) in enumerate(BASE)]
+
+
 def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
-    frames = [(ts - BASE[0][0] + 100 if n < 20 else ts, d, w) for n, (ts, d, w) in enumerate(BASE)]
-    told = export(frames)
+    told = export(set_while_it_runs())
     assert told.sums == (1, STORES, DATA)
     assert float(told.dicom[0]["duration"]) < 1
     assert told.count("clock not set") == 20
@@ -736,8 +762,7 @@ def test_a_clock_that_is_set_while_it_runs(export: Export) -> None:
 @pytest.mark.few(1)
 @pytest.mark.parametrize("step", [400 * 86400, -7200])
 def test_a_clock_that_jumps(export: Export, step: int) -> None:
-    frames = [(ts + (step if n >= 200 else 0), d, w) for n, (ts, d, w) in enumerate(BASE)]
-    told = export(frames)
+    told = export(jumps(step))
     assert (told.sums, float(told.dicom[0]["duration"]) < 1) == ((1, STORES, DATA), True)
     assert told.count("clock forward") + told.count("clock backward") == 1
 
@@ -829,9 +854,11 @@ def asked_first(talk: list[tuple[bool, bytes]]) -> list[pieces.Frame]:
         return bytes(out)
 
     for mine, words in talk:
-        frame = moved(BASE[3 if mine else 5][1][:54] + words, mine=mine)
-        frame = frame[:16] + (len(frame) - 14).to_bytes(2, "big") + frame[18:]
-        frames.append((BASE[3][0] - 1e-4, frame, len(frame)))
+        frame = bytearray(moved(BASE[3 if mine else 5][1][:54] + words, mine=mine))
+        # The answer to the request acknowledges it; these come before.
+        pieces.add(frame, 42, 0 if mine else 54 - len(BASE[3][1]))
+        frame[16:18] = (len(frame) - 14).to_bytes(2, "big")
+        frames.append((BASE[3][0] - 1e-4, bytes(frame), len(frame)))
         said[mine] += len(words)
     frames += [(ts, moved(data, mine=of_client(data)), wire) for ts, data, wire in BASE[3:]]
     return frames

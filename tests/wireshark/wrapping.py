@@ -263,7 +263,7 @@ TUNNELS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         "udp", lambda f: ethernet(0x0800, udp(30030, bytes(8) + inner(f))),
     ),
     "AYIYA": (
-        "udp", lambda f: ethernet(0x0800, udp(5072, b"\x44\x52\x11\4" + bytes(40) + inner(f))),
+        "ayiya", lambda f: ethernet(0x0800, udp(5072, b"\x44\x52\x11\4" + bytes(40) + inner(f))),
     ),
     "ESP without encryption": ("esp", lambda f: ethernet(0x0800, ipv4(50, _esp(f)))),
     "an Ethernet frame in segment routing": (

@@ -230,6 +230,9 @@ function export:association(a, hosts)
   if a.alike then
     self.tally:add("alike, " .. a.alike, a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
   end
+  if a.c.asked then
+    self.tally:add("behind a proxy", a.ts, a.c.a.wire_bytes + a.c.b.wire_bytes)
+  end
   if a.unfinished then
     self.tally:add("unfinished", a.ts, a.unfinished)
   end

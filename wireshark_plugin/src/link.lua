@@ -151,7 +151,10 @@ HEADERS[0x88e7] = function(s, at, out, room, depth)
     return nil
   end
   note(out, "isid " .. (i1 * 65536 + i2 * 256 + i3))
-  return ethernet(s, at + 4, out, room, depth + 1)
+  local backbone, kind = out.vlan, nil
+  at, kind = ethernet(s, at + 4, out, room, depth + 1)
+  out.vlan = out.vlan or backbone
+  return at, kind
 end
 
 -- Cisco metadata (a security group tag): version, length in words, options.

@@ -138,7 +138,8 @@ local function read(s, c, d)
 end
 
 -- The first bytes s of direction d of the connection c, without any of these; nil where there is nothing
--- behind them yet. c.proxied_for: the raw address that a load balancer names.
+-- behind them yet. c.proxied_for: the raw address that a load balancer names; c.asked: what kind of
+-- proxy was asked for the connection, if one was.
 function proxy.pass(c, d, s)
   local all = d.proxy and d.proxy .. s or s
   for _ = 1, MAX_PARTS do

@@ -241,9 +241,24 @@ local function esp(s, at, _, room)
   return "esp", inside, kind
 end
 
+-- Tunnels of IPv6 to hosts without it (AYIYA, draft-massar-v6ops-ayiya): lengths of who sends, as a power of two, and of
+-- the signature, in units of four bytes, stand in the first two bytes, what is inside in the fourth.
+local function ayiya(s, at, _, room)
+  local who, signed, _, protocol = byte(s, at, at + 3)
+  if not protocol or who < 16 or who >= 128 then
+    return nil
+  end
+  local inside = at + 8 + 2 ^ ((who - who % 16) / 16) + (signed - signed % 16) / 4
+  local kind = (protocol == 4 or protocol == 41) and link.is_ip(s, inside, room)
+  if not kind then
+    return nil
+  end
+  return "ayiya", inside, kind
+end
+
 local UDP = {
   [4789] = vxlan, [8472] = vxlan, [48879] = vxlan, [4790] = vxlan_gpe, [6081] = geneve, [2152] = gtp,
-  [3544] = teredo, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
+  [3544] = teredo, [5072] = ayiya, [4754] = gre, [4341] = lisp, [6080] = gue, [1701] = l2tp,
   [6635] = function(_, at) return "mpls", at, 0x8847 end,
 }
 
@@ -292,7 +307,7 @@ local function mirrored(s, at, out)
   return nil
 end
 
--- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors, AYIYA), of so
+-- Others put a packet without a link layer behind a header of theirs (Juniper's mirrors), of so
 -- many bytes at most: one that ends where the datagram does, and whose header's sum is right or left out.
 local LONGEST_BEFORE_IP = 44
 

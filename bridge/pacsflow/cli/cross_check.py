@@ -38,6 +38,7 @@ def cross_check(
     """
     from pacsflow.inventory import for_taggers
     from pacsflow.programs import cross_check as checking
+    from pacsflow.programs.reasons import REASONS
     from pacsflow.programs.zeek import compiled_package, find_zeek
     from pacsflow.readers import Format, recognise
 
@@ -57,7 +58,7 @@ def cross_check(
     rows = [[getattr(d, column) for column in COLUMNS] for d in found]
     emit("Differences", COLUMNS, rows, how)
     unexplained = sum(len(comparison.unexplained) for comparison in done)
-    for reason in checking.REASONS:
+    for reason in REASONS:
         if any(d.reason == reason.name for d in found):
             say(f"{reason.name}: {reason.text}")
     say(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError
+from pacsflow.programs.reasons import UNSET, Row, is_cut, is_lossy, reason_of, several
 from pacsflow.programs.tshark import export_logs
 from pacsflow.programs.zeek import export_zeek_logs
 from pacsflow.terms.dicom_times import ENCRYPTED
@@ -17,12 +18,9 @@ from pacsflow.terms.ports import DICOM_PORTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-Row = dict[str, str]
-"""One row of a log, the cells as they stand in the file."""
 Both = tuple[Row | None, Row | None]
 """The plugin's row and Zeek's; None where one lacks it."""
 
-UNSET = "-"
 LOGS = ("dicom", "known_dicom", "dicom_times")
 """Those that are compared."""
 TOLERANCE = 0.001
@@ -30,13 +28,21 @@ TOLERANCE = 0.001
 FINE = 0.000002
 """Seconds that what dicom_times.log measured may differ by."""
 TIMES = {"time", "interval"}
-ZERO_LENGTH = "ip_hdr_len_zero"
-"""What Zeek calls IPv4 packets with a total length of 0."""
+WITHOUT_LENGTH = {
+    "ip_hdr_len_zero": False,
+    "truncated_header": True,
+    "invalid_IP_header_size": True,
+}
+"""What Zeek calls packets with a length of 0, and whether those are of IPv6."""
 BUNDLED = "invalid_802_11_amsdu_inner_packet"
 """What Zeek calls frames of 802.11 with several packets of which it does not find the next."""
 AFTER_RESET, CROSSED = "data_after_reset", "SYN_seq_jump"
 """What Zeek calls data that follow a reset, and a SYN of either side."""
-HUGE = 1 << 30
+MISORDERED = "TCP_seq_underflow_or_misorder"
+"""What Zeek calls sequence numbers that fit no others of a connection."""
+ROUTED = "unknown_routing_type"
+"""What Zeek calls routes of IPv6 that it does not follow."""
+HUGE = 1 << 28
 """Bytes that no PDU has."""
 NOT_COMPARED = {"uid", "evidence_uid"}
 """Each tool makes connection identifiers of its own."""
@@ -50,176 +56,6 @@ class Log:
 
     types: Mapping[str, str]
     rows: Sequence[Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a difference is no fault. `name` is what reports show, `text` what it stands for."""
-
-    name: str
-    text: str
-    applies: Callable[[str, str, Row], bool]
-    """Given the log, the field and the plugin's row; the field is ``row`` for a row that Zeek
-    lacks, and ``no row``, with Zeek's row, for one that the plugin lacks."""
-
-
-REASONS = (
-    Reason(
-        "cut frames",
-        "Frames were captured shorter than they were on the wire, or are samples. Zeek takes a "
-        "segment that is not whole for a gap; the plugin reads what there is of it.",
-        lambda _log, _field, row: _cut(row),
-    ),
-    Reason(
-        "one address",
-        "Both ends have one address (a capture made on one loopback address). Zeek 8.0's "
-        "community_id_v1 then orders the ports by their bytes in the machine's order, not the "
-        "network's, and gives another ID than Wireshark and the specification.",
-        lambda log, field, row: (
-            log != "known_dicom"
-            and field == "community_id"
-            and row["id.orig_h"] == row["id.resp_h"]
-        ),
-    ),
-    Reason(
-        "another port",
-        "The association's request is missing and its port is none that Zeek's analyzer is "
-        "registered for: nothing there tells Zeek to look. The plugin looks at every stream, and "
-        "knows more of the two hosts.",
-        lambda log, field, row: (
-            (row.get("unwatched") == "T" and (field == "row" or log == "known_dicom"))
-            or (field in {"category", "basis"} and row.get("of_unwatched") == "T")
-        ),
-    ),
-    Reason(
-        "no start",
-        "Request and answer are missing. Where its analyzer is registered Zeek takes such a "
-        "stream up at the header of a P-DATA-TF with one PDV, in what acknowledgments let it "
-        "put in order; the plugin at the start of a segment, also at a command set without that"
-        " header, and waits for no acknowledgment. So one may have read more than the other, "
-        "and where packets of one side are missing too, or bytes, or the end, the plugin alone."
-        " It also takes from such streams what a host is, with the basis traffic.",
-        lambda log, field, row: (
-            (
-                log == "dicom"
-                and "midstream" in _set(row.get("flags", ""))
-                and (
-                    _is_content(field)
-                    or (field == "row" and ("one_sided" in _set(row["flags"]) or _is_partial(row)))
-                )
-            )
-            or (
-                field in {"category", "basis"}
-                and row.get("of_midstream") == "T"
-                and row["basis"] == "traffic"
-            )
-        ),
-    ),
-    Reason(
-        "one side",
-        "Of the connection only the direction that answers was captured. The plugin takes from its "
-        "answers what the other host asked, with the basis traffic; Zeek takes nothing from them.",
-        lambda _log, field, row: (
-            field in {"category", "basis"}
-            and row.get("of_one_sided") == "T"
-            and row["basis"] == "traffic"
-        ),
-    ),
-    Reason(
-        "inside TLS",
-        "The capture brings the keys of its TLS connections with it. Wireshark decrypts them, "
-        "Zeek does not, and tells what can be seen of an encrypted connection.",
-        lambda log, field, row: (
-            (field == "row" or (log == "dicom_times" and field == "no row"))
-            and row.get("tls") == "T"
-        ),
-    ),
-    Reason(
-        "lost bytes",
-        "Bytes are missing from the capture, or stand in it after their acknowledgment: one of "
-        "the two, or both, says so by missed_bytes. Zeek does not wait for what was acknowledged, "
-        "the plugin does; after a gap each finds its way back into the stream where it can, and "
-        "what it missed until then has no time. Where an answer was hit, one may know of an "
-        "endpoint or a role, and the other not.",
-        lambda log, field, row: (
-            (("row" not in field or log == "dicom_times") and row.get("lost") == "T")
-            or (log == "known_dicom" and row.get("unsure") == "T")
-        ),
-    ),
-    Reason(
-        "not looked into",
-        "Zeek's conn.log has no such connection: it came through a tunnel, a label or a link layer "
-        "that Zeek does not look into, or on a port where it does not expect one. The plugin does.",
-        lambda _log, field, row: field == "row" and row.get("unseen") == "T",
-    ),
-    Reason(
-        "no lengths",
-        "IPv4 packets say a total length of 0, which is what a network card finds that cuts them "
-        "up itself (Zeek's weird.log: ip_hdr_len_zero). The plugin takes the length of the frame; "
-        "Zeek counts what they carry as bytes that it missed (conn.log: missed_bytes).",
-        lambda _log, field, row: field == "row" and row.get("unmeasured") == "T",
-    ),
-    Reason(
-        "several in one frame",
-        "Frames of 802.11 bring several packets each (A-MSDU). The plugin reads all of them; Zeek "
-        "loses its way in some (weird.log: invalid_802_11_amsdu_inner_packet), and misses what "
-        "those behind carry (conn.log: missed_bytes).",
-        lambda _log, field, row: field == "row" and row.get("bundled") == "T",
-    ),
-    Reason(
-        "tunnel in tunnel",
-        "The connection came through IP in IP inside another tunnel. The plugin names both, Zeek "
-        "the outer one alone.",
-        lambda _log, field, row: field == "tunnel" and row.get("nested") == "T",
-    ),
-    Reason(
-        "a reset that was ignored",
-        "A reset whose number is not the next one ends nothing (RFC 5961): data go on after it. "
-        "The plugin reads them; Zeek takes the connection for ended (weird.log: data_after_reset).",
-        lambda log, field, row: (
-            row.get("reset") == "T"
-            and (
-                log == "dicom_times" or field in {"end", "flags", "duration"} or _is_content(field)
-            )
-        ),
-    ),
-    Reason(
-        "both began",
-        "Both sides sent a SYN, and neither waited for the other's (RFC 9293, 3.5). The plugin "
-        "tells no round trip of it; Zeek measures one (weird.log: SYN_seq_jump).",
-        lambda _log, field, row: field == "round_trip" and row.get("crossed") == "T",
-    ),
-    Reason(
-        "a PDU without end",
-        "A PDU announces a gigabyte or more that never came. To the plugin all that follows is of "
-        "this PDU; Zeek takes it so, or looks for the next, and takes what was announced off what "
-        "it counted.",
-        lambda log, field, row: (
-            row.get("endless") == "T"
-            and (log == "dicom_times" or field == "flags" or _is_content(field))
-        ),
-    ),
-    Reason(
-        "translated",
-        "An association was captured before and after an address translation. The plugin counts it "
-        "once, and names the other connection in capture.log; Zeek has a row of each.",
-        lambda _log, field, row: field == "no row" and row.get("translated") == "T",
-    ),
-    Reason(
-        "copies",
-        "Packets stand in the capture more than once. The plugin leaves copies out, and says in "
-        "capture.log how many; Zeek takes them for segments sent again, for one more way that a "
-        "connection came, or, after its end, for the same connection again.",
-        lambda _log, field, row: (
-            row.get("copied") == "T"
-            and (
-                field in {"orig_resent", "resp_resent", "round_trip", "tunnel", "vlan"}
-                or (field == "no row" and row.get("twice") == "T")
-            )
-        ),
-    ),
-)
-"""All differences that are known and stay, each with why; there is no other list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,14 +148,14 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     for log, where, ours, theirs, row in pairs:
         if ours is None or theirs is None:
             there = ("-", "row") if ours is None else ("row", "-")
-            reason = _reason(log, "row" if ours else "no row", row)
+            reason = reason_of(log, "row" if ours else "no row", row)
             found.append(Difference(capture, log, where, "row", *there, reason))
             continue
         fields += len(logs[log].types) - 1
         for field, kind in logs[log].types.items():
             one, other = ours.get(field, ""), theirs.get(field, "")
             if field not in NOT_COMPARED and not same(kind, one, other, _tolerance(log, field)):
-                reason = _reason(log, field, row)
+                reason = reason_of(log, field, row)
                 found.append(Difference(capture, log, where, field, one, other, reason))
     return Comparison(capture, len(associations), len(keys), fields, tuple(found))
 
@@ -373,11 +209,11 @@ class _Circumstances:
     def of(cls, associations: Sequence[Both], endpoints: Iterable[Row]) -> _Circumstances:
         """Gather them from the associations of both logs and from known_dicom.log."""
         both = [(ours or {}, theirs or {}) for ours, theirs in associations]
-        losses = [pair for pair in both if any(map(_lost, pair))]
+        losses = [pair for pair in both if any(map(is_lossy, pair))]
         told_twice = [pair for pair in losses if all(pair) and _unsure(*pair)]
         unwatched = [ours for ours, theirs in both if ours and not theirs and _unwatched(ours)]
         return cls(
-            cut=_hosts(ours for ours, _ in both if ours and _cut(ours)),
+            cut=_hosts(ours for ours, _ in both if ours and is_cut(ours)),
             lossy=_hosts(row for pair in losses for row in pair),
             midstream=_flagged("midstream", both),
             one_sided=_flagged("one_sided", both),
@@ -396,7 +232,7 @@ class _Circumstances:
         marks = {
             name: "T"
             for name, holds in (
-                ("lost", any(map(_lost, (ours, theirs))) or host in self.lossy),
+                ("lost", any(map(is_lossy, (ours, theirs))) or host in self.lossy),
                 ("unsure", end in self.unsure),
                 ("unwatched", row.get("uid") in self.uids_of_unwatched or end in self.unwatched),
                 ("of_unwatched", host in {end[0] for end in self.unwatched}),
@@ -411,26 +247,24 @@ class _Circumstances:
 
 Connection = frozenset[tuple[str, str]]
 """Address and port of both ends."""
+NO_CONNECTIONS: frozenset[Connection] = frozenset()
+NETWORKS = "alike, in another network"
+"""What the plugin calls an association that another one is like, in another VLAN or tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
     """What the tools say of connections, and of copies, beside the logs that are compared.
 
-    `seen` are those of Zeek's conn.log, None where there is none; `unmeasured` those of them that
-    may be of packets without a length, `bundled` those of packets side by side in a frame, and
-    `ended_by_reset` and `crossed` those of which Zeek remarks so; `endless` is whether a PDU
-    announced a gigabyte that never came. `translated` are those that the plugin takes for others,
-    seen before or after an address translation.
+    `seen` are those of Zeek's conn.log, None where there is none. `unread`, `told_again` and `odd`
+    are connections by the mark that they give (see `reasons.REASONS`): to rows that Zeek lacks, to
+    rows that the plugin lacks, to any. `copied` is whether packets stand in the capture again.
     """
 
     seen: frozenset[Connection] | None
-    unmeasured: frozenset[Connection]
-    bundled: frozenset[Connection]
-    ended_by_reset: frozenset[Connection]
-    crossed: frozenset[Connection]
-    endless: bool
-    translated: frozenset[Connection]
+    unread: Mapping[str, frozenset[Connection]]
+    told_again: Mapping[str, frozenset[Connection]]
+    odd: Mapping[str, frozenset[Connection]]
     copied: bool
 
     @classmethod
@@ -438,43 +272,57 @@ class Connections:
         """Read them from the two folders."""
         conn = zeek / "conn.log"
         connections = read_log(conn).rows if conn.exists() else None
-        odd = read_log(zeek / "weird.log").rows
-        weird = {row["name"] for row in odd}
-        named = {
-            name: frozenset(_connection(row) for row in odd if row["name"] == name)
-            for name in (AFTER_RESET, CROSSED)
-        }
-        lossy = frozenset(_connection(row) for row in connections or () if _lost(row))
-        none = frozenset[Connection]()
+        weird: dict[str, set[Connection]] = defaultdict(set)
+        for row in read_log(zeek / "weird.log").rows:
+            weird[row["name"]].add(_connection(row))
+        lossy = frozenset(_connection(row) for row in connections or () if is_lossy(row))
         fates = read_log(plugin / "capture.log").rows
-        twins = (row["detail"].split()[1:] for row in fates if row["what"] == "translated")
+        told = {row["what"] for row in fates}
+        copied = any(what.startswith("copy, ") for what in told)
+        associations = last_rows(read_log(plugin / "dicom.log")).rows
+        misordered = frozenset(weird[MISORDERED])
+        repeated = _repeated(associations) if NETWORKS in told else NO_CONNECTIONS
         return cls(
             seen=None if connections is None else frozenset(map(_connection, connections)),
-            unmeasured=lossy if ZERO_LENGTH in weird else none,
-            bundled=lossy if BUNDLED in weird else none,
-            ended_by_reset=named[AFTER_RESET],
-            crossed=named[CROSSED],
-            endless=any(row["what"] == "unfinished" and int(row["bytes"]) >= HUGE for row in fates),
-            translated=frozenset(frozenset({(a, p), (b, q)}) for a, p, b, q, *_ in twins),
-            copied=any(row["what"].startswith("copy, ") for row in fates),
+            unread={
+                "unmeasured": _without_length(lossy, weird),
+                "bundled": lossy if BUNDLED in weird else NO_CONNECTIONS,
+                "mislengthed": lossy if "length impossible" in told else NO_CONNECTIONS,
+            },
+            told_again={"translated": frozenset(_translated(fates))},
+            odd={
+                "reset": frozenset(weird[AFTER_RESET]),
+                "crossed": frozenset(weird[CROSSED]),
+                "endless": _flagged_connections("unfinished", associations)
+                if any(row["what"] == "unfinished" and int(row["bytes"]) >= HUGE for row in fates)
+                else NO_CONNECTIONS,
+                "clock": frozenset(_under_way(associations, fates)),
+                "networks": misordered & repeated,
+                "renumbered": misordered if copied else NO_CONNECTIONS,
+                "proxied": _not_followed(connections or ())
+                if "behind a proxy" in told
+                else NO_CONNECTIONS,
+                "routed": _flagged_connections("one_sided", read_log(zeek / "dicom.log").rows)
+                if ROUTED in weird
+                else NO_CONNECTIONS,
+            },
+            copied=copied,
         )
 
     def marks(self, ours: Row | None, theirs: Row | None, known: frozenset[Connection]) -> Row:
-        """Return the marks of a row that one log lacks; `known`: the plugin's associations."""
+        """Return the marks of a row of either log or both; `known`: the plugin's associations."""
         row = ours or theirs or {}
         connection, host = _connection(row), row.get("host")
         marks = {
             "copied": self.copied,
             "twice": not ours and connection in known,
-            "unmeasured": not theirs and _has(self.unmeasured, connection, host),
-            "translated": not ours and _has(self.translated, connection, host),
-            "bundled": not theirs and _has(self.bundled, connection, host),
-            "reset": connection in self.ended_by_reset,
-            "crossed": connection in self.crossed,
-            "endless": self.endless and "unfinished" in _set((ours or {}).get("flags", "")),
             "nested": ours is not None and theirs is not None and _is_told_less(ours, theirs),
             "unseen": not theirs and self._is_unseen(connection, host, known),
         }
+        told = dict(self.odd)
+        told |= {} if theirs else self.unread
+        told |= {} if ours else self.told_again
+        marks |= {name: _has(those, connection, host) for name, those in told.items()}
         return {name: "T" for name, holds in marks.items() if holds}
 
     def _is_unseen(
@@ -503,15 +351,67 @@ def _has(connections: frozenset[Connection], connection: Connection, host: str |
     return any(address == host for ends in connections for address, _ in ends)
 
 
+def _repeated(associations: Iterable[Row]) -> frozenset[Connection]:
+    """Return the connections that have several associations."""
+    found = Counter(map(_connection, associations))
+    return frozenset(connection for connection, number in found.items() if number > 1)
+
+
+def _without_length(
+    lossy: frozenset[Connection], weird: Mapping[str, object]
+) -> frozenset[Connection]:
+    """Return those of the connections that may be of packets without a length."""
+    versions = {is_6 for name, is_6 in WITHOUT_LENGTH.items() if name in weird}
+    return frozenset(c for c in lossy if any(":" in host for host, _ in c) in versions)
+
+
+def _translated(fates: Iterable[Row]) -> Iterator[Connection]:
+    """Yield the connections that the plugin takes for others, behind an address translation."""
+    for row in fates:
+        if row["what"] == "translated":
+            _, a, p, b, q, *_ = row["detail"].split()
+            yield frozenset({(a, p), (b, q)})
+
+
+def _under_way(associations: Iterable[Row], fates: Iterable[Row]) -> Iterator[Connection]:
+    """Yield the connections of associations during which the capture's clock was set."""
+    steps = {"clock backward": 1, "clock forward": -1}
+    moments = [
+        float(row["ts"]) + steps[row["what"]] * float(row["detail"])
+        for row in fates
+        if row["what"] in steps
+    ]
+    moments += [float(row["last"]) for row in fates if row["what"] == "clock not set"]
+    for row in associations:
+        begin, duration = float(row["ts"]), row.get("duration", UNSET)
+        end = begin + (0 if duration == UNSET else float(duration))
+        if any(begin - TOLERANCE <= moment <= end + TOLERANCE for moment in moments):
+            yield _connection(row)
+
+
+def _not_followed(connections: Iterable[Row]) -> frozenset[Connection]:
+    """Return the connections in which Zeek found no DICOM, or the protocol of a proxy as well."""
+    services = ((row, set(row["service"].split(","))) for row in connections)
+    return frozenset(
+        _connection(row)
+        for row, found in services
+        if "dicom" not in found or found & {"http", "socks"}
+    )
+
+
+def _flagged_connections(flag: str, associations: Iterable[Row]) -> frozenset[Connection]:
+    return frozenset(_connection(row) for row in associations if flag in several(row["flags"]))
+
+
 def _is_told_less(ours: Row, theirs: Row) -> bool:
     """Return whether the plugin names IP in IP, and whatever else Zeek names as well."""
-    one, other = (_set(row.get("tunnel", "")) for row in (ours, theirs))
+    one, other = (several(row.get("tunnel", "")) for row in (ours, theirs))
     return bool(other) and one - other == {"ip"} and other < one
 
 
 def _flagged(flag: str, both: Iterable[tuple[Row, Row]]) -> frozenset[str]:
     """Return the hosts of associations to which the plugin gave a flag."""
-    return _hosts(ours for ours, _ in both if flag in _set(ours.get("flags", "")))
+    return _hosts(ours for ours, _ in both if flag in several(ours.get("flags", "")))
 
 
 def _all_ends(rows: Iterable[Row]) -> frozenset[tuple[str, ...]]:
@@ -584,7 +484,7 @@ def same(kind: str, one: str, other: str, tolerance: float = TOLERANCE) -> bool:
         return False
     if kind in TIMES:
         return abs(float(one) - float(other)) <= tolerance + 1e-7
-    return kind.startswith("set[") and _set(one) == _set(other)
+    return kind.startswith("set[") and several(one) == several(other)
 
 
 def _tolerance(log: str, field: str) -> float:
@@ -624,10 +524,6 @@ def _operations(
     return {what: (ours.get(what), theirs.get(what)) for what in sorted(ours | theirs)}
 
 
-def _set(cell: str) -> set[str]:
-    return set() if cell in {"", UNSET} else set(cell.split(","))
-
-
 def _by_connection(log: Log) -> dict[frozenset[tuple[str, str]], list[Row]]:
     found = defaultdict(list)
     for row in sorted(log.rows, key=lambda row: float(row["ts"])):
@@ -641,32 +537,13 @@ def _by_endpoint(log: Log) -> dict[tuple[str, str, str, str], Row]:
     return {(row["host"], row["port_num"], row["ae_title"], row["role"]): row for row in log.rows}
 
 
-def _cut(row: Row) -> bool:
-    return bool({"truncated", "sampled"} & _set(row.get("flags", "")))
-
-
-def _is_content(field: str) -> bool:
-    """Return whether a field of dicom.log tells of the messages that were read."""
-    return field.startswith(("rsp_", "data_")) or field.endswith(
-        ("_rq", "sop_classes", "services", "modalities", "failure_codes", "move_destinations")
-    )
-
-
-def _is_partial(row: Row) -> bool:
-    return _lost(row) or row["end"] == "incomplete"
-
-
-def _lost(row: Row) -> bool:
-    return row.get("missed_bytes", "0") != "0"
-
-
 def _unwatched(row: Row) -> bool:
     """Return whether nothing of an association that the plugin tells of makes Zeek look."""
     of_request = ("ctx_offered", "orig_max_pdu", "orig_impl_uid", "orig_impl_version")
     return (
         all(row.get(field, UNSET) == UNSET for field in (*of_request, "user_identity"))
         and row.get("result") in {"accepted", "unknown"}
-        and "malformed" not in _set(row.get("flags", ""))
+        and "malformed" not in several(row.get("flags", ""))
         and not {row["id.orig_p"], row["id.resp_p"]} & ZEEK_PORTS
     )
 
@@ -693,7 +570,3 @@ def _who(ours: Row | None, theirs: Row | None) -> str:
     row = ours or theirs or {}
     orig, resp = (f"{row[f'id.{side}_h']}:{row[f'id.{side}_p']}" for side in ("orig", "resp"))
     return f"{row['ts']} {orig} {resp}"
-
-
-def _reason(log: str, field: str, row: Row) -> str:
-    return next((reason.name for reason in REASONS if reason.applies(log, field, row)), "")

@@ -690,7 +690,7 @@ def proxied_by(header: bytes, number: int) -> Conversation:
 
 @scenario
 def proxied() -> list[Conversation]:
-    """PROXY headers of both versions, with IPv4, IPv6, an extension, and of a health check."""
+    """PROXY headers of both versions: IPv4, IPv6, an extension, a health check, two in a row."""
     ipv4 = bytes([192, 0, 2, 7, 10, 0, 0, 2]) + struct.pack(">HH", 40000, 104)
     ipv6 = bytes.fromhex("20010db8") + bytes(11) + b"\x07" + bytes(16) + bytes(4)
     tlv = b"\x04\x00\x05hello"
@@ -700,6 +700,7 @@ def proxied() -> list[Conversation]:
         PROXY_BINARY + struct.pack(">BBH", 0x21, 0x11, len(ipv4)) + ipv4,
         PROXY_BINARY + struct.pack(">BBH", 0x21, 0x21, len(ipv6 + tlv)) + ipv6 + tlv,
         PROXY_BINARY + struct.pack(">BBH", 0x20, 0x00, 0),
+        PROXY_BINARY + struct.pack(">BBH", 0x21, 0x11, len(ipv4)) + ipv4 + b"PROXY UNKNOWN\r\n",
     ]
     return [proxied_by(header, number) for number, header in enumerate(headers)]
 
