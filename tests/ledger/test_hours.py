@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -233,6 +234,23 @@ class TestHours:
         rows = traffic(duck, {"duration": 3 * 3600.0 - 1} | silent)
         assert sum(row["missed_bytes"] for row in rows) == 9000
         assert [row["communications"] for row in rows] == [1, 0, 0]
+
+    def test_what_waits_no_longer_sums_to_the_same(
+        self, duck: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def summed(**row: Any) -> Counter[tuple[Any, ...]]:
+            found: Counter[tuple[Any, ...]] = Counter()
+            for told in traffic(duck, {"at": 1800.0, "duration": 7200.0} | row, {"at": 900.0}):
+                found[told["hour"], "bytes"] += told["bytes"]
+                found[told["hour"], "communications"] += told["communications"]
+            return found
+
+        for row in ({}, {"duration": 1.0}):
+            monkeypatch.setattr(hour_sums, "MUCH", 1 << 17)
+            whole = summed(**row)
+            monkeypatch.setattr(hour_sums, "MUCH", 0)
+            assert summed(**row) == whole
+            assert whole[0, "communications"] == 2
 
     def test_coverage_is_where_something_began_or_ended_by_sensor(
         self, duck: duckdb.DuckDBPyConnection
