@@ -184,9 +184,7 @@ def aborts_high(facts: Facts) -> list[Finding]:
 
 def failures_high(facts: Facts) -> list[Finding]:
     """Return a finding where many associations carried failed responses."""
-    count = 0
-    if facts.associations is not None:
-        count = ask(facts, "SELECT count(*) FROM rows WHERE rsp_failure > 0")[0][0]
+    count = ask(facts, "SELECT count(*) FROM rows WHERE rsp_failure > 0")[0][0]
     return _share(
         facts, "failures-high", count,
         facts.thresholds.failure_percent, "rsp_failure > 0",
