@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.service.conftest import MONDAY, Service, later
 
+from conftest import json_log
 from pacsflow.cli import main
 from pacsflow.errors import ToolError, UsageError
 from pacsflow.service import mail, rounds
@@ -146,6 +147,39 @@ def test_a_folder_that_is_missing_fails_until_it_is_there_and_the_others_are_rea
     (tmp_path / "north" / "conn.log").write_bytes((paths[0] / "conn.log").read_bytes())
     assert service.run()
     assert metrics(service)['pacsflow_failures_in_a_row{job="add"}'] == 0
+
+
+def test_the_page_on_a_week_that_could_not_be_read_in_time_is_made_good(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[EmailMessage] = []
+    monkeypatch.setattr(mail, "send", lambda message, _: sent.append(message) or {})
+    service.set("mail", to=("it@example.org",), sender="pacs@example.org", server="localhost")
+    (tmp_path / "logs").rename(tmp_path / "away")
+    assert not service.run()
+    page = tmp_path / "pages" / "2026-W11.html"
+    empty = page.read_bytes()
+    (tmp_path / "away").rename(tmp_path / "logs")
+    assert service.run(later(0.1))
+    assert page.read_bytes() != empty
+    assert metrics(service)["pacsflow_week_hours_with_data"] > 160
+    assert len(sent) == 2
+    assert service.run(later(0.2))
+    assert len(sent) == 2
+
+
+def test_what_arrives_late_of_this_week_makes_no_page_anew(
+    service: Service, tmp_path: Path
+) -> None:
+    assert service.run()
+    paths = service.settings.inputs.paths
+    service.set("inputs", paths=(*paths, tmp_path / "north"))
+    assert not service.run(later(0.1))
+    (tmp_path / "north").mkdir()
+    now = {"uid": "N", "ts": MONDAY.timestamp() - 3600.0}
+    (tmp_path / "north" / "conn.log").write_text(json_log([now]))
+    assert service.run(later(0.2))
+    assert not [line for line in service.said if line.endswith(".html")]
 
 
 def test_a_fault_in_one_job_costs_no_other(

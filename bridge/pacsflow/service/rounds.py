@@ -40,11 +40,14 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from pacsflow.configuration.schema import Settings
+    from pacsflow.ledger import Added
     from pacsflow.report.weekly import WeeklyReport
 
     Say = Callable[[str], object]
 
 
+AGAIN = ("look", "page", "mail")
+"""Jobs that say something of a week."""
 MOST_PROBLEMS = 1000
 """So many problems of a round are remembered, so that the next one does not tell them again."""
 
@@ -198,8 +201,19 @@ def _add(round_: Round) -> None:
         if line not in round_.state.problems:
             round_.warn(line)
     round_.state.problems = [*(f"not read: {p}" for p in missing), *told][:MOST_PROBLEMS]
+    if round_.state.failed.get("add"):
+        _make_good(round_, added)
     if missing:  # what was named itself: a disk that is not mounted, rights that are not given
         raise PacsflowError("; ".join(map(str, missing)))
+
+
+def _make_good(round_: Round, added: Added) -> None:
+    """Let what was said of the last whole week without these inputs be said anew."""
+    week = week_of(round_.now, _zone(round_.settings)).shifted(-1)
+    spans = [(e.first, e.last) for e in added.added if e.first and e.last]
+    if any(first < week.end and last >= week.start for first, last in spans):
+        for job in AGAIN:
+            round_.state.done.pop(job, None)
 
 
 def _look(round_: Round) -> None:
