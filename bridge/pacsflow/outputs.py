@@ -71,3 +71,13 @@ def scratch_folder(prefix: str = "pacsflow-") -> Iterator[str]:
         atexit.register(gone)
         yield folder
     atexit.unregister(gone)
+
+
+@contextmanager
+def named(place: Path) -> Iterator[None]:
+    """Give a refusal of the system that names no path the place that was written to."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(place)
+        raise

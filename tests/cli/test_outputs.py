@@ -41,6 +41,20 @@ def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["week.csv"]
 
 
+def test_a_demo_that_finds_no_room_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pacsflow import simulator
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(simulator, "write_logs", full)
+    assert main(["demo", str(tmp_path / "demo")]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"pacsflow: {tmp_path}/demo/logs: the disk is full; make room")
+
+
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
 def test_nothing_half_stays_where_a_signal_ends_it(
     tmp_path: Path, ending: type[BaseException]

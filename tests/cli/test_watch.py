@@ -57,6 +57,23 @@ def test_nothing_to_watch_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "name folders" in capsys.readouterr().err
 
 
+def test_once_ends_as_ingest_where_what_is_named_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger, missing = tmp_path / "ledger", str(tmp_path / "none")
+    asked = ["watch", missing, "--ledger", str(ledger), "--once"]
+    assert main(asked) == 2
+    assert capsys.readouterr().err.startswith(f"not read: {missing}: there is no such file")
+    assert not ledger.exists()
+    (tmp_path / "conn.log").write_text(HEAD + row(1))
+    assert main([*asked, str(tmp_path / "conn.log")]) == 2
+    assert began(ledger) == 1
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "notes.log").write_text("nothing\n")
+    (tmp_path / "logs" / "conn.log").write_text(HEAD + row(2))
+    assert main(["watch", str(tmp_path / "logs"), "--ledger", str(ledger), "--once"]) == 0
+
+
 def test_it_follows_a_log_through_its_rotation_and_ends_when_told(tmp_path: Path) -> None:
     logs, ledger = tmp_path / "logs", tmp_path / "ledger"
     logs.mkdir()

@@ -16,6 +16,7 @@ from pacsflow.cli.console import progress, say, tell
 from pacsflow.cli.ingest import ingest
 from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
+from pacsflow.outputs import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def demo(
         if not asked.items() <= _marked(marker).items():
             for old in (logs, folder / "ledger"):
                 shutil.rmtree(old, ignore_errors=True)
-            with progress("simulating") as update:
+            with progress("simulating") as update, named(logs):
                 write_logs(
                     hospital(seed, scale=scale),
                     logs,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pacsflow.cli import USABLE, app
+from pacsflow.cli import UNUSABLE, USABLE, app
 from pacsflow.cli.console import name_unread, tell
 from pacsflow.cli.ended import ENDING
 from pacsflow.cli.ingest import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from pacsflow.ledger import Added
     from pacsflow.readers import CaptureOptions
 
 
@@ -50,8 +51,8 @@ def look(
     capture: CaptureOptions,
     told: set[str],
     sensor: str | Callable[[Path], str] = "",
-) -> bool:
-    """Add what is new; say what was added, and each problem once. True where anything was."""
+) -> Added:
+    """Add what is new; say what was added, and each problem once."""
     from pacsflow.service.arrivals import add_new
 
     added = add_new(inputs, ledger, capture, sensor)
@@ -61,7 +62,7 @@ def look(
     if added.added:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         tell(f"{moment} {count_added(added)}")
-    return bool(added.added)
+    return added
 
 
 @app.command()
@@ -114,13 +115,18 @@ def watch(
                     capture_start=None, date_order=None)  # fmt: skip
     code = USABLE
 
+    from pacsflow.service.arrivals import unread
+
     def round_() -> None:
         nonlocal code
-        if look(inputs, folder, request.capture(), told, named) and archive:
+        added = look(inputs, folder, request.capture(), told, named)
+        if once and unread(added, inputs):  # as `ingest` ends: what was named is no input
+            code = UNUSABLE
+        if added.added and archive:
             made = build(asked, site=site, title=title, holidays=holidays)
             page = keep_pages(made, archive, lang, logo, pdf=pdf).page
             tell(f"{page}")
-            code = exit_code(made, fail_on)
+            code = code or exit_code(made, fail_on)
 
     if once:
         round_()

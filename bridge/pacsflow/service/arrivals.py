@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pacsflow.errors import InputError
     from pacsflow.readers import CaptureOptions, Inputs
 
 SETTLED = 10.0
@@ -31,13 +32,23 @@ def ready(found: Inputs, now: float) -> Inputs:
     return replace(found, sources=tuple(still))
 
 
+def unread(added: Added, inputs: Sequence[str]) -> list[InputError]:
+    """Return the problems of what was named itself: missing, closed, or nothing that is read."""
+    return [problem for problem in added.problems if problem.path in inputs]
+
+
 def add_new(
     inputs: Sequence[str],
     ledger: Path,
     capture: CaptureOptions,
     sensor: str | Callable[[Path], str] = "",
 ) -> Added:
-    """Add what is new; what could not be read is among the problems of what is returned."""
+    """Add what is new; what could not be read is among the problems of what is returned.
+
+    Where there is nothing to add, no ledger is made.
+    """
     found = ready(find(inputs, capture), time.time())
+    if not found.sources:
+        return Added((), (), tuple(found.problems))
     added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated, sensor=sensor)
     return replace(added, problems=(*found.problems, *added.problems))

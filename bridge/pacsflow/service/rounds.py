@@ -26,7 +26,7 @@ from pacsflow.ledger.upkeep import prune
 from pacsflow.printable import counted
 from pacsflow.report.build import build_report
 from pacsflow.service import events, mail, metrics, refusals
-from pacsflow.service.arrivals import add_new
+from pacsflow.service.arrivals import add_new, unread
 from pacsflow.service.schedule import is_due, latest
 from pacsflow.service.state import State, alone, read_state, save_state
 from pacsflow.terms.severity import Severity
@@ -195,7 +195,7 @@ def _add(round_: Round) -> None:
             f"{round_.folder}: {counted(len(added.added), 'file', 'files')} added "
             f"({counted(rows, 'row', 'rows')})"
         )
-    missing = [told for told in added.problems if told.path in paths]
+    missing = unread(added, paths)
     told = [f"not read: {problem}" for problem in added.problems if problem not in missing]
     for line in told:
         if line not in round_.state.problems:
