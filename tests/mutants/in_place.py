@@ -117,17 +117,30 @@ def exchange(
     return [(function, made) for function in functions]
 
 
+def _outside(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements, and those of classes; of functions none."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from _outside(node.body)
+
+
 @cache
 def defined(text: str, line: int) -> set[str]:
-    """Return the names that a statement outside of functions gives, and those made of them."""
+    """Return the names that a statement outside of functions gives, and those made of them.
+
+    Made by a function, too, which is called when the module is imported.
+    """
     given = [
-        (node, {t.id for t in ast.walk(node) if isinstance(t, ast.Name)})
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Assign | ast.AnnAssign)
+        (node, _names([node]))
+        for node in _outside(ast.parse(text).body)
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef)
     ]
-    names: set[str] = set()
+    names, through = set[str](), set[str]()
     for node, used in given:
-        if node.lineno <= line <= (node.end_lineno or 0) or used & names:
+        if isinstance(node, ast.FunctionDef):
+            through |= {node.name} if used & (names | through) else set()
+        elif node.lineno <= line <= (node.end_lineno or 0) or used & (names | through):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
