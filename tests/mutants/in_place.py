@@ -127,9 +127,9 @@ def _outside(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 @cache
 def defined(text: str, line: int) -> set[str]:
-    """Return the names that a statement outside of functions gives, and those made of them.
+    """Return the names outside of functions that a line gives a value, or has a part in it.
 
-    Made by a function, too, which is called when the module is imported.
+    The line of a function has, too, that is called when the module is imported.
     """
     given = [
         (node, _names([node]))
@@ -138,9 +138,11 @@ def defined(text: str, line: int) -> set[str]:
     ]
     names, through = set[str](), set[str]()
     for node, used in given:
+        if not (node.lineno <= line <= (node.end_lineno or 0) or used & (names | through)):
+            continue
         if isinstance(node, ast.FunctionDef):
-            through |= {node.name} if used & (names | through) else set()
-        elif node.lineno <= line <= (node.end_lineno or 0) or used & (names | through):
+            through.add(node.name)
+        else:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names

@@ -294,9 +294,9 @@ class Judge:
         """
         text = self.texts[path]
         ordered = sorted(self.seen, key=self._dear)
-        if around(text, mutant.line):
-            first, last = statement(text, mutant.line)
-            lines = set(range(first, last + 1))
+        first, last = statement(text, mutant.line)
+        lines = set(range(first, last + 1))
+        if around(text, mutant.line) and not lines & self.imported[path]:
             return [n for n in ordered if lines & self.seen[n]["lines"].get(path, set())]
         wanted = self._lines_of(path, mutant)
         near = [
