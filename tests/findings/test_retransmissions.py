@@ -109,6 +109,9 @@ def test_what_is_told_begins_at_its_thresholds() -> None:
 def test_the_most_first() -> None:
     rows = [sent_again("TTT", 500), sent_again("TTTT", 5000, source=VIEWER)]
     assert [f.parties[0].address for f in told(*rows)] == [VIEWER, CT]
+    least = [sent_again("TTT", 150), sent_again("TTT", 999, source=VIEWER),
+             sent_again("T", 1, source=CT)]  # fmt: skip
+    assert [f.parties[0].address for f in told(*least)] == [CT, VIEWER], "the least it can mean"
 
 
 def test_zeeks_letters_become_a_finding(tmp_path: Path) -> None:

@@ -138,6 +138,27 @@ class TestFacing:
                "orig_ip_bytes": ip[0], "resp_ip_bytes": ip[1], "id.resp_p": 9}  # fmt: skip
         assert faced(conn(row)).spoke.tolist() == [spoke]
 
+    @pytest.mark.parametrize(
+        ("change", "spoke", "handshakes"),
+        [
+            ({"orig_bytes": 98}, False, 0), ({"orig_bytes": 99}, True, 0),
+            ({"orig_bytes": 699, "service": "ssl"}, False, 1),
+            ({"orig_bytes": 98, "service": "tls"}, False, 1),
+            ({"orig_bytes": 700, "service": "ssl"}, True, 0),
+            ({"orig_bytes": None, "service": "ssl"}, True, 0),
+            ({"orig_bytes": 98, "proto": "udp"}, True, 0),
+            ({"orig_bytes": 98, "history": "Dad"}, True, 0),
+            ({"orig_bytes": 98, "id.resp_p": 9999}, True, 0),
+            ({"orig_bytes": 98, "resp_bytes": 0, "service": "ssl"}, False, 0),
+        ],
+    )  # fmt: skip
+    def test_whoever_looks_what_a_port_speaks_asked_for_no_association(
+        self, change: Row, spoke: bool, handshakes: int
+    ) -> None:
+        silent = {"resp_ip_bytes": 60} if change.get("resp_bytes") == 0 else {}
+        told = faced(conn({"service": None} | change | silent))
+        assert (told.spoke.tolist(), told.handshakes) == ([spoke], handshakes)
+
     def test_a_history_is_told_from_the_other_side(self) -> None:
         told = pa.chunked_array([["ShADad", "Dat^"], [None, "Dat^"]])
         found = turn(told, np.array([False, True, True, False])).to_pylist()
