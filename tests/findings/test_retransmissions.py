@@ -114,6 +114,20 @@ def test_the_most_first() -> None:
     assert [f.parties[0].address for f in told(*least)] == [CT, VIEWER], "the least it can mean"
 
 
+def test_several_connections_of_a_way_are_one() -> None:
+    rows = [sent_again("TT", 200) | {"uid": f"U{n}"} for n in range(10)]
+    assert [(f.count, dict(f.values)["low_number"].value) for f in told(*rows)] == [(10, 100)]
+    assert not told(*rows[:9])
+    assert not told(sent_again("TTT", 5001), sent_again("S", 5000)), "less than one percent"
+    assert told(sent_again("TTT", 200) | {"ts": at(0)}), "the first moment of the week"
+
+
+def test_a_letter_alone_is_one_packet_to_nine() -> None:
+    (found,) = told(sent_again("T", 50), known={"retransmit_packets": 0})
+    values = {name: value.value for name, value in found.values}
+    assert (values["low_number"], values["high_number"], found.rows) == (1, 9, ("T50",))
+
+
 def test_zeeks_letters_become_a_finding(tmp_path: Path) -> None:
     zeek = tools.zeek()
     if zeek is None:

@@ -65,7 +65,7 @@ def retransmissions_high(facts: Facts) -> list[Finding]:
     ).fetchall()
     found = []
     for sender, receiver, packets, low, high, touched, all_, closed, which in rows:
-        share = 100 * low / packets if packets else 100.0
+        share = 100 * low / packets
         parties = facts.hosts.party(sender), facts.hosts.party(receiver)
         found.append(
             Finding(
