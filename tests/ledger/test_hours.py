@@ -436,6 +436,7 @@ class TestSums:
             ([MOST, MOST, -MOST, -MOST], [0, 2], [MOST, -MOST]),
             ([MOST, 1, -MOST], [0], [1]),
             ([MOST, MOST, -5], [0, 2], [MOST, -5]),
+            ([-MOST, -MOST], [0], [-MOST]),
             ([], [], []),
         ],
     )
