@@ -49,7 +49,7 @@ docs: $(VENV)/.docs ## Build the documents as a site, and check every link betwe
 
 package: $(VENV)/.dev ## Build wheel, sdist and manual, and try the wheel in a new environment elsewhere.
 	@rm -rf dist && $(BIN)/python -m hatchling build -d dist
-	@$(BIN)/python -m pacsflow.cli.manual > dist/pacsflow.1
+	@cp docs/pacsflow.1 dist/
 	@tests/packages/clean.sh $(PYTHON) dist/*.whl requirements.lock
 
 audit: $(VENV)/.run ## Write the SBOM and the licences of what is installed, and look for known holes.

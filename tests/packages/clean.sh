@@ -16,5 +16,6 @@ env/bin/pacsflow -h > help.txt
 env/bin/pacsflow demo demo --weeks 1 --scale 0.05 > demo.txt
 env/bin/pacsflow install wireshark --to plugins > plugins.txt
 env/bin/pacsflow install zeek --to zeek --no-build > zeek.txt
+test -s env/share/man/man1/pacsflow.1
 test -s demo/report.html -a -s plugins/pacsflow.lua -a -s zeek/pacsflow/__load__.zeek
 echo "the wheel works by itself: $(basename "$wheel")"

@@ -89,7 +89,10 @@ def test_it_has_no_file_of_another_kind(wheel: Path) -> None:
         names = packed.namelist()
         about = packed.read(next(n for n in names if n.endswith("METADATA"))).decode()
     heads = {name.split("/")[0] for name in names}
-    assert heads == {"pacsflow", "pacsflow_reports", next(h for h in heads if "dist-info" in h)}
+    about_it = {head for head in heads if head.endswith((".dist-info", ".data"))}
+    assert heads == {"pacsflow", "pacsflow_reports", *about_it}
+    shared = [name.partition(".data/")[2] for name in names if ".data/" in name]
+    assert shared == ["data/share/man/man1/pacsflow.1"]
     assert not [n for n in names if "__pycache__" in n or n.endswith((".orig", ".part"))]
     assert "License-Expression: BSD-3-Clause" in about
 
@@ -105,6 +108,8 @@ def test_the_manual_has_every_command() -> None:
     from pacsflow.cli.manual import manual
 
     text = "".join(manual())
+    written = (ROOT / "docs" / "pacsflow.1").read_text("utf-8")
+    assert written == text, "python -m pacsflow.cli.manual > docs/pacsflow.1"
     for name in COMMANDS:
         assert f".SS pacsflow {name.replace('-', chr(92) + '-')}" in text
     assert "\\-\\-site\\-tz" in text

@@ -107,9 +107,7 @@ def test_systemd_takes_the_units_and_finds_little_exposed(config: Path, own: boo
     folder = config.parent / "units"
     text = unit(config)
     start = next(line for line in text.splitlines() if line.startswith("ExecStart="))
-    (folder / "pacsflow.service").write_text(
-        text.replace(start, "ExecStart=/bin/true").replace("Documentation=man:pacsflow(1)\n", "")
-    )
+    (folder / "pacsflow.service").write_text(text.replace(start, "ExecStart=/bin/true"))
     ran = subprocess.run(
         ["systemd-analyze", *["--user"] * own, "verify", folder / "pacsflow.timer"],
         capture_output=True, text=True, check=False,
@@ -124,3 +122,16 @@ def test_systemd_takes_the_units_and_finds_little_exposed(config: Path, own: boo
         ).stdout  # fmt: skip
         score = float(told.rsplit("pacsflow.service: ", 1)[1].split()[0])
         assert score <= 1.5, told
+
+
+def test_the_manual_is_named_where_the_wheel_put_it(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manual = tmp_path / "a place" / "pacsflow.1"
+    monkeypatch.setattr("pacsflow.service.systemd.MANUAL", manual)
+    assert installed(config) == 0
+    assert "Documentation=" not in unit(config)
+    manual.parent.mkdir()
+    manual.touch()
+    assert installed(config) == 0
+    assert f"Documentation=file://{tmp_path}/a%%20place/pacsflow.1\n" in unit(config)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pacsflow.configuration.schema import Settings
 
 NAMES = ("pacsflow.service", "pacsflow.timer")
+MANUAL = Path(sys.prefix) / "share" / "man" / "man1" / "pacsflow.1"
+"""Where the wheel puts the manual."""
 MARK = "# Written by `pacsflow install systemd`; changes go into a drop-in (systemctl edit)."
 STATE = Path("/var/lib/pacsflow")
 """Where a dynamic user may keep something."""
@@ -97,7 +99,8 @@ class Plan:
         if settings.ledger.folder is None:
             raise UsageError("[ledger] folder: the service needs one (pacsflow config init)")
         yield f"{MARK}\n[Unit]\nDescription=pacsflow: medical-image traffic, kept and reported\n"
-        yield "Documentation=man:pacsflow(1)\n"
+        if MANUAL.is_file():  # named by its path: man looks into no environment of Python's
+            yield f"Documentation={MANUAL.as_uri().replace('%', '%%')}\n"
         if settings.mail.server:
             yield "Wants=network-online.target\nAfter=network-online.target\n"
         command = shlex.join([str(self.program), "run", "--once", "--config", str(self.config)])
