@@ -1,4 +1,4 @@
-"""The manual page, from the commands themselves: `python -m pacsflow.cli.manual > docs/pacsflow.1`."""
+"""The manual page, from the commands: `python -m pacsflow.cli.manual > docs/pacsflow.1`."""
 
 from __future__ import annotations
 
