@@ -143,6 +143,18 @@ def test_a_decimal_comma_without_csv_is_an_error(
         assert said in capsys.readouterr().err
 
 
+def test_what_is_said_can_be_for_a_collector(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write("logs/conn.log", json_log([{"uid": "C", "ts": 1772438400.0}]))
+    write("logs/bad.log", "nothing\n")
+    assert main(["top", str(good.parent), "--log-format", "json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines if "bad.log" in line["message"]] == ["warning"]
+    assert main(["top", str(good)]) == 0
+    assert not capsys.readouterr().err.startswith("{")
+
+
 def test_an_option_that_two_commands_have_means_the_same() -> None:
     texts: dict[str, set[str]] = {}
     for name in COMMANDS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hi
 
 import typer
 
-from pacsflow.cli.console import QUIET, TALKATIVE, hide, say, set_level, warn
+from pacsflow.cli.console import QUIET, TALKATIVE, LogFormat, hide, say, set_form, set_level, warn
 from pacsflow.cli.settings import settings, use
 from pacsflow.cli.tables import OutputFormat, set_decimal_comma
 from pacsflow.errors import UsageError
@@ -388,6 +388,10 @@ def _talkative(*, value: bool) -> None:
         set_level(TALKATIVE)
 
 
+def _as_form(value: LogFormat) -> None:
+    set_form(value)
+
+
 Quiet = Annotated[
     bool,
     typer.Option(
@@ -409,7 +413,17 @@ Config = Annotated[
         callback=lambda value: use(value) if value else None, show_default=False,
     ),
 ]  # fmt: skip
-_SPOKEN = {"config": (Config, None), "quiet": (Quiet, False), "verbose": (Verbose, False)}
+LogForm = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format", help="Of remarks and problems: for people, or JSON lines for a collector.",
+        callback=_as_form,
+    ),
+]  # fmt: skip
+_SPOKEN = {
+    "config": (Config, None), "quiet": (Quiet, False), "verbose": (Verbose, False),
+    "log_format": (LogForm, LogFormat.TEXT),
+}  # fmt: skip
 """Options of every command that act at once; no command gets them as arguments."""
 
 

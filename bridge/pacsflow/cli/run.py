@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pacsflow.cli import UNUSABLE, USABLE, app
-from pacsflow.cli.console import LogFormat, hide, say, set_form, warn
+from pacsflow.cli.console import hide, say, warn
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 
@@ -19,9 +19,6 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="One round, then end: for timers and cron.")
     ] = False,
-    log_format: Annotated[
-        LogFormat, typer.Option(help="Lines for people, or JSON for a collector of logs.")
-    ] = LogFormat.TEXT,
 ) -> int:
     """Do what the configuration says: add logs, forecast at night, write the page, send it.
 
@@ -31,7 +28,6 @@ def run(
     Example: `pacsflow run --once --config /etc/pacsflow/pacsflow.toml`
     """
     del request
-    set_form(log_format)
     from pacsflow.cli.watch import until_interrupted
     from pacsflow.configuration.choices import key_of
     from pacsflow.service.rounds import run_round
