@@ -122,21 +122,19 @@ end)
 -- Wireshark looks up each method and attribute by its name on every use; these are looked up once.
 local raw, size_of, referenced = Tvb.raw, Tvb.len, TreeItem.referenced
 
-local function attribute(name)
-  local get
-  return function(object)
-    if not get then
-      local meta = debug and debug.getmetatable(object)
-      local getters = meta and rawget(meta, "__getters")
-      get = getters and getters[name] or function(o)
-        return o[name]
-      end
-    end
-    return get(object)
+local function getter(object, name)
+  local meta = debug and debug.getmetatable(object)
+  local getters = meta and rawget(meta, "__getters")
+  return getters and getters[name] or function(o)
+    return o[name]
   end
 end
-local number_of, is_visited = attribute("number"), attribute("visited")
-local told_time = attribute("abs_ts")
+-- Of a frame; there is none to look them up by before the first one comes.
+local number_of, is_visited, told_time
+
+local function meet(pinfo)
+  number_of, is_visited, told_time = getter(pinfo, "number"), getter(pinfo, "visited"), getter(pinfo, "abs_ts")
+end
 
 -- The time of a frame, also where the clock was not set yet (lookahead.lua). Its second value says so.
 local clock = {}
@@ -179,7 +177,7 @@ local slow = 0
 local function tune_collector()
   slow = slow + 1
   if slow % 4096 == 1 then
-    collectgarbage("setpause", collectgarbage("count") < SMALL and 1000 or 200)
+    collectgarbage("setpause", collectgarbage("count") < SMALL and 1000 or 300)
   end
 end
 
@@ -440,9 +438,12 @@ local function dissect(tvb, pinfo, tree, s, size, frame, fresh)
   end
 end
 
-local inside = tracker.inside
+local inside, is_new = tracker.inside, duplicates.is_new
 
 function proto.dissector(tvb, pinfo, tree)
+  if not number_of then
+    meet(pinfo)
+  end
   local size, frame = size_of(tvb), number_of(pinfo)
   local s = raw(tvb, 0, size < HEAD and size or HEAD)
   local fresh = true
@@ -466,7 +467,7 @@ function proto.dissector(tvb, pinfo, tree)
         local now = time_of(pinfo)
         local length = w2 and w1 + w2 > 0 and size - 14 >= total and total - 20 - (h - h % 16) / 4 or -1
         local seq = length >= 0 and ((s1 * 256 + s2) * 256 + s3) * 256 + s4
-        if seq and (not copies or copies:is_new(s, d.key, seq, length, flags, now, frame))
+        if seq and (not copies or is_new(copies, s, d.key, seq, length, flags, now, frame))
           and inside(state, d, seq, flags, length, size, now) then
           if showing and wanted(tree) then
             local a = d.c.assoc
