@@ -170,14 +170,16 @@ local HEAD, LONG_HEAD = 66, 192
 local out = {}
 
 -- Each frame leaves garbage of Wireshark's own objects, and little lives on: collecting it seldom
--- saves a tenth of the plugin's time, as long as what lives is small.
-local SMALL = 16384 -- kilobytes
+-- saves a tenth of the plugin's time. So much may lie there before it is collected.
+local ROOM = 98304 -- kilobytes
 local slow = 0
 
 local function tune_collector()
   slow = slow + 1
   if slow % 4096 == 1 then
-    collectgarbage("setpause", collectgarbage("count") < SMALL and 1000 or 300)
+    local percent = 100 * ROOM / collectgarbage("count")
+    percent = percent - percent % 1
+    collectgarbage("setpause", percent < 200 and 200 or percent > 1000 and 1000 or percent)
   end
 end
 
