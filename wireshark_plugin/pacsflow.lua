@@ -5293,44 +5293,69 @@ local function role_text(role)
   return role.scu and "scu" or role.scp and "scp" or nil
 end
 
--- What the accepted contexts say: known once the answer and the request that it belongs to are.
--- Roles are told where nothing can tell otherwise: the answer was read to its end, where a role
--- selection stands (PS3.7, D.3.3.4), and each SOP class that it may speak of is known.
-local function join(a)
-  local ac, known = a.answer, a.answer.whole and not a.answer.malformed
-  local accepted = 0
+local function add_once(list, value)
+  if value and not list[value] then
+    list[#list + 1], list[value] = value, true
+  end
+end
+
+-- What the accepted contexts of an answer say of what was offered. Roles are told where nothing can tell
+-- otherwise: the answer was read to its end, where a role selection stands (PS3.7, D.3.3.4), and each SOP
+-- class that it may speak of is known.
+local function read_answer(ac, offered)
+  local told = { offered = offered, accepted = 0, syntaxes = {}, sops = {}, services = {} }
+  local known = ac.whole and not ac.malformed
   for _, c in ipairs(ac.contexts) do
     if c.result == 0 then
-      accepted = accepted + 1
-      local uid, syntax = a.offered[c.id], c.syntaxes[1]
-      put(a.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
-      if uid then
-        add_sop(a, uid)
-      end
+      told.accepted = told.accepted + 1
+      local uid, syntax = offered[c.id], c.syntaxes[1]
+      add_once(told.syntaxes, syntax and (uids.transfer_syntaxes[syntax] or syntax))
+      add_once(told.sops, uid)
       known = known and (uid or not next(ac.roles))
     end
   end
-  if ac.whole and not ac.malformed then
-    a.ctx_accepted = accepted
-    a.ops_window = { orig = ac.ops_orig or 1, resp = ac.ops_resp or 1 }
-  end
-  a.roles_known, a.orig_services, a.learnt = known or false, {}, nil
   local orig, resp = {}, {}
   for _, c in ipairs(known and ac.contexts or {}) do
     if c.result == 0 then
-      local uid = a.offered[c.id]
+      local uid = offered[c.id]
       local role = uid and ac.roles[uid] or { scu = true, scp = false }
       orig.scu, orig.scp = orig.scu or role.scu, orig.scp or role.scp
       resp.scu, resp.scp = orig.scp, orig.scu
       local service = uid and uids.sop_classes[uid]
       if service then
-        local of = a.orig_services[service[2]] or {}
-        a.orig_services[service[2]] = of
+        local of = told.services[service[2]] or {}
+        told.services[service[2]] = of
         of.scu, of.scp = of.scu or role.scu, of.scp or role.scp
       end
     end
   end
-  a.orig_role, a.resp_role = role_text(orig), role_text(resp)
+  told.known, told.orig_role, told.resp_role = known or false, role_text(orig), role_text(resp)
+  return told
+end
+
+-- The same is agreed on all day: by answer, what was read last.
+local agreed = setmetatable({}, { __mode = "k" })
+
+-- What was agreed on: known once the answer and the request that it belongs to are.
+local function join(a)
+  local ac = a.answer
+  local told = agreed[ac]
+  if not told or told.offered ~= a.offered then
+    told = read_answer(ac, a.offered)
+    agreed[ac] = told
+  end
+  for _, syntax in ipairs(told.syntaxes) do
+    put(a.syntaxes, syntax)
+  end
+  for _, uid in ipairs(told.sops) do
+    add_sop(a, uid)
+  end
+  if ac.whole and not ac.malformed then
+    a.ctx_accepted = told.accepted
+    a.ops_window = { orig = ac.ops_orig or 1, resp = ac.ops_resp or 1 }
+  end
+  a.roles_known, a.orig_services, a.learnt = told.known, told.services, nil
+  a.orig_role, a.resp_role = told.orig_role, told.resp_role
   base(a, { orig_role = a.orig_role, resp_role = a.resp_role })
   if a.rq then
     a.answer = nil
