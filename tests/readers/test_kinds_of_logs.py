@@ -498,6 +498,16 @@ def test_what_is_no_log_is_counted_by_kind(write: Write, tmp_path: Path) -> None
     assert len(found.summary().splitlines()) == 1
 
 
+def test_one_file_of_a_kind_is_one(write: Write, tmp_path: Path) -> None:
+    for name in ("stats.log", "old.zip", "app.dat", ".hidden"):
+        write(f"logs/{name}", "words\n")
+    write("logs/conn.log", tsv([{}]))
+    assert find([tmp_path / "logs"]).summary() == (
+        "passed over: 1 archive (unpack it first), 1 file of Zeek's own, 1 hidden file, "
+        "1 other file (.dat)"
+    )
+
+
 def test_a_folder_that_may_not_be_read_is_named(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

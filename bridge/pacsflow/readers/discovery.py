@@ -30,7 +30,13 @@ ZEEKS_OWN = (
 )  # fmt: skip
 """What the names of files begin with that Zeek and ZeekControl write beside the logs."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
-ARCHIVED = "archives (unpack them first)"
+ARCHIVED, HIDDEN, OTHERS = "archives (unpack them first)", "hidden files", "other files"
+ZEEKS = "files of Zeek's own"
+ONE = {
+    ARCHIVED: "archive (unpack it first)", HIDDEN: "hidden file", OTHERS: "other file",
+    ZEEKS: "file of Zeek's own",
+}  # fmt: skip
+"""What one of several is called."""
 LOGS = (".gz", ".zst", ".xz", ".bz2", ".lz4")
 EXAMPLES = 5
 """So many files of a folder are named that are wrong in the same way; the others are counted."""
@@ -64,11 +70,19 @@ class Inputs:
         logs = Counter(f"{s.log}.log" for s in self.unused if not s.twin)
         for counted in (logs, self.passed):
             most = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-            parts += [f"{number:,} {kind}" for kind, number in most[:6]]
+            parts += [_said(number, kind) for kind, number in most[:6]]
             if len(most) > 6:
                 rest = sum(number for _, number in most[6:])
                 parts.append(f"{rest:,} of {len(most) - 6} other kinds")
         return f"passed over: {', '.join(parts)}" if parts else ""
+
+
+def _said(number: int, kind: str) -> str:
+    """Return how many files there are of a kind, which has a suffix behind its name."""
+    for several, one in ONE.items():
+        if number == 1 and kind.startswith(several):
+            kind = one + kind.removeprefix(several)
+    return f"{number:,} {kind}"
 
 
 def find(
@@ -111,7 +125,7 @@ def find(
             elif named or (_should_be_data(path) and told[error.problem] <= EXAMPLES):
                 problems.append(error)
             else:
-                passed[f"other files{path.suffix and f' ({path.suffix.lower()[:12]})'}"] += 1
+                passed[f"{OTHERS}{path.suffix and f' ({path.suffix.lower()[:12]})'}"] += 1
             continue
         if source.format is Format.OTHER_LOG:
             unused.append(source)
@@ -304,10 +318,10 @@ def _no_log(path: Path) -> str:
     """Return the kind of a file that is none by its name, empty where it has to be opened."""
     name = path.name.lower()
     if name.startswith("."):
-        return "hidden files"
+        return HIDDEN
     if name.endswith(ARCHIVES):
         return ARCHIVED
-    return "files of Zeek's own" if name.startswith(ZEEKS_OWN) else ""
+    return ZEEKS if name.startswith(ZEEKS_OWN) else ""
 
 
 def _should_be_data(path: Path) -> bool:
