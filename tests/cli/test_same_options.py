@@ -155,6 +155,17 @@ def test_what_is_said_can_be_for_a_collector(
     assert not capsys.readouterr().err.startswith("{")
 
 
+def test_every_command_says_more_or_less_when_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, command in commands.every():
+        offered = {option for parameter in command.params for option in parameter.opts}
+        assert {"--quiet", "-q", "--verbose", "-v", "--log-format"} <= offered, name
+    demo = ["demo", str(tmp_path / "demo"), "--weeks", "1", "--scale", "0.01", "--no-report"]
+    assert main([*demo, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_an_option_that_two_commands_have_means_the_same() -> None:
     texts: dict[str, set[str]] = {}
     for name in COMMANDS:

@@ -10,7 +10,7 @@ import typer
 
 from pacsflow.cli import UNUSABLE, USABLE, app
 from pacsflow.cli.console import say, tell, warn
-from pacsflow.cli.options import FormatOption
+from pacsflow.cli.options import FormatOption, speaking
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
 
@@ -27,6 +27,7 @@ File = Annotated[
 
 
 @commands.command()
+@speaking
 def init(
     file: Annotated[Path | None, typer.Argument(help="By default the usual place.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
@@ -55,6 +56,7 @@ def init(
 
 
 @commands.command()
+@speaking
 def check(file: File = None) -> int:
     """Name everything that cannot be used, with file and line; ends with 2 where there is any.
 
@@ -78,6 +80,7 @@ def check(file: File = None) -> int:
 
 
 @commands.command()
+@speaking
 def show(file: File = None, how: FormatOption = OutputFormat.TABLE) -> int:
     """Show every value, and where it comes from: a file and line, a variable, or the default.
 

@@ -9,7 +9,7 @@ import typer
 
 from pacsflow.cli import FOUND, USABLE, app
 from pacsflow.cli.console import progress, say
-from pacsflow.cli.options import FormatOption
+from pacsflow.cli.options import FormatOption, speaking
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import InputError
 
@@ -17,6 +17,7 @@ COLUMNS = ("capture", "log", "where", "field", "plugin", "zeek", "reason")
 
 
 @app.command("cross-check")
+@speaking
 def cross_check(
     captures: Annotated[
         list[Path], typer.Argument(metavar="CAPTURES...", help="Captures, pcap or pcapng.")

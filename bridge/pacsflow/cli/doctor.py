@@ -11,7 +11,7 @@ from typing import Any
 
 from pacsflow import __version__
 from pacsflow.cli import USABLE, app
-from pacsflow.cli.options import FormatOption
+from pacsflow.cli.options import FormatOption, speaking
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import ToolError
 from pacsflow.programs import places, tools
@@ -25,6 +25,7 @@ LIBRARIES = ("zat", "pyshark", "pandas", "pyarrow", "duckdb", "statsmodels", "ji
 
 
 @app.command()
+@speaking
 def doctor(how: FormatOption = OutputFormat.TABLE) -> int:
     """Say what is installed, in which version, what is missing, what for, and how to get it."""
     rows = [["pacsflow", "ok", __version__, "", ""]]

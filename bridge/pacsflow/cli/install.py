@@ -10,6 +10,7 @@ import typer
 
 from pacsflow.cli import app
 from pacsflow.cli.console import say, tell, warn
+from pacsflow.cli.options import speaking
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def _told(placed: Iterable[Placed]) -> None:
 
 
 @commands.command()
+@speaking
 def wireshark(
     to: To = None,
     profile: Annotated[
@@ -75,6 +77,7 @@ def wireshark(
 
 
 @commands.command()
+@speaking
 def zeek(
     to: To = None,
     no_build: Annotated[bool, typer.Option("--no-build", help="Copy, do not compile.")] = False,
@@ -93,6 +96,7 @@ def zeek(
 
 
 @commands.command()
+@speaking
 def systemd(
     to: To = None,
     config: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from pacsflow.cli import USABLE, app
 from pacsflow.cli.console import tell
-from pacsflow.cli.options import Request, reading
+from pacsflow.cli.options import Request, reading, speaking
 from pacsflow.printable import counted
 
 commands = typer.Typer(help="The hospital's own list of its equipment.", no_args_is_help=True)
@@ -54,6 +54,7 @@ def infer(
 
 
 @commands.command()
+@speaking
 def check(path: Annotated[Path, typer.Argument(help="The inventory file.")]) -> int:
     """Read an inventory and name the lines that cannot be used; ends with 2 where there are any.
 

@@ -11,7 +11,7 @@ import typer
 
 from pacsflow.cli import FOUND, app
 from pacsflow.cli.console import name_unread, progress, tell
-from pacsflow.cli.options import FormatOption
+from pacsflow.cli.options import FormatOption, speaking
 from pacsflow.cli.settings import settings
 from pacsflow.cli.tables import OutputFormat, emit
 from pacsflow.errors import UsageError
@@ -42,6 +42,7 @@ def _opened(folder: Path) -> Ledger:
 
 
 @ledgers.command()
+@speaking
 def info(
     ledger: Folder = Path("pacsflow-ledger"),
     sensors: Annotated[
@@ -98,6 +99,7 @@ def _sensors(book: Ledger, how: OutputFormat) -> None:
 
 
 @ledgers.command()
+@speaking
 def compact(
     ledger: Folder = Path("pacsflow-ledger"),
     roll_up: Annotated[
@@ -133,6 +135,7 @@ def _day_before(period: str, option: str) -> date:
 
 
 @ledgers.command()
+@speaking
 def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputFormat.TABLE) -> int:
     """Read every file of a ledger against its hash; exit code 1 where any is not as it was.
 
@@ -156,6 +159,7 @@ def verify(ledger: Folder = Path("pacsflow-ledger"), how: FormatOption = OutputF
 
 
 @ledgers.command()
+@speaking
 def repair(
     ledger: Folder = Path("pacsflow-ledger"),
     logs: Annotated[
@@ -192,6 +196,7 @@ def repair(
 
 
 @ledgers.command()
+@speaking
 def merge(
     ledger: Folder,
     others: Annotated[
@@ -236,6 +241,7 @@ def merge(
 
 
 @ledgers.command()
+@speaking
 def prune(
     ledger: Folder = Path("pacsflow-ledger"),
     keep: Annotated[str, typer.Option(help="How long, such as 90d, 26w, 18m, 2y.")] = "2y",
@@ -252,6 +258,7 @@ def prune(
 
 
 @ledgers.command()
+@speaking
 def export(
     ledger: Folder, to: Annotated[Path, typer.Argument(metavar="NEW", help="A new folder.")]
 ) -> None:

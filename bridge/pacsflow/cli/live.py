@@ -11,7 +11,7 @@ import typer
 
 from pacsflow.cli import app
 from pacsflow.cli.console import tell, warn
-from pacsflow.cli.options import FormatOption
+from pacsflow.cli.options import FormatOption, speaking
 from pacsflow.cli.tables import Listing, OutputFormat, cell_width, emit_several
 from pacsflow.errors import UsageError
 from pacsflow.export.rows import to_line
@@ -37,6 +37,7 @@ NEEDED = ("ts", "association", "operation", "state", "status", "calling_ae", "ca
 
 
 @app.command()
+@speaking
 def live(
     interface: Annotated[
         str,

@@ -427,6 +427,42 @@ _SPOKEN = {
 """Options of every command that act at once; no command gets them as arguments."""
 
 
+def _spoken(*, config: bool = True) -> dict[str, inspect.Parameter]:
+    """Return the parameters of options that act at once."""
+    return {
+        name: inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        )
+        for name, (annotation, default) in _SPOKEN.items()
+        if config or name != "config"
+    }
+
+
+def _presented(
+    called: Callable[..., Result], command: Callable[..., Result], of: list[inspect.Parameter]
+) -> Callable[..., Result]:
+    """Return `called` as typer has to see it: as `command`, with other parameters."""
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__module__ = command.__module__
+    called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in of]
+    )
+    called.__annotations__ = {p.name: p.annotation for p in of}
+    return called
+
+
+def speaking(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Give a command that reads no traffic the options about what is said."""
+    spoken = _spoken(config=False)
+    own = inspect.signature(command, eval_str=True).parameters.values()
+
+    def called(*given: Any, **values: Any) -> Result:  # noqa: ANN401 - options are of any type
+        named = {name: value for name, value in values.items() if name not in spoken}
+        return command(*given, **named)
+
+    return _presented(called, command, [*own, *spoken.values()])
+
+
 COMMA = inspect.Parameter(
     "decimal_comma", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DecimalCommaOption
 )
@@ -463,12 +499,7 @@ def reading(
         for field in fields(Request)
         if field.name in names
     }  # fmt: skip
-    spoken = {
-        name: inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-        )
-        for name, (annotation, default) in _SPOKEN.items()
-    }
+    spoken = _spoken()
 
     def given(command: Callable[..., Result]) -> Callable[..., Result]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
@@ -488,12 +519,6 @@ def reading(
             hide(asked.key() if "pseudonymise" in names else None)
             return command(asked, **values)
 
-        called.__name__, called.__doc__ = command.__name__, command.__doc__
-        called.__module__ = command.__module__
-        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in ordered]
-        )
-        called.__annotations__ = {p.name: p.annotation for p in ordered}
-        return called
+        return _presented(called, command, ordered)
 
     return given

@@ -14,6 +14,7 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import progress, say, tell
 from pacsflow.cli.ingest import ingest
+from pacsflow.cli.options import speaking
 from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
 from pacsflow.outputs import named
@@ -60,6 +61,7 @@ def _alone(folder: Path, marker: Path) -> Iterator[None]:
 
 
 @app.command()
+@speaking
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the simulated logs go.")] = Path("demo"),
     weeks: Annotated[int, typer.Option(min=1, max=104, help="Weeks of logs.")] = 6,
