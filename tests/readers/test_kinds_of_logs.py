@@ -394,6 +394,9 @@ def test_the_way_out_of_foreign_bytes_behind_packed_ones_leads_out(
         return
     with pytest.raises(InputError, match=r"bytes stand behind the \w+ data") as refused:
         rows_of(path)
+    if how == "lz4":
+        assert "before it was packed" in refused.value.hint
+        return
     tool = refused.value.hint.split(": ")[1].partition(" FILE")[0]
     out = subprocess.run(
         [*tool.split(), path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False

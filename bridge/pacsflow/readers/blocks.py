@@ -37,9 +37,8 @@ PACKED = {
 LONGEST_MAGIC = 6
 _BEHIND = ("Not a gzipped file", "Unknown frame descriptor", "ERROR_frameType_unknown")
 """What gzip, zstd and lz4 say of bytes behind theirs that begin like nothing."""
-_TOOLS = {
-    "gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat", "zstd": "zstd -dc", "lz4": "lz4cat",
-}  # fmt: skip
+_TOOLS = {"gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat", "zstd": "zstd -dc"}
+"""What unpacks the rest all the same; lz4 1.10 may write nothing of it."""
 
 
 class _BehindError(EOFError):
@@ -153,7 +152,9 @@ def _unpacker(how: str, raw: IO[bytes]) -> Any:  # noqa: ANN401 - five kinds of 
 def _damaged(path: Path, how: str, error: Exception) -> InputError:
     if isinstance(error, _BehindError) or any(b in str(error) for b in _BEHIND):
         problem = f"bytes stand behind the {how} data that are none of it"
-        hint = f"to leave them out: {_TOOLS[how]} FILE > LOG, and give LOG"
+        hint = "copy the file again, or give the log as it was before it was packed"
+        if tool := _TOOLS.get(how):
+            hint = f"to leave them out: {tool} FILE > LOG, and give LOG"
         return InputError(path, problem, hint=hint)
     told = str(error).splitlines()[0][:200] if str(error) else "it ends early"
     problem = f"the {how} data is damaged or ends early: {told}"
