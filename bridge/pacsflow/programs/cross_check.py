@@ -138,7 +138,7 @@ def compare(capture: str, plugin: Path, zeek: Path) -> Comparison:
     associations = join(last_rows(logs["dicom"]), others["dicom"])
     endpoints, known = _by_endpoint(logs["known_dicom"]), _by_endpoint(others["known_dicom"])
     keys = sorted(endpoints.keys() | known.keys())
-    marked = _marker(associations, endpoints.values(), Connections.of(plugin, zeek))
+    marked = _marker(associations, endpoints.values(), Connections.of(plugin, zeek, associations))
     pairs = [("dicom", _who(*both), *both, marked(*both)) for both in associations]
     pairs += [
         ("known_dicom", " ".join(k), *both, marked(*both))
@@ -268,8 +268,8 @@ class Connections:
     copied: bool
 
     @classmethod
-    def of(cls, plugin: Path, zeek: Path) -> Connections:
-        """Read them from the two folders."""
+    def of(cls, plugin: Path, zeek: Path, associations: Sequence[Both]) -> Connections:
+        """Read them from the two folders, and take them from the associations of both."""
         conn = zeek / "conn.log"
         connections = read_log(conn).rows if conn.exists() else None
         weird: dict[str, set[Connection]] = defaultdict(set)
@@ -279,9 +279,10 @@ class Connections:
         fates = read_log(plugin / "capture.log").rows
         told = {row["what"] for row in fates}
         copied = any(what.startswith("copy, ") for what in told)
-        associations = last_rows(read_log(plugin / "dicom.log")).rows
+        known = [ours for ours, _ in associations if ours]
+        told_by_zeek = [theirs for _, theirs in associations if theirs]
         misordered = frozenset(weird[MISORDERED])
-        repeated = _repeated(associations) if NETWORKS in told else NO_CONNECTIONS
+        repeated = _repeated(known) if NETWORKS in told else NO_CONNECTIONS
         return cls(
             seen=None if connections is None else frozenset(map(_connection, connections)),
             unread={
@@ -293,16 +294,16 @@ class Connections:
             odd={
                 "reset": frozenset(weird[AFTER_RESET]),
                 "crossed": frozenset(weird[CROSSED]),
-                "endless": _flagged_connections("unfinished", associations)
+                "endless": _flagged_connections("unfinished", known)
                 if any(row["what"] == "unfinished" and int(row["bytes"]) >= HUGE for row in fates)
                 else NO_CONNECTIONS,
-                "clock": frozenset(_under_way(associations, fates)),
+                "clock": frozenset(_under_way(known, fates)),
                 "networks": misordered & repeated,
                 "renumbered": misordered if copied else NO_CONNECTIONS,
                 "proxied": _not_followed(connections or ())
                 if "behind a proxy" in told
                 else NO_CONNECTIONS,
-                "routed": _flagged_connections("one_sided", read_log(zeek / "dicom.log").rows)
+                "routed": _flagged_connections("one_sided", told_by_zeek)
                 if ROUTED in weird
                 else NO_CONNECTIONS,
             },

@@ -22,7 +22,7 @@ from pacsflow.report.unnamed import unnamed
 from pacsflow.report.weekly import Provenance, WeeklyReport
 from pacsflow.site import SaidBy
 from pacsflow.terms import message
-from pacsflow.terms.counted import directed
+from pacsflow.terms.counted import WAYS, directed
 from pacsflow.week import capacity, dicom, flows, traffic
 from pacsflow.week.curves import HISTORY_WEEKS, CurveRequest, Made, curves
 from pacsflow.week.facts import ModalityFlow, PacsFlow
@@ -281,7 +281,7 @@ def _requests(
     groups |= {f"modality {name}": devices for name, devices, _ in modalities}
     series = flows.hourly(scope, groups, grid)
     for party in parties:
-        for way in flows.WAYS:
+        for way in WAYS:
             title = directed(_name(party), way)
             one = replace(series[party.address, way], name=title)
             found.append(CurveRequest(f"{party.address} {way}", title, one))

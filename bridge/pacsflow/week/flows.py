@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pacsflow.series import HOUR, HourlySeries, floor_hour
-from pacsflow.terms.counted import counted
+from pacsflow.terms.counted import WAYS, counted
 from pacsflow.week.traffic import compares, estimate, ranked
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pacsflow.week.hosts import Hosts
     from pacsflow.week.traffic import Scope
 
-WAYS = ("in", "out")
 
 _MEMBERS = "FROM host_hours JOIN members USING (host) WHERE hour >= $first AND hour < $end"
 
