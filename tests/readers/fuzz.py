@@ -6,7 +6,7 @@
 - the rows that were given out are as many as are said to have been read;
 - of a plain log rows read, rows not read and rows of other logs are all the lines that are no
   comments, counted by themselves;
-- the ledger's bytes, for every tenth mutant, are the sum over the rows that were given out, less
+- the ledger's bytes, for every tenth mutant of each kind, are the sum over the rows that were given out, less
   those that it says it did not count.
 """
 
@@ -332,7 +332,7 @@ def run(count: int, first: int = 0) -> list[str]:
             for seed in range(first, first + count):
                 for _, clock, seconds in clocks:
                     signal.setitimer(clock, seconds)
-                if wrong := check(Path(folder), seed, ledger=seed % 10 == 0):
+                if wrong := check(Path(folder), seed, ledger=seed // len(sources()) % 10 == 0):
                     found.append(f"mutant {seed} ({mutant(seed)[0]}): {wrong}")
     finally:
         for (number, clock, _), old in zip(clocks, before, strict=True):
