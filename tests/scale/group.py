@@ -65,7 +65,7 @@ OURS = """
     FROM traffic GROUP BY 1 ORDER BY 1
 """
 SEEN = "SELECT sensor, sum(bytes)::BIGINT FROM seen_traffic GROUP BY 1 ORDER BY 1"
-AWK = r"""BEGIN { FS = "\t" } !/^#/ { n += $16 + $18 } END { printf "%d", n }"""
+AWK = r"""BEGIN { FS = "\t" } !/^#/ { n += $16 + $18 } END { printf "%.0f", n }"""
 
 
 def write_logs(folder: Path, sensors: int, connections: int, seed: int) -> int:
