@@ -184,10 +184,12 @@ def _imported_anew(path: Path, text: str, tests: Sequence[str]) -> int:
 class Judge:
     """A pytest plugin that has the tests of a group, and runs of them those that a mutant needs."""
 
-    def __init__(self, modules: Sequence[Path], work: Callable[[Judge], None]) -> None:
+    def __init__(
+        self, modules: Sequence[Path], work: Callable[[Judge], None], most: float = SECONDS
+    ) -> None:
         self.texts = {str(path): path.read_text("utf-8") for path in modules}
         self.follower, self.work = _Lines(set(self.texts)), work
-        self.seen: dict[str, dict[str, Any]] = {}
+        self.seen, self.most = dict[str, dict[str, Any]](), most
         self.items: dict[str, pytest.Item] = {}
         self.failed = ""
 
@@ -247,7 +249,7 @@ class Judge:
         nodes, whole = list[str](), 0.0
         for node in self._judges_of(str(path), mutant):
             seconds = self.seen[node]["seconds"]
-            if nodes and whole + seconds > SECONDS:
+            if nodes and whole + seconds > self.most:
                 break
             nodes.append(node)
             whole += seconds

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judge import Judge
+from judge import SECONDS, Judge
 from mutate import Mutant, of_lua, of_python
 
 if TYPE_CHECKING:
@@ -114,10 +114,12 @@ def python_groups(groups: dict[str, dict[str, Any]], most: Most, jobs: int) -> d
         for name, paths in modules.items():
             tallies[name] = [
                 _tally(path, text, mutants, partial(_is_noticed, judge, path), jobs)
-                for path, text, mutants in _chosen(name, paths, of_python, most(groups[name]))
+                for path, text, mutants in _chosen(
+                    name + groups[name]["seed"], paths, of_python, most(groups[name])
+                )
             ]
 
-    judge = Judge(every, work)
+    judge = Judge(every, work, next(iter(groups.values()))["seconds"])
     judge.judge(next(iter(groups.values()))["tests"])
     if judge.failed or not tallies:
         sys.exit(f"{', '.join(groups)}: {judge.failed or 'no tests'}")
@@ -142,7 +144,7 @@ def _lua_group(lua: str, name: str, group: dict[str, Any], most: int | Rows, job
     modules = [ROOT / module for module in group["modules"]]
     return [
         _tally(path, text, mutants, partial(_is_noticed_in_lua, lua, path, tests), jobs)
-        for path, text, mutants in _chosen(name, modules, of_lua, most)
+        for path, text, mutants in _chosen(name + group["seed"], modules, of_lua, most)
     ]
 
 
@@ -215,6 +217,9 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every mutant")
     parser.add_argument("--again", type=Path, help="those that a run before, of this output, left")
     parser.add_argument("--module", default="", help="modules whose path has this in it alone")
+    parser.add_argument("--tests", default="", help="tests whose path has this in it alone")
+    parser.add_argument("--seed", default="", help="another sample than that of the group's name")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of tests for a mutant")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     os.chdir(ROOT)
@@ -222,6 +227,8 @@ def main() -> int:
     groups = {name: dict(targets[name]) for name in asked.groups or targets}
     for group in groups.values():
         group["modules"] = [module for module in group["modules"] if asked.module in module]
+        group["tests"] = [test for test in group["tests"] if asked.tests in test]
+        group |= {"seed": asked.seed, "seconds": asked.seconds}
 
     def most(group: dict[str, Any]) -> int | Rows:
         if asked.again:

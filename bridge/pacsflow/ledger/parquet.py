@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Writers:
             self._write(place)
 
     def _write(self, place: str) -> None:
-        table = place.split("/", 1)[0]
+        table = place.partition("/")[0]
         parts = self.waiting.pop(place)
         self.rows[place] = 0
         rows = parts[0] if len(parts) == 1 else pa.concat_tables(parts).cast(TABLES[table])
@@ -120,16 +121,17 @@ def writer(path: Path, table: str, schema: pa.Schema | None = None) -> pq.Parque
 
 def _by_day(table: str, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Yield the rows of each day (UTC), as ``2026-03-02``."""
-    moments = rows[time_column(table)]
-    days = pc.cast(moments, pa.date32(), safe=False)
+    days = pc.cast(rows[time_column(table)], pa.date32())
     numbers = pc.cast(days, pa.int32()).to_numpy()
-    low, high = int(numbers.min()), int(numbers.max())
-    if low == high:
-        yield str(np.datetime64(low, "D")), rows
-    elif bool((numbers[1:] >= numbers[:-1]).all()):
-        starts = np.flatnonzero(np.diff(numbers, prepend=low - 1))
-        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-            yield str(np.datetime64(int(numbers[start]), "D")), rows.slice(start, end - start)
-    else:
-        for day in np.unique(numbers):
-            yield str(np.datetime64(int(day), "D")), rows.filter(pa.array(numbers == day))
+    if numbers.min() == numbers.max():
+        yield _named(numbers[0]), rows
+        return
+    order = np.argsort(numbers, kind="stable")
+    numbers, rows = numbers[order], rows.take(order)
+    starts = np.unique(numbers, return_index=True)[1]
+    for start, end in pairwise([*starts, len(numbers)]):
+        yield _named(numbers[start]), rows.slice(start, end - start)
+
+
+def _named(day: int) -> str:
+    return str(np.datetime64(int(day), "D"))
