@@ -6,8 +6,8 @@
 - the rows that were given out are as many as are said to have been read;
 - of a plain log rows read, rows not read and rows of other logs are all the lines that are no
   comments, counted by themselves;
-- the ledger's bytes, for every tenth mutant of each kind, are the sum over the rows that were given out, less
-  those that it says it did not count.
+- the ledger's bytes, for every tenth mutant of each kind, are the sum over the rows that were
+  given out, less those that it says it did not count.
 """
 
 from __future__ import annotations

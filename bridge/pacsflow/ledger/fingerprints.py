@@ -58,7 +58,6 @@ class _Limited(io.RawIOBase):
     """The first bytes of an open file, with a place of its own in it."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
-        super().__init__()
         self.file = file
         self.size = size
         self.place = 0
