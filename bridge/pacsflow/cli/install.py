@@ -11,6 +11,7 @@ import typer
 from pacsflow.cli import app
 from pacsflow.cli.console import say, tell, warn
 from pacsflow.cli.options import speaking
+from pacsflow.cli.settings import settings, use
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,48 @@ def zeek(
     for path in install_zeek(to, build=not no_build):
         tell(f"{path}")
     sys.stderr.write(f"{next_steps(to)}\n")
+
+
+@commands.command()
+@speaking
+def zeekctl(
+    prefix: Annotated[
+        Path | None, typer.Option("--zeek", metavar="PREFIX", help="Where Zeek is: /opt/zeek.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", "-l", help="By default the configured one.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The configuration that the hook goes by.")
+    ] = None,
+    dry_run: DryRun = False,
+    uninstall: Uninstall = False,
+) -> None:
+    """Install a hook of ZeekControl that adds each rotated log to a ledger; the service needs none.
+
+    Example: `pacsflow install zeekctl --ledger /srv/pacsflow`
+    """
+    from pacsflow.programs import install_zeekctl as hooks
+    from pacsflow.service.systemd import program_now
+
+    if uninstall:
+        _told(hooks.uninstall_zeekctl(prefix, dry=dry_run))
+        return
+    use(config)
+    known = settings()
+    folder = ledger or known.ledger.folder
+    if folder is None:
+        raise UsageError("--ledger names the ledger to add to; no configuration does")
+    more = ["--config", str(config.resolve())] if config else []
+    more += ["--sensor", known.inputs.sensor] if known.inputs.sensor else []
+    text = hooks.hook(program_now(), folder.resolve(), more)
+    _told(hooks.install_zeekctl(prefix, text, dry=dry_run))
+    if hooks.is_of_another(prefix, folder):
+        warn(f"{folder}: is not of the user that runs Zeek; the hook will leave it alone")
+    if dry_run:
+        sys.stdout.write(f"\n{text}")
+    else:
+        say("each log that is rotated is added from now on; journalctl -t pacsflow tells of it")
 
 
 @commands.command()
