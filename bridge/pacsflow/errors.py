@@ -39,11 +39,23 @@ class InputError(PacsflowError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process borders; the default would call __init__ with the message alone.
-        return (_input_error, (self.path, self.problem, self.hint, self.line))
+        return (_input_error, (type(self), self.path, self.problem, self.hint, self.line))
 
 
-def _input_error(path: str, problem: str, hint: str, line: int | None) -> InputError:
-    return InputError(path, problem, hint=hint, line=line)
+def _input_error(
+    kind: type[InputError], path: str, problem: str, hint: str, line: int | None
+) -> InputError:
+    return kind(path, problem, hint=hint, line=line)
+
+
+class ClosedError(InputError):
+    """An input that may not be read by whoever runs this."""
+
+
+def unreadable(path: Path | str, error: OSError, problem: str = "cannot be read") -> InputError:
+    """Return what the system's refusal says of an input."""
+    kind = ClosedError if isinstance(error, PermissionError) else InputError
+    return kind(path, f"{problem}: {error.strerror or error}")
 
 
 class UsageError(PacsflowError):

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.service.conftest import MONDAY, Service, later
+from tests.service.conftest import MONDAY, T0, Service, later
 
 from conftest import json_log
 from pacsflow.cli import main
-from pacsflow.errors import ToolError, UsageError
+from pacsflow.configuration.files import load
+from pacsflow.errors import ToolError, UsageError, unreadable
+from pacsflow.readers import discovery
 from pacsflow.service import mail, rounds
 from pacsflow.service.metrics import failures_unsaved
 from pacsflow.service.schedule import is_due, latest
-from pacsflow.service.state import alone, read_state
+from pacsflow.service.state import alone, name_of, read_state, skipped
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -149,6 +151,38 @@ def test_a_folder_that_is_missing_fails_until_it_is_there_and_the_others_are_rea
     assert metrics(service)['pacsflow_failures_in_a_row{job="add"}'] == 0
 
 
+def test_files_below_that_are_closed_fail_until_they_are_open_and_the_others_are_read(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path / "logs"
+    closed = [logs / f"conn.0{hour}.log" for hour in range(5)]
+    for number, path in enumerate(closed):
+        row = {"uid": f"X{number}", "ts": T0 + 200 * 3600.0 + number, "id.orig_p": number + 1}
+        path.write_text(json_log([row]))
+    recognise = discovery.recognise
+
+    def refused(path: Path) -> object:
+        if path in closed:
+            raise unreadable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        return recognise(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(discovery, "recognise", refused)
+        for count in (1, 2):
+            assert not service.run(later(count / 10))
+            (line,) = service.warned
+            assert line.startswith(f"add: {closed[0]}: cannot be read: Permission denied; ")
+            assert line.endswith("; and 2 more; the next round tries again")
+            told = metrics(service)
+            assert told['pacsflow_failures_in_a_row{job="add"}'] == count
+            assert told["pacsflow_inputs_not_read"] == 5
+            assert told['pacsflow_ledger_rows{table="connections"}'] == 335
+    assert service.run(later(0.3))
+    assert any("2026-W11.html" in line for line in service.said)
+    assert metrics(service)["pacsflow_week_hours_with_data"] == 168 - 3
+    assert metrics(service)["pacsflow_inputs_not_read"] == 0
+
+
 def test_the_page_on_a_week_that_could_not_be_read_in_time_is_made_good(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,22 +225,45 @@ def test_a_fault_in_one_job_costs_no_other(
     assert any("2026-W11.html" in line for line in service.said)
 
 
-def test_two_services_on_one_ledger(service: Service) -> None:
-    service.run()
+def beside(service: Service, config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Return how a service ends that finds another one, of `service`'s settings, at work."""
     folder = service.settings.ledger.folder
     assert folder
-    with alone(folder) as held:
+    with alone(folder, name_of(service.settings)) as held:
         assert held
-        other = [sys.executable, "-m", "pacsflow", "run", "--once", "--log-format", "json"]
-        ran = subprocess.run(
-            other, env={**os.environ, "PACSFLOW_LEDGER_FOLDER": str(folder)},
+        return subprocess.run(
+            [sys.executable, "-m", "pacsflow", "run", "--once", *options, "--config", str(config)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+
+def test_two_services_on_one_ledger(service: Service, tmp_path: Path) -> None:
+    service.run()
+    config = tmp_path / "pacsflow.toml"
+    config.write_text(f'[ledger]\nfolder = "{service.settings.ledger.folder}"\n')
+    ran = beside(service, config, "-q", "--log-format", "json")
     line = json.loads(ran.stderr)
     assert (ran.returncode, line["level"]) == (0, "warning")
     assert "another pacsflow run is at work on it" in line["message"]
     service.run(later(0.1))
     assert metrics(service)["pacsflow_rounds_skipped"] == 1
+
+
+def test_a_round_that_meets_a_long_one_of_its_own_tells_cron_nothing(
+    service: Service, tmp_path: Path
+) -> None:
+    service.run()
+    config = tmp_path / "pacsflow.toml"
+    config.write_text(f'[ledger]\nfolder = "{service.settings.ledger.folder}"\n')
+    service.settings, problems = load(config)
+    assert not problems
+    ran = beside(service, config, "-q")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    ran = beside(service, config)
+    assert (ran.returncode, ran.stderr.count("this round is left out")) == (0, 1)
+    folder = service.settings.ledger.folder
+    assert folder
+    assert skipped(folder) == 2
 
 
 def test_a_problem_is_told_once(service: Service) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
-from pacsflow.errors import InputError
+from pacsflow.errors import InputError, unreadable
 from pacsflow.readers.blocks import opened
 from pacsflow.readers.remote import RemotePath
 
@@ -177,7 +177,7 @@ def held(path: Path) -> Iterator[Held]:
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     with file:
         yield Held(path, cast("IO[bytes]", file))
 

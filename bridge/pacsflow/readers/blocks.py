@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from pacsflow.errors import InputError
+from pacsflow.errors import InputError, unreadable
 from pacsflow.readers.limits import exceeded, limits
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def opened(path: Path) -> Iterator[Bytes]:
     except OSError as error:
         if how and error.errno is None:
             raise _damaged(path, how, error) from None
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
 
 
 def _unpacker(how: str, raw: IO[bytes]) -> Any:  # noqa: ANN401 - five kinds of file

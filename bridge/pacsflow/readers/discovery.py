@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError, UsageError
+from pacsflow.errors import InputError, UsageError, unreadable
 from pacsflow.readers.blocks import head, opened
 from pacsflow.readers.remote import RemotePath, as_path, is_address
 from pacsflow.readers.sniff import recognise
@@ -286,7 +286,7 @@ def _inside(folder: Path, problems: list[InputError]) -> Iterator[tuple[Path, bo
 
     def refused(error: OSError) -> None:
         where = error.filename or str(folder)
-        problems.append(InputError(where, f"the folder cannot be read: {error.strerror}"))
+        problems.append(unreadable(where, error, "the folder cannot be read"))
 
     for where, folders, names in os.walk(folder, onerror=refused, followlinks=True):
         found = Path(where).stat()
@@ -295,13 +295,15 @@ def _inside(folder: Path, problems: list[InputError]) -> Iterator[tuple[Path, bo
             continue
         been.add((found.st_dev, found.st_ino))
         folders.sort()
-        for name in sorted(names):
-            path = Path(where, name)
-            if path.is_file():
-                anything = True
-                yield path, False
-            elif path.is_symlink() and _should_be_data(path):
-                problems.append(InputError(path, "the link leads nowhere"))
+        try:
+            for path in (Path(where, name) for name in sorted(names)):
+                if path.is_file():
+                    anything = True
+                    yield path, False
+                elif path.is_symlink() and _should_be_data(path):
+                    problems.append(InputError(path, "the link leads nowhere"))
+        except OSError as error:  # its names may be listed, and nothing behind them
+            problems.append(unreadable(where, error, "what is in the folder cannot be read"))
     if not anything and not any(p.path.startswith(str(folder)) for p in problems):
         problems.append(InputError(folder, "the folder has no files"))
 

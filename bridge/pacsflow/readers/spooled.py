@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacsflow import printable
-from pacsflow.errors import InputError
+from pacsflow.errors import unreadable
 from pacsflow.outputs import scratch_folder
 from pacsflow.readers.blocks import opened, packing
 from pacsflow.readers.limits import exceeded, limits
@@ -38,8 +38,7 @@ def spool(path: Path | None) -> Path:
             with path.open("rb") as pipe:
                 _copy(pipe, target)
     except OSError as error:
-        told = error.strerror or str(error)
-        raise InputError(path or "standard input", f"cannot be read: {told}") from None
+        raise unreadable(path or "standard input", error) from None
     return target
 
 

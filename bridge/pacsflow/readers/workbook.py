@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 import pyarrow.compute as pc
 
-from pacsflow.errors import InputError
+from pacsflow.errors import InputError, unreadable
 from pacsflow.printable import escape_controls
 from pacsflow.readers import sheet_cells
 from pacsflow.readers.arrays import booleans, strings
@@ -287,7 +287,7 @@ def _checked_size(path: Path) -> int:
     except _DAMAGED as error:
         raise _damaged(path, error) from None
     except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     if declared > max(limits().workbook, limits().expansion * size):
         raise exceeded(path, "expansion", f"its parts unpack to {declared:,} bytes")
     return size

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pacsflow.errors import ClosedError
 from pacsflow.ledger import Added, Ledger
 from pacsflow.readers import Format, find
 
@@ -35,6 +36,12 @@ def ready(found: Inputs, now: float) -> Inputs:
 def unread(added: Added, inputs: Sequence[str]) -> list[InputError]:
     """Return the problems of what was named itself: missing, closed, or nothing that is read."""
     return [problem for problem in added.problems if problem.path in inputs]
+
+
+def to_open(added: Added, inputs: Sequence[str]) -> list[InputError]:
+    """Return the problems that somebody has to put right: `unread`, and what is closed below."""
+    below = [problem for problem in added.problems if isinstance(problem, ClosedError)]
+    return list(dict.fromkeys([*unread(added, inputs), *below]))
 
 
 def add_new(

@@ -26,9 +26,9 @@ from pacsflow.ledger.upkeep import prune
 from pacsflow.printable import counted
 from pacsflow.report.build import build_report
 from pacsflow.service import events, mail, metrics, refusals
-from pacsflow.service.arrivals import add_new, unread
+from pacsflow.service.arrivals import add_new, to_open
 from pacsflow.service.schedule import is_due, latest
-from pacsflow.service.state import State, alone, read_state, save_state
+from pacsflow.service.state import State, alone, holder, name_of, read_state, save_state
 from pacsflow.terms.severity import Severity
 from pacsflow.week.period import Week, week_of, zone_of
 from pacsflow.words.language import Language
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 AGAIN = ("look", "page", "mail")
 """Jobs that say something of a week."""
+MOST_TOLD = 3
+"""So many inputs that somebody has to open are named in one line."""
 MOST_PROBLEMS = 1000
 """So many problems of a round are remembered, so that the next one does not tell them again."""
 
@@ -108,9 +110,11 @@ def run_round(settings: Settings, say: Say, warn: Say, now: datetime | None = No
     if folder is None:
         raise UsageError("[ledger] folder: the service needs one (pacsflow config init)")
     Ledger(folder, create=True)
-    with alone(folder) as held:
+    name = name_of(settings)
+    with alone(folder, name) as held:
         if not held:
-            warn(f"{folder}: another pacsflow run is at work on it; this round is left out")
+            tell = say if holder(folder) == name else warn  # a long round of its own is no trouble
+            tell(f"{folder}: another pacsflow run is at work on it; this round is left out")
             return True
         state = read_state(folder)
         if (failed := metrics.failures_unsaved(settings.metrics.textfile)) is not None:
@@ -195,7 +199,7 @@ def _add(round_: Round) -> None:
             f"{round_.folder}: {counted(len(added.added), 'file', 'files')} added "
             f"({counted(rows, 'row', 'rows')})"
         )
-    missing = unread(added, paths)
+    missing = to_open(added, paths)
     told = [f"not read: {problem}" for problem in added.problems if problem not in missing]
     for line in told:
         if line not in round_.state.problems:
@@ -204,7 +208,9 @@ def _add(round_: Round) -> None:
     if round_.state.failed.get("add"):
         _make_good(round_, added)
     if missing:  # what was named itself: a disk that is not mounted, rights that are not given
-        raise PacsflowError("; ".join(map(str, missing)))
+        named = "; ".join(map(str, missing[:MOST_TOLD]))
+        more = len(missing) - MOST_TOLD
+        raise PacsflowError(named + (f"; and {more:,} more" if more > 0 else ""))
 
 
 def _make_good(round_: Round, added: Added) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from pacsflow.outputs import write_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pacsflow.configuration.schema import Settings
 
 FILE = "service.json"
 LOCK = "service.lock"
@@ -46,16 +49,36 @@ class State:
     problems: list[str] = field(default_factory=list)
 
 
+def name_of(settings: Settings) -> str:
+    """Return what tells a configuration from every other one, in any process."""
+    return hashlib.sha256(repr(settings).encode()).hexdigest()
+
+
 @contextmanager
-def alone(folder: Path) -> Iterator[bool]:
-    """Be the only service on a ledger; yields False, and counts it, where another one is."""
+def alone(folder: Path, name: str = "") -> Iterator[bool]:
+    """Be the only service on a ledger; yields False, and counts it, where another one is.
+
+    Meanwhile `holder` gives the name.
+    """
     place = folder / LOCK
     place.touch()
     with lock(place, wait=False) as held:
         if not held:
             with (folder / SKIPPED).open("ab") as file:
                 file.write(b".")
+        else:
+            with suppress(OSError):  # a full disk must not keep a round from pruning
+                place.write_text(name)
         yield held
+
+
+def holder(folder: Path) -> str:
+    """Return the name of the service that is, or was, the only one on a ledger."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            return file.read(100).decode("ascii", "replace")
+    except OSError:
+        return ""
 
 
 def skipped(folder: Path) -> int:
