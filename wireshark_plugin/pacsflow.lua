@@ -6447,12 +6447,9 @@ function stream.feed(h, c, d, s)
   end
 end
 
--- n bytes are missing. `cut`: they were on the wire but not captured. Returns whether the place
--- in the stream is still known.
+-- n bytes are missing where the place in the stream is known. `cut`: they were on the wire but not
+-- captured. Returns whether it still is.
 function stream.hole(h, c, d, n, cut)
-  if not d.kind then
-    return false
-  end
   if d.kind == "D" then
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
@@ -6473,16 +6470,14 @@ function stream.hole(h, c, d, n, cut)
     end
     if not sound then
       lost(h, c, d)
-      return false
     end
   end
   if d.kind == "S" and n <= d.skip then
     d.skip = d.skip - n
-    if d.skip == 0 and not fragment_done(h, c, c.assoc, d) then
-      lost(h, c, d)
-      return false
+    if d.skip > 0 or fragment_done(h, c, c.assoc, d) then
+      return true
     end
-    return true
+    lost(h, c, d)
   end
   stream.start(d, nil)
   d.command, d.command_size = nil, nil
@@ -7112,8 +7107,8 @@ end
 
 -- key: see keys.lua.
 function tracker:connect(key)
-  local a = { key = key, packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
-  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, samples = 0, missed = 0, skip = 0 }
+  local a = { key = key, packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
+  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
   a.host, a.port_raw = keys.half(key, true)
   b.host, b.port_raw = keys.half(key, false)
   a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)
@@ -7196,7 +7191,6 @@ function tracker:again(c, d)
   self:finish(before)
   c.first_frame, c.first_ts = self.frame, self.now
   local a = self:open(c)
-  a.fin_before = true
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
   c.a.closed_us, c.b.closed_us, c.a.resent, c.b.resent = nil, nil, nil, nil
   return a
@@ -7227,7 +7221,7 @@ function tracker:lost(c, d)
     c.a.data_bytes, c.b.data_bytes, c.a.headers, c.b.headers = nil, nil, nil, nil
     stream.start(c.a, nil)
     stream.start(c.b, nil)
-    if c.syn and not c.past_start and not cut then
+    if c.syn and not cut then
       self:foreign(c)
     end
     d.guess = nil
@@ -7269,9 +7263,6 @@ end
 
 -- A stream without evidence of its own between endpoints that are known.
 local function presume(t, c, d)
-  if c.foreign or c.assoc then
-    return
-  end
   if c.seen_version < 0 and t.options.lookahead then
     local seen = t.options.lookahead(d.key, t.now)
     if seen then
@@ -7375,9 +7366,6 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     d.packets, d.wire_bytes = 1, wire * rate
   end
   local c = d.c
-  if rate > 1 then
-    d.samples = d.samples + 1
-  end
   d.first = d.first or seq
   if syn then
     c.syn = true
@@ -7483,16 +7471,14 @@ function tracker:after(c, d)
   return d
 end
 
--- Plain bytes of a TLS connection, in the order of their records.
-function tracker:plaintext(frame, info, key, s)
-  self.frame = frame
-  self:tick(info.abs_ts)
-  local d = self:direction(key) or self:connect(key)
+-- Plain bytes of a TLS connection, in the order of their records, that the packet in hand of direction d
+-- has brought.
+function tracker:plaintext(d, s)
   local c = d.c
   if not c.tls then
     c.tls, c.foreign = true, nil
     if not c.assoc or not c.assoc.confirmed then
-      c.first_frame, c.first_ts = frame, self.now
+      c.first_frame, c.first_ts = self.frame, self.now
       if not c.assoc then
         self:open(c)
       end
@@ -7502,10 +7488,6 @@ function tracker:plaintext(frame, info, key, s)
     c.assoc.untagged, c.assoc.tls = nil, true
   end
   stream.feed(self.hooks, c, d, s)
-  local a = c.assoc
-  if a then
-    a.last_ts = self:on_clock(a)
-  end
   return self:after(c, d)
 end
 
@@ -7532,7 +7514,7 @@ local function tail(d)
   local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
   if not ahead or ahead > MAX_WINDOW then
     return 0, false
-  elseif ahead > 0 and not d.fin_at then
+  elseif not d.fin_at then
     ahead = ahead - 1
   end
   return ahead > 0 and ahead or 0, true
@@ -7746,7 +7728,7 @@ function tracker:flush()
   for _, generation in ipairs({ self.old, self.young }) do
     for _, d in pairs(generation) do
       local a = d.c.assoc
-      if a and not a.id and not a.done and (d.kind == "B" or d.waiting) then
+      if a and not a.id and (d.kind == "B" or d.waiting) then
         begun[#begun + 1] = a
       end
     end
@@ -9636,12 +9618,11 @@ local function follow(pinfo, frame, source, size, s)
   elseif there < 0 then
     there = 0
   end
-  local key = state:key(out)
-  local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
-    out.length, there, out.wire, state.rate, out.window)
+  local d = state:packet(frame, clock_of(pinfo), state:key(out), out.seq, out.ack, out.flags, source,
+    out.offset, out.length, there, out.wire, state.rate, out.window)
   d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
   for i = 1, #pending do
-    state:plaintext(frame, clock_of(pinfo), key, pending[i])
+    state:plaintext(d, pending[i])
     pending[i] = nil
   end
   if known_inventory and known_inventory.has_mac and not d.mac then

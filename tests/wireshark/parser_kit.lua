@@ -73,26 +73,42 @@ local function value(control, content)
 end
 local function data(...) return wrap(4, table.concat({ ... })) end
 
--- A connection to feed: both sides' sequence numbers, one packet a call.
+-- A connection to feed: both sides' sequence numbers, one packet a call, a millisecond apart; `later`
+-- seconds are added; `moment` is a time of its own. Options: isn, port, hosts, ports and mark of its key; rate; bits: of the
+-- congestion in all flags; short: frames take the
+-- tracker's short way where they can, as in the dissector; beside: a connection of the same capture.
 local A, B = "\10\0\0\1", "\10\0\0\2"
 local function connection(options)
-  local log = {}
   options = options or {}
+  local beside, hosts = options.beside, options.hosts or { A, B }
+  local ports = options.ports or { 40000, options.port or 104 }
+  local log = beside and beside.log or {}
   options.on_row = function(a) log[#log + 1] = rows.dicom(a) end
   local self = {
-    t = tracker.new(options), log = log, frame = 0, later = 0, seq = { options.isn or 1000, 5000 },
-    info = { abs_ts = 0 },
+    t = beside and beside.t or tracker.new(options), log = log, frame = 0, later = 0, short = 0,
+    seq = { options.isn or 1000, 5000 }, info = beside and beside.info or { abs_ts = 0 },
   }
-  local keys = { A .. B .. be16(40000) .. be16(options.port or 104),
-                 B .. A .. be16(options.port or 104) .. be16(40000) }
-  local source = {}
+  self.clock = beside and beside.clock or self
+  self.t.rate = options.rate or 1
+  local keys = { hosts[1] .. hosts[2] .. be16(ports[1]) .. be16(ports[2]) .. (options.mark or ""),
+                 hosts[2] .. hosts[1] .. be16(ports[2]) .. be16(ports[1]) .. (options.mark or "") }
+  self.keys = keys
+  local source, bits = {}, options.bits or 0
   function source:raw(offset, length) return self.s:sub(offset + 1, offset + length) end
-  function self.packet(side, s, flags, at, captured)
-    self.frame = self.frame + 1
-    self.info.abs_ts = self.later + self.frame / 1000
+  function self.packet(side, s, flags, at, captured, window)
+    local clock, seq = self.clock, at or self.seq[side]
+    flags = flags or 24
+    clock.frame = clock.frame + 1
+    self.frame = clock.frame
+    self.info.abs_ts = clock.moment or clock.later + clock.frame / 1000
+    local d = options.short and window ~= 0 and (captured or #s) == #s and self.t.kept[keys[side]]
+    if d and self.t:inside(d, seq, flags + bits, #s, #s + 54, self.info.abs_ts) then
+      self.short = self.short + 1
+      return d
+    end
     source.s = s
-    return self.t:packet(self.frame, self.info, keys[side], at or self.seq[side],
-      self.seq[3 - side], flags or 24, source, 0, #s, captured or #s, #s + 54, 1)
+    return self.t:packet(self.frame, self.info, keys[side], seq, flags >= 16 and self.seq[3 - side] or 0,
+      flags + bits, source, 0, #s, captured or #s, #s + 54, options.rate or 1, window)
   end
   function self.send(side, s, flags)
     local d = self.packet(side, s, flags)

@@ -53,14 +53,14 @@ def every_field() -> list[str]:
     return show("frame.time_epoch", *field_names())
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(4)
+@pytest.mark.parametrize("name", ["parser", "limits", "stream", "tracker"])
 @pytest.mark.parametrize("lua", ["lua5.2", "lua5.4"])
-@pytest.mark.parametrize("name", ["parser_test.lua", "limits_test.lua"])
 def test_parser_in_plain_lua(lua: str, name: str) -> None:
     if not shutil.which(lua):
         pytest.skip(f"{lua} is not installed")
     done = subprocess.run(
-        [lua, str(HERE / name), str(PLUGIN / "src")],
+        [lua, str(HERE / f"{name}_test.lua"), str(PLUGIN / "src")],
         capture_output=True,
         text=True,
         check=False,

@@ -290,12 +290,11 @@ local function follow(pinfo, frame, source, size, s)
   elseif there < 0 then
     there = 0
   end
-  local key = state:key(out)
-  local d = state:packet(frame, clock_of(pinfo), key, out.seq, out.ack, out.flags, source, out.offset,
-    out.length, there, out.wire, state.rate, out.window)
+  local d = state:packet(frame, clock_of(pinfo), state:key(out), out.seq, out.ack, out.flags, source,
+    out.offset, out.length, there, out.wire, state.rate, out.window)
   d.c.tunnel, d.c.vlan = d.c.tunnel or out.tunnel, d.c.vlan or out.vlan
   for i = 1, #pending do
-    state:plaintext(frame, clock_of(pinfo), key, pending[i])
+    state:plaintext(d, pending[i])
     pending[i] = nil
   end
   if known_inventory and known_inventory.has_mac and not d.mac then

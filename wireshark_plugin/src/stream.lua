@@ -312,12 +312,9 @@ function stream.feed(h, c, d, s)
   end
 end
 
--- n bytes are missing. `cut`: they were on the wire but not captured. Returns whether the place
--- in the stream is still known.
+-- n bytes are missing where the place in the stream is known. `cut`: they were on the wire but not
+-- captured. Returns whether it still is.
 function stream.hole(h, c, d, n, cut)
-  if not d.kind then
-    return false
-  end
   if d.kind == "D" then
     local rest = d.want - d.have + d.rest
     stream.start(d, "S")
@@ -338,16 +335,14 @@ function stream.hole(h, c, d, n, cut)
     end
     if not sound then
       lost(h, c, d)
-      return false
     end
   end
   if d.kind == "S" and n <= d.skip then
     d.skip = d.skip - n
-    if d.skip == 0 and not fragment_done(h, c, c.assoc, d) then
-      lost(h, c, d)
-      return false
+    if d.skip > 0 or fragment_done(h, c, c.assoc, d) then
+      return true
     end
-    return true
+    lost(h, c, d)
   end
   stream.start(d, nil)
   d.command, d.command_size = nil, nil
