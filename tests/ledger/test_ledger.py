@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -22,7 +23,6 @@ from pacsflow.readers import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Write = Callable[[str, str | bytes], Path]
 """2026-03-02 08:00 UTC."""
@@ -254,6 +254,22 @@ def test_a_bad_file_harms_nothing(ledger: Ledger, write: Write) -> None:
     assert traffic(ledger) == before
     assert sorted(p for p in ledger.folder.rglob("*.parquet")) == files
     assert len(ledger.journal.problems()) == 1
+
+
+def test_a_problem_is_gone_when_its_file_is_mended(
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it was named from the folder that it lies in."""
+    whole = gzip.compress(tsv([{"uid": f"C{n}"} for n in range(2000)]).encode())
+    path = write("conn.log.gz", whole[: len(whole) // 2])
+    monkeypatch.chdir(path.parent)
+    ledger.add(find([Path(path.name)]).sources)
+    (told,) = ledger.problems()
+    assert told.path == str(path.resolve())
+    assert told.problem.startswith("the gzip data is damaged or ends early")
+    path.write_bytes(whole)
+    ledger.add(find([Path(path.name)]).sources)
+    assert ledger.problems() == []
 
 
 def test_other_engines_read_it(ledger: Ledger, write: Write) -> None:

@@ -142,7 +142,8 @@ class Adding:
         """Keep why a source could not be added, also where a program is to blame (`ToolError`)."""
         named = error if isinstance(error, InputError) else InputError(source.path, str(error))
         self.problems.append(named)
-        self.store.journal.problem(named.path, str(named), datetime.now(UTC))
+        kept = InputError(source.path.resolve(), named.problem, hint=named.hint, line=named.line)
+        self.store.journal.problem(kept.path, str(kept), datetime.now(UTC))
 
     def _what_is_known(self) -> Known:
         return Known(frozenset(self.there - self.again), frozenset(self.tunnels))

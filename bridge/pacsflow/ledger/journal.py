@@ -359,7 +359,7 @@ def _operational(error: sqlite3.OperationalError) -> str:
     text = str(error)
     if "full" in text:
         return "the disk is full; nothing of this change was kept"
-    if "readonly" in text or "read-only" in text:
+    if "readonly" in text:
         return "cannot be written: it is read-only"
     if "no such table" in text or "no such column" in text:
         return f"not a ledger's journal ({text})"
@@ -379,7 +379,8 @@ def _is_writable(folder: Path) -> bool:
 
 def _kept_path(path: str) -> str:
     """Return a path as text for SQLite, which has no place for a name that is no Unicode."""
-    return path if path == _printable(path) else json.dumps(path)
+    plain = path == _printable(path) and not path.startswith('"')
+    return path if plain else json.dumps(path)
 
 
 def _path(kept: str) -> str:
@@ -401,7 +402,7 @@ def _seconds(value: object) -> float:
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _row(e: Entry) -> tuple[Any, ...]:
