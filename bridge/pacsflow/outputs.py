@@ -7,14 +7,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pacsflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -71,6 +71,36 @@ def scratch_folder(prefix: str = "pacsflow-") -> Iterator[str]:
         atexit.register(gone)
         yield folder
     atexit.unregister(gone)
+
+
+@contextmanager
+def nothing_left(folder: Path, keep: Callable[[], bool] = bool) -> Iterator[None]:
+    """Leave a folder that was not there, or empty, as it was where what is to fill it fails.
+
+    Parameters
+    ----------
+    keep
+        Says whether something worth to be kept is in it by then.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    mine = bool(new) or (folder.is_dir() and not any(folder.iterdir()))
+    try:
+        yield
+    except BaseException:
+        if mine and folder.is_dir() and not keep():
+            _empty(folder)
+            with suppress(OSError):
+                for place in new:
+                    place.rmdir()
+        raise
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

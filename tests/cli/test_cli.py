@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -558,6 +559,24 @@ def test_the_demos_marker_stays_json_and_says_that_the_logs_are_whole(
     demo(tmp_path, weeks=1, scale=0.02, no_report=True)  # the same again is not written again
     with pytest.raises(TypeError):
         demo(tmp_path, weeks=1, scale=0.02, seed=2, no_report=True)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_demo_that_finds_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    from pacsflow import simulator
+
+    def full(_hospital: object, logs: Path, **_: object) -> None:
+        (logs / "2026-03-02").mkdir(parents=True)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = tmp_path / "new" / "demo"
+    if made:
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(simulator, "write_logs", full)
+    assert main(["demo", str(folder), "--no-report"]) == 2
+    assert [*tmp_path.rglob("*")] == [tmp_path / "new", folder][: 2 * made]
 
 
 def test_a_second_demo_waits_for_the_first_and_reads_nothing_half_written(

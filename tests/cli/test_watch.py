@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,13 +10,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pacsflow.cli import main
 from pacsflow.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 HEAD = (
     "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
@@ -72,6 +73,37 @@ def test_once_ends_as_ingest_where_what_is_named_cannot_be_read(
     (tmp_path / "logs" / "notes.log").write_text("nothing\n")
     (tmp_path / "logs" / "conn.log").write_text(HEAD + row(2))
     assert main(["watch", str(tmp_path / "logs"), "--ledger", str(ledger), "--once"]) == 0
+
+
+@pytest.mark.parametrize("command", [["watch", "--once"], ["ingest"]])
+@pytest.mark.parametrize("made", [False, True])
+def test_a_ledger_that_finds_no_room_leaves_nothing(
+    tmp_path: Path, command: list[str], made: bool, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from pacsflow.ledger import staging
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "conn.log").write_text(HEAD + row(1))
+    ledger = tmp_path / "new" / "ledger"
+    if made:
+        ledger.mkdir(parents=True)
+    asked = [*command, str(tmp_path / "conn.log"), "--ledger", str(ledger)]
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "_stage", full)
+        assert main(asked) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        ["conn.log", *["new", "ledger"] * made]
+    )
+    assert main(asked) == 0
+    (tmp_path / "more.log").write_text(HEAD + row(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "_stage", full)
+        assert main([*command, str(tmp_path / "more.log"), "--ledger", str(ledger)]) == 2
+    assert began(ledger) == 1
 
 
 def test_it_follows_a_log_through_its_rotation_and_ends_when_told(tmp_path: Path) -> None:

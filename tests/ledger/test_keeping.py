@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from conftest import tsv
 from ledger.books import T0, killed, log, sums
-from pacsflow.errors import LedgerError
+from pacsflow.errors import LedgerError, NoRoomError
 from pacsflow.ledger import Ledger
 from pacsflow.ledger.upkeep import export, prune, verify
 from pacsflow.readers import find
@@ -181,6 +183,27 @@ def test_an_export_that_finds_no_room_leaves_nothing(
     with pytest.raises(LedgerError, match="No space left"):
         export(ledger, tmp_path / "other")
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_disk_that_is_full_where_rows_are_read_to_is_no_fault_of_the_log(
+    ledger: Ledger, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow.ledger import staging
+
+    ledger.add(find([log(write, 0)]).sources)
+    before = sums(ledger)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "_stage", full)
+        with pytest.raises(NoRoomError, match="the disk is full; the ledger is as it was before"):
+            ledger.add(find([log(write, 3)]).sources)
+    assert sums(ledger) == before
+    assert not (ledger.folder / ".staging").exists()
+    assert not ledger.journal.problems()
+    assert len(ledger.add(find([log(write, 3)]).sources).added) == 1
 
 
 def test_old_days_go_and_their_logs_stay_known(ledger: Ledger, write: Write) -> None:

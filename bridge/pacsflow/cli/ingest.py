@@ -14,6 +14,7 @@ from pacsflow.cli.console import name_unread, progress, tell
 from pacsflow.cli.options import Request, reading
 from pacsflow.cli.settings import settings
 from pacsflow.errors import UsageError
+from pacsflow.outputs import nothing_left
 from pacsflow.printable import counted
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ def _ingest(
     """Add what the inputs are, and say what became of them."""
     from pacsflow.cli.inputs import name_losses, sources
     from pacsflow.ledger import Ledger
+    from pacsflow.ledger.store import holds_files
 
     found = sources(request, spark)
-    book = Ledger(folder, create=True)
-    with progress("reading") as update:
-        added = book.add(
+    with nothing_left(folder, lambda: holds_files(folder)), progress("reading") as update:
+        added = Ledger(folder, create=True).add(
             found.sources,
             simulated=found.simulated,
             sensor=sensor,

@@ -17,7 +17,7 @@ from pacsflow.cli.ingest import ingest
 from pacsflow.cli.options import speaking
 from pacsflow.cli.report import report
 from pacsflow.errors import UsageError
-from pacsflow.outputs import named
+from pacsflow.outputs import named, nothing_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def demo(
 
     logs, marker = folder / "logs", folder / "logs" / "SIMULATED"
     asked = {"seed": seed, "weeks": weeks, "scale": scale, "format": how.value, "complete": True}
-    with _alone(folder, marker):
+    with nothing_left(folder, lambda: "complete" in _marked(marker)), _alone(folder, marker):
         if not asked.items() <= _marked(marker).items():
             for old in (logs, folder / "ledger"):
                 shutil.rmtree(old, ignore_errors=True)

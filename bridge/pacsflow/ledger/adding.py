@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.errors import InputError, PacsflowError
+from pacsflow.errors import InputError, NoRoomError, PacsflowError
 from pacsflow.ledger import apart, shifted
 from pacsflow.ledger.capture_places import OF_FRAMES, remark
 from pacsflow.ledger.compaction import leave_out
@@ -139,7 +139,12 @@ class Adding:
             self._problem(source, InputError(source.path, problem, hint=hint))
 
     def _problem(self, source: Source, error: PacsflowError) -> None:
-        """Keep why a source could not be added, also where a program is to blame (`ToolError`)."""
+        """Keep why a source could not be added, also where a program is to blame (`ToolError`).
+
+        That there is no room for its rows is no fault of the source: it is raised.
+        """
+        if isinstance(error, NoRoomError):
+            raise error
         named = error if isinstance(error, InputError) else InputError(source.path, str(error))
         self.problems.append(named)
         kept = InputError(source.path.resolve(), named.problem, hint=named.hint, line=named.line)

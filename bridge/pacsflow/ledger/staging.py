@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pacsflow.errors import InputError, PacsflowError, let_interrupts_pass
+from pacsflow.errors import InputError, NoRoomError, PacsflowError, let_interrupts_pass
 from pacsflow.ledger.connections import Connections, Learnt
 from pacsflow.ledger.engine import engine
 from pacsflow.ledger.fingerprints import Fingerprint, Held, held
@@ -23,6 +23,7 @@ from pacsflow.ledger.records import IN_SECONDS
 from pacsflow.ledger.reread import KeptRows
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES, REMARKS
 from pacsflow.ledger.sensors import sensor_column
+from pacsflow.ledger.store import no_room
 from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.ledger.times import LOG as TIMES_LOG
 from pacsflow.ledger.times import RAW as RAW_TIMES
@@ -173,7 +174,9 @@ def stage(tasks: list[Task], folder: Path, known: Known, *, threads: int | None 
                 continue
             except OSError as error:
                 shutil.rmtree(folder, ignore_errors=True)
-                told = InputError(folder, f"cannot be written: {error.strerror or error}")
+                told: PacsflowError = no_room(folder, error)
+                if not isinstance(told, NoRoomError):
+                    told = InputError(folder, f"cannot be written: {error.strerror or error}")
                 return Batch(folder, [Staged(task, error=told) for task in tasks])
     finally:
         for lesson in lessons:

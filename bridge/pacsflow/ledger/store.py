@@ -81,6 +81,11 @@ def lying(folder: Path) -> Iterator[str]:
                 yield path.relative_to(folder).as_posix()
 
 
+def holds_files(folder: Path) -> bool:
+    """Say whether a folder holds files of a ledger."""
+    return next(lying(folder), None) is not None
+
+
 def refuse_links(folder: Path) -> None:
     """Raise `LedgerError` where something in a ledger's folder is a link."""
     for path in sorted(folder.iterdir()):
@@ -229,9 +234,9 @@ class Store:
                 sync_folder(place)
             sync_folder(self.folder)
             self.journal.commit(change)
-        except (OSError, LedgerError) as error:
+        except (OSError, NoRoomError) as error:
             self._undo(names)
-            if isinstance(error, LedgerError):
+            if isinstance(error, NoRoomError):
                 raise
             raise no_room(self.folder, error) from None
         self.sweep()
@@ -241,8 +246,10 @@ class Store:
         """Say in one line where there is no room, or no right, to write in the ledger's folder."""
         try:
             yield
-        except OSError as error:
+        except (OSError, LedgerError) as error:
             shutil.rmtree(self.folder / STAGING, ignore_errors=True)
+            if isinstance(error, LedgerError):
+                raise
             raise no_room(self.folder, error) from None
 
     def _place(self, name: str) -> Path:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import ClosedError
 from pacsflow.ledger import Added, Ledger
+from pacsflow.ledger.store import holds_files
+from pacsflow.outputs import nothing_left
 from pacsflow.readers import Format, find
 
 if TYPE_CHECKING:
@@ -57,5 +59,7 @@ def add_new(
     found = ready(find(inputs, capture), time.time())
     if not found.sources:
         return Added((), (), tuple(found.problems))
-    added = Ledger(ledger, create=True).add(found.sources, simulated=found.simulated, sensor=sensor)
+    with nothing_left(ledger, lambda: holds_files(ledger)):
+        book = Ledger(ledger, create=True)
+        added = book.add(found.sources, simulated=found.simulated, sensor=sensor)
     return replace(added, problems=(*found.problems, *added.problems))
