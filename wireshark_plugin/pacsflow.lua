@@ -5564,467 +5564,6 @@ end
 return association
 end
 
-modules.endpoints = function(...)
--- What is known of the hosts that take part in associations: who listens, and what they are.
-local dimse = require("dimse")
-local put = require("association").put
-local uids = require("uids")
-
-local endpoints = {}
-endpoints.__index = endpoints
-
-function endpoints.new(inventory)
-  return setmetatable({
-    inventory = inventory, hosts = {}, listeners = {}, speakers = {}, version = 0, known = {}, known_list = {}, stamp = 0,
-  }, endpoints)
-end
-
--- Starts with what a look ahead found: who listens, and what the hosts turned out to be.
-function endpoints:seed(other)
-  for key, listener in pairs(other.listeners) do
-    self.listeners[key] = { tls = listener.tls }
-  end
-  for raw in pairs(other.speakers) do
-    self.speakers[raw] = true
-  end
-  for raw, h in pairs(other.hosts) do
-    if h.category then
-      self.hosts[raw] = {
-        scp = h.scp, sent = h.sent, category = h.category, basis = h.basis, frames = { 0 },
-        categories = { { h.category, h.basis } },
-      }
-    end
-  end
-  self.version = self.version + 1
-end
-
-local function host_of(self, raw)
-  local h = self.hosts[raw]
-  if not h then
-    h = { scp = {}, sent = {}, frames = {}, categories = {} }
-    self.hosts[raw] = h
-  end
-  return h
-end
-
--- What a host is taken for, each with the evidence for it: the first that there is. Evidence is by
--- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
--- of associations whose contexts could not be read, and whatever samples show). Who takes images and asks
--- for none may be an archive, on the way to one, or a viewer that is sent to, whatever else it sends.
-local DESCRIPTIONS = {
-  { "pacs", { "query", "retrieve", "commitment" }, {} },
-  { "worklist", { "worklist", "mpps" }, {} },
-  { "printer", { "print" }, {} },
-  { "workstation", {}, { "query", "retrieve" } },
-  { "unknown", { "storage" }, {} },
-  { "modality", {}, { "storage", "worklist", "mpps", "commitment" } },
-}
-
--- Category and basis.
-local function infer(h)
-  for _, description in ipairs(DESCRIPTIONS) do
-    local basis
-    for k, evidence in ipairs({ h.scp, h.sent }) do
-      for _, service in ipairs(description[k + 1]) do
-        basis = basis ~= "association" and evidence[service] or basis
-      end
-    end
-    if basis then
-      return description[1], basis
-    end
-  end
-  return "unknown", "association"
-end
-
--- Remembers since which frame a host is what it is.
-local function settle(self, h, frame)
-  local category, basis = infer(h)
-  local n = #h.frames
-  h.category, h.basis = category, basis
-  local last = h.categories[n]
-  if (last or category ~= "unknown") and not (last and last[1] == category and last[2] == h.basis) then
-    if h.frames[n] ~= frame then
-      n = n + 1
-    end
-    h.frames[n], h.categories[n] = frame, { category, h.basis }
-    self.stamp = self.stamp + 1
-  end
-end
-
-local function show(self, h, evidence, service, basis, frame)
-  if not evidence[service] or (basis == "association" and evidence[service] ~= basis) then
-    evidence[service] = basis
-    settle(self, h, frame)
-  end
-end
-
-local function basis_of(a)
-  return a.flags.sampled and "traffic" or "association"
-end
-
--- The services of an association as evidence of a kind (scp, sent): for its originator where that
--- has one role, for its responder where the originator has the other.
-local function show_roles(self, a, kind, orig_role, resp_role, frame)
-  local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
-  for service, role in pairs(a.orig_services) do
-    local counts = service ~= "commitment" or kind == "sent"
-    if counts and role[orig_role] then
-      show(self, oh, oh[kind], service, basis_of(a), frame)
-    end
-    if counts and role[resp_role] then
-      show(self, rh, rh[kind], service, basis_of(a), frame)
-    end
-  end
-end
-
-local EVENT_REPORT, ACTION, ACTION_RSP, STORE_RSP = 0x0100, 0x0130, 0x8130, 0x8001
-
--- Who answers N-ACTION of Storage Commitment, or sends its N-EVENT-REPORT, is the archive (PS3.4
--- Annex J), whoever began the association: on one that the archive began, roles are often not
--- negotiated as they are played.
-local function commits(self, frame, a, d, field, service)
-  if service == "commitment" and field == ACTION then
-    d.peer.asked_to_commit = true
-  elseif field == ACTION_RSP and not d.asked_to_commit or service ~= "commitment" and field ~= ACTION_RSP then
-    return
-  end
-  if field == EVENT_REPORT or field == ACTION_RSP then
-    local h = host_of(self, d.host)
-    show(self, h, h.scp, "commitment", basis_of(a), frame)
-  end
-end
-
--- What an answer shows: where the other direction was not captured, that it asked.
-local function answered(self, frame, a, d, command, service)
-  local class = command.status and dimse.status_class(command.status)
-  if command.field == ACTION_RSP and class ~= "failure" then
-    commits(self, frame, a, d, command.field, service)
-  elseif command.field == STORE_RSP and service == "storage" and d.peer.packets == 0 then
-    local h = host_of(self, d.peer.host)
-    show(self, h, h.sent, service, "traffic", frame)
-  end
-end
-
--- Services whose commands tell who asked also where they were cut before saying that they ask.
-local FOUND = { query = true, retrieve = true, worklist = true }
-
--- What a new state of an association says of its two hosts.
-function endpoints:learn(frame, c, a)
-  local orig = a.orig
-  if not orig or a.rejected then
-    return
-  end
-  local resp = orig.peer
-  local key = resp.host .. resp.port_raw
-  local listener = self.listeners[key]
-  if not listener then
-    listener = { tls = c.tls }
-    self.listeners[key] = listener
-    self.speakers[orig.host], self.speakers[resp.host] = true, true
-    self.version = self.version + 1
-  end
-  if c.tls then
-    listener.tls = true
-  end
-  if a.ac and not a.learnt then
-    a.learnt = true
-    show_roles(self, a, "scp", "scp", "scu", frame)
-    -- What was asked before the answer came.
-    for h, services in pairs(not a.ac_cut and a.asked or {}) do
-      for service in pairs(services) do
-        show(self, h, h.sent, service, basis_of(a), frame)
-      end
-    end
-    a.asked = nil
-  end
-end
-
--- A request that direction d sent.
-function endpoints:requested(frame, a, d, command)
-  local field = command.field
-  local known = command.sop and uids.sop_classes[command.sop]
-  local service = known and known[2]
-  if field and field >= 0x8000 then
-    a.commands = true
-    answered(self, frame, a, d, command, service)
-    return
-  end
-  commits(self, frame, a, d, field, service)
-  if field == 0x0010 or field == 0x0021 then
-    service = "retrieve"
-  end
-  a.commands = a.commands or field ~= nil
-  -- Cut before its field a response looks like a request.
-  if not service or (not field and d ~= a.orig) then
-    return
-  end
-  local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
-  if service == "storage" and known then
-    d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
-    put(d.stored, known[3])
-    put(d.peer.stored, known[3])
-  end
-  local unseen = not a.ac or a.ac_cut
-  if field ~= EVENT_REPORT then
-    show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
-  end
-  if not a.ac then
-    a.asked = a.asked or {}
-    a.asked[sender] = a.asked[sender] or {}
-    a.asked[sender][service] = true
-  end
-  -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
-  if unseen and d == a.orig
-    and (dimse.OPERATION[field] and field ~= EVENT_REPORT or not field and FOUND[service]) then
-    show(self, receiver, receiver.scp, service, "traffic", frame)
-  end
-end
-
--- The commands of an association could not be read: what was accepted stands for them.
-function endpoints:finished(frame, a)
-  if a.ac and not a.commands and a.orig then
-    show_roles(self, a, "sent", "scu", "scp", frame)
-  end
-end
-
--- Whether a stream without evidence of its own runs between endpoints known to speak DICOM:
--- returns basis, confidence in percent, the listening direction.
-function endpoints:presume(d, dicom_port)
-  for _, side in ipairs({ d.peer, d }) do
-    if self.listeners[side.host .. side.port_raw] then
-      return "traffic", 60, side
-    end
-  end
-  for _, side in ipairs({ d.peer, d }) do
-    if dicom_port[side.port] and (self.speakers[side.host] or self.speakers[side.peer.host]) then
-      return "traffic", 50, side
-    end
-  end
-  if self.inventory then
-    for _, side in ipairs({ d.peer, d }) do
-      local entry = dicom_port[side.port] and self.inventory:find(side.host, side.mac)
-      if entry and entry.role ~= "other" then
-        return "inventory", 70, side
-      end
-    end
-  end
-  return nil
-end
-
--- Tag, name and basis of the host that direction d sends from, as known after `frame`.
-function endpoints:tag(d, title, frame)
-  if self.inventory then
-    if d.entry == nil or d.entry_title ~= title then
-      d.entry = self.inventory:find(d.host, d.mac, title) or false
-      d.entry_title = title
-    end
-    if d.entry then
-      return d.entry.role, d.entry.name or title, "inventory"
-    end
-  end
-  local h = self.hosts[d.host]
-  if h then
-    local frames = h.frames
-    for i = #frames, 1, -1 do
-      if frames[i] <= frame then
-        local category = h.categories[i]
-        if category[1] == "unknown" then
-          break
-        end
-        return category[1], title, category[2]
-      end
-    end
-  end
-  return nil, title, nil
-end
-
-local function row_of(self, a, d, title, role, impl_uid, impl_version)
-  local listening = d ~= a.orig
-  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|"
-    .. (role or "")
-  local k = self.known[key]
-  if not k then
-    k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
-          services = {}, modalities = {} }
-    self.known[key] = k
-    self.known_list[#self.known_list + 1] = k
-  end
-  for _, service in ipairs(a.services) do
-    put(k.services, service)
-  end
-  for _, modality in ipairs(d.stored or {}) do
-    put(k.modalities, modality)
-  end
-  k.impl_uid, k.impl_version = impl_uid or k.impl_uid, impl_version or k.impl_version
-  k.tls = k.tls or a.tls or false
-  k.mac = d.mac
-  -- The first to start, whichever ends first.
-  if not k.evidence or a.ts < k.evidence.ts then
-    k.evidence = a
-  end
-  return k
-end
-
--- By the roles of an association; none where they are not known.
-local function role_of(a, roles, otherwise)
-  if not a.roles_known then
-    return nil
-  end
-  return roles == "scu,scp" and "both" or roles or otherwise
-end
-
--- The rows of known_dicom.log that a finished association gives or changes.
-function endpoints:rows(a)
-  if not a.ac then
-    return {}
-  end
-  local orig = a.orig
-  return {
-    row_of(self, a, orig, a.calling_ae, role_of(a, a.orig_role, "scu"), a.orig_impl_uid,
-      a.orig_impl_version),
-    row_of(self, a, orig.peer, a.called_ae, role_of(a, a.resp_role, "scp"), a.resp_impl_uid,
-      a.resp_impl_version),
-  }
-end
-
--- Category and basis of an endpoint as of now.
-function endpoints:category(k)
-  local entry = self.inventory and self.inventory:find(k.host, k.mac, k.title)
-  if entry then
-    return entry.role, "inventory"
-  end
-  local h = self.hosts[k.host]
-  if h and h.category then
-    return h.category, h.basis
-  end
-  return "unknown", "association"
-end
-
-return endpoints
-end
-
-modules.paths = function(...)
--- Tells connections of the same addresses and ports apart that run in different networks (VLANs,
--- tunnels), without taking one connection for two whose directions take different ways.
-local swap = require("keys").swap
-
-local paths = {}
-paths.__index = paths
-
-local MODULUS, HALF = 4294967296, 2147483648
--- So far from what was seen last a sequence number of one connection may be.
-local NEAR = 16777216
-local GENERATION = 16384
--- Networks with one address pair and the same ports in them.
-local MAX_ALIKE = 64
-
--- direction(key): what is known of a connection from before anything was tagged, or nil.
-function paths.new(direction)
-  return setmetatable({
-    direction = direction, young = {}, old = {}, size = 0, tagged = false, several = false,
-  }, paths)
-end
-
--- The connections of a key, and which direction of them it is: 1 or 2.
-local function find(self, key)
-  local e = self.young[key]
-  if e then
-    return e
-  end
-  local other = swap(key)
-  e = self.old[key]
-  if self.size >= GENERATION then
-    self.old, self.young, self.size = self.young, {}, 0
-  end
-  self.size = self.size + 1
-  if e then
-    self.young[key], self.young[other] = e, self.old[other]
-    return e
-  end
-  local list = {}
-  e = { list = list, way = 1 }
-  self.young[other] = { list = list, way = 2 }
-  self.young[key] = e
-  return e
-end
-
-local function near(a, b)
-  return math.abs((a - b + HALF) % MODULUS - HALF) < NEAR
-end
-
--- The connection of `list` that a packet on a path not met before belongs to, or nil.
-local function belongs(list, way, path, seq, ack, flags)
-  local begins = flags % 4 >= 2 and flags % 32 < 16
-  for _, v in ipairs(list) do
-    local back = 3 - way
-    if not v.path[way] and v.path[back] == path then
-      return v
-    end
-  end
-  for _, v in ipairs(list) do
-    local sent = v.seq[3 - way]
-    if not v.path[way] then
-      if not begins and (flags % 32 < 16 or not sent or near(ack, sent)) then
-        return v
-      end
-    elseif not begins and v.seq[way] and near(seq, v.seq[way]) then
-      return v
-    end
-  end
-  return nil
-end
-
--- A connection that ran without tags before any were met.
-local function untagged(self, key, way)
-  local d = self.direction(key)
-  if not d then
-    return nil
-  end
-  local back = 3 - way
-  return {
-    mark = "", path = { [way] = d.packets > 0 and "" or nil, [back] = d.peer.packets > 0 and "" or nil },
-    seq = { [way] = d.next, [back] = d.peer.next },
-  }
-end
-
--- The key of a TCP packet: with a mark where its connection is not the first of these four.
-function paths:key(key, path, seq, ack, flags)
-  if path == "" and not self.tagged then
-    return key
-  end
-  self.tagged = true
-  local e = find(self, key)
-  local list, way = e.list, e.way
-  local found
-  if #list == 0 then
-    list[1] = untagged(self, key, way)
-  end
-  for i = 1, #list do
-    if list[i].path[way] == path then
-      found = list[i]
-      break
-    end
-  end
-  if not found then
-    found = belongs(list, way, path, seq, ack, flags)
-    if not found and #list < MAX_ALIKE then
-      found = { path = {}, seq = {}, mark = "" }
-      list[#list + 1] = found
-      if #list > 1 then
-        found.mark = string.char(math.floor(#list / 256), #list % 256)
-        self.several = true
-      end
-    end
-    found = found or list[1]
-    found.path[way] = found.path[way] or path
-  end
-  found.seq[way] = seq
-  return found.mark == "" and key or key .. found.mark
-end
-
-return paths
-end
-
 modules.sealed = function(...)
 -- Keeps the time of encrypted connections on DICOM's ports: what can be seen of them without keys.
 -- docs/tag-logs.md has the rules.
@@ -7030,9 +6569,763 @@ end
 return segments
 end
 
+modules.translated = function(...)
+-- Finds the association that another one is, seen on the other side of an address translation.
+local keys = require("keys")
+
+local translated = {}
+
+-- So many signs of associations are remembered.
+local GENERATION = 16384
+-- One packet is not further from itself on two sides of a router, in seconds.
+local TWIN_TIME = 1
+-- So many connections that are closing are looked through for the whole of a part.
+local MAX_PENDING = 64
+
+-- What is remembered of associations, to know them again.
+function translated.new()
+  return { of = {}, size = 0 }
+end
+
+-- What an association has in common with itself on the other side of an address translation, or of a
+-- load balancer, which begins a connection of its own: then the object that it carries first tells, and
+-- what came back may not have been captured there.
+local function sign_of(a, orig, resp)
+  local counts, content = a.counts, a.content
+  if not (a.confirmed and (content or orig.isn and resp.isn)) then
+    return nil
+  end
+  local asked = table.concat({
+    a.calling_ae or "", a.called_ae or "", a.orig_data, counts.echo_rq, counts.store_rq, counts.find_rq,
+    counts.n_rq,
+  }, "|")
+  if content then
+    return content .. asked
+  end
+  return table.concat({ orig.isn, resp.isn, asked, a.resp_data, counts.data_pdus, counts.success }, "|")
+end
+
+-- Whether two associations of one sign are one: not where a host has sent an object twice.
+local function is_one(orig, other)
+  if orig.isn and orig.isn == other.isn then
+    return true
+  end
+  return orig.host ~= other.host or orig.port == other.port
+end
+
+-- What a connection that was seen from its beginning has in common with a part of itself that ends
+-- early on the other side of a translation, which keeps sequence numbers.
+local function beginning_of(a, orig, resp)
+  return orig.isn and resp.isn
+    and table.concat({ "begins", orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "" }, "|") or nil
+end
+
+-- And with a part that begins late.
+local function end_of(orig, resp)
+  local one, other = orig.fin_at or orig.next, resp.fin_at or resp.next
+  return one and other
+    and table.concat({ "ends", math.min(one, other), math.max(one, other) }, "|") or nil
+end
+
+local function at_once(one, other)
+  return one - other < TWIN_TIME and other - one < TWIN_TIME
+end
+
+-- Whether two associations have other addresses or ports, in whatever networks.
+local function are_apart(a, other)
+  local mine, theirs = a.c.a.key, other.c.a.key
+  return theirs ~= mine and theirs ~= a.c.b.key and keys.plain(mine) ~= keys.plain(theirs)
+    and keys.plain(mine) ~= keys.plain(other.c.b.key)
+end
+
+-- Whether two associations have the same addresses and ports, in two networks.
+local function are_beside(a, other)
+  local mine, theirs = a.c.a.key, other.c.a.key
+  return theirs ~= mine and theirs ~= a.c.b.key and not are_apart(a, other)
+end
+
+-- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
+-- and is told already or about to be.
+local function whole_of(signs, closing, a, orig, resp)
+  local sign = beginning_of(a, orig, resp)
+  local whole = signs.of[sign or end_of(orig, resp) or ""]
+  if not sign and not whole then
+    for i = closing.first, math.min(closing.first + MAX_PENDING, closing.last) do
+      local one, d = closing[i].assoc, closing[i].a
+      if one and one ~= a and one.orig and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
+        whole = one
+      end
+    end
+  end
+  if whole and are_apart(a, whole) and at_once(sign and a.ts or a.last_ts, sign and whole.ts or whole.last_ts)
+    and (orig.data_bytes or 0) <= (whole.orig.data_bytes or 0) then
+    return whole
+  end
+  return nil
+end
+
+local function remember(signs, sign, a)
+  if sign then
+    if signs.size >= GENERATION then
+      signs.of, signs.size = {}, 0
+    end
+    signs.of[sign], signs.size = a, signs.size + 1
+  end
+end
+
+-- The association that this one is, seen on the other side of an address translation: the same
+-- titles and contents at the same time, or a part of them. Or nil. closing: see endings.queue.
+function translated.twin(signs, closing, a, orig, resp)
+  if a.confirmed and not (orig.isn and resp.isn and a.closed) then
+    local whole = whole_of(signs, closing, a, orig, resp)
+    if whole then
+      return whole
+    end
+  end
+  local sign = sign_of(a, orig, resp)
+  if not sign then
+    return nil
+  end
+  local before = signs.of[sign]
+  if before and at_once(a.ts, before.ts) then
+    if is_one(orig, before.orig) and are_apart(a, before) then
+      return before
+    end
+    a.alike = are_beside(a, before) and "in another network"
+  elseif before and orig.isn and orig.isn == before.orig.isn and resp.isn and resp.isn == before.orig.peer.isn then
+    -- Both hosts chose the numbers that they had chosen before: only a second place of capture, whose clock
+    -- is another one, is likely to show that.
+    a.alike = "at another time"
+  end
+  remember(signs, sign, a)
+  if a.closed then
+    remember(signs, beginning_of(a, orig, resp), a)
+    remember(signs, orig.isn and end_of(orig, resp), a)
+  end
+  return nil
+end
+
+return translated
+end
+
+modules.endings = function(...)
+-- Ends of connections and associations: what was announced and never came, and when rows are told.
+local pdu = require("pdu")
+local sealed = require("sealed")
+local segments = require("segments")
+local stream = require("stream")
+local translated = require("translated")
+
+local endings = {}
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
+local MAX_WINDOW = 1073741824
+-- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
+local CLOSE_DELAY = 5.0
+
+-- What was sent in direction d after the last byte that was seen: by its own FIN, or by what the
+-- other side acknowledged when it closed, which may count a FIN. Returns the bytes, and whether
+-- that is known at all.
+local function tail(d)
+  if not d.next then
+    return 0, false
+  end
+  local stop = d.fin_at or d.peer.ack_at_end
+  local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
+  if not ahead or ahead > MAX_WINDOW then
+    return 0, false
+  elseif not d.fin_at then
+    ahead = ahead - 1
+  end
+  return ahead > 0 and ahead or 0, true
+end
+
+-- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
+-- beyond them (left, of_data: see stream.unfinished) was never sent. It is no data, and the row says so.
+local function cut_off(a, d, missing, left, of_data)
+  if left > missing and (d.fin or a.c.closed) and a.confirmed and not a.flags.sampled and not d.frozen then
+    a.unfinished, a.flags.unfinished = (a.unfinished or 0) + left - missing, true
+    d.data_bytes = math.max(0, (d.data_bytes or 0) - math.max(0, of_data - missing))
+  end
+end
+
+-- Writes the row of an association, once.
+function endings.finish(t, a)
+  if a.done then
+    return
+  end
+  a.done, a.ended = true, a.last_ts
+  local c = a.c
+  local left, of_data = {}, {}
+  for _, d in ipairs({ c.a, c.b }) do
+    segments.flush(t, c, d)
+    left[d], of_data[d] = stream.unfinished(d)
+    if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
+      -- The rest of a request or of its answer never came.
+      stream.hole(t.hooks, c, d, d.want - d.have, false)
+    end
+  end
+  a.end_seen = true
+  for _, d in ipairs({ c.a, c.b }) do
+    local missing, known = tail(d)
+    d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
+    cut_off(a, d, missing, left[d], of_data[d])
+    a.end_seen = a.end_seen and known and missing == 0
+  end
+  if not a.orig then
+    t:guess_originator(c, a, c.a, {})
+  end
+  local orig = a.orig
+  local resp = orig.peer
+  a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
+  a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
+  a.orig_resent, a.resp_resent = orig.resent or 0, resp.resent or 0
+  a.missed = orig.missed + resp.missed
+  a.closed = c.closed ~= nil
+  a.silent = resp.isn and not resp.payload and resp.missed == 0
+  a.twin = translated.twin(t.signs, t.closing, a, orig, resp)
+  t.endpoints:finished(t.frame, a)
+  c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
+  if a.confirmed and t.options.on_row then
+    t.options.on_row(a)
+  end
+end
+
+-- Writes the rows of an encrypted connection, once.
+local function unseal(t, c)
+  if sealed.whole(t, c) and t.options.on_sealed then
+    t.options.on_sealed(c)
+  end
+  c.sealed.done = true
+end
+
+-- Writes the rows of a connection.
+function endings.tell(t, c)
+  if c.assoc then
+    endings.finish(t, c.assoc)
+  end
+  if c.sealed then
+    unseal(t, c)
+  end
+end
+
+-- Connections that have ended, in the order of their ends, from `first` to `last`.
+function endings.queue()
+  return { first = 1, last = 0 }
+end
+
+-- A connection has ended.
+function endings.add(closing, c)
+  closing.last = closing.last + 1
+  closing[closing.last] = c
+end
+
+-- Writes the rows of what ended long enough ago, or of all.
+function endings.sweep(t, all)
+  local closing = t.closing
+  local c = closing[closing.first]
+  while c and (all or c.closed + CLOSE_DELAY < t.now) do
+    closing[closing.first] = nil
+    closing.first = closing.first + 1
+    endings.tell(t, c)
+    c = closing[closing.first]
+  end
+end
+
+-- The end of the capture.
+function endings.flush(t)
+  endings.sweep(t, true)
+  -- Requests and answers of which only a part came.
+  local begun = {}
+  for _, generation in ipairs({ t.old, t.young }) do
+    for _, d in pairs(generation) do
+      local a = d.c.assoc
+      if a and not a.id and (d.kind == "B" or d.waiting) then
+        begun[#begun + 1] = a
+      end
+    end
+  end
+  table.sort(begun, function(a, b) return a.start_frame < b.start_frame end)
+  for _, a in ipairs(begun) do
+    endings.finish(t, a)
+  end
+  for _, a in ipairs(t.list) do
+    endings.finish(t, a)
+  end
+  for _, c in ipairs(t.encrypted) do
+    unseal(t, c)
+  end
+end
+
+return endings
+end
+
+modules.endpoints = function(...)
+-- What is known of the hosts that take part in associations: who listens, and what they are.
+local dimse = require("dimse")
+local put = require("association").put
+local uids = require("uids")
+
+local endpoints = {}
+endpoints.__index = endpoints
+
+function endpoints.new(inventory)
+  return setmetatable({
+    inventory = inventory, hosts = {}, listeners = {}, speakers = {}, version = 0, known = {}, known_list = {}, stamp = 0,
+  }, endpoints)
+end
+
+-- Starts with what a look ahead found: who listens, and what the hosts turned out to be.
+function endpoints:seed(other)
+  for key, listener in pairs(other.listeners) do
+    self.listeners[key] = { tls = listener.tls }
+  end
+  for raw in pairs(other.speakers) do
+    self.speakers[raw] = true
+  end
+  for raw, h in pairs(other.hosts) do
+    if h.category then
+      self.hosts[raw] = {
+        scp = h.scp, sent = h.sent, category = h.category, basis = h.basis, frames = { 0 },
+        categories = { { h.category, h.basis } },
+      }
+    end
+  end
+  self.version = self.version + 1
+end
+
+local function host_of(self, raw)
+  local h = self.hosts[raw]
+  if not h then
+    h = { scp = {}, sent = {}, frames = {}, categories = {} }
+    self.hosts[raw] = h
+  end
+  return h
+end
+
+-- What a host is taken for, each with the evidence for it: the first that there is. Evidence is by
+-- service what shows it: association (accepted contexts, and commands in them) or traffic (commands
+-- of associations whose contexts could not be read, and whatever samples show). Who takes images and asks
+-- for none may be an archive, on the way to one, or a viewer that is sent to, whatever else it sends.
+local DESCRIPTIONS = {
+  { "pacs", { "query", "retrieve", "commitment" }, {} },
+  { "worklist", { "worklist", "mpps" }, {} },
+  { "printer", { "print" }, {} },
+  { "workstation", {}, { "query", "retrieve" } },
+  { "unknown", { "storage" }, {} },
+  { "modality", {}, { "storage", "worklist", "mpps", "commitment" } },
+}
+
+-- Category and basis.
+local function infer(h)
+  for _, description in ipairs(DESCRIPTIONS) do
+    local basis
+    for k, evidence in ipairs({ h.scp, h.sent }) do
+      for _, service in ipairs(description[k + 1]) do
+        basis = basis ~= "association" and evidence[service] or basis
+      end
+    end
+    if basis then
+      return description[1], basis
+    end
+  end
+  return "unknown", "association"
+end
+
+-- Remembers since which frame a host is what it is.
+local function settle(self, h, frame)
+  local category, basis = infer(h)
+  local n = #h.frames
+  h.category, h.basis = category, basis
+  local last = h.categories[n]
+  if (last or category ~= "unknown") and not (last and last[1] == category and last[2] == h.basis) then
+    if h.frames[n] ~= frame then
+      n = n + 1
+    end
+    h.frames[n], h.categories[n] = frame, { category, h.basis }
+    self.stamp = self.stamp + 1
+  end
+end
+
+local function show(self, h, evidence, service, basis, frame)
+  if not evidence[service] or (basis == "association" and evidence[service] ~= basis) then
+    evidence[service] = basis
+    settle(self, h, frame)
+  end
+end
+
+local function basis_of(a)
+  return a.flags.sampled and "traffic" or "association"
+end
+
+-- The services of an association as evidence of a kind (scp, sent): for its originator where that
+-- has one role, for its responder where the originator has the other.
+local function show_roles(self, a, kind, orig_role, resp_role, frame)
+  local oh, rh = host_of(self, a.orig.host), host_of(self, a.orig.peer.host)
+  for service, role in pairs(a.orig_services) do
+    local counts = service ~= "commitment" or kind == "sent"
+    if counts and role[orig_role] then
+      show(self, oh, oh[kind], service, basis_of(a), frame)
+    end
+    if counts and role[resp_role] then
+      show(self, rh, rh[kind], service, basis_of(a), frame)
+    end
+  end
+end
+
+local EVENT_REPORT, ACTION, ACTION_RSP, STORE_RSP = 0x0100, 0x0130, 0x8130, 0x8001
+
+-- Who answers N-ACTION of Storage Commitment, or sends its N-EVENT-REPORT, is the archive (PS3.4
+-- Annex J), whoever began the association: on one that the archive began, roles are often not
+-- negotiated as they are played.
+local function commits(self, frame, a, d, field, service)
+  if service == "commitment" and field == ACTION then
+    d.peer.asked_to_commit = true
+  elseif field == ACTION_RSP and not d.asked_to_commit or service ~= "commitment" and field ~= ACTION_RSP then
+    return
+  end
+  if field == EVENT_REPORT or field == ACTION_RSP then
+    local h = host_of(self, d.host)
+    show(self, h, h.scp, "commitment", basis_of(a), frame)
+  end
+end
+
+-- What an answer shows: where the other direction was not captured, that it asked.
+local function answered(self, frame, a, d, command, service)
+  local class = command.status and dimse.status_class(command.status)
+  if command.field == ACTION_RSP and class ~= "failure" then
+    commits(self, frame, a, d, command.field, service)
+  elseif command.field == STORE_RSP and service == "storage" and d.peer.packets == 0 then
+    local h = host_of(self, d.peer.host)
+    show(self, h, h.sent, service, "traffic", frame)
+  end
+end
+
+-- Services whose commands tell who asked also where they were cut before saying that they ask.
+local FOUND = { query = true, retrieve = true, worklist = true }
+
+-- What a new state of an association says of its two hosts.
+function endpoints:learn(frame, c, a)
+  local orig = a.orig
+  if not orig or a.rejected then
+    return
+  end
+  local resp = orig.peer
+  local key = resp.host .. resp.port_raw
+  local listener = self.listeners[key]
+  if not listener then
+    listener = { tls = c.tls }
+    self.listeners[key] = listener
+    self.speakers[orig.host], self.speakers[resp.host] = true, true
+    self.version = self.version + 1
+  end
+  if c.tls then
+    listener.tls = true
+  end
+  if a.ac and not a.learnt then
+    a.learnt = true
+    show_roles(self, a, "scp", "scp", "scu", frame)
+    -- What was asked before the answer came.
+    for h, services in pairs(not a.ac_cut and a.asked or {}) do
+      for service in pairs(services) do
+        show(self, h, h.sent, service, basis_of(a), frame)
+      end
+    end
+    a.asked = nil
+  end
+end
+
+-- A request that direction d sent.
+function endpoints:requested(frame, a, d, command)
+  local field = command.field
+  local known = command.sop and uids.sop_classes[command.sop]
+  local service = known and known[2]
+  if field and field >= 0x8000 then
+    a.commands = true
+    answered(self, frame, a, d, command, service)
+    return
+  end
+  commits(self, frame, a, d, field, service)
+  if field == 0x0010 or field == 0x0021 then
+    service = "retrieve"
+  end
+  a.commands = a.commands or field ~= nil
+  -- Cut before its field a response looks like a request.
+  if not service or (not field and d ~= a.orig) then
+    return
+  end
+  local sender, receiver = host_of(self, d.host), host_of(self, d.peer.host)
+  if service == "storage" and known then
+    d.stored, d.peer.stored = d.stored or {}, d.peer.stored or {}
+    put(d.stored, known[3])
+    put(d.peer.stored, known[3])
+  end
+  local unseen = not a.ac or a.ac_cut
+  if field ~= EVENT_REPORT then
+    show(self, sender, sender.sent, service, unseen and "traffic" or basis_of(a), frame)
+  end
+  if not a.ac then
+    a.asked = a.asked or {}
+    a.asked[sender] = a.asked[sender] or {}
+    a.asked[sender][service] = true
+  end
+  -- Who takes a C-STORE in a C-GET of its own is no archive, and N-EVENT-REPORT comes from an SCP.
+  if unseen and d == a.orig
+    and (dimse.OPERATION[field] and field ~= EVENT_REPORT or not field and FOUND[service]) then
+    show(self, receiver, receiver.scp, service, "traffic", frame)
+  end
+end
+
+-- The commands of an association could not be read: what was accepted stands for them.
+function endpoints:finished(frame, a)
+  if a.ac and not a.commands and a.orig then
+    show_roles(self, a, "sent", "scu", "scp", frame)
+  end
+end
+
+-- Whether a stream without evidence of its own runs between endpoints known to speak DICOM:
+-- returns basis, confidence in percent, the listening direction.
+function endpoints:presume(d, dicom_port)
+  for _, side in ipairs({ d.peer, d }) do
+    if self.listeners[side.host .. side.port_raw] then
+      return "traffic", 60, side
+    end
+  end
+  for _, side in ipairs({ d.peer, d }) do
+    if dicom_port[side.port] and (self.speakers[side.host] or self.speakers[side.peer.host]) then
+      return "traffic", 50, side
+    end
+  end
+  if self.inventory then
+    for _, side in ipairs({ d.peer, d }) do
+      local entry = dicom_port[side.port] and self.inventory:find(side.host, side.mac)
+      if entry and entry.role ~= "other" then
+        return "inventory", 70, side
+      end
+    end
+  end
+  return nil
+end
+
+-- Tag, name and basis of the host that direction d sends from, as known after `frame`.
+function endpoints:tag(d, title, frame)
+  if self.inventory then
+    if d.entry == nil or d.entry_title ~= title then
+      d.entry = self.inventory:find(d.host, d.mac, title) or false
+      d.entry_title = title
+    end
+    if d.entry then
+      return d.entry.role, d.entry.name or title, "inventory"
+    end
+  end
+  local h = self.hosts[d.host]
+  if h then
+    local frames = h.frames
+    for i = #frames, 1, -1 do
+      if frames[i] <= frame then
+        local category = h.categories[i]
+        if category[1] == "unknown" then
+          break
+        end
+        return category[1], title, category[2]
+      end
+    end
+  end
+  return nil, title, nil
+end
+
+local function row_of(self, a, d, title, role, impl_uid, impl_version)
+  local listening = d ~= a.orig
+  local key = d.host .. "|" .. (listening and d.port or "-") .. "|" .. (title or "") .. "|"
+    .. (role or "")
+  local k = self.known[key]
+  if not k then
+    k = { host = d.host, port = listening and d.port or nil, title = title, role = role,
+          services = {}, modalities = {} }
+    self.known[key] = k
+    self.known_list[#self.known_list + 1] = k
+  end
+  for _, service in ipairs(a.services) do
+    put(k.services, service)
+  end
+  for _, modality in ipairs(d.stored or {}) do
+    put(k.modalities, modality)
+  end
+  k.impl_uid, k.impl_version = impl_uid or k.impl_uid, impl_version or k.impl_version
+  k.tls = k.tls or a.tls or false
+  k.mac = d.mac
+  -- The first to start, whichever ends first.
+  if not k.evidence or a.ts < k.evidence.ts then
+    k.evidence = a
+  end
+  return k
+end
+
+-- By the roles of an association; none where they are not known.
+local function role_of(a, roles, otherwise)
+  if not a.roles_known then
+    return nil
+  end
+  return roles == "scu,scp" and "both" or roles or otherwise
+end
+
+-- The rows of known_dicom.log that a finished association gives or changes.
+function endpoints:rows(a)
+  if not a.ac then
+    return {}
+  end
+  local orig = a.orig
+  return {
+    row_of(self, a, orig, a.calling_ae, role_of(a, a.orig_role, "scu"), a.orig_impl_uid,
+      a.orig_impl_version),
+    row_of(self, a, orig.peer, a.called_ae, role_of(a, a.resp_role, "scp"), a.resp_impl_uid,
+      a.resp_impl_version),
+  }
+end
+
+-- Category and basis of an endpoint as of now.
+function endpoints:category(k)
+  local entry = self.inventory and self.inventory:find(k.host, k.mac, k.title)
+  if entry then
+    return entry.role, "inventory"
+  end
+  local h = self.hosts[k.host]
+  if h and h.category then
+    return h.category, h.basis
+  end
+  return "unknown", "association"
+end
+
+return endpoints
+end
+
+modules.paths = function(...)
+-- Tells connections of the same addresses and ports apart that run in different networks (VLANs,
+-- tunnels), without taking one connection for two whose directions take different ways.
+local swap = require("keys").swap
+
+local paths = {}
+paths.__index = paths
+
+local MODULUS, HALF = 4294967296, 2147483648
+-- So far from what was seen last a sequence number of one connection may be.
+local NEAR = 16777216
+local GENERATION = 16384
+-- Networks with one address pair and the same ports in them.
+local MAX_ALIKE = 64
+
+-- direction(key): what is known of a connection from before anything was tagged, or nil.
+function paths.new(direction)
+  return setmetatable({
+    direction = direction, young = {}, old = {}, size = 0, tagged = false, several = false,
+  }, paths)
+end
+
+-- The connections of a key, and which direction of them it is: 1 or 2.
+local function find(self, key)
+  local e = self.young[key]
+  if e then
+    return e
+  end
+  local other = swap(key)
+  e = self.old[key]
+  if self.size >= GENERATION then
+    self.old, self.young, self.size = self.young, {}, 0
+  end
+  self.size = self.size + 1
+  if e then
+    self.young[key], self.young[other] = e, self.old[other]
+    return e
+  end
+  local list = {}
+  e = { list = list, way = 1 }
+  self.young[other] = { list = list, way = 2 }
+  self.young[key] = e
+  return e
+end
+
+local function near(a, b)
+  return math.abs((a - b + HALF) % MODULUS - HALF) < NEAR
+end
+
+-- The connection of `list` that a packet on a path not met before belongs to, or nil.
+local function belongs(list, way, path, seq, ack, flags)
+  local begins = flags % 4 >= 2 and flags % 32 < 16
+  for _, v in ipairs(list) do
+    local back = 3 - way
+    if not v.path[way] and v.path[back] == path then
+      return v
+    end
+  end
+  for _, v in ipairs(list) do
+    local sent = v.seq[3 - way]
+    if not v.path[way] then
+      if not begins and (flags % 32 < 16 or not sent or near(ack, sent)) then
+        return v
+      end
+    elseif not begins and v.seq[way] and near(seq, v.seq[way]) then
+      return v
+    end
+  end
+  return nil
+end
+
+-- A connection that ran without tags before any were met.
+local function untagged(self, key, way)
+  local d = self.direction(key)
+  if not d then
+    return nil
+  end
+  local back = 3 - way
+  return {
+    mark = "", path = { [way] = d.packets > 0 and "" or nil, [back] = d.peer.packets > 0 and "" or nil },
+    seq = { [way] = d.next, [back] = d.peer.next },
+  }
+end
+
+-- The key of a TCP packet: with a mark where its connection is not the first of these four.
+function paths:key(key, path, seq, ack, flags)
+  if path == "" and not self.tagged then
+    return key
+  end
+  self.tagged = true
+  local e = find(self, key)
+  local list, way = e.list, e.way
+  local found
+  if #list == 0 then
+    list[1] = untagged(self, key, way)
+  end
+  for i = 1, #list do
+    if list[i].path[way] == path then
+      found = list[i]
+      break
+    end
+  end
+  if not found then
+    found = belongs(list, way, path, seq, ack, flags)
+    if not found and #list < MAX_ALIKE then
+      found = { path = {}, seq = {}, mark = "" }
+      list[#list + 1] = found
+      if #list > 1 then
+        found.mark = string.char(math.floor(#list / 256), #list % 256)
+        self.several = true
+      end
+    end
+    found = found or list[1]
+    found.path[way] = found.path[way] or path
+  end
+  found.seq[way] = seq
+  return found.mark == "" and key or key .. found.mark
+end
+
+return paths
+end
+
 modules.tracker = function(...)
 -- Follows TCP connections packet by packet and says which association each belongs to.
 local association = require("association")
+local endings = require("endings")
 local endpoints = require("endpoints")
 local keys = require("keys")
 local paths = require("paths")
@@ -7041,6 +7334,7 @@ local sealed = require("sealed")
 local segments = require("segments")
 local stream = require("stream")
 local times = require("times")
+local translated = require("translated")
 
 local tracker = {}
 tracker.__index = tracker
@@ -7052,19 +7346,13 @@ local MODULUS, HALF = 4294967296, 2147483648
 local GENERATION = 16384
 -- So many acknowledgments of a segment, and for so long, may stand in a capture before it.
 local LATE, LATE_TIME = 16, 0.02
--- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
-local MAX_WINDOW = 1073741824
 -- So far from the end of a connection nothing of it is still on its way.
 local NEAR = 16777216
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
--- So many connections that are closing are looked through for the whole of a part.
-local MAX_PENDING = 64
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
 -- where several queues make one capture.
 local JUMP, DISORDER = 86400, 1
--- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
-local CLOSE_DELAY = 5.0
 local SILENCE = times.SILENCE
 
 local DICOM_PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
@@ -7075,10 +7363,10 @@ function tracker.new(options)
   options = options or {}
   stream.reset_budget()
   local t = setmetatable({
-    kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {}, closing = {},
-    closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
+    kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {},
+    closing = endings.queue(), next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
-    sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
+    sampling_rate = options.sampling_rate, signs = translated.new(),
     now = 0, skew = 0, encrypted = {},
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
@@ -7188,7 +7476,7 @@ end
 function tracker:again(c, d)
   local before = c.assoc
   times.split(self, c)
-  self:finish(before)
+  endings.finish(self, before)
   c.first_frame, c.first_ts = self.frame, self.now
   local a = self:open(c)
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
@@ -7445,7 +7733,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end or reset and p.next or nil
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
-      self.closing[#self.closing + 1] = c
+      endings.add(self.closing, c)
     end
   end
   return self:after(c, d)
@@ -7465,8 +7753,8 @@ function tracker:after(c, d)
     end
   end
   self.frames = self.frames + 1
-  if self.closing[self.closing_first] then
-    self:sweep()
+  if self.closing.first <= self.closing.last then
+    endings.sweep(self)
   end
   return d
 end
@@ -7493,7 +7781,7 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
-  self:tell(c)
+  endings.tell(self, c)
   if a and a.id then
     a.untagged = true
     association.snapshot(a, self.frame)
@@ -7503,246 +7791,9 @@ function tracker:replace(c)
   end
 end
 
--- What was sent in direction d after the last byte that was seen: by its own FIN, or by what the
--- other side acknowledged when it closed, which may count a FIN. Returns the bytes, and whether
--- that is known at all.
-local function tail(d)
-  if not d.next then
-    return 0, false
-  end
-  local stop = d.fin_at or d.peer.ack_at_end
-  local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
-  if not ahead or ahead > MAX_WINDOW then
-    return 0, false
-  elseif not d.fin_at then
-    ahead = ahead - 1
-  end
-  return ahead > 0 and ahead or 0, true
-end
-
--- What an association has in common with itself on the other side of an address translation, or of a
--- load balancer, which begins a connection of its own: then the object that it carries first tells, and
--- what came back may not have been captured there.
-local function sign_of(a, orig, resp)
-  local counts, content = a.counts, a.content
-  if not (a.confirmed and (content or orig.isn and resp.isn)) then
-    return nil
-  end
-  local asked = table.concat({
-    a.calling_ae or "", a.called_ae or "", a.orig_data, counts.echo_rq, counts.store_rq, counts.find_rq,
-    counts.n_rq,
-  }, "|")
-  if content then
-    return content .. asked
-  end
-  return table.concat({ orig.isn, resp.isn, asked, a.resp_data, counts.data_pdus, counts.success }, "|")
-end
-
--- Whether two associations of one sign are one: not where a host has sent an object twice.
-local function is_one(orig, other)
-  if orig.isn and orig.isn == other.isn then
-    return true
-  end
-  return orig.host ~= other.host or orig.port == other.port
-end
-
--- What a connection that was seen from its beginning has in common with a part of itself that ends
--- early on the other side of a translation, which keeps sequence numbers.
-local function beginning_of(a, orig, resp)
-  return orig.isn and resp.isn
-    and table.concat({ "begins", orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "" }, "|") or nil
-end
-
--- And with a part that begins late.
-local function end_of(orig, resp)
-  local one, other = orig.fin_at or orig.next, resp.fin_at or resp.next
-  return one and other
-    and table.concat({ "ends", math.min(one, other), math.max(one, other) }, "|") or nil
-end
-
-local function at_once(one, other)
-  return one - other < TWIN_TIME and other - one < TWIN_TIME
-end
-
--- Whether two associations have other addresses or ports, in whatever networks.
-local function are_apart(a, other)
-  local mine, theirs = a.c.a.key, other.c.a.key
-  return theirs ~= mine and theirs ~= a.c.b.key and keys.plain(mine) ~= keys.plain(theirs)
-    and keys.plain(mine) ~= keys.plain(other.c.b.key)
-end
-
--- Whether two associations have the same addresses and ports, in two networks.
-local function are_beside(a, other)
-  local mine, theirs = a.c.a.key, other.c.a.key
-  return theirs ~= mine and theirs ~= a.c.b.key and not are_apart(a, other)
-end
-
--- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
--- and is told already or about to be.
-local function whole_of(self, a, orig, resp)
-  local sign = beginning_of(a, orig, resp)
-  local whole = self.signs[sign or end_of(orig, resp) or ""]
-  if not sign and not whole then
-    local first = self.closing_first
-    for i = first, math.min(first + MAX_PENDING, #self.closing) do
-      local one = self.closing[i] and self.closing[i].assoc
-      local d = one and self.closing[i].a
-      if d and one ~= a and one.orig and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
-        whole = one
-      end
-    end
-  end
-  if whole and are_apart(a, whole) and at_once(sign and a.ts or a.last_ts, sign and whole.ts or whole.last_ts)
-    and (orig.data_bytes or 0) <= (whole.orig.data_bytes or 0) then
-    return whole
-  end
-  return nil
-end
-
-local function remember(self, sign, a)
-  if sign then
-    if self.signs_size >= GENERATION then
-      self.signs, self.signs_size = {}, 0
-    end
-    self.signs[sign], self.signs_size = a, self.signs_size + 1
-  end
-end
-
--- The association that this one is, seen on the other side of an address translation: the same
--- titles and contents at the same time, or a part of them. Or nil.
-function tracker:twin(a, orig, resp)
-  if a.confirmed and not (orig.isn and resp.isn and a.closed) then
-    local whole = whole_of(self, a, orig, resp)
-    if whole then
-      return whole
-    end
-  end
-  local sign = sign_of(a, orig, resp)
-  if not sign then
-    return nil
-  end
-  local before = self.signs[sign]
-  if before and at_once(a.ts, before.ts) then
-    if is_one(orig, before.orig) and are_apart(a, before) then
-      return before
-    end
-    a.alike = are_beside(a, before) and "in another network"
-  elseif before and orig.isn and orig.isn == before.orig.isn and resp.isn and resp.isn == before.orig.peer.isn then
-    -- Both hosts chose the numbers that they had chosen before: only a second place of capture, whose clock
-    -- is another one, is likely to show that.
-    a.alike = "at another time"
-  end
-  remember(self, sign, a)
-  if a.closed then
-    remember(self, beginning_of(a, orig, resp), a)
-    remember(self, orig.isn and end_of(orig, resp), a)
-  end
-  return nil
-end
-
--- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
--- beyond them (left, of_data: see stream.unfinished) was never sent. It is no data, and the row says so.
-local function cut_off(a, d, missing, left, of_data)
-  if left > missing and (d.fin or a.c.closed) and a.confirmed and not a.flags.sampled and not d.frozen then
-    a.unfinished, a.flags.unfinished = (a.unfinished or 0) + left - missing, true
-    d.data_bytes = math.max(0, (d.data_bytes or 0) - math.max(0, of_data - missing))
-  end
-end
-
--- Writes the row of an association, once.
-function tracker:finish(a)
-  if a.done then
-    return
-  end
-  a.done, a.ended = true, a.last_ts
-  local c = a.c
-  local left, of_data = {}, {}
-  for _, d in ipairs({ c.a, c.b }) do
-    segments.flush(self, c, d)
-    left[d], of_data[d] = stream.unfinished(d)
-    if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
-      -- The rest of a request or of its answer never came.
-      stream.hole(self.hooks, c, d, d.want - d.have, false)
-    end
-  end
-  a.end_seen = true
-  for _, d in ipairs({ c.a, c.b }) do
-    local missing, known = tail(d)
-    d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
-    cut_off(a, d, missing, left[d], of_data[d])
-    a.end_seen = a.end_seen and known and missing == 0
-  end
-  if not a.orig then
-    self:guess_originator(c, a, c.a, {})
-  end
-  local orig = a.orig
-  local resp = orig.peer
-  a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
-  a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
-  a.orig_resent, a.resp_resent = orig.resent or 0, resp.resent or 0
-  a.missed = orig.missed + resp.missed
-  a.closed = c.closed ~= nil
-  a.silent = resp.isn and not resp.payload and resp.missed == 0
-  a.twin = self:twin(a, orig, resp)
-  self.endpoints:finished(self.frame, a)
-  c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
-  if a.confirmed and self.options.on_row then
-    self.options.on_row(a)
-  end
-end
-
--- Writes the rows of an encrypted connection, once.
-function tracker:unseal(c)
-  if sealed.whole(self, c) and self.options.on_sealed then
-    self.options.on_sealed(c)
-  end
-  c.sealed.done = true
-end
-
--- Writes the rows of a connection.
-function tracker:tell(c)
-  if c.assoc then
-    self:finish(c.assoc)
-  end
-  if c.sealed then
-    self:unseal(c)
-  end
-end
-
-function tracker:sweep(all)
-  local first = self.closing_first
-  while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
-    local c = self.closing[first]
-    self.closing[first] = nil
-    first = first + 1
-    self:tell(c)
-  end
-  self.closing_first = first
-end
-
 -- The end of the capture.
 function tracker:flush()
-  self:sweep(true)
-  -- Requests and answers of which only a part came.
-  local begun = {}
-  for _, generation in ipairs({ self.old, self.young }) do
-    for _, d in pairs(generation) do
-      local a = d.c.assoc
-      if a and not a.id and (d.kind == "B" or d.waiting) then
-        begun[#begun + 1] = a
-      end
-    end
-  end
-  table.sort(begun, function(a, b) return a.start_frame < b.start_frame end)
-  for _, a in ipairs(begun) do
-    self:finish(a)
-  end
-  for _, a in ipairs(self.list) do
-    self:finish(a)
-  end
-  for _, c in ipairs(self.encrypted) do
-    self:unseal(c)
-  end
+  endings.flush(self)
 end
 
 -- The association and its tags for a frame that was seen before.

@@ -1122,4 +1122,18 @@ test("the same addresses and ports in two VLANs are two connections", function()
   equal(key("6", 6, ACK), second)
 end)
 
+-- What has ended is told while the capture goes on, however many connections ended before it.
+test("each association is told a few seconds after its end", function()
+  local first = connection({ ports = { 40001, 104 } })
+  for n = 1, 40 do
+    local c = n == 1 and first or connection({ ports = { 40000 + n, 104 }, beside = first })
+    if n % 3 ~= 0 then first.later = first.later + 4 end
+    c.associate()
+    finish(c)
+  end
+  first.later = first.later + 10
+  connection({ ports = { 50000, 104 }, beside = first }).open()
+  equal(#first.log, 40)
+end)
+
 kit.done()

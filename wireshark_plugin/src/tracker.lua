@@ -1,5 +1,6 @@
 -- Follows TCP connections packet by packet and says which association each belongs to.
 local association = require("association")
+local endings = require("endings")
 local endpoints = require("endpoints")
 local keys = require("keys")
 local paths = require("paths")
@@ -8,6 +9,7 @@ local sealed = require("sealed")
 local segments = require("segments")
 local stream = require("stream")
 local times = require("times")
+local translated = require("translated")
 
 local tracker = {}
 tracker.__index = tracker
@@ -19,19 +21,13 @@ local MODULUS, HALF = 4294967296, 2147483648
 local GENERATION = 16384
 -- So many acknowledgments of a segment, and for so long, may stand in a capture before it.
 local LATE, LATE_TIME = 16, 0.02
--- No acknowledgment is further ahead than TCP's largest window (RFC 7323).
-local MAX_WINDOW = 1073741824
 -- So far from the end of a connection nothing of it is still on its way.
 local NEAR = 16777216
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
--- So many connections that are closing are looked through for the whole of a part.
-local MAX_PENDING = 64
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
 -- where several queues make one capture.
 local JUMP, DISORDER = 86400, 1
--- As Zeek's tcp_close_delay: what still comes in after the end belongs to it.
-local CLOSE_DELAY = 5.0
 local SILENCE = times.SILENCE
 
 local DICOM_PORT = { [104] = true, [2761] = true, [2762] = true, [4242] = true, [11112] = true }
@@ -42,10 +38,10 @@ function tracker.new(options)
   options = options or {}
   stream.reset_budget()
   local t = setmetatable({
-    kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {}, closing = {},
-    closing_first = 1, next_id = 1, frame = 0, frames = 0, options = options,
+    kept = {}, young = {}, old = {}, young_size = 0, by_key = {}, list = {},
+    closing = endings.queue(), next_id = 1, frame = 0, frames = 0, options = options,
     endpoints = endpoints.new(options.inventory), sampled = options.sampled or false,
-    sampling_rate = options.sampling_rate, signs = {}, signs_size = 0,
+    sampling_rate = options.sampling_rate, signs = translated.new(),
     now = 0, skew = 0, encrypted = {},
   }, tracker)
   t.paths = paths.new(function(key) return t:direction(key) end)
@@ -155,7 +151,7 @@ end
 function tracker:again(c, d)
   local before = c.assoc
   times.split(self, c)
-  self:finish(before)
+  endings.finish(self, before)
   c.first_frame, c.first_ts = self.frame, self.now
   local a = self:open(c)
   c.a.data_bytes, c.b.data_bytes, c.a.missed, c.b.missed = nil, nil, 0, 0
@@ -412,7 +408,7 @@ function tracker:packet(frame, info, key, seq, ack, flags, source, offset, lengt
     d.ack_at_end = flags % 32 >= 16 and ack or d.ack_at_end or reset and p.next or nil
     if (reset or p.fin) and not c.closed then
       c.closed = self.now
-      self.closing[#self.closing + 1] = c
+      endings.add(self.closing, c)
     end
   end
   return self:after(c, d)
@@ -432,8 +428,8 @@ function tracker:after(c, d)
     end
   end
   self.frames = self.frames + 1
-  if self.closing[self.closing_first] then
-    self:sweep()
+  if self.closing.first <= self.closing.last then
+    endings.sweep(self)
   end
   return d
 end
@@ -460,7 +456,7 @@ end
 
 function tracker:replace(c)
   local a = c.assoc
-  self:tell(c)
+  endings.tell(self, c)
   if a and a.id then
     a.untagged = true
     association.snapshot(a, self.frame)
@@ -470,246 +466,9 @@ function tracker:replace(c)
   end
 end
 
--- What was sent in direction d after the last byte that was seen: by its own FIN, or by what the
--- other side acknowledged when it closed, which may count a FIN. Returns the bytes, and whether
--- that is known at all.
-local function tail(d)
-  if not d.next then
-    return 0, false
-  end
-  local stop = d.fin_at or d.peer.ack_at_end
-  local ahead = stop and (stop - d.next + HALF) % MODULUS - HALF
-  if not ahead or ahead > MAX_WINDOW then
-    return 0, false
-  elseif not d.fin_at then
-    ahead = ahead - 1
-  end
-  return ahead > 0 and ahead or 0, true
-end
-
--- What an association has in common with itself on the other side of an address translation, or of a
--- load balancer, which begins a connection of its own: then the object that it carries first tells, and
--- what came back may not have been captured there.
-local function sign_of(a, orig, resp)
-  local counts, content = a.counts, a.content
-  if not (a.confirmed and (content or orig.isn and resp.isn)) then
-    return nil
-  end
-  local asked = table.concat({
-    a.calling_ae or "", a.called_ae or "", a.orig_data, counts.echo_rq, counts.store_rq, counts.find_rq,
-    counts.n_rq,
-  }, "|")
-  if content then
-    return content .. asked
-  end
-  return table.concat({ orig.isn, resp.isn, asked, a.resp_data, counts.data_pdus, counts.success }, "|")
-end
-
--- Whether two associations of one sign are one: not where a host has sent an object twice.
-local function is_one(orig, other)
-  if orig.isn and orig.isn == other.isn then
-    return true
-  end
-  return orig.host ~= other.host or orig.port == other.port
-end
-
--- What a connection that was seen from its beginning has in common with a part of itself that ends
--- early on the other side of a translation, which keeps sequence numbers.
-local function beginning_of(a, orig, resp)
-  return orig.isn and resp.isn
-    and table.concat({ "begins", orig.isn, resp.isn, a.calling_ae or "", a.called_ae or "" }, "|") or nil
-end
-
--- And with a part that begins late.
-local function end_of(orig, resp)
-  local one, other = orig.fin_at or orig.next, resp.fin_at or resp.next
-  return one and other
-    and table.concat({ "ends", math.min(one, other), math.max(one, other) }, "|") or nil
-end
-
-local function at_once(one, other)
-  return one - other < TWIN_TIME and other - one < TWIN_TIME
-end
-
--- Whether two associations have other addresses or ports, in whatever networks.
-local function are_apart(a, other)
-  local mine, theirs = a.c.a.key, other.c.a.key
-  return theirs ~= mine and theirs ~= a.c.b.key and keys.plain(mine) ~= keys.plain(theirs)
-    and keys.plain(mine) ~= keys.plain(other.c.b.key)
-end
-
--- Whether two associations have the same addresses and ports, in two networks.
-local function are_beside(a, other)
-  local mine, theirs = a.c.a.key, other.c.a.key
-  return theirs ~= mine and theirs ~= a.c.b.key and not are_apart(a, other)
-end
-
--- The association of which this one is a part, or nil: one that was seen from its beginning to its end,
--- and is told already or about to be.
-local function whole_of(self, a, orig, resp)
-  local sign = beginning_of(a, orig, resp)
-  local whole = self.signs[sign or end_of(orig, resp) or ""]
-  if not sign and not whole then
-    local first = self.closing_first
-    for i = first, math.min(first + MAX_PENDING, #self.closing) do
-      local one = self.closing[i] and self.closing[i].assoc
-      local d = one and self.closing[i].a
-      if d and one ~= a and one.orig and d.isn and d.peer.isn and end_of(d, d.peer) == end_of(orig, resp) then
-        whole = one
-      end
-    end
-  end
-  if whole and are_apart(a, whole) and at_once(sign and a.ts or a.last_ts, sign and whole.ts or whole.last_ts)
-    and (orig.data_bytes or 0) <= (whole.orig.data_bytes or 0) then
-    return whole
-  end
-  return nil
-end
-
-local function remember(self, sign, a)
-  if sign then
-    if self.signs_size >= GENERATION then
-      self.signs, self.signs_size = {}, 0
-    end
-    self.signs[sign], self.signs_size = a, self.signs_size + 1
-  end
-end
-
--- The association that this one is, seen on the other side of an address translation: the same
--- titles and contents at the same time, or a part of them. Or nil.
-function tracker:twin(a, orig, resp)
-  if a.confirmed and not (orig.isn and resp.isn and a.closed) then
-    local whole = whole_of(self, a, orig, resp)
-    if whole then
-      return whole
-    end
-  end
-  local sign = sign_of(a, orig, resp)
-  if not sign then
-    return nil
-  end
-  local before = self.signs[sign]
-  if before and at_once(a.ts, before.ts) then
-    if is_one(orig, before.orig) and are_apart(a, before) then
-      return before
-    end
-    a.alike = are_beside(a, before) and "in another network"
-  elseif before and orig.isn and orig.isn == before.orig.isn and resp.isn and resp.isn == before.orig.peer.isn then
-    -- Both hosts chose the numbers that they had chosen before: only a second place of capture, whose clock
-    -- is another one, is likely to show that.
-    a.alike = "at another time"
-  end
-  remember(self, sign, a)
-  if a.closed then
-    remember(self, beginning_of(a, orig, resp), a)
-    remember(self, orig.isn and end_of(orig, resp), a)
-  end
-  return nil
-end
-
--- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
--- beyond them (left, of_data: see stream.unfinished) was never sent. It is no data, and the row says so.
-local function cut_off(a, d, missing, left, of_data)
-  if left > missing and (d.fin or a.c.closed) and a.confirmed and not a.flags.sampled and not d.frozen then
-    a.unfinished, a.flags.unfinished = (a.unfinished or 0) + left - missing, true
-    d.data_bytes = math.max(0, (d.data_bytes or 0) - math.max(0, of_data - missing))
-  end
-end
-
--- Writes the row of an association, once.
-function tracker:finish(a)
-  if a.done then
-    return
-  end
-  a.done, a.ended = true, a.last_ts
-  local c = a.c
-  local left, of_data = {}, {}
-  for _, d in ipairs({ c.a, c.b }) do
-    segments.flush(self, c, d)
-    left[d], of_data[d] = stream.unfinished(d)
-    if d.kind == "B" and d.pdu_type <= pdu.ASSOCIATE_AC then
-      -- The rest of a request or of its answer never came.
-      stream.hole(self.hooks, c, d, d.want - d.have, false)
-    end
-  end
-  a.end_seen = true
-  for _, d in ipairs({ c.a, c.b }) do
-    local missing, known = tail(d)
-    d.missed, d.next = d.missed + missing, d.next and (d.next + missing) % MODULUS
-    cut_off(a, d, missing, left[d], of_data[d])
-    a.end_seen = a.end_seen and known and missing == 0
-  end
-  if not a.orig then
-    self:guess_originator(c, a, c.a, {})
-  end
-  local orig = a.orig
-  local resp = orig.peer
-  a.orig_data, a.resp_data = orig.data_bytes or 0, resp.data_bytes or 0
-  a.orig_closed_us, a.resp_closed_us = orig.closed_us or 0, resp.closed_us or 0
-  a.orig_resent, a.resp_resent = orig.resent or 0, resp.resent or 0
-  a.missed = orig.missed + resp.missed
-  a.closed = c.closed ~= nil
-  a.silent = resp.isn and not resp.payload and resp.missed == 0
-  a.twin = self:twin(a, orig, resp)
-  self.endpoints:finished(self.frame, a)
-  c.a.parts, c.b.parts, c.a.holes, c.b.holes = {}, {}, nil, nil
-  if a.confirmed and self.options.on_row then
-    self.options.on_row(a)
-  end
-end
-
--- Writes the rows of an encrypted connection, once.
-function tracker:unseal(c)
-  if sealed.whole(self, c) and self.options.on_sealed then
-    self.options.on_sealed(c)
-  end
-  c.sealed.done = true
-end
-
--- Writes the rows of a connection.
-function tracker:tell(c)
-  if c.assoc then
-    self:finish(c.assoc)
-  end
-  if c.sealed then
-    self:unseal(c)
-  end
-end
-
-function tracker:sweep(all)
-  local first = self.closing_first
-  while self.closing[first] and (all or self.closing[first].closed + CLOSE_DELAY < self.now) do
-    local c = self.closing[first]
-    self.closing[first] = nil
-    first = first + 1
-    self:tell(c)
-  end
-  self.closing_first = first
-end
-
 -- The end of the capture.
 function tracker:flush()
-  self:sweep(true)
-  -- Requests and answers of which only a part came.
-  local begun = {}
-  for _, generation in ipairs({ self.old, self.young }) do
-    for _, d in pairs(generation) do
-      local a = d.c.assoc
-      if a and not a.id and (d.kind == "B" or d.waiting) then
-        begun[#begun + 1] = a
-      end
-    end
-  end
-  table.sort(begun, function(a, b) return a.start_frame < b.start_frame end)
-  for _, a in ipairs(begun) do
-    self:finish(a)
-  end
-  for _, a in ipairs(self.list) do
-    self:finish(a)
-  end
-  for _, c in ipairs(self.encrypted) do
-    self:unseal(c)
-  end
+  endings.flush(self)
 end
 
 -- The association and its tags for a frame that was seen before.
