@@ -198,7 +198,7 @@ def test_a_disk_that_is_full_where_rows_are_read_to_is_no_fault_of_the_log(
 
     with monkeypatch.context() as patched:
         patched.setattr(staging, "_stage", full)
-        with pytest.raises(NoRoomError, match="the disk is full; the ledger is as it was before"):
+        with pytest.raises(NoRoomError, match=f"^{ledger.folder}: the disk is full; the ledger is"):
             ledger.add(find([log(write, 3)]).sources)
     assert sums(ledger) == before
     assert not (ledger.folder / ".staging").exists()

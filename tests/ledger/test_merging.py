@@ -190,7 +190,7 @@ def test_info_says_what_each_sensor_saw(
     merge(ours, theirs)
     assert main(["ledger", "info", str(ours.folder), "--sensors", "--format", "csv"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("sensor,bytes,alone,with_others,lacks_percent")
+    assert told[0].startswith("sensor,bytes,bytes_alone,bytes_with_others,lacks_percent")
     assert told[1].startswith("north,18200,0,18200,0,")
     assert told[2].startswith("south,11200,0,11200,38.4615,")
     assert main(["ledger", "info", str(make("none").folder), "--sensors"]) == 2

@@ -82,7 +82,7 @@ def _sensors(book: Ledger, how: OutputFormat) -> None:
 
     if not book.journal.sensors():
         raise UsageError(f"{book.folder}: nothing in it says which sensor saw it")
-    columns = ["sensor", "bytes", "alone", "with_others", "lacks_percent",
+    columns = ["sensor", "bytes", "bytes_alone", "bytes_with_others", "lacks_percent",
                "clock_seconds", "clock_against", "compared"]  # fmt: skip
     with book.connect() as connection:
         origin = origins(connection)[0]

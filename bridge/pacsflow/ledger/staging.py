@@ -23,7 +23,7 @@ from pacsflow.ledger.records import IN_SECONDS
 from pacsflow.ledger.reread import KeptRows
 from pacsflow.ledger.schemas import OF_CONN, OF_FRAMES, REMARKS
 from pacsflow.ledger.sensors import sensor_column
-from pacsflow.ledger.store import no_room
+from pacsflow.ledger.store import STAGING, no_room
 from pacsflow.ledger.tables import OF_LOG, TABLES
 from pacsflow.ledger.times import LOG as TIMES_LOG
 from pacsflow.ledger.times import RAW as RAW_TIMES
@@ -174,7 +174,8 @@ def stage(tasks: list[Task], folder: Path, known: Known, *, threads: int | None 
                 continue
             except OSError as error:
                 shutil.rmtree(folder, ignore_errors=True)
-                told: PacsflowError = no_room(folder, error)
+                ours = folder.parent.name == STAGING
+                told: PacsflowError = no_room(folder.parents[1] if ours else folder, error)
                 if not isinstance(told, NoRoomError):
                     told = InputError(folder, f"cannot be written: {error.strerror or error}")
                 return Batch(folder, [Staged(task, error=told) for task in tasks])
