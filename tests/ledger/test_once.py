@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import CONN_FIELDS, json_log, tsv
+from conftest import CONN_FIELDS, CONN_ROW, json_log, tsv
 from ledger.books import ONE, T0, sums
 from pacsflow.ledger import Ledger, staging
 from pacsflow.pseudonyms import Pseudonyms
@@ -252,6 +252,30 @@ def test_two_sensors_without_names_and_with_other_clocks_are_said(
     grown = write("b/conn.log", images(seconds) + "#\n")
     (entry,) = ledger.add(find([grown]).sources).added
     assert [note[:8] for note in entry.notes] == ["8 of its"]
+
+
+TURNED = {
+    f"{side}{name}": f"{other}{name}"
+    for name in ("_bytes", "_pkts", "_ip_bytes")
+    for side, other in (("orig", "resp"), ("resp", "orig"))
+} | {"id.orig_h": "id.resp_h", "id.resp_h": "id.orig_h", "id.orig_p": "id.resp_p",
+     "id.resp_p": "id.orig_p"}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [3, 8])
+def test_two_sensors_of_which_one_came_in_the_middle_are_said(
+    ledger: Ledger, write: Write, number: int
+) -> None:
+    """Zeek takes for the originator whose packet it saw first."""
+    told = [
+        {**CONN_ROW, **row, "orig_ip_bytes": f"{200_000 + n}"} for n, row in enumerate(rows(number))
+    ]
+    turned = [{name: row[TURNED.get(name, name)] for name in row} for row in told]
+    first, second = write("a/conn.log", tsv(told)), write("b/conn.log", tsv(turned))
+    notes = [n for e in ledger.add(find([first, second]).sources).added for n in e.notes]
+    assert [note.partition(": ")[0] for note in notes] == [
+        f"{number} of its imaging connections are like those of conn.log, the other way round"
+    ]
 
 
 def test_what_is_asked_by_the_hour_is_no_second_sensor(ledger: Ledger, write: Write) -> None:

@@ -40,18 +40,22 @@ LEAST_OF_IMAGE = {"connections": LEAST_BYTES, "associations": 0}
 """What the first comparison takes of a table: titles and counts tell associations apart."""
 _PAIRS = f"""
     WITH single AS (
-        SELECT file, sensor, min(t) AS t, any_value(bytes) AS bytes, same FROM compared
+        SELECT file, sensor, min(t) AS t, any_value(bytes) AS bytes, same,
+               any_value(turned) AS turned FROM compared
         WHERE coalesce(bytes, 0) >= {{image}} GROUP BY file, sensor, same HAVING count(*) = 1
     ), whole AS (SELECT file, count(*) AS number FROM single GROUP BY file),
     pairs AS (
-        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
+        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes,
+               new.turned <> old.turned AS turned
         FROM single AS new JOIN single AS old USING (same)
         WHERE new.file IN (SELECT file FROM added) AND new.file <> old.file
           AND new.sensor IS NOT DISTINCT FROM old.sensor
           AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
-          AND abs(new.t - old.t) > {CLOSE} AND abs(new.t - old.t) <= {MOST_APART_HOURS * 3600}
+          AND (abs(new.t - old.t) > {CLOSE} OR new.turned <> old.turned)
+          AND abs(new.t - old.t) <= {MOST_APART_HOURS * 3600}
     )
-    SELECT pairs.file, other, count(*), coalesce(sum(bytes), 0)::BIGINT, median(apart)
+    SELECT pairs.file, other, count(*), coalesce(sum(bytes), 0)::BIGINT, median(apart),
+           bool_and(turned)
     FROM pairs JOIN whole AS a ON a.file = pairs.file JOIN whole AS b ON b.file = other
     GROUP BY pairs.file, other
     HAVING count(*) >= {LEAST_PAIRS}
@@ -67,19 +71,20 @@ _FEW = f"""
         SELECT *, row_number() OVER (PARTITION BY file, same ORDER BY t) AS nth
         FROM compared SEMI JOIN whole USING (file)
     ), pairs AS (
-        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes
+        SELECT new.file AS file, old.file AS other, new.t - old.t AS apart, new.bytes AS bytes,
+               new.turned <> old.turned AS turned
         FROM counted AS new JOIN counted AS old USING (same, nth)
         WHERE new.file IN (SELECT file FROM added) AND new.file <> old.file
           AND new.sensor IS NOT DISTINCT FROM old.sensor
           AND (old.file NOT IN (SELECT file FROM added) OR old.file < new.file)
     ), alike AS (
         SELECT file, other, count(*) AS number, coalesce(sum(bytes), 0)::BIGINT AS octets,
-               median(apart) AS usual, max(bytes) AS most
+               median(apart) AS usual, max(bytes) AS most, bool_and(turned) AS turned
         FROM pairs GROUP BY file, other HAVING max(apart) - min(apart) <= {MOST_SPREAD}
     )
-    SELECT file, other, alike.number, octets, usual
+    SELECT file, other, alike.number, octets, usual, turned
     FROM alike JOIN whole AS a USING (file) JOIN whole AS b ON b.file = other
-    WHERE alike.number = least(a.number, b.number) AND abs(usual) > {CLOSE}
+    WHERE alike.number = least(a.number, b.number) AND (abs(usual) > {CLOSE} OR turned)
       AND (abs(usual) <= {UNSET} OR abs(usual) < 86400 - {UNSET}
            AND abs(abs(usual) - {ZONES} * round(abs(usual) / {ZONES})) <= {OFF})
       AND (most >= {LEAST_BYTES} OR alike.number >= {{least}}
@@ -91,16 +96,20 @@ order, by one difference. What is asked by the hour is told apart by the logs' t
 TOLD = {
     "connections": """
         SELECT file, sensor, epoch_us(ts) / 1e6 AS t, bytes,
-               hash(source, destination, source_packets, destination_packets, bytes) AS same
+               source > destination AS turned,
+               hash(least(source, destination), greatest(source, destination), bytes,
+                    if(turned, destination_packets, source_packets),
+                    if(turned, source_packets, destination_packets)) AS same
         FROM read_parquet($files, hive_partitioning = FALSE)
     """,
     "associations": f"""
         SELECT file, sensor, epoch_us(ts) / 1e6 AS t, data_bytes_orig + data_bytes_resp AS bytes,
-               hash({FLOW}) AS same
+               FALSE AS turned, hash({FLOW}) AS same
         FROM read_parquet($files, hive_partitioning = FALSE)
     """,
 }
-"""What is the same at two sensors, by table."""
+"""What is the same at two sensors, by table; one that begins in a connection's middle may take the
+other end for its originator."""
 CALLED = {"connections": "imaging connections", "associations": "associations"}
 
 
@@ -155,10 +164,13 @@ def _files(
     return [] if not new or (alone and not old) else paths(*staging, table) + old
 
 
-def _said(table: str, other: str, number: int, octets: int, seconds: float) -> str:
-    way = "later" if seconds > 0 else "earlier"
+def _said(table: str, other: str, number: int, octets: int, seconds: float, turned: bool) -> str:
+    way = f"{abs(seconds):,.2f} seconds {'later' if seconds > 0 else 'earlier'}"
+    why = "by clocks that differ"
+    if turned:
+        way, why = "the other way round", "one of them from its middle on"
     return (
-        f"{number:,} of its {CALLED[table]} are like those of {other}, {abs(seconds):,.2f} "
-        f"seconds {way}: two sensors saw the same traffic, it seems, by clocks that differ. It "
+        f"{number:,} of its {CALLED[table]} are like those of {other}, {way}: "
+        f"two sensors saw the same traffic, it seems, {why}. It "
         f"counts twice, {octets:,} bytes of these alone; add each with its --sensor NAME"
     )
