@@ -108,7 +108,17 @@ def test_a_directory_without_logs(capsys: pytest.CaptureFixture[str], tmp_path: 
     (tmp_path / "a" / "readme.txt").write_text("x")
     code, _, err = run(capsys, "top", tmp_path / "a")
     assert code == 2
-    assert "no log or capture that pacsflow reads" in err
+    assert "no log or capture that pacsflow reads (passed over: 1 other file (.txt))" in err
+    (tmp_path / "a" / "found.json").write_text('{"took": 1, "hits": {"hits": []}}')
+    (tmp_path / "a" / "packets.pdml").write_text("<pdml>")
+    (tmp_path / "a" / "http.log").write_text("#path\thttp\n")
+    _, _, err = run(capsys, "top", tmp_path / "a")
+    for what in ("1 http.log", "(an answer of Elasticsearch or OpenSearch)", "(frames as PDML)"):
+        assert what in err
+    (tmp_path / "a" / "conn.log").write_text("")
+    _, _, err = run(capsys, "top", tmp_path / "a")
+    assert "(frames as PDML)" in err
+    assert "conn.log: the file is empty" in err
 
 
 def test_in_a_mixed_set_the_good_are_read_and_the_bad_listed(

@@ -132,3 +132,16 @@ def test_a_name_that_stands_twice(
     _, unreadable, examples = rows_of(path)
     assert unreadable == refused
     assert all("stands in it twice, with different values" in example for example in examples)
+
+
+@pytest.mark.parametrize(("text", "is_local"), [("true", True), ("True", True), ("F", False)])
+def test_truths_in_quotes(write: Write, text: str, is_local: bool) -> None:
+    rows, unreadable, _ = rows_of(write("conn.log", json_log([{"local_orig": text}])))
+    assert ([row["local_orig"] for _, row in rows], unreadable) == ([is_local], 0)
+
+
+def test_rows_that_all_have_bytes_of_another_encoding(write: Write) -> None:
+    text = json_log([{"other": "S\u00e3o"}] * 2).encode().replace(b"\\u00e3", b"\xe3")
+    assert b"S\xe3o" in text
+    rows, unreadable, _ = rows_of(write("conn.log", text))
+    assert ([row["uid"] for _, row in rows], unreadable) == (["C1"] * 2, 0)

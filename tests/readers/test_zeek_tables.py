@@ -12,7 +12,7 @@ import pytest
 
 from conftest import CONN_ROW, tsv
 from pacsflow.errors import InputError
-from pacsflow.readers import Format, Quality, read, recognise
+from pacsflow.readers import CaptureOptions, Format, Quality, find, read, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,11 +151,57 @@ def test_times_without_a_zone_are_said(write: Write) -> None:
 
 
 def test_what_is_no_time_says_nothing_of_zones(write: Write) -> None:
-    """The rule below a header of Markdown, or the types that ClickHouse writes there."""
-    rule = dict.fromkeys(PLAIN, "---")
-    rows, quality = rows_of(write("conn.csv", table([rule, PLAIN], "|")))
+    """The types that ClickHouse writes below a header."""
+    types = dict.fromkeys(PLAIN, "DateTime64(6)")
+    rows, quality = rows_of(write("conn.csv", table([types, PLAIN], "|")))
     assert (len(rows), quality.unreadable) == (1, 1)
     assert not any("no zone" in note for note in quality.notes)
+
+
+def boxed(rows: list[dict[str, Any]], rule: str, left: str) -> str:
+    """Return rows as clients of databases print them; `rule` has a corner, a line, an end."""
+    cells = [[*rows[0]], *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    corner, line, end = rule[0], rule[1], rule[2:]
+    ruled = end + corner.join(line * (width + 2) for width in widths) + end + "\n"
+    lines = [
+        left + " " + " | ".join(map(str.ljust, row, widths)) + " " + left + "\n" for row in cells
+    ]
+    return (ruled if left else "") + lines[0] + ruled + "".join(lines[1:]) + (ruled if left else "")
+
+
+@pytest.mark.parametrize(("rule", "left"), [("+-+", "|"), ("|-|", "|"), ("+-", "")])
+def test_lines_that_clients_of_databases_draw_are_no_rows(
+    write: Write, rule: str, left: str
+) -> None:
+    rows, quality = rows_of(write("conn.txt", boxed([PLAIN, PLAIN], rule, left)))
+    assert [row["orig_ip_bytes"] for row in rows] == [1400, 1400]
+    assert quality.unreadable == 0
+
+
+def test_names_in_capitals_as_databases_write_them(write: Write) -> None:
+    row = {name.upper().replace(".", "_"): value for name, value in PLAIN.items()}
+    (found,), _ = rows_of(write("conn.csv", table([row])))
+    assert (found["id.orig_h"], found["orig_ip_bytes"]) == ("10.0.0.1", 1400)
+
+
+@pytest.mark.parametrize(
+    ("order", "months"), [("mdy", [3, 11]), ("dmy", [2, None]), ("", [None, None])]
+)
+def test_dates_of_which_day_or_month_may_stand_first(
+    write: Write, order: str, months: list[int | None]
+) -> None:
+    """As Azure's portal exports them: what the order does not fit, is not read."""
+    for moment, month in zip(("3/2/2026", "11/28/2025"), months, strict=True):
+        path = write("conn.csv", table([{**PLAIN, "ts": f"{moment}, 8:00:00.123 PM"}]))
+        (source,) = find([path], CaptureOptions(date_order=order)).sources
+        if month is None:
+            told = r"--date-order dmy or mdy" if not order else "month must be in 1..12"
+            with pytest.raises(InputError, match=told):
+                list(read(source, Quality()))
+            continue
+        (row,) = next(batch for _, batch in read(source, Quality())).to_pylist()
+        assert (row["ts"].month, row["ts"].hour) == (month, 20)
 
 
 def test_a_decimal_comma_in_the_whole_table(write: Write) -> None:
@@ -298,12 +344,21 @@ def test_truths_as_others_write_them(write: Write, text: str, is_local: bool | N
         ("[C1, C2]", ["C1", "C2"]),
         ("{C1}", ["C1"]),
         ("C1,,", ["C1"]),
+        ("['C1', 'C2']", ["C1", "C2"]),
+        ('|["C1","C2"]|', ["C1", "C2"]),
+        ("{'C1'}", ["C1"]),
+        ("(C1, C2)", ["C1", "C2"]),
         ("(empty)", None),
         ("[1, 2]", ["1", "2"]),
     ],
 )
 def test_sets_as_others_write_them(write: Write, text: str, parents: list[str] | None) -> None:
     assert cell(write, "tunnel_parents", text) == parents
+
+
+def test_an_array_has_braces_behind_its_name_in_splunk(write: Write) -> None:
+    (row,), _ = rows_of(write("conn.csv", table([{**PLAIN, "tunnel_parents{}": "C1\nC2"}])))
+    assert row["tunnel_parents"] == ["C1", "C2"]
 
 
 def test_of_several_columns_of_a_name_the_first_with_a_value_is_read(write: Write) -> None:

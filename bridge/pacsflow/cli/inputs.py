@@ -36,7 +36,7 @@ GIVES_EFFECT = {
     "--keylog": ({Kind.CAPTURE}, "a capture"),
     "--sampling-rate": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
     "--capture-start": ({Kind.CAPTURE, Kind.TABLE}, "a capture or a table of frames"),
-    "--date-order": ({Kind.TABLE}, "a table of frames"),
+    "--date-order": ({Kind.TABLE, Kind.ZEEK_TABLE}, "a table"),
     "--with-info": ({Kind.CAPTURE}, "a capture"),
 }
 
@@ -72,11 +72,11 @@ def sources(request: Request, store: Store | None = None) -> Inputs:
 
     found = find(request.inputs, request.capture(), store=store)
     if not found.sources:
-        name_unread(found.problems[1:])
         if found.problems:
+            name_losses((), found.summary())
+            name_unread(found.problems[1:])
             raise found.problems[0]
-        unused = ", ".join(sorted({s.kind for s in found.unused})[:8])
-        hint = f"there is {unused}" if unused else "conn.log, dicom.log or a capture was expected"
+        hint = found.summary() or "conn.log, dicom.log or a capture was expected"
         raise InputError(request.inputs[0], "no log or capture that pacsflow reads", hint=hint)
     for option in request.of_captures():
         kinds, what = GIVES_EFFECT[option]

@@ -40,6 +40,9 @@ _OF_TSHARK = re.compile(r"[\"']?[a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+[\"']?([^\w.
 """A header as ``tshark -T fields -E separator=`` writes it."""
 _IN_SINGLE = re.compile(rb"'[^']*'(?:[^\w' ]|\r?$)")
 _NEWLINE = ord("\n")
+_RULE = b"+-=|: \r"
+"""What the lines are made of that databases' clients draw around tables."""
+_RULED = np.frombuffer(b"+-=|", dtype=np.uint8)
 
 
 class Reads(Protocol):
@@ -372,6 +375,8 @@ def _whole_lines(
     empty = np.zeros(len(ends), dtype=np.bool_)
     nothing = f' \t"{layout.delimiter}{layout.quote}'.encode()
     empty[[i for i in short.tolist() if not data[starts[i] : ends[i]].strip(nothing)]] = True
+    ruled = np.flatnonzero(np.isin(raw[starts], _RULED)) if ends.size else short
+    empty[[i for i in ruled.tolist() if not data[starts[i] : ends[i]].strip(_RULE)]] = True
     if not (odd.any() or empty.any()):
         return data, numbers
     lines = data.split(b"\n")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pacsflow.errors import InputError, UsageError, unreadable
 from pacsflow.readers.blocks import head, opened
+from pacsflow.readers.foreign import UNREAD
 from pacsflow.readers.remote import RemotePath, as_path, is_address
 from pacsflow.readers.sniff import recognise
 from pacsflow.readers.source import CaptureOptions, Format, Source
@@ -125,7 +126,7 @@ def find(
             elif named or (_should_be_data(path) and told[error.problem] <= EXAMPLES):
                 problems.append(error)
             else:
-                passed[f"{OTHERS}{path.suffix and f' ({path.suffix.lower()[:12]})'}"] += 1
+                passed[_kind(path, error.problem)] += 1
             continue
         if source.format is Format.OTHER_LOG:
             unused.append(source)
@@ -135,6 +136,14 @@ def find(
     if capture:
         kept = _with_options(kept, capture)
     return Inputs(tuple(kept), tuple(problems), (*unused, *twins), simulated, dict(passed))
+
+
+def _kind(path: Path, problem: str) -> str:
+    """Return the kind of a file that is not read: what it holds, else the end of its name."""
+    what = path.suffix.lower()[:12]
+    if problem.endswith(UNREAD):
+        what = problem.removesuffix(UNREAD).partition(" (")[0]
+    return f"{OTHERS}{what and f' ({what})'}"
 
 
 def without_copies(sources: Iterable[Source]) -> tuple[list[Source], list[tuple[Source, Source]]]:
@@ -211,6 +220,8 @@ def _with_options(sources: list[Source], capture: CaptureOptions) -> list[Source
                     start = moment
                     used.add(name)
             source = replace(source, capture=replace(capture, start=start))  # noqa: PLW2901
+        elif source.format is Format.ZEEK_TABLE:
+            source = replace(source, capture=CaptureOptions(date_order=capture.date_order))  # noqa: PLW2901
         made.append(source)
     if unknown := [name for name, _ in capture.starts if name not in used]:
         raise UsageError(f"--capture-start: there is no capture or table {unknown[0]!r}")

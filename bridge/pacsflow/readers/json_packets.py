@@ -22,6 +22,8 @@ CHUNK = 1 << 20
 TRIED = 20
 """So many lines are tried to see whether each is an object."""
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}]', re.DOTALL)
+_NO_NUMBER = re.compile(rb"(?<=[:,\[ ])-?(?:NaN|Infinity)(?=[,}\] ])")
+"""What some programs write where JSON has null."""
 _END = re.compile(rb"\n  \},?\r?(?=\n)")
 """Where a packet ends as tshark writes it."""
 
@@ -29,9 +31,21 @@ _END = re.compile(rb"\n  \},?\r?(?=\n)")
 def loaded(data: bytes) -> Any:  # noqa: ANN401 - of JSON
     """Return what a text of JSON says; None where it is damaged."""
     try:
-        return orjson.loads(data)
+        return lenient(data)
     except orjson.JSONDecodeError:
         return None
+
+
+def lenient(data: bytes) -> Any:  # noqa: ANN401 - of JSON
+    """Return what a text says that is JSON but for numbers that are none, and other encodings.
+
+    Raises orjson.JSONDecodeError where it is none.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = _NO_NUMBER.sub(b"null", data).decode("utf-8", "backslashreplace")
+        return orjson.loads(text.replace("\\x", "\\\\x"))
 
 
 def objects(path: Path, load: Callable[[bytes], Any] = loaded) -> Iterator[Any]:

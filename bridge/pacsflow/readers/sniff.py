@@ -85,7 +85,7 @@ def _unknown(path: Path, start: bytes) -> InputError:
     if start.startswith(ARCHIVES) or start[257:262] == b"ustar":
         return InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
     if told := foreign.named(start.removeprefix(BOM)):
-        return InputError(path, f"{told[0]}, which pacsflow does not read", hint=told[1])
+        return InputError(path, f"{told[0]}{foreign.UNREAD}", hint=told[1])
     return InputError(
         path,
         "not a Zeek log, a capture, a Wireshark export or a table of frames",

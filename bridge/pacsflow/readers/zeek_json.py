@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(rb'"\s*:')
 """Where a name ends; in texts, too, where it then only seems that one stands twice."""
 OF_TABS = "a row with tabs in a log of JSON: give the rows of each as a file (grep -v '^{')"
-_NO_NUMBER = re.compile(rb"(?<=[:,\[ ])-?(?:NaN|Infinity)(?=[,}\] ])")
-"""What some programs write where JSON has null."""
 _NAMED = b'":'
 _BLANK_BEFORE = (b" :", b"\t:", b"\n:", b"\r:")
 TOGETHER = 5_000
@@ -208,13 +206,9 @@ def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _object(raw: bytes) -> dict[str, Any]:
     raw = without_comma(raw[max(0, raw.find(b"{")) :])  # a time and a tag may stand before it
     try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        try:
-            text = _NO_NUMBER.sub(b"null", raw).decode("utf-8", "backslashreplace")
-            found = orjson.loads(text.replace("\\x", "\\\\x"))
-        except orjson.JSONDecodeError as error:
-            raise ValueError(f"expected a JSON object: {error}") from None
+        found = json_packets.lenient(raw)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"expected a JSON object: {error}") from None
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")  # noqa: TRY004 - every bad row is one error
     return found

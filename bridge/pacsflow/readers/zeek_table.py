@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -43,8 +43,8 @@ OF_CONN = {
 PORTS = ("id.orig_p", "id.resp_p")
 UNSET = {"", "-", "(empty)", "(null)", "null", "NULL", "None", "NaN", "nan", "NaT", "\\N"}
 """What stands for nothing in tables, pandas' and a database's own words with it."""
-_BEHIND = re.compile(r"\.(?:keyword|raw|text)$")
-"""What search engines append to the name of a field for another index of it."""
+_BEHIND = re.compile(r"\.(?:keyword|raw|text)$|\{\}$")
+"""What search engines append to the name of a field: for another index of it, or of an array's."""
 _GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+")
 _COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+")
 _POINTS = re.compile(r"\d{1,3}(?:\.\d{3})+")
@@ -63,6 +63,8 @@ def header(
 ) -> Header | None:
     """Return the header that these names are; None where they are none of Zeek's."""
     plain = [_BEHIND.sub("", name.strip().strip("'\"")) for name in names]
+    if not any(letter.islower() for name in plain for letter in name):
+        plain = [name.lower() for name in plain]  # as some databases write all names
     if TYPED in plain:
         plain = [untyped(name) for name in plain]
     plain = [re.sub(r"^id_(?=(?:orig|resp)_[hp]$)", "id.", name) for name in plain]
@@ -150,12 +152,13 @@ def rows_of(
     """Yield ``(log, rows)`` of the parts of a table, as `read` does."""
     quality.dear = True
     judge, logs = Judge(source), {source.log: Rows(source.log)}
+    order = source.capture.date_order
     for part in parts:
         bad: dict[int, str] = {}
         for name in part.header.twice:
             quality.note(f"there are several columns {name[:40]}: the first with a value was read")
         try:
-            _sort(part, judge, logs, bad, quality)
+            _sort(part, judge, logs, bad, _Writing(quality, comma=part.header.comma, order=order))
         except _RoundedError as error:
             hint = "export them as plain numbers, or give the rows as JSON"
             raise InputError(source.path, str(error), hint=hint) from None
@@ -170,6 +173,14 @@ def rows_of(
         raise InputError(source.path, f"no row of {source.log}.log in it; {quality.examples[0]}")
 
 
+class _Writing(NamedTuple):
+    """How the cells of a table are written, and what is to be said of them."""
+
+    quality: Quality
+    comma: bool
+    order: str
+
+
 class _RoundedError(Exception):
     """Numbers of which digits are lost."""
 
@@ -179,16 +190,16 @@ def _sort(
     judge: Judge,
     logs: dict[str, Rows],
     bad: dict[int, str],
-    quality: Quality,
+    writing: _Writing,
 ) -> None:
     """Add the rows of a part to their logs; lines of those that cannot be read go to `bad`."""
     for line, cells in rows_in(part.cells):
         row, declared = plain_row(row_of(part.header, cells, part.log))
-        rows = rows_for(judge, declared, row, logs, quality)
+        rows = rows_for(judge, declared, row, logs, writing.quality)
         if rows is None:
             continue
         try:
-            _to_values(row, rows.schema, quality, comma=part.header.comma)
+            _to_values(row, rows.schema, writing)
         except ValueError as error:
             bad[line] = str(error)
         else:
@@ -230,42 +241,45 @@ def _told_log(found: Header, row: dict[str, Any]) -> str:
     return "conn" if is_conn and not OF_CONN.isdisjoint(found.names) else ""
 
 
-def _to_values(row: dict[str, Any], schema: pa.Schema, quality: Quality, *, comma: bool) -> None:
+def _to_values(row: dict[str, Any], schema: pa.Schema, writing: _Writing) -> None:
     """Bring the texts of a row's cells to what JSON has; ValueError where one is none of it."""
     for name, kind in zip(schema.names, schema.types, strict=True):
         text = row.get(name)
         if type(text) is not str:
             continue
         text = text.strip()
+        if name == "tunnel_parents":
+            text = text.replace(" ", ",")  # lines of a cell, which were joined; no uid has a blank
         try:
-            row[name] = None if text in UNSET else _value(text, kind, quality, comma=comma)
+            row[name] = None if text in UNSET else _value(text, kind, writing)
         except _RoundedError as error:
             raise _RoundedError(f"its {name} are rounded: {error}") from None
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
 
-def _value(text: str, kind: pa.DataType, quality: Quality, *, comma: bool) -> Any:  # noqa: ANN401 - of JSON
+def _value(text: str, kind: pa.DataType, writing: _Writing) -> Any:  # noqa: ANN401 - of JSON
     if kind == TIME:
-        return _moment(
-            text.replace(",", ".") if comma and _FRACTION.fullmatch(text) else text, quality
-        )
+        fraction = writing.comma and _FRACTION.fullmatch(text)
+        return _moment(text.replace(",", ".") if fraction else text, writing)
     if kind == TEXTS:
         return _texts(text)
     if pa.types.is_boolean(kind):
         return {"t": True, "true": True, "f": False, "false": False}.get(text.lower(), text)
     if pa.types.is_integer(kind):
-        return _whole(text, comma=comma)
-    return _seconds(text, comma=comma) if pa.types.is_floating(kind) else text
+        return _whole(text, comma=writing.comma)
+    return _seconds(text, comma=writing.comma) if pa.types.is_floating(kind) else text
 
 
-def _moment(text: str, quality: Quality) -> int:
+def _moment(text: str, writing: _Writing) -> int:
     """Return microseconds since 1970 UTC."""
-    if _EITHER.match(text):
-        raise ValueError(f"the day or the month of {text[:40]!r} may stand first; write 2026-03-02")
-    moment = read_moment(text)
+    if _EITHER.match(text) and not writing.order:
+        raise ValueError(
+            f"the day or the month of {text[:40]!r} may stand first: say --date-order dmy or mdy"
+        )
+    moment = read_moment(text, day_first=writing.order == "dmy")
     if not _ZONED.search(text):
-        quality.note(f"{NO_ZONE} (Kibana writes those of the browser)")
+        writing.quality.note(f"{NO_ZONE} (Kibana writes those of the browser)")
     return moment
 
 
@@ -278,7 +292,8 @@ def _texts(text: str) -> list[str]:
             found = None
         if isinstance(found, list):
             return [str(item) for item in found]
-    return [part.strip() for part in re.split(r"[,\n]", text.strip("[]{}")) if part.strip()]
+    parts = (part.strip("'\" \t\r") for part in re.split(r"[,\n]", text.strip("[]{}()|")))
+    return [part for part in parts if part]
 
 
 def _whole(text: str, *, comma: bool) -> str | int:

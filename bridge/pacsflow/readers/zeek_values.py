@@ -198,11 +198,11 @@ def to_port(value: str | float) -> int:
 
 
 def to_bool(value: str | bool) -> bool:
-    """Return Zeek's T or F, or a JSON boolean."""
+    """Return Zeek's T or F, or a boolean of JSON, also one in quotes."""
     if isinstance(value, bool):
         return value
-    if value in ("T", "F"):
-        return value == "T"
+    if str(value).lower() in {"t", "true", "f", "false"}:
+        return str(value).lower().startswith("t")
     raise ValueError(f"expected T or F, found {str(value)[:40]!r}")
 
 
