@@ -6036,7 +6036,10 @@ local hunting = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
-local FOREIGN_START = { "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0[\0-\5]" }
+-- TLS, HTTP, and TPKT (RFC 1006, 6), which has 7 bytes at least: an A-ASSOCIATE-RJ begins as one of none.
+local FOREIGN_START = {
+  "^[\20-\23]\3[\0-\4]", "^HTTP/", "^[A-Z]+ [^ ]+ HTTP/", "^\3\0\0[\7-\255]", "^\3\0[\1-\5]",
+}
 
 function hunting.looks_foreign(s)
   for i = 1, #FOREIGN_START do
@@ -6047,8 +6050,10 @@ function hunting.looks_foreign(s)
   return false
 end
 
-local function printable_titles(s)
-  return #s < 42 or (find(s, "^[ -~\0]+$", 11) == nil and not find(sub(s, 11, 42), "[^ -~\0]"))
+-- Whether two titles may stand in s, and no text: of a frame that was cut there is nothing else.
+local function printable_titles(s, cut)
+  return #s < 42
+    or (cut or find(s, "^[ -~\0]+$", 11) == nil) and not find(sub(s, 11, 42), "[^ -~\0]")
 end
 
 -- The header of a P-DATA-TF PDU with one presentation data value, and of that value, without the
@@ -6071,7 +6076,7 @@ local function header_in(s)
         return at
       end
     end
-    at = at + 1
+    at = at + 2
   end
 end
 
@@ -6103,12 +6108,11 @@ function hunting.at_start(t, c, d, s, cut)
     stream.start(d, "C", command.group_length + 12)
     return true
   elseif first == 1 or first == 2 then
-    if a and a.rq and first == 1 or d.frozen or not pdu.can_begin(s)
-      or not printable_titles(s) then
+    if a and a.rq and first == 1 or not pdu.can_begin(s) or not printable_titles(s, cut) then
       return false
     end
   elseif first == 3 or first >= 5 and first <= 7 then
-    if not confirmed or d.frozen or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
+    if not confirmed or #s ~= 10 or sub(s, 2, 6) ~= "\0\0\0\0\4" then
       return false
     end
   else
@@ -6738,7 +6742,7 @@ local function tail(d)
   elseif not d.fin_at then
     ahead = ahead - 1
   end
-  return ahead > 0 and ahead or 0, true
+  return math.max(0, ahead), true
 end
 
 -- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced
@@ -7395,8 +7399,8 @@ end
 
 -- key: see keys.lua.
 function tracker:connect(key)
-  local a = { key = key, packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
-  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
+  local a = { key = key, packets = 0, wire_bytes = 0, missed = 0 }
+  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, missed = 0 }
   a.host, a.port_raw = keys.half(key, true)
   b.host, b.port_raw = keys.half(key, false)
   a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)

@@ -94,7 +94,10 @@ local function connection(options)
                  hosts[2] .. hosts[1] .. be16(ports[2]) .. be16(ports[1]) .. (options.mark or "") }
   self.keys = keys
   local source, bits = {}, options.bits or 0
-  function source:raw(offset, length) return self.s:sub(offset + 1, offset + length) end
+  function source:raw(offset, length)
+    if length < 1 or offset + length > self.captured then error("there are no such bytes") end
+    return self.s:sub(offset + 1, offset + length)
+  end
   function self.packet(side, s, flags, at, captured, window)
     local clock, seq = self.clock, at or self.seq[side]
     flags = flags or 24
@@ -106,7 +109,7 @@ local function connection(options)
       self.short = self.short + 1
       return d
     end
-    source.s = s
+    source.s, source.captured = s, captured or #s
     return self.t:packet(self.frame, self.info, keys[side], seq, flags >= 16 and self.seq[3 - side] or 0,
       flags + bits, source, 0, #s, captured or #s, #s + 54, options.rate or 1, window)
   end

@@ -387,6 +387,7 @@ test("what came before the first that was seen moves the beginning of what was c
     return at - tonumber(rows.edge(c.t.list[1]):match("^%S+ (%d+)"))
   end
   equal(first_of(), 0)
+  equal(first_of({ 1, 1 }), 1)
   equal(first_of({ 100, 40 }), 40)
   equal(first_of({ 100, 100 }), 100)
   equal(first_of({ 30, 50 }), 30, "as far as it is before")
@@ -629,6 +630,235 @@ test("behind a loss the end of an association is found where it fills its segmen
   c.send(1, wrap(5, "\0\0\0\0"))
   c.t:flush()
   equal(#c.log, 0)
+end)
+
+-- A second connection to an acceptor that is known, of which the beginning was not captured.
+local function expected_one()
+  local c = connection({ port = 33333 })
+  c.associate()
+  return c, connection({ beside = c, ports = { 40001, 33333 } })
+end
+
+test("what is expected to be DICOM is another protocol where it begins like one, and only there", function()
+  for _, case in ipairs({
+    { "GET / HTTP/1.1\r\n\r\n", true }, { "HTTP/1.1 200 OK\r\n", true }, { "\22\3\1\0\5hello", true },
+    { "\3\0\0\22\17\224\0\0\0\1\0\193", true }, { "\3\0\0\7\2\240\128", true }, { "\3\0\2\0\2\240\128", true },
+    { wrap(3, "\0\1\1\7"), nil }, { "neither of them", nil },
+  }) do
+    local _, other = expected_one()
+    equal(other.send(1, case[1]).c.assoc.snap.untagged, case[2])
+  end
+  -- An association that is known carries whatever it likes.
+  local c = connection()
+  stored(c)
+  c.send(1, IMAGE:sub(1, 1000))
+  c.seq[1] = c.seq[1] + #IMAGE
+  c.send(1, "GET / HTTP/1.1\r\n\r\n")
+  c.send(1, data(value(3, store_rq(2))))
+  local d
+  for _ = 1, 17 do d = c.packet(2, "", ACK) end
+  equal(d.c.assoc.snap.untagged, nil)
+  c.t:flush()
+  equal(c.log[1].store_rq, 2)
+end)
+
+test("an end where nothing is known to have begun changes no expectation", function()
+  for _, last in ipairs({ wrap(5, "\0\0\0\0"), wrap(7, "\0\0\0\0"), wrap(3, "\0\1\1\1") }) do
+    local c, other = expected_one()
+    other.open()
+    other.seq[1] = other.seq[1] + 500
+    other.send(1, last)
+    local d
+    for _ = 1, 17 do d = other.packet(2, "", ACK) end
+    equal(d.c.assoc.snap.untagged, nil)
+    other.send(1, data(value(3, store_rq(1))))
+    c.t:flush()
+    equal(#c.log, 2)
+    equal(c.log[2].store_rq, 1)
+  end
+end)
+
+test("behind an unknown PDU nothing of what is agreed on is read", function()
+  local c = connection()
+  c.open()
+  c.send(1, request())
+  c.send(2, wrap(42, "unknown"))
+  c.send(2, accept())
+  c.send(1, data(value(3, store_rq(1))))
+  equal(times_of(c).store.setup_time, nil)
+  equal(c.log[1].result, "unknown")
+  equal(flag(c.log[1], "malformed"), true)
+end)
+
+test("holes are remembered behind however many segments in which nothing was found", function()
+  local c = connection({ port = 33333 })
+  for _ = 1, 70 do c.send(1, ("x"):rep(20)) end
+  local at = c.seq[1]
+  c.packet(1, ("x"):rep(300), 24, nil, 100)
+  equal(c.packet(1, ("x"):rep(300), 24, at).missed, 0)
+end)
+
+test("what a frame lacks of a data set is filled by the same segment where that is whole", function()
+  local c = connection()
+  stored(c)
+  c.send(1, IMAGE:sub(1, 1000))
+  local at = c.seq[1]
+  c.packet(1, IMAGE:sub(1001, 3000), 24, nil, 500)
+  c.packet(1, IMAGE:sub(1001, 3000), 24, at)
+  c.seq[1] = at + 2000
+  c.send(1, IMAGE:sub(3001))
+  local row = c.close()
+  equal(row.missed_bytes, 0)
+  equal(row.data_bytes_orig, 5000)
+end)
+
+test("of two that wait the whole one fills what the cut one lacks", function()
+  for _, pieces in ipairs({ { { 90, 150, 20 }, { 100, 150 } }, { { 100, 150 }, { 90, 150, 20 } }, { { 100, 150, 10 }, { 100, 150 } } }) do
+    local c = connection()
+    stored(c)
+    local begin = c.seq[1]
+    for _, piece in ipairs(pieces) do
+      c.packet(1, IMAGE:sub(piece[1] + 1, piece[2]), 24, begin + piece[1], piece[3])
+    end
+    c.packet(1, IMAGE:sub(1, 100), 24, begin)
+    c.seq[1] = begin + 150
+    c.send(1, IMAGE:sub(151))
+    local row = c.close()
+    equal(row.missed_bytes, 0)
+    equal(row.data_bytes_orig, 5000)
+  end
+end)
+
+test("a loss over the end of a data set and into the next PDU is looked through for what follows", function()
+  local c = connection()
+  stored(c)
+  local second = data(value(3, store_rq(2)))
+  c.send(1, IMAGE:sub(1, 1000))
+  c.seq[1] = c.seq[1] + #IMAGE - 1000 + 30
+  c.send(1, second:sub(31))
+  c.send(1, data(value(3, store_rq(3))))
+  for _ = 1, 17 do c.packet(2, "", ACK) end
+  local row = c.close()
+  equal(row.missed_bytes, #IMAGE - 1000 + 30)
+  equal(row.store_rq, 2)
+  equal(flag(row, "malformed"), false)
+  equal(row["end"], "released")
+end)
+
+test("a loss that leaves one byte of a data set, or none, leaves the place known", function()
+  for left = 0, 2 do
+    local c = connection()
+    stored(c)
+    c.send(1, IMAGE:sub(1, 1000))
+    c.seq[1] = c.seq[1] + #IMAGE - 1000 - left
+    c.send(1, IMAGE:sub(#IMAGE + 1 - left) .. data(value(3, store_rq(2))))
+    local row = c.close()
+    equal(row.missed_bytes, 4012 - left)
+    equal(row.store_rq, 2)
+    equal(flag(row, "malformed"), false)
+  end
+end)
+
+test("bytes that were given up where a data set begins are not missed once they come", function()
+  local c = connection()
+  stored(c)
+  local begin = c.seq[1]
+  c.send(1, IMAGE:sub(1, 50))
+  c.packet(1, IMAGE:sub(101, 2000), 24, begin + 100)
+  c.seq[1] = begin + 2000
+  for _ = 1, 17 do c.packet(2, "", ACK) end
+  c.packet(1, IMAGE:sub(51, 100), 24, begin + 50)
+  c.send(1, IMAGE:sub(2001))
+  local row = c.close()
+  equal(row.missed_bytes, 0)
+  equal(row.data_bytes_orig, 5000)
+end)
+
+test("behind an unknown PDU tags go on, over PDUs that end nothing any more", function()
+  local c = connection()
+  stored(c)
+  c.send(1, wrap(42, "unknown"))
+  c.send(1, data(value(0, ("x"):rep(20)), value(2, ("x"):rep(30))) .. wrap(7, "\0\0\2\0") .. data(value(3, store_rq(5))))
+  local d = c.packet(1, "", ACK)
+  equal(d.c.assoc.snap.message_id, 5)
+  equal(d.c.assoc.snap.state, "accepted")
+  c.t:flush()
+  equal(c.log[1].store_rq, 1)
+  equal(c.log[1].data_pdus, 1)
+  equal(c.log[1].data_bytes_orig, 0)
+end)
+
+test("an acceptance that was cut behind its titles names both, and before their end none", function()
+  for captured, named in pairs({ [42] = "CT1 PACS1", [43] = "CT1 PACS1", [200] = "CT1 PACS1" }) do
+    local c = connection()
+    c.packet(2, accept(), 24, nil, captured)
+    c.seq[2] = c.seq[2] + #accept()
+    c.packet(1, "", ACK)
+    c.t:flush()
+    equal(c.log[1].calling_ae .. " " .. c.log[1].called_ae, named)
+    equal(c.log[1].result, "accepted")
+  end
+  for _, case in ipairs({ { 41, accept() }, { 60, (accept():gsub("PACS1", "\1\2\3\4\5")) }, { nil, "\2\0" .. be32(70) .. ("a"):rep(70) } }) do
+    local c = connection()
+    c.packet(2, case[2], 24, nil, case[1])
+    c.t:flush()
+    equal(#c.log, 0)
+  end
+  -- And so does a request of which nothing that came before is known.
+  local c = connection()
+  c.packet(1, request(), 24, nil, 62)
+  c.t:flush()
+  equal(c.log[1].calling_ae, "CT1")
+end)
+
+test("whatever alone is other in the next message, its frame has the tags of its own", function()
+  local function message(field, class, id, status)
+    return data(value(3, command(element(2, even(class)) .. element(0x100, le16(field))
+      .. element(field < 0x8000 and 0x110 or 0x120, le16(id)) .. element(0x800, le16(0x101))
+      .. (status and element(0x900, le16(status)) or ""))))
+  end
+  local first = { 0x110, CT, 1 }
+  for _, second in ipairs({ { 0x120, CT, 1 }, { 0x110, MR, 1 }, { 0x110, CT, 2 }, { 0x8110, CT, 1, 0 }, { 0x8110, CT, 1, 0x110 } }) do
+    local c = connection()
+    c.associate()
+    c.send(1, message(table.unpack(first)))
+    local d = c.send(1, message(table.unpack(second)))
+    local names = { [0x110] = "N-GET", [0x120] = "N-SET", [0x8110] = "N-GET" }
+    equal(d.c.assoc.snap.operation, names[second[1]])
+    equal(d.c.assoc.snap.sop, second[2])
+    equal(d.c.assoc.snap.message_id, second[3])
+    equal(d.c.assoc.snap.status, second[4])
+    local snaps = #d.c.assoc.snaps
+    c.send(1, message(table.unpack(second)))
+    equal(#d.c.assoc.snaps, snaps, "once more the same tells nothing new")
+  end
+end)
+
+test("an acceptance that comes first is of whoever was called", function()
+  for side, other in ipairs({ true, false }) do
+    local c = connection()
+    c.open()
+    c.seq[3 - side] = c.seq[3 - side] + 300
+    local d = c.send(side, accept())
+    equal(d.c.other or false, other)
+    c.t:flush()
+    equal(#c.log, other and 0 or 1)
+  end
+end)
+
+test("what begins like a request and has no titles does not hide what follows", function()
+  local c = connection({ port = 33333 })
+  c.send(1, "\1\0" .. be32(70) .. ("\200"):rep(68))
+  c.send(1, data(value(3, store_rq(1))))
+  c.t:flush()
+  equal(c.log[1].store_rq, 1)
+end)
+
+test("a header is found behind what might have been one", function()
+  for _, before in ipairs({ "\4\0", "\4\0\4\0", "\4\4\0", "\4\0" .. be32(20) .. be32(30) .. "\1\0" }) do
+    local c = connection()
+    equal(c.send(1, "x" .. before .. IMAGE).c.assoc.snap.confidence, 80)
+  end
 end)
 
 kit.done()

@@ -330,6 +330,8 @@ test("ports used a third time are the third connection; each has its row", funct
     equal(turn_of(d), n)
     equal(d.packets, 4)
     equal(d.wire_bytes, 4 * 54 + #request() + #data(value(3, store_rq(n))))
+    equal(d.peer.packets, 2)
+    equal(d.peer.wire_bytes, 2 * 54 + #accept())
   end
   c.t:flush()
   equal(#c.log, 3)
@@ -464,7 +466,7 @@ test("an association begins with the first bytes of its connection", function()
 end)
 
 test("late acknowledgments are waited for: sixteen of them, for twenty milliseconds", function()
-  local function stored_after(number, seconds, back, isn)
+  local function stored_after(number, seconds, back, isn, flags)
     local c = connection({ isn = isn })
     c.associate()
     local set, begin = data(value(3, store_rq(1))), c.seq[1]
@@ -472,7 +474,7 @@ test("late acknowledgments are waited for: sixteen of them, for twenty milliseco
     c.send(1, set:sub(41))
     c.seq[1] = (begin + 40 - (back or 0)) % MODULUS
     for _ = 1, number do
-      c.packet(2, "", ACK)
+      c.packet(2, "", flags or ACK)
       c.later = c.later + seconds
     end
     c.packet(1, set:sub(1, 40), 24, begin)
@@ -492,6 +494,10 @@ test("late acknowledgments are waited for: sixteen of them, for twenty milliseco
     equal(stored_after(16, 0, 0, isn), 1)
     equal(stored_after(17, 0, 0, isn), 0)
     equal(stored_after(40, 0, 30, isn), 1)
+  end
+  equal(stored_after(17, 0, 0, nil, ACK + 192), 0, "whatever bits there are beside that of the acknowledgment")
+  for _, flags in ipairs({ 0, 8, 64, 192 }) do
+    equal(stored_after(40, 0, 0, 4000000000, flags), 1, "these acknowledge nothing")
   end
   -- Twenty milliseconds and no more.
   local c = connection()
@@ -521,7 +527,14 @@ test("a side's end is where its FIN stands, and a reset behind it says nothing m
   equal(missing({ 1, FIN, 7 }, { 1, RST, 9 }), "7 incomplete")
   equal(missing({ 1, RST, 7 }), "7 incomplete")
   equal(missing({ 1, RST }), "0 closed")
-  equal(missing({ 1, 4 }), "0 closed", "a reset that acknowledges nothing")
+  for _, flags in ipairs({ 4, 4 + 64, 4 + 192 }) do
+    local c = connection()
+    c.seq[2] = 4000000000
+    c.associate()
+    c.packet(1, "", flags)
+    c.t:flush()
+    equal(c.log[1].missed_bytes .. " " .. c.log[1]["end"], "0 closed", "a reset that acknowledges nothing")
+  end
   equal(missing({ 1, FIN }), "0 incomplete", "one side alone has ended")
 end)
 
@@ -537,6 +550,24 @@ test("the last data may come with the end", function()
     equal(c.log[1].data_bytes_orig, 5000)
     equal(c.log[1]["end"], "closed")
   end
+end)
+
+test("of a side of which no data were seen it is not known what it sent", function()
+  local c = connection()
+  c.send(1, data(value(3, store_rq(1))))
+  c.packet(2, "", ACK)
+  c.packet(1, "", FIN)
+  c.packet(2, "", FIN)
+  c.t:flush()
+  equal(c.log[1]["end"], "incomplete")
+  equal(c.log[1].missed_bytes, 0)
+  equal(flag(c.log[1], "one_sided"), false)
+  c = connection()
+  c.send(1, data(value(3, store_rq(1))))
+  c.packet(1, "", FIN)
+  c.t:flush()
+  equal(c.log[1].missed_bytes, 0)
+  equal(flag(c.log[1], "one_sided"), true)
 end)
 
 test("what the other side acknowledged at its end was sent", function()
@@ -606,6 +637,23 @@ test("an association lasts to its last PDU, however late its row is written", fu
   c.send(1, data(value(0, ("x"):rep(300)), value(2, ("x"):rep(700))):sub(1, 500))
   c.t:flush()
   equal(c.log[1].duration, last - c.log[1].ts)
+end)
+
+test("a clock that is set, by whatever it is, makes no association longer or shorter", function()
+  for _, step in ipairs({ 0, -7200, 100000 }) do
+    local c = connection()
+    c.later = 1772438400
+    c.associate()
+    c.later = c.later + 0.5
+    c.send(1, data(value(3, ECHO)))
+    c.later = c.later + step
+    c.send(2, data(value(3, ECHO_RSP)))
+    c.later = c.later + 0.5
+    finish(c)
+    c.t:flush()
+    equal(string.format("%.1f", c.log[1].duration), "1.0")
+    equal(c.log[1].ts, 1772438400.004)
+  end
 end)
 
 test("another association on the same connection has its own row, times, bytes and losses", function()
@@ -687,7 +735,9 @@ local function seen_twice(there, here)
   there.beside = c
   local other = connection(there)
   if there.isn_resp then other.seq[2] = there.isn_resp end
+  c.later = 1772438400
   local function play(which, options)
+    c.moment = options.moment
     for n, step in ipairs(steps_of(which, options)) do
       if n >= (options.from or 1) and n <= (options.to or 99) then
         step()
@@ -731,6 +781,9 @@ test("an association on the other side of an address translation is told once", 
   equal(is_twin(with({ image = data(value(2, "short")) })), false)
   equal(is_twin(with({ after = 0.9 })), true)
   equal(is_twin(with({ after = 1.1 })), false)
+  for _, case in ipairs({ { 100, 100.5, true }, { 100, 101, false }, { 101, 100.5, true }, { 101, 100, false } }) do
+    equal(is_twin(with({ moment = case[2] }), { moment = case[1] }), case[3])
+  end
 end)
 
 test("a load balancer has numbers of its own: the object tells, but for a host that sends it twice", function()
@@ -784,10 +837,28 @@ test("a part of an association that is seen whole elsewhere is one with it", fun
   equal(is_twin(with({ to = 4, calling = "CT2" })), false)
   equal(is_twin(with({ to = 4, called = "PACS2" })), false)
   equal(is_twin(with({ from = 4, isn = 77 })), false)
+  equal(is_twin(with({ from = 4, isn_resp = 99 })), false)
+  equal(is_twin(with({ from = 4, isn_resp = 99999 })), false)
   equal(is_twin(with({ to = 4, after = 1.1 })), false)
   equal(is_twin(with({ from = 4, after = 1.1 })), false)
   equal(is_twin({ mark = "\0\2", to = 4 }), false, "the same addresses in another network")
   equal(is_twin(with({ to = 5, image = data(value(2, ("x"):rep(9000))) })), false, "a part is no more than the whole")
+end)
+
+test("an end is at the same number, whether it comes with the last data or alone", function()
+  local c = connection()
+  local part = connection({ beside = c, hosts = AWAY.hosts, ports = AWAY.ports })
+  stored(c)
+  part.seq = { c.seq[1], c.seq[2] }
+  c.send(1, IMAGE)
+  part.send(1, IMAGE)
+  for _, one in ipairs({ c, part }) do one.send(2, data(value(3, store_rsp(1, 0)))) end
+  c.send(1, wrap(5, "\0\0\0\0"), 8 + FIN)
+  part.send(1, wrap(5, "\0\0\0\0"))
+  part.packet(1, "", FIN)
+  for _, one in ipairs({ c, part }) do one.send(2, wrap(6, "\0\0\0\0"), 8 + FIN) end
+  c.t:flush()
+  equal(c.t.list[2].twin, c.t.list[1])
 end)
 
 test("a part whose whole is still open at the end of the capture is of it, too", function()

@@ -27,7 +27,7 @@ local function tail(d)
   elseif not d.fin_at then
     ahead = ahead - 1
   end
-  return ahead > 0 and ahead or 0, true
+  return math.max(0, ahead), true
 end
 
 -- Direction d has ended, and `missing` bytes before its end were not captured: what a header announced

@@ -70,8 +70,8 @@ end
 
 -- key: see keys.lua.
 function tracker:connect(key)
-  local a = { key = key, packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
-  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, missed = 0, skip = 0 }
+  local a = { key = key, packets = 0, wire_bytes = 0, missed = 0 }
+  local b = { key = keys.swap(key), packets = 0, wire_bytes = 0, missed = 0 }
   a.host, a.port_raw = keys.half(key, true)
   b.host, b.port_raw = keys.half(key, false)
   a.port = byte(a.port_raw, 1) * 256 + byte(a.port_raw, 2)
