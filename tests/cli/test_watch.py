@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pacsflow.cli import main
+from pacsflow.cli.watch import look
 from pacsflow.ledger import Ledger
+from pacsflow.readers import CaptureOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +105,37 @@ def test_a_ledger_that_finds_no_room_leaves_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(staging, "_stage", full)
         assert main([*command, str(tmp_path / "more.log"), "--ledger", str(ledger)]) == 2
+    assert began(ledger) == 1
+
+
+def test_a_problem_is_told_once_and_a_log_that_was_moved_meanwhile_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacsflow.service import arrivals
+
+    queue, ledger, told = tmp_path / "queue", tmp_path / "ledger", set[str]()
+    (queue / "in").mkdir(parents=True)
+    asked = [str(queue / "in"), str(tmp_path / "none")]
+    for _ in range(2):
+        look(asked, ledger, CaptureOptions(), told)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2].partition(": ")[2][:10] for line in lines] == [
+        "the folder", "there is n"
+    ]  # fmt: skip
+    (queue / "in" / "conn.log").write_text(HEAD + row(1))
+    find = arrivals.find
+
+    def moved(*given: object) -> object:
+        found = find(*given)  # type: ignore[arg-type]
+        (queue / "in" / "conn.log").rename(queue / "conn.log")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(arrivals, "find", moved)
+        patched.setattr(arrivals, "ready", lambda found, _now: found)
+        look(asked, ledger, CaptureOptions(), told)
+    assert capsys.readouterr().err == ""
+    look([str(queue), *asked], ledger, CaptureOptions(), told)
     assert began(ledger) == 1
 
 

@@ -58,7 +58,7 @@ def look(
     added = add_new(inputs, ledger, capture, sensor)
     problems = {str(problem): problem for problem in added.problems}
     name_unread(problem for text, problem in problems.items() if text not in told)
-    told |= problems.keys()
+    told.update(problems)
     if added.added:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         tell(f"{moment} {count_added(added)}")

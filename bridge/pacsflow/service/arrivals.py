@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from pacsflow.outputs import nothing_left
 from pacsflow.readers import Format, find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pacsflow.errors import InputError
@@ -58,8 +59,15 @@ def add_new(
     """
     found = ready(find(inputs, capture), time.time())
     if not found.sources:
-        return Added((), (), tuple(found.problems))
+        return Added((), (), tuple(_still(found.problems, inputs)))
     with nothing_left(ledger, lambda: holds_files(ledger)):
         book = Ledger(ledger, create=True)
         added = book.add(found.sources, simulated=found.simulated, sensor=sensor)
-    return replace(added, problems=(*found.problems, *added.problems))
+    return replace(added, problems=tuple(_still([*found.problems, *added.problems], inputs)))
+
+
+def _still(problems: Iterable[InputError], inputs: Sequence[str]) -> Iterator[InputError]:
+    """Yield the problems but those of files that were moved meanwhile: they are met again there."""
+    for problem in problems:
+        if problem.path in inputs or os.path.lexists(problem.path):
+            yield problem
