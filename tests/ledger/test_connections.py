@@ -125,6 +125,12 @@ class TestTwice:
         rows = [row(duration=0.009), row(1, uid="C2", duration=0.001), row(8, uid="C3")]
         assert Read(duck, rows).sums == (ONE, 1)
 
+    def test_one_that_does_not_say_how_long_says_nothing_of_the_third(
+        self, duck: duckdb.DuckDBPyConnection
+    ) -> None:
+        rows = [row(duration=None), row(1, uid="C2", duration=0.001), row(8, uid="C3")]
+        assert Read(duck, rows).sums[1] == 2
+
     def test_what_has_no_port_is_one_where_it_begins_together(
         self, duck: duckdb.DuckDBPyConnection
     ) -> None:
