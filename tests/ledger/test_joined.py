@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pacsflow.ledger.capture_places import CAPTURED
-from pacsflow.ledger.pieces import AGAIN, FASTEST, whole
+from pacsflow.ledger.pieces import AGAIN, CROSSES, FASTEST, whole
 from pacsflow.ledger.tables import TABLES
 from pacsflow.terms.log_fields import EDGES
 
@@ -355,3 +355,59 @@ class TestSides:
         two = OF_RESP | {"flags": ["one_sided", "midstream"]}
         (it,) = self.of_both(duck, one, two)
         assert it["flags"] == flags
+
+
+class TestConversations:
+    """One that goes on in the next file of a capture is one communication, in its first hour."""
+
+    def counted(
+        self, duck: duckdb.DuckDBPyConnection, files: Any = IN_TURN, key: int = 1, **more: Any
+    ) -> int:
+        """Return how many communications two files come to, one of which each of them tells."""
+        traffic = [{"hour": T, "communications": 1, "packets": 4, "bytes": 400, "samples": 0,
+                    "missed_bytes": 0, "weight_squares": 0.0, "source": "10.0.0.1",
+                    "destination": "10.0.0.2", "service": "dicom", "origin": "capture", "file": f}
+                   for f in "ab"]  # fmt: skip
+        ends = {"source": "10.0.0.1", "destination": "10.0.0.2", "service": "dicom"}
+        crossing = [
+            ends | {"ts": T, "last": T + timedelta(seconds=9), "key": 1, "head": False,
+                    "tail": True, "file": "a"} | more.get("first", {}),
+            ends | {"ts": T + timedelta(seconds=11), "last": T + timedelta(seconds=19), "key": key,
+                    "head": True, "tail": False, "file": "b"} | more.get("second", {}),
+        ]  # fmt: skip
+        for name, rows, schema in (
+            ("traffic_", traffic, TABLES["traffic"]), ("crossing_", crossing, TABLES["crossing"]),
+            ("captured_", files, CAPTURED),
+        ):  # fmt: skip
+            duck.register(name, pa.Table.from_pylist(list(rows), schema))
+        duck.execute("CREATE OR REPLACE TEMP TABLE captured AS FROM captured_")
+        rows = duck.sql(CROSSES.format(traffic="traffic_", crossing="crossing_"))
+        found = rows.to_arrow_table().to_pylist()
+        sums = {name: sum(row[name] for row in found) for name in ("packets", "bytes", "samples",
+                "missed_bytes", "weight_squares")}  # fmt: skip
+        assert sums == {"packets": 8, "bytes": 800, "samples": 0, "missed_bytes": 0,
+                        "weight_squares": 0.0}  # fmt: skip
+        assert {(row["hour"], row["source"], row["service"], row["origin"]) for row in found} == {
+            (T, "10.0.0.1", "dicom", "capture")
+        }
+        return sum(row["communications"] for row in found)
+
+    def test_it_counts_once(self, duck: duckdb.DuckDBPyConnection) -> None:
+        assert self.counted(duck) == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"key": 2}, {"files": AT_TWO_PLACES}, {"first": {"tail": False}},
+         {"second": {"head": False}}, {"second": {"file": "a"}},
+         {"first": {"last": T + timedelta(seconds=12)}},
+         {"first": {"last": T + timedelta(seconds=11 - 3600)}}],
+    )  # fmt: skip
+    def test_another_is_another(self, duck: duckdb.DuckDBPyConnection, other: Row) -> None:
+        """By its ends, its place, and its time: the next file begins within an hour."""
+        assert self.counted(duck, **other) == 2
+
+    def test_it_may_end_when_the_next_begins(self, duck: duckdb.DuckDBPyConnection) -> None:
+        at = T + timedelta(seconds=10)
+        assert self.counted(duck, first={"last": at}, second={"ts": at}) == 1
+        late = {"last": T + timedelta(seconds=11 - 3599)}
+        assert self.counted(duck, first=late) == 1

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 from tests.wireshark import pieces
 
@@ -14,9 +17,13 @@ from ledger.books import ONE, T0, killed, sums
 from pacsflow.cli import main
 from pacsflow.errors import LedgerError
 from pacsflow.ledger import Ledger
+from pacsflow.ledger.merging import _rolled_hours as rolled_hours
 from pacsflow.ledger.merging import merge, read_again
+from pacsflow.ledger.parquet import Writers
+from pacsflow.ledger.tables import TABLES
 from pacsflow.ledger.upkeep import verify
 from pacsflow.readers import find
+from pacsflow.terms.networks import INTERNET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,3 +263,38 @@ def test_captures_of_one_traffic_by_two_zones_are_said(
     merge(ours, make("theirs", pieces.write(tmp_path / "edge.pcap", late)))
     notes = [note for entry in ours.entries() for note in entry.notes]
     assert any("like those of core.pcap, 2 hours later" in note for note in notes)
+
+
+HERE, THERE, PEER = "10.0.0.1", "10.0.0.2", "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "hours"),
+    [
+        ([(0, HERE, INTERNET)], [(0, HERE, PEER)], 1),
+        ([(0, HERE, PEER)], [(0, INTERNET, HERE)], 1),
+        ([(0, HERE, INTERNET), (1, HERE, INTERNET)], [(n, PEER, HERE) for n in (0, 0, 1, 2)], 2),
+        ([(0, HERE, INTERNET), (0, THERE, INTERNET)], [(0, HERE, PEER), (0, THERE, PEER)], 1),
+        ([(0, HERE, INTERNET)], [(0, THERE, PEER)], 0),
+        ([(0, HERE, INTERNET)], [(1, HERE, PEER)], 0),
+        ([(0, HERE, PEER)], [(0, HERE, PEER)], 0),
+        ([(0, HERE, INTERNET), (0, THERE, INTERNET)], [(0, HERE, THERE)], 0),
+        ([(0, HERE, INTERNET), (0, HERE, PEER)], [], 0),
+        ([], [(0, HERE, INTERNET)], 0),
+    ],
+)
+def test_hours_in_which_one_has_the_internet_as_one_are_counted(
+    tmp_path: Path, ours: list[Any], theirs: list[Any], hours: int
+) -> None:
+    """Of a host that both tell of: what sensors of both saw cannot be told apart any more."""
+    files = []
+    for name, rows in (("ours", ours), ("theirs", theirs)):
+        writers, start = Writers(tmp_path / name), datetime(2026, 3, 2, 8, tzinfo=UTC)
+        told = [
+            {"hour": start + timedelta(hours=at), "source": a, "destination": b, "file": "m"}
+            for at, a, b in rows
+        ]
+        writers.add("traffic", pa.Table.from_pylist(told, TABLES["traffic"]))
+        files.append([str(tmp_path / name / kept.name) for kept in writers.close()])
+    with duckdb.connect() as duck:
+        assert rolled_hours(duck, *files) == hours
