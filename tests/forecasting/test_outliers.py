@@ -42,6 +42,47 @@ def test_the_gaps_are_the_event_and_nothing_else() -> None:
     assert np.isfinite(y).all()  # the caller's own hours are as they were
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e12])
+def test_the_unit_makes_no_difference(scale: float) -> None:
+    """Hours are bytes, communications, or shares."""
+    y = working_week(4)
+    at = week_hour(3, NIGHT)
+    y[at : at + 4] += 120
+    assert left_out(scale * y) == [(at, 4, "more")]
+
+
+def test_of_less_than_two_weeks_nothing_is_known() -> None:
+    y = working_week(2)[: 2 * WEEK - 1]
+    y[week_hour(1, NIGHT) : week_hour(1, NIGHT) + 4] += 120
+    assert not left_out(y)
+
+
+def test_where_it_is_silent_nearly_always_what_is_not_stays() -> None:
+    y = np.zeros(6 * WEEK)
+    y[500:520] = 100
+    assert not left_out(y)
+
+
+@pytest.mark.parametrize(("rest", "before", "dead"), [(0.01, 1, True), (0.05, 1, False),
+                                                      (0.0, 0.05, False)])  # fmt: skip
+def test_dead_hours_tell_where_weeks_are_unlike(rest: float, before: float, dead: bool) -> None:
+    """However much hours differ; but not where another week was nearly dead in them, too."""
+    y = working_week(6, noise=0.6)
+    at, other = week_hour(4, 2 * 24 + 8), week_hour(2, 2 * 24 + 8)
+    y[at : at + 9] = rest * 100
+    y[other : other + 9] = before * 100
+    found = [event for event in left_out(y) if event[2] == "less"]
+    assert found == ([(at, 9, "less")] if dead else [])
+
+
+def test_an_outage_has_no_part_in_the_silence_beside_it() -> None:
+    y = working_week(6)
+    y[y < 40] = 0.0  # nobody works at night
+    at = week_hour(4, 2 * 24 + 7)
+    y[at : at + 11] = 0.0
+    assert left_out(y) == [(at, 11, "less")]
+
+
 @pytest.mark.parametrize("weeks", [2, 3, 8])
 def test_an_outage_as_zeros_is_left_out(weeks: int) -> None:
     y = working_week(weeks, noise=0.3)
@@ -101,6 +142,26 @@ def test_an_event_is_a_day_and_a_half_at_most(hours: int, whole: bool) -> None:
     assert bool(left_out(y)) is whole
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("at", [0, 1, 2, 1000, 12 * WEEK - 7, 12 * WEEK - 6])
+def test_hours_at_the_edges_that_are_off_less_belong_to_it(at: int, sign: int) -> None:
+    """A copy begins in the middle of an hour, and ends in one; two more hours are as ever."""
+    y = 100 + np.repeat(4 * [0.0, 3.0, -3.0], WEEK)
+    y[at : at + 6] = 100 + sign * 90.0
+    for edge, off in ((at - 2, 11), (at - 1, 12), (at + 6, 12), (at + 7, 11)):
+        if 0 <= edge < len(y):
+            y[edge] = 100 + sign * off
+    begin, end = max(0, at - 1), min(len(y), at + 7)
+    assert left_out(y) == [(begin, end - begin, "more" if sign > 0 else "less")]
+
+
+@pytest.mark.parametrize(("between", "events"), [(1, 1), (2, 2)])
+def test_a_pause_of_an_hour_is_part_of_it(between: int, events: int) -> None:
+    y = np.full(12 * WEEK, 100.0) + np.random.default_rng(1).normal(0, 3, 12 * WEEK)
+    y[1000:1006] = y[1006 + between : 1012 + between] = 400
+    assert len(left_out(y)) == events
+
+
 def test_more_than_a_few_percent_are_the_way_of_the_series() -> None:
     # One long event on another day of each of six weeks: 90 of 1008 hours.
     y = np.full(6 * WEEK, 100.0) + np.random.default_rng(1).normal(0, 3, 6 * WEEK)
@@ -108,6 +169,15 @@ def test_more_than_a_few_percent_are_the_way_of_the_series() -> None:
         at = week_hour(week, week * 24 + 4 * (week % 2))
         y[at : at + 15] = 400
     assert not left_out(y)
+
+
+@pytest.mark.parametrize(("weeks", "hours"), [(6, [33]), (12, [25, 25])])
+def test_one_long_event_or_a_few_percent_are_not(weeks: int, hours: list[int]) -> None:
+    y = np.full(weeks * WEEK, 100.0) + np.random.default_rng(1).normal(0, 3, weeks * WEEK)
+    events = [(week_hour(2 + 2 * n, 30 + 70 * n), many) for n, many in enumerate(hours)]
+    for at, many in events:
+        y[at : at + many] = 400
+    assert left_out(y) == [(at, many, "more") for at, many in events]
 
 
 def test_a_level_that_doubles_stays() -> None:
@@ -120,14 +190,30 @@ def test_what_is_small_beside_a_busy_hour_stays() -> None:
     at = week_hour(3, NIGHT)
     y[at : at + 4] += 15  # a hundred deviations, a seventh of a busy hour
     assert not left_out(y)
+    y[at : at + 30] += 15
+    assert not left_out(y), "nor do many such hours together"
 
 
 def test_one_hour_over_all_others_is_a_spike_even_in_a_week() -> None:
     y = np.full(WEEK, 5.0)
     y[100] = 41.0
     assert left_out(y) == [(100, 1, "more")]
-    y[100] = 39.0
+    y[100] = 40.0
+    assert not left_out(y), "eight times the next is none yet"
+
+
+def test_spikes_are_hours_of_their_own_beside_gaps_and_others() -> None:
+    y = np.full(5 * WEEK, 0.01)
+    y[[100, 102]] = 0.5
+    y[300:310] = np.nan
+    assert left_out(y) == [(100, 1, "more"), (102, 1, "more")]
+
+
+def test_one_hour_where_all_else_is_silent_is_a_spike() -> None:
+    y = np.zeros(WEEK)
     assert not left_out(y)
+    y[100] = 0.5
+    assert left_out(y) == [(100, 1, "more")]
 
 
 def test_spikes_are_few_or_no_spikes() -> None:

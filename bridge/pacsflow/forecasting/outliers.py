@@ -89,8 +89,8 @@ def _spikes(y: Floats) -> NDArray[np.bool_]:
     most = max(1, int(_SPIKES * seen.size))
     for count in range(1, min(most, seen.size - 1) + 1):
         rest = seen[-count - 1]
-        if seen[-count] > _SPIKE_TIMES * max(rest, 0.0) and seen[-count] > 0:
-            return np.asarray(np.nan_to_num(y, nan=-1.0) >= seen[-count])
+        if seen[-count] > _SPIKE_TIMES * max(rest, 0.0):
+            return np.asarray(y >= seen[-count])
     return np.zeros(len(y), dtype=bool)
 
 
