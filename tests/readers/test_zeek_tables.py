@@ -356,6 +356,17 @@ def test_sets_as_others_write_them(write: Write, text: str, parents: list[str] |
     assert cell(write, "tunnel_parents", text) == parents
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("count", True), ("count(*)", True), ("Connections", True), ("host", False)]
+)
+def test_rows_that_may_be_sums_are_said_to_count_as_one(
+    write: Write, name: str, told: bool
+) -> None:
+    rows, quality = rows_of(write("conn.csv", table([{**PLAIN, name: "5"}])))
+    assert len(rows) == 1
+    assert (f"it has a column {name}: a row counts as one connection" in quality.notes) is told
+
+
 def test_an_array_has_braces_behind_its_name_in_splunk(write: Write) -> None:
     (row,), _ = rows_of(write("conn.csv", table([{**PLAIN, "tunnel_parents{}": "C1\nC2"}])))
     assert row["tunnel_parents"] == ["C1", "C2"]

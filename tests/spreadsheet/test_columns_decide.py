@@ -141,6 +141,16 @@ def test_date_and_time_in_two_columns(tmp_path: Path, header: str, day: str) -> 
     assert moments(path) == ["2026-03-02 08:15:00", "2026-03-02 15:15:00"]
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Fecha y hora;IP origen;IP destino;Longitud", "frame.time;ip.src_host;ip.dst_host;len"],
+)
+def test_addresses_as_others_call_them(tmp_path: Path, header: str) -> None:
+    path = table(tmp_path / "a.csv", header, "2026-03-02 08:15;10.0.0.1;10.0.0.2;60")
+    (row,), _ = frames(path)
+    assert (row["id.orig_h"], row["id.resp_h"]) == ("10.0.0.1", "10.0.0.2")
+
+
 def test_seconds_of_any_size_and_days_where_the_header_says_so(tmp_path: Path) -> None:
     for seconds in ("0.5", "40000.5", "900000.5"):
         path = table(tmp_path / "a.csv", "Time,Source,Length", f"{seconds},10.0.0.1,60")

@@ -36,9 +36,9 @@ NAMES = {
     "source ip address, srcip, src addr, source addr, src host, source host, "
     "_ws.col.source, _ws.col.def_src, _ws.col.unres_src, _ws.col.res_src, "
     "_ws.col.def_net_src, origem, endereco de origem, ip de origem, ip origem, fonte, origen, "
-    "direccion de origen, ip de origen, adresse source, ip source, origine, sorgente, "
+    "direccion de origen, ip de origen, ip origen, adresse source, ip source, origine, sorgente, "
     "indirizzo di origine, indirizzo sorgente, ip di origine, ip sorgente, quelle, quelladresse, "
-    "quell ip, arp.src.proto_ipv4",
+    "quell ip, ip.src_host, arp.src.proto_ipv4",
     "id.resp_h": "ip.dst, ipv6.dst, destination, destination address, dst, dest, destination ip, "
     "dst ip, destination ip address, dstip, destip, dst addr, dst address, destination addr, "
     "dst host, dest host, destination host, _ws.col.destination, _ws.col.def_dst, "
@@ -47,7 +47,7 @@ NAMES = {
     "endereco de destino, ip de destino, "
     "ip destino, direccion de destino, adresse de destination, adresse destination, "
     "ip de destination, destinazione, indirizzo di destinazione, ip di destinazione, ziel, "
-    "zieladresse, ziel ip, arp.dst.proto_ipv4",
+    "zieladresse, ziel ip, ip.dst_host, arp.dst.proto_ipv4",
     "ipv6_source": "ipv6.src",
     "ipv6_destination": "ipv6.dst",
     "hw_source": "eth.src, hardware source, hw source, hw src, source mac, src mac, hw src addr, "

@@ -40,6 +40,10 @@ OF_CONN = {
     "orig_bytes", "resp_bytes", "orig_ip_bytes", "resp_ip_bytes", "orig_pkts", "resp_pkts",
 }  # fmt: skip
 """Columns that no other log has."""
+SUMS = re.compile(
+    r"(?i)(?:doc_)?count(?:\(.*\)|_star\(\))?|(?:connection|conn|flow|event)s?_?count|connections|flows"
+)
+"""Columns that tell of how many connections a row is the sum."""
 PORTS = ("id.orig_p", "id.resp_p")
 UNSET = {"", "-", "(empty)", "(null)", "null", "NULL", "None", "NaN", "nan", "NaT", "\\N"}
 """What stands for nothing in tables, pandas' and a database's own words with it."""
@@ -155,6 +159,8 @@ def rows_of(
     order = source.capture.date_order
     for part in parts:
         bad: dict[int, str] = {}
+        if source.log == "conn" and (sums := next(filter(SUMS.fullmatch, part.header.names), "")):
+            quality.note(f"it has a column {sums[:40]}: a row counts as one connection")
         for name in part.header.twice:
             quality.note(f"there are several columns {name[:40]}: the first with a value was read")
         try:
