@@ -5705,6 +5705,8 @@ function stream.unfinished(d)
     return kind and d.have > 0 and d.want - d.have or 0, 0
   elseif kind == "B" then
     return d.want - d.have, 0
+  elseif kind == "V" then
+    return d.pdu_left - d.have, 0
   end
   local fragment = kind == "S" and d.skip or d.want - d.have + (kind == "D" and d.rest or 0)
   return fragment + (d.pdu_left or 0), (kind == "D" or d.in_data) and fragment or 0
@@ -6373,7 +6375,7 @@ local function in_sequence(t, c, d, s, length)
     return
   end
   if captured > 0 then
-    if d.begins and d.proxy ~= false then
+    if d.begins then
       s = proxy.pass(c, d, s)
       if not s then
         -- The association has not begun yet.

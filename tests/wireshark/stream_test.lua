@@ -3,6 +3,7 @@
 package.path = arg[1] .. "/?.lua;" .. arg[0]:match("^(.*)/") .. "/?.lua"
 local kit = require("parser_kit")
 local association = require("association")
+local dimse = require("dimse")
 local rows = require("rows")
 
 local A, B, CT, IMPLICIT = kit.A, kit.B, kit.CT, kit.IMPLICIT
@@ -847,11 +848,73 @@ test("an acceptance that comes first is of whoever was called", function()
 end)
 
 test("what begins like a request and has no titles does not hide what follows", function()
+  for _, size in ipairs({ 36, 68 }) do
+    local c = connection({ port = 33333 })
+    c.send(1, "\1\0" .. be32(70) .. ("\200"):rep(size))
+    c.send(1, data(value(3, store_rq(1))))
+    c.t:flush()
+    equal(c.log[1].store_rq, 1)
+  end
+end)
+
+test("reserved bytes behind the titles may be anything (PS3.8, 9.3.2)", function()
   local c = connection({ port = 33333 })
-  c.send(1, "\1\0" .. be32(70) .. ("\200"):rep(68))
-  c.send(1, data(value(3, store_rq(1))))
-  c.t:flush()
-  equal(c.log[1].store_rq, 1)
+  equal(c.send(1, request():sub(1, 42) .. ("\7"):rep(32) .. request():sub(75)).c.assoc.snap.confidence, 100)
+end)
+
+test("an expected connection that says nothing but an abort is no other protocol", function()
+  local _, other = expected_one()
+  other.open()
+  local d = other.send(1, wrap(7, "\0\0\0\0"))
+  equal(d.c.assoc.snap.untagged, nil)
+  equal(d.c.assoc.snap.basis, "traffic")
+end)
+
+test("a status is two bytes of its own element, and a response without one is malformed and counts in no class", function()
+  equal(dimse.command(store_rq(1)).status, nil)
+  equal(dimse.command(store_rsp(1, 0x110)).status, 0x110)
+  local c = connection()
+  stored(c)
+  c.send(2, data(value(3, command(element(2, even(CT)) .. element(0x100, le16(0x8001)) .. element(0x120, le16(1))
+    .. element(0x800, le16(0x101))))))
+  local row = c.close()
+  equal(flag(row, "malformed"), true)
+  for _, class in ipairs({ "success", "warning", "failure", "pending", "cancel" }) do equal(row["rsp_" .. class], 0) end
+end)
+
+test("wherever an end cuts a stream, the data that came are told", function()
+  local s = data(value(3, store_rq(2))) .. data(value(0, ("x"):rep(10)), value(2, ("x"):rep(200)))
+  local set = #data(value(3, store_rq(2)))
+  for came = 1, #s - 1 do
+    local c = connection()
+    stored(c)
+    c.send(1, data(value(2, ("x"):rep(300))))
+    c.send(1, s:sub(1, came))
+    c.packet(1, "", RST)
+    c.t:flush()
+    local first = math.max(0, math.min(10, came - set - 12))
+    local second = math.max(0, came - set - 12 - 10 - 6)
+    equal(c.log[1].data_bytes_orig, 300 + first + second)
+    equal(flag(c.log[1], "unfinished"), came ~= set)
+    if came >= set + 6 then equal(c.t.list[1].unfinished, #s - came) end
+  end
+end)
+
+test("a segment of which nothing was captured has its place all the same", function()
+  for _, order in ipairs({ { 1, 2 }, { 2, 1 } }) do
+    local c = connection()
+    stored(c)
+    local begin = c.seq[1]
+    for _, n in ipairs(order) do
+      c.packet(1, n == 1 and IMAGE:sub(1, 1000) or IMAGE:sub(1001, 2000), 24, begin + n * 1000 - 1000, n == 2 and 0 or nil)
+    end
+    c.seq[1] = begin + 2000
+    c.send(1, IMAGE:sub(2001))
+    local row = c.close()
+    equal(row.missed_bytes, 1000)
+    equal(row.data_bytes_orig, 5000)
+    equal(row["end"], "released")
+  end
 end)
 
 test("a header is found behind what might have been one", function()

@@ -294,6 +294,10 @@ test("a SYN begins another connection of its ports where its number is another, 
   c.packet(2, "", SYN_ACK)
   c.packet(1, "", ACK)
   equal(turn_of(c.packet(2, "", SYN_ACK, 77777)), 1, "an answer begins none")
+  equal(turn_of(c.packet(2, "", SYN_ACK + 192, 77777)), 1, "whatever it says of congestion")
+  c = connection()
+  c.associate()
+  equal(turn_of(c.packet(1, "", SYN + 192, 77777)), 2)
 end)
 
 test("a SYN on ports where nothing but acknowledgments were seen is of their connection", function()
@@ -572,13 +576,14 @@ end)
 
 test("what the other side acknowledged at its end was sent", function()
   for _, case in ipairs({ { 0, 0 }, { 1, 0 }, { 2, 1 }, { 500, 499 } }) do
-    local c = connection()
-    c.associate()
-    local seq = c.seq[1]
-    c.seq[1] = seq + case[1]
-    c.packet(2, "", RST)
-    c.t:flush()
-    equal(c.log[1].missed_bytes, case[2])
+    for _, bits in ipairs({ 0, 64, 192 }) do
+      local c = connection()
+      c.associate()
+      c.seq[1] = c.seq[1] + case[1]
+      c.packet(2, "", RST + bits)
+      c.t:flush()
+      equal(c.log[1].missed_bytes, case[2])
+    end
   end
 end)
 
@@ -653,6 +658,40 @@ test("a clock that is set, by whatever it is, makes no association longer or sho
     c.t:flush()
     equal(string.format("%.1f", c.log[1].duration), "1.0")
     equal(c.log[1].ts, 1772438400.004)
+  end
+end)
+
+test("a step back of a second is disorder, and not a clock that was set", function()
+  local c = connection()
+  for _, case in ipairs({ { 10, request(), 1 }, { 9, accept(), 2 }, { 12, data(value(3, ECHO)), 1 } }) do
+    c.clock.moment = case[1]
+    c.send(case[3], case[2])
+  end
+  c.t:flush()
+  equal(c.log[1].duration, 2)
+end)
+
+test("what is missing of a data set is given up twenty milliseconds behind its acknowledgment", function()
+  for _, case in ipairs({ { ACK, 0 }, { ACK + 192, 0 }, { 0, 1 }, { 8, 1 }, { 64, 1 }, { 192, 1 }, { ACK, 0, 2000 },
+                          { ACK, 1, 1999 } }) do
+    local flags, complete, acknowledged = case[1], case[2], case[3] or 3000
+    local c = connection({ isn = 4000000000 })
+    stored(c)
+    local begin = c.seq[1]
+    c.send(1, IMAGE:sub(1, 1000))
+    c.seq[1] = begin + 2000
+    c.send(1, IMAGE:sub(2001, 3000))
+    c.seq[1] = begin + acknowledged
+    for _ = 1, 2 do
+      c.packet(2, "", flags)
+      c.later = c.later + 0.05
+    end
+    c.seq[1] = begin + 3000
+    c.packet(1, IMAGE:sub(1001, 2000), 24, begin + 1000)
+    c.send(1, IMAGE:sub(3001))
+    local store = times_of(c)[1]
+    equal(store.data_sets, complete)
+    equal(c.log[1].missed_bytes, 0)
   end
 end)
 

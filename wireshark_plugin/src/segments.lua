@@ -63,7 +63,7 @@ local function in_sequence(t, c, d, s, length)
     return
   end
   if captured > 0 then
-    if d.begins and d.proxy ~= false then
+    if d.begins then
       s = proxy.pass(c, d, s)
       if not s then
         -- The association has not begun yet.

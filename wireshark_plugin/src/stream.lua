@@ -31,6 +31,8 @@ function stream.unfinished(d)
     return kind and d.have > 0 and d.want - d.have or 0, 0
   elseif kind == "B" then
     return d.want - d.have, 0
+  elseif kind == "V" then
+    return d.pdu_left - d.have, 0
   end
   local fragment = kind == "S" and d.skip or d.want - d.have + (kind == "D" and d.rest or 0)
   return fragment + (d.pdu_left or 0), (kind == "D" or d.in_data) and fragment or 0
