@@ -75,6 +75,14 @@ def test_dead_hours_tell_where_weeks_are_unlike(rest: float, before: float, dead
     assert found == ([(at, 9, "less")] if dead else [])
 
 
+def test_a_weekend_without_the_little_that_it_has_is_left_out() -> None:
+    """No hour of it matters beside a busy one; all of them together do."""
+    y = working_week(6)
+    at = week_hour(4, 5 * 24)
+    y[at : at + 36] = 0.0
+    assert left_out(y) == [(at, 36, "less")]
+
+
 def test_an_outage_has_no_part_in_the_silence_beside_it() -> None:
     y = working_week(6)
     y[y < 40] = 0.0  # nobody works at night

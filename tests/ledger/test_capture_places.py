@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pytest
 
 from pacsflow.ledger.capture_places import _holes as holes_of
-from pacsflow.ledger.capture_places import is_of_frames, overlap, places_of, remark
+from pacsflow.ledger.capture_places import is_of_frames, overlap, places_of, remark, tell
 from pacsflow.ledger.records import Entry
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -105,3 +106,19 @@ def test_what_is_said_names_the_first_and_counts_the_others() -> None:
     )
     assert remark(mine, others, sampled=True).endswith("; samples that both have count twice")
     assert remark(mine, [mine, entry("c", 200, 300)]) == ""
+
+
+def test_a_question_is_told_of_captures_by_place_time_and_holes() -> None:
+    """Where there are none, that there are none; the next question has its own."""
+    files = [entry(f"ring_{n}.pcap", 10 * n, 10 * n + 9) for n in (1, 2, 4)]
+    log = entry("conn.log", 0, 9, kind="conn.log")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        assert tell(connection, [*files, log]) == (3, 1)
+        found = connection.sql("FROM captured ORDER BY file_first").to_arrow_table()
+        assert [tuple(row.values()) for row in found.to_pylist()] == [
+            (file.file, 0, file.first, file.last, holes)
+            for file, holes in zip(files, (0, 0, 1), strict=True)
+        ]
+        assert tell(connection, []) == (0, 0)
+        assert connection.sql("FROM captured").fetchall() == []
