@@ -126,8 +126,9 @@ def _by_day(table: str, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     if numbers.min() == numbers.max():
         yield _named(numbers[0]), rows
         return
-    order = np.argsort(numbers, kind="stable")
-    numbers, rows = numbers[order], rows.take(order)
+    if not (numbers[1:] >= numbers[:-1]).all():
+        order = np.argsort(numbers, kind="stable")
+        numbers, rows = numbers[order], rows.take(order)
     starts = np.unique(numbers, return_index=True)[1]
     for start, end in pairwise([*starts, len(numbers)]):
         yield _named(numbers[start]), rows.slice(start, end - start)
