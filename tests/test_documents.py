@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -14,6 +15,7 @@ from pacsflow.cli.reference import reference
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^(```|~~~)[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
+ITEM = re.compile(r"(?:\d+\.|[-*]) ")
 COMMAND = re.compile(r"(?:\$ |\.venv/bin/|\| )?(pacsflow [a-z].*)")
 
 
@@ -64,6 +66,21 @@ def test_the_site_needs_no_network() -> None:
     fetched = re.compile(r"^```mermaid|!\[[^]]*\]\(https?:|<(?:img|script|iframe)\b", re.MULTILINE)
     for document in DOCUMENTS:  # the theme fetches Mermaid from elsewhere
         assert not fetched.search(document.read_text("utf-8")), document.name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_site_shows_each_item_of_a_list(document: Path) -> None:
+    """To its reader of Markdown an item right behind other text goes on with that text."""
+    text = FENCED.sub("", document.read_text("utf-8"))
+    hidden, tight = [], True
+    for before, line in itertools.pairwise(["", *text.splitlines()]):
+        if ITEM.match(line):
+            hidden += [] if tight or not before else [line]
+            tight = True
+        else:
+            tight = line == "" or line.startswith("#") or (tight and line.startswith(" "))
+            tight &= bool(line) or not before.startswith(" ")
+    assert hidden == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:
