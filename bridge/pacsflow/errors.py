@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,17 @@ def _input_error(
     kind: type[InputError], path: str, problem: str, hint: str, line: int | None
 ) -> InputError:
     return kind(path, problem, hint=hint, line=line)
+
+
+class ForeignError(InputError):
+    """A file of a kind that is not read; `what` names the kind."""
+
+    def __init__(self, path: Path | str, what: str, *, hint: str = "") -> None:
+        self.what = what
+        super().__init__(path, f"{what}, which pacsflow does not read", hint=hint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (partial(ForeignError, self.path, self.what, hint=self.hint), ())
 
 
 class ClosedError(InputError):

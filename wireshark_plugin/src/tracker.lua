@@ -23,8 +23,7 @@ local GENERATION = 16384
 local LATE, LATE_TIME = 16, 0.02
 -- So far from the end of a connection nothing of it is still on its way.
 local NEAR = 16777216
--- One packet is not further from itself on two sides of a router, in seconds.
-local TWIN_TIME = 1
+local TWIN_TIME = translated.TWIN_TIME
 -- So many seconds between two packets are no pause but a clock that was set; it may step back less
 -- where several queues make one capture.
 local JUMP, DISORDER = 86400, 1

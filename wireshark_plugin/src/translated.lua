@@ -7,6 +7,7 @@ local translated = {}
 local GENERATION = 16384
 -- One packet is not further from itself on two sides of a router, in seconds.
 local TWIN_TIME = 1
+translated.TWIN_TIME = TWIN_TIME
 -- So many connections that are closing are looked through for the whole of a part.
 local MAX_PENDING = 64
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacsflow.configuration.schema import Setting, Settings, every_setting, sections
-from pacsflow.errors import InputError
+from pacsflow.errors import InputError, unreadable
 from pacsflow.programs.places import configuration, here
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     if len(content) > LARGEST:
         raise InputError(path, "is no configuration: larger than 1 MB")
     try:

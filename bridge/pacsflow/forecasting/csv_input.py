@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pacsflow.errors import InputError
+from pacsflow.errors import InputError, unreadable
 from pacsflow.forecasting.transform import zone_of
 from pacsflow.printable import counted
 from pacsflow.series import HOUR, HourlySeries, floor_hour
@@ -113,7 +113,7 @@ def read_series_csv(
             raise InputError(path, "is larger than 512 MB", hint="ingest it as a log instead")
         text = path.read_bytes().replace(b"\0", b"").decode("utf-8-sig", errors="replace")
     except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     layout = _layout(_split(text), column)
     if layout is None:
         what = f"no column called {column!r} of numbers" if column else "no column of numbers"

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError, UsageError, unreadable
+from pacsflow.errors import ForeignError, InputError, UsageError, unreadable
 from pacsflow.readers.blocks import head, opened
-from pacsflow.readers.foreign import UNREAD
 from pacsflow.readers.remote import RemotePath, as_path, is_address
 from pacsflow.readers.sniff import recognise
 from pacsflow.readers.source import CaptureOptions, Format, Source
@@ -126,7 +125,7 @@ def find(
             elif named or (_should_be_data(path) and told[error.problem] <= EXAMPLES):
                 problems.append(error)
             else:
-                passed[_kind(path, error.problem)] += 1
+                passed[_kind(path, error)] += 1
             continue
         if source.format is Format.OTHER_LOG:
             unused.append(source)
@@ -138,11 +137,11 @@ def find(
     return Inputs(tuple(kept), tuple(problems), (*unused, *twins), simulated, dict(passed))
 
 
-def _kind(path: Path, problem: str) -> str:
+def _kind(path: Path, error: InputError) -> str:
     """Return the kind of a file that is not read: what it holds, else the end of its name."""
     what = path.suffix.lower()[:12]
-    if problem.endswith(UNREAD):
-        what = problem.removesuffix(UNREAD).partition(" (")[0]
+    if isinstance(error, ForeignError):
+        what = error.what.partition(" (")[0]
     return f"{OTHERS}{what and f' ({what})'}"
 
 

@@ -142,8 +142,6 @@ _IN_CONN = {
 }  # fmt: skip
 """Columns without which a row of conn.log says too little, and what others call them."""
 _SHOWN = {"ts": "Time", "id.orig_h": "Source", "id.resp_h": "Destination", "length": "Length"}
-UNREAD = ", which pacsflow does not read"
-"""How the reason ends that names what a file is."""
 _LONGEST = 40
 _WITHIN = 50
 """The header stands in one of the first so many lines."""

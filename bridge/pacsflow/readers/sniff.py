@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pacsflow.errors import InputError
+from pacsflow.errors import ForeignError, InputError
 from pacsflow.readers import foreign, json_packets
 from pacsflow.readers.blocks import (
     BOM,
@@ -85,7 +85,7 @@ def _unknown(path: Path, start: bytes) -> InputError:
     if start.startswith(ARCHIVES) or start[257:262] == b"ustar":
         return InputError(path, "an archive: pacsflow reads what is in it", hint="unpack it first")
     if told := foreign.named(start.removeprefix(BOM)):
-        return InputError(path, f"{told[0]}{foreign.UNREAD}", hint=told[1])
+        return ForeignError(path, told[0], hint=told[1])
     return InputError(
         path,
         "not a Zeek log, a capture, a Wireshark export or a table of frames",
